@@ -1,0 +1,406 @@
+#include "models/diagonal_linear_network.hpp"
+
+#include <cmath>
+#include <numbers>
+
+#include "flow/loss_model.hpp"
+#include "numerics/random.hpp"
+
+namespace gradflow {
+namespace {
+
+enum class Parametrisation { difference, product };
+
+/// f = X beta(u, v); state (u, v), p = 2d.
+class DiagonalMap final : public OutputMap {
+ public:
+  DiagonalMap(std::shared_ptr<const Matrix> inputs, Parametrisation kind)
+      : inputs_(std::move(inputs)), kind_(kind), w_(2 * d()), beta_(d()), back_(d()) {
+    // u_i and v_i share curvature in the product, none in the difference.
+    const bool pairs = kind_ == Parametrisation::product;
+    for (Index i = 0; i < (pairs ? d() : 2 * d()); ++i) {
+      blocks_.start.push_back(static_cast<Index>(blocks_.index.size()));
+      blocks_.index.push_back(i);
+      if (pairs) blocks_.index.push_back(d() + i);
+    }
+    blocks_.start.push_back(2 * d());
+  }
+  std::unique_ptr<OutputMap> clone() const override {
+    return std::make_unique<DiagonalMap>(inputs_, kind_);
+  }
+  Index parameters() const override { return 2 * d(); }
+  Index outputs() const override { return inputs_->rows(); }
+
+  void evaluate(ConstVectorRef w, VectorRef f) override {
+    w_ = w;
+    effective(w, beta_);
+    f.noalias() = *inputs_ * beta_;
+  }
+  void jacobian_times(ConstVectorRef v, VectorRef jv) override {
+    const auto U = w_.head(d()), V = w_.tail(d());
+    const auto dU = v.head(d()), dV = v.tail(d());
+    if (kind_ == Parametrisation::difference)
+      back_ = 2 * (U.cwiseProduct(dU) - V.cwiseProduct(dV));
+    else
+      back_ = V.cwiseProduct(dU) + U.cwiseProduct(dV);
+    jv.noalias() = *inputs_ * back_;
+  }
+  void transpose_times(ConstVectorRef u, VectorRef jtu) override {
+    back_.noalias() = inputs_->transpose() * u;
+    const auto U = w_.head(d()), V = w_.tail(d());
+    if (kind_ == Parametrisation::difference) {
+      jtu.head(d()) = 2 * U.cwiseProduct(back_);
+      jtu.tail(d()) = -2 * V.cwiseProduct(back_);
+    } else {
+      jtu.head(d()) = V.cwiseProduct(back_);
+      jtu.tail(d()) = U.cwiseProduct(back_);
+    }
+  }
+  void curvature_times(ConstVectorRef u, ConstVectorRef v, VectorRef out) override {
+    back_.noalias() = inputs_->transpose() * u;
+    if (kind_ == Parametrisation::difference) {
+      out.head(d()) = 2 * back_.cwiseProduct(v.head(d()));
+      out.tail(d()) = -2 * back_.cwiseProduct(v.tail(d()));
+    } else {
+      out.head(d()) = back_.cwiseProduct(v.tail(d()));
+      out.tail(d()) = back_.cwiseProduct(v.head(d()));
+    }
+  }
+  const BlockStructure* curvature_blocks() const override { return &blocks_; }
+  void curvature(ConstVectorRef u, std::vector<double>& blocks) override {
+    back_.noalias() = inputs_->transpose() * u;
+    for (Index i = 0; i < d(); ++i) {
+      if (kind_ == Parametrisation::difference) {
+        blocks[static_cast<std::size_t>(i)] = 2 * back_[i];
+        blocks[static_cast<std::size_t>(d() + i)] = -2 * back_[i];
+      } else {
+        double* block = &blocks[static_cast<std::size_t>(4 * i)];
+        block[0] = block[3] = 0;
+        block[1] = block[2] = back_[i];
+      }
+    }
+  }
+  double evaluate_flops() const override { return 2.0 * static_cast<double>(inputs_->size()); }
+  /// K = X diag(s) X^T with s the squared slopes of beta: N^2 d flops instead of N^2 p.
+  void gram(ConstVectorRef weight, MatrixRef k) override {
+    const auto U = w_.head(d()), V = w_.tail(d());
+    const bool difference = kind_ == Parametrisation::difference;
+    const double c = difference ? 4 : 1;
+    const auto& first = difference ? U : V;
+    const auto& second = difference ? V : U;
+    if (weight.size() == 0)
+      back_ = c * (U.cwiseAbs2() + V.cwiseAbs2());
+    else
+      back_ = c * (weight.head(d()).cwiseProduct(first.cwiseAbs2()) +
+                   weight.tail(d()).cwiseProduct(second.cwiseAbs2()));
+    scaled_.noalias() = *inputs_ * back_.asDiagonal();
+    k.noalias() = scaled_ * inputs_->transpose();
+  }
+  double gram_flops() const override {
+    return 2.0 * static_cast<double>(outputs() * outputs() * d());
+  }
+
+  void effective(ConstVectorRef w, VectorRef beta) const {
+    if (kind_ == Parametrisation::difference)
+      beta = w.head(d()).cwiseAbs2() - w.tail(d()).cwiseAbs2();
+    else
+      beta = w.head(d()).cwiseProduct(w.tail(d()));
+  }
+
+ private:
+  Index d() const { return inputs_->cols(); }
+  std::shared_ptr<const Matrix> inputs_;
+  Parametrisation kind_;
+  Vector w_, beta_, back_;
+  Matrix scaled_;
+  BlockStructure blocks_;
+};
+
+/// (1, cos(pi x/2), ..., cos(K pi x/2), sin(pi x/2), ..., sin(K pi x/2)) for each point.
+Matrix fourier_features(const Vector& points, Index frequencies) {
+  Matrix features(points.size(), 2 * frequencies + 1);
+  for (Index i = 0; i < points.size(); ++i) {
+    features(i, 0) = 1;
+    for (Index k = 1; k <= frequencies; ++k) {
+      const double phase = 0.5 * std::numbers::pi * static_cast<double>(k) * points[i];
+      features(i, k) = std::cos(phase);
+      features(i, frequencies + k) = std::sin(phase);
+    }
+  }
+  return features;
+}
+
+struct Data {
+  std::shared_ptr<Matrix> inputs;
+  Vector targets;
+  Matrix test_inputs;
+  Vector test_targets;
+  Vector teacher;  ///< empty where the targets come from a file
+  Vector points, grid;
+  Matrix grid_features;
+};
+
+class DiagonalLinearNetwork final : public LossModel {
+ public:
+  DiagonalLinearNetwork(Data data, Parametrisation kind, Vector initial)
+      : LossModel(Loss(std::make_unique<DiagonalMap>(data.inputs, kind),
+                       std::make_shared<SquaredLoss>(
+                           0.5 / static_cast<double>(data.targets.size()), data.targets)),
+                  std::move(initial),
+                  {{"u", 0, data.inputs->cols()}, {"v", data.inputs->cols(), data.inputs->cols()}}),
+        data_(std::move(data)),
+        kind_(kind),
+        map_(data_.inputs, kind),
+        beta_(data_.inputs->cols()) {}
+
+  std::vector<Observable> own_observables() override {
+    std::vector<Observable> all;
+    all.push_back({"train_error", "training mean squared error", {}, true,
+                   [this](const State& s, double* out) {
+                     *out = mean_squared_error(outputs_at(s), data_.targets);
+                   }});
+    if (data_.test_inputs.rows() > 0)
+      all.push_back({"test_error", "test mean squared error", {}, true,
+                     [this](const State& s, double* out) {
+                       *out = mean_squared_error(data_.test_inputs * beta(s), data_.test_targets);
+                     }});
+    all.push_back({"l1_norm", "l1 norm of the effective vector beta", {}, true,
+                   [this](const State& s, double* out) { *out = beta(s).lpNorm<1>(); }});
+    all.push_back({"effective_vector", "effective vector beta",
+                   {counting_axis("feature", beta_.size(), "feature")}, false,
+                   [this](const State& s, double* out) {
+                     Eigen::Map<Vector>(out, beta_.size()) = beta(s);
+                   }});
+    all.push_back({"invariant",
+                   kind_ == Parametrisation::difference
+                       ? "u_i v_i, which decays as exp(-2 lambda t) along the gradient flow"
+                       : "u_i^2 - v_i^2, which decays as exp(-2 lambda t) along the gradient flow",
+                   {counting_axis("feature", beta_.size(), "feature")}, false,
+                   [this](const State& s, double* out) {
+                     const Index d = beta_.size();
+                     const auto u = weights(s).head(d), v = weights(s).segment(d, d);
+                     Eigen::Map<Vector> values(out, d);
+                     if (kind_ == Parametrisation::difference)
+                       values = u.cwiseProduct(v);
+                     else
+                       values = u.cwiseAbs2() - v.cwiseAbs2();
+                   }});
+    if (data_.grid.size() > 0) {
+      Axis grid{"grid_point", {data_.grid.begin(), data_.grid.end()}, "input x", false};
+      all.push_back({"prediction", "prediction on a grid of inputs", {grid}, false,
+                     [this](const State& s, double* out) {
+                       Eigen::Map<Vector>(out, data_.grid.size()) = data_.grid_features * beta(s);
+                     }});
+    }
+    return all;
+  }
+
+  std::vector<Measurement> constants(const FlowSettings&) override {
+    std::vector<Measurement> all;
+    const auto vector = [](const Vector& v) { return std::vector<double>(v.begin(), v.end()); };
+    if (data_.teacher.size() > 0)
+      all.push_back({"teacher", "coefficients beta* of the teacher",
+                     {counting_axis("feature", data_.teacher.size(), "feature")},
+                     vector(data_.teacher)});
+    all.push_back({"target", "training targets y",
+                   {counting_axis("training_sample", data_.targets.size(), "training sample")},
+                   vector(data_.targets)});
+    if (data_.points.size() > 0) {
+      all.push_back({"point", "training points x",
+                     {counting_axis("training_sample", data_.points.size(), "training sample")},
+                     vector(data_.points)});
+      if (data_.teacher.size() > 0)
+        all.push_back({"teacher_on_grid", "teacher on the grid of inputs",
+                       {{"grid_point", vector(data_.grid), "input x", false}},
+                       vector(data_.grid_features * data_.teacher)});
+    }
+    return all;
+  }
+
+ private:
+  const Vector& beta(const State& s) {
+    map_.effective(weights(s), beta_);
+    return beta_;
+  }
+  Data data_;
+  Parametrisation kind_;
+  DiagonalMap map_;
+  Vector beta_;
+};
+
+/// The teacher's coefficients from its support and values, with defaults that depend on the features.
+Vector make_teacher(Parameters& p, Index d, bool fourier) {
+  if (!p.has("teacher_support")) {
+    // Fourier: 1 + sin(6 pi x/2) + sin(21 pi x/2), the teacher that figure 4 plots.
+    const std::int64_t k = fourier ? p.integer("frequencies") : 0;
+    std::vector<std::int64_t> support;
+    if (fourier && k >= 21)
+      support = {0, k + 6, k + 21};
+    else
+      for (std::int64_t i = 0; i < std::min<std::int64_t>(3, d); ++i) support.push_back(i);
+    p.resolve("teacher_support", support);
+  }
+  const std::vector<std::int64_t>& support = p.integers("teacher_support");
+  if (!p.has("teacher_values"))
+    p.resolve("teacher_values", std::vector<double>(support.size(), 1.0));
+  const std::vector<double>& values = p.reals("teacher_values");
+  if (values.size() != support.size())
+    throw ParameterError("teacher_values", "has " + std::to_string(values.size()) +
+                                               " entries, expected " +
+                                               std::to_string(support.size()) +
+                                               " as in model.teacher_support");
+  Vector teacher = Vector::Zero(d);
+  for (std::size_t i = 0; i < support.size(); ++i) {
+    if (support[i] >= d)
+      throw ParameterError("teacher_support", "has " + std::to_string(support[i]) +
+                                                  ", expected indices from 0 to " +
+                                                  std::to_string(d - 1));
+    teacher[support[i]] += values[i];
+  }
+  return teacher;
+}
+
+std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
+  const bool fourier = p.text("features") == "fourier";
+  const auto kind = p.text("parametrisation") == "difference" ? Parametrisation::difference
+                                                              : Parametrisation::product;
+  if (p.has_file("points") && !fourier)
+    throw ParameterError("points", "needs model.features = \"fourier\"");
+  if (p.has_file("points") && p.has_file("inputs"))
+    throw ParameterError("points", "does not go with model.inputs, which gives the features");
+  if (fourier && !p.has_file("inputs") && p.given("dimension") &&
+      p.integer("dimension") != 2 * p.integer("frequencies") + 1)
+    throw ParameterError("dimension", "is " + std::to_string(p.integer("dimension")) +
+                                          ", but fourier features have 2 frequencies + 1 = " +
+                                          std::to_string(2 * p.integer("frequencies") + 1));
+  if (p.has_file("inputs")) {
+    p.fix_size("samples", p.file("inputs").rows(), "inputs");
+    p.fix_size("dimension", p.file("inputs").cols(), "inputs");
+  } else {
+    if (p.has_file("points")) p.fix_size("samples", p.file_vector("points").size(), "points");
+    if (fourier) p.resolve("dimension", 2 * p.integer("frequencies") + 1);
+    if (!p.has_file("points") && p.has_file("targets"))
+      p.fix_size("samples", p.file_vector("targets").size(), "targets");
+    if (!fourier && p.has_file("initial")) {
+      const Index entries = p.file_vector("initial").size();
+      if (entries % 2 != 0)
+        throw ParameterError("initial", "has " + std::to_string(entries) +
+                                            " entries, expected an even number 2d: u, v");
+      p.fix_size("dimension", entries / 2, "initial");
+    }
+  }
+  const Index n = p.integer("samples"), d = p.integer("dimension");
+  RandomStream data_stream(seed, "data"), test(seed, "test"), start(seed, "initial");
+
+  Data data;
+  data.inputs = std::make_shared<Matrix>(n, d);
+  const bool own_features = !p.has_file("inputs");
+  if (!own_features) {
+    *data.inputs = p.file("inputs");
+  } else if (fourier) {
+    data.points.resize(n);
+    if (p.has_file("points"))
+      data.points = p.file_vector("points");
+    else
+      for (double& x : data.points) x = data_stream.uniform(-1, 1);
+    *data.inputs = fourier_features(data.points, p.integer("frequencies"));
+    data.grid = Vector::LinSpaced(p.integer("grid"), -1, 1);
+    data.grid_features = fourier_features(data.grid, p.integer("frequencies"));
+  } else {
+    data_stream.fill_normal(*data.inputs);
+  }
+
+  if (p.has_file("targets")) {
+    data.targets = p.file_vector("targets");
+    if (data.targets.size() != n)
+      throw ParameterError("targets", "has " + std::to_string(data.targets.size()) +
+                                          " entries, but there are " + std::to_string(n) + " samples");
+    if (p.given("teacher_support") || p.given("teacher_values"))
+      throw ParameterError("targets", "does not go with a teacher");
+  } else {
+    data.teacher = make_teacher(p, d, fourier && own_features);
+    data.targets = *data.inputs * data.teacher;
+  }
+
+  if (p.has_file("test_inputs") != p.has_file("test_targets"))
+    throw ParameterError(p.has_file("test_inputs") ? "test_inputs" : "test_targets",
+                         "is there without the other of test_inputs and test_targets");
+  if (p.has_file("test_inputs")) {
+    p.require_shape("test_inputs", -1, d);
+    data.test_inputs = p.file("test_inputs");
+    data.test_targets = p.file_vector("test_targets");
+    p.fix_size("test_samples", data.test_inputs.rows(), "test_inputs");
+    if (data.test_targets.size() != data.test_inputs.rows())
+      throw ParameterError("test_targets", "has " + std::to_string(data.test_targets.size()) +
+                                               " entries, but there are " +
+                                               std::to_string(data.test_inputs.rows()) +
+                                               " test samples");
+  } else if (data.teacher.size() > 0) {
+    const Index tests = p.integer("test_samples");
+    if (own_features && fourier) {
+      // Midpoints of equal intervals: the mean over them is the midpoint rule for the uniform law.
+      Vector points(tests);
+      for (Index i = 0; i < tests; ++i)
+        points[i] = -1 + (2 * static_cast<double>(i) + 1) / static_cast<double>(tests);
+      data.test_inputs = fourier_features(points, p.integer("frequencies"));
+    } else {
+      data.test_inputs.resize(tests, d);
+      test.fill_normal(data.test_inputs);
+    }
+    data.test_targets = data.test_inputs * data.teacher;
+  }
+
+  Vector initial(2 * d);
+  if (p.has_file("initial")) {
+    initial = p.file_vector("initial");
+    if (initial.size() != 2 * d)
+      throw ParameterError("initial", "has " + std::to_string(initial.size()) +
+                                          " entries, expected 2 dimension = " +
+                                          std::to_string(2 * d));
+  } else {
+    start.fill_normal(initial, p.real("initial_scale") * std::sqrt(p.real("initial_variance")));
+  }
+  return std::make_unique<DiagonalLinearNetwork>(std::move(data), kind, std::move(initial));
+}
+
+}  // namespace
+
+ModelInfo diagonal_linear_network() {
+  return {
+      "diagonal_linear_network",
+      "linear regression in an overparametrised, diagonal form; sparse at minimum norm",
+      "F(u, v) = 1/(2n) |X beta - y|^2,  beta = u^2 - v^2 (difference) or u v (product)",
+      "Boursier, Pesme, Dragomir, arXiv 2505.20172, figure 4",
+      LossModel::flows(),
+      {
+          choice_parameter("parametrisation", "difference", {"difference", "product"},
+                           "beta = u^2 - v^2 or beta = u v, entry by entry"),
+          choice_parameter("features", "gaussian", {"gaussian", "fourier"},
+                           "law of the rows of X: standard Gaussian, or (1, cos(k pi x/2), "
+                           "sin(k pi x/2)) at points x"),
+          integer_parameter("frequencies", 30, "number of frequencies k of the fourier features"),
+          integer_parameter("samples", 12, "number of training samples n"),
+          integer_parameter("dimension", 30,
+                            "number d of features; 2 frequencies + 1 for fourier features"),
+          integer_list_parameter("teacher_support", std::nullopt,
+                                 "indices of the teacher's non-zero coefficients, from 0; without "
+                                 "it the first three, for fourier features those of 1 + sin(6 pi "
+                                 "x/2) + sin(21 pi x/2)"),
+          list_parameter("teacher_values", std::nullopt,
+                         "the teacher's non-zero coefficients; 1 each without it"),
+          integer_parameter("test_samples", 1000, "number of test samples"),
+          integer_parameter("grid", 401, "points of [-1, 1] for the observable prediction", 2),
+          nonnegative_parameter("initial_variance", 0.1, "variance of the entries of u(0), v(0)"),
+          nonnegative_parameter("initial_scale", 1.0, "factor on u(0), v(0)"),
+          file_parameter("inputs", "(n, d)", "the features X"),
+          file_parameter("points", "(n)", "the points x of fourier features; uniform on [-1, 1] "
+                                          "without it"),
+          file_parameter("targets", "(n)", "training targets y; the teacher's without it"),
+          file_parameter("test_inputs", "(k, d)", "test features"),
+          file_parameter("test_targets", "(k)", "test targets"),
+          file_parameter("initial", "(2d): u, v", "u(0), v(0), or the folder of an earlier result"),
+      },
+      make};
+}
+
+}  // namespace gradflow

@@ -1,0 +1,137 @@
+#include "models/linear_regression.hpp"
+
+#include <Eigen/QR>
+#include <cmath>
+
+#include "flow/loss_model.hpp"
+#include "numerics/random.hpp"
+
+namespace gradflow {
+namespace {
+
+class LinearMap final : public OutputMap {
+ public:
+  explicit LinearMap(std::shared_ptr<const Matrix> inputs) : inputs_(std::move(inputs)) {}
+  std::unique_ptr<OutputMap> clone() const override { return std::make_unique<LinearMap>(inputs_); }
+  Index parameters() const override { return inputs_->cols(); }
+  Index outputs() const override { return inputs_->rows(); }
+  void evaluate(ConstVectorRef w, VectorRef f) override { f.noalias() = *inputs_ * w; }
+  void jacobian_times(ConstVectorRef v, VectorRef jv) override { jv.noalias() = *inputs_ * v; }
+  void transpose_times(ConstVectorRef u, VectorRef jtu) override {
+    jtu.noalias() = inputs_->transpose() * u;
+  }
+  void curvature_times(ConstVectorRef, ConstVectorRef, VectorRef out) override { out.setZero(); }
+  void transposed_jacobian(MatrixRef jt) override { jt = inputs_->transpose(); }
+  double evaluate_flops() const override { return 2.0 * static_cast<double>(inputs_->size()); }
+  bool affine() const override { return true; }
+
+ private:
+  std::shared_ptr<const Matrix> inputs_;
+};
+
+class LinearRegression final : public LossModel {
+ public:
+  LinearRegression(std::shared_ptr<const Matrix> inputs, Vector targets, Vector initial,
+                   Matrix test_inputs, Vector test_targets)
+      : LossModel(Loss(std::make_unique<LinearMap>(inputs),
+                       std::make_shared<SquaredLoss>(0.5, targets)),
+                  std::move(initial)),
+        inputs_(std::move(inputs)),
+        targets_(std::move(targets)),
+        test_inputs_(std::move(test_inputs)),
+        test_targets_(std::move(test_targets)),
+        minimum_norm_(inputs_->completeOrthogonalDecomposition().solve(targets_)) {}
+
+  std::vector<Observable> own_observables() override {
+    return {
+        {"train_error", "training mean squared error", {}, true,
+         [this](const State& s, double* out) {
+           *out = mean_squared_error(outputs_at(s), targets_);
+         }},
+        {"test_error", "test mean squared error", {}, true,
+         [this](const State& s, double* out) {
+           *out = mean_squared_error(test_inputs_ * weights(s), test_targets_);
+         }},
+        {"minimum_norm_distance", "distance to the least-squares solution of least norm", {}, true,
+         [this](const State& s, double* out) { *out = (weights(s) - minimum_norm_).norm(); }},
+    };
+  }
+
+ private:
+  std::shared_ptr<const Matrix> inputs_;
+  Vector targets_;
+  Matrix test_inputs_;
+  Vector test_targets_;
+  Vector minimum_norm_;
+};
+
+std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
+  if (p.has_file("inputs")) {
+    p.fix_size("samples", p.file("inputs").rows(), "inputs");
+    p.fix_size("dimension", p.file("inputs").cols(), "inputs");
+  } else {
+    if (p.has_file("targets")) p.fix_size("samples", p.file_vector("targets").size(), "targets");
+    if (p.has_file("initial")) p.fix_size("dimension", p.file_vector("initial").size(), "initial");
+  }
+  const Index n = p.integer("samples"), d = p.integer("dimension");
+  const Index tests = p.integer("test_samples");
+  RandomStream data(seed, "data"), test(seed, "test"), start(seed, "initial"),
+      teacher_stream(seed, "teacher"), noise(seed, "noise");
+
+  auto inputs = std::make_shared<Matrix>(n, d);
+  if (p.has_file("inputs"))
+    *inputs = p.file("inputs");
+  else
+    data.fill_normal(*inputs);
+  Vector teacher(d);
+  teacher_stream.fill_normal(teacher);
+
+  Vector targets(n);
+  if (p.has_file("targets")) {
+    targets = p.file_vector("targets");
+    if (targets.size() != n)
+      throw ParameterError("targets", "has " + std::to_string(targets.size()) +
+                                          " entries, but there are " + std::to_string(n) + " samples");
+  } else {
+    noise.fill_normal(targets, std::sqrt(p.real("noise_variance")));
+    targets += *inputs * teacher;
+  }
+  Matrix test_inputs(tests, d);
+  test.fill_normal(test_inputs);
+  const Vector test_targets = test_inputs * teacher;
+
+  Vector initial(d);
+  if (p.has_file("initial")) {
+    initial = p.file_vector("initial");
+    if (initial.size() != d)
+      throw ParameterError("initial", "has " + std::to_string(initial.size()) +
+                                          " entries, expected dimension = " + std::to_string(d));
+  } else {
+    start.fill_normal(initial, std::sqrt(p.real("initial_variance")));
+  }
+  return std::make_unique<LinearRegression>(inputs, targets, initial, test_inputs, test_targets);
+}
+
+}  // namespace
+
+ModelInfo linear_regression() {
+  return {
+      "linear_regression",
+      "least squares; the flow with weight decay in closed form",
+      "F(w) = 1/2 |X w - y|^2,  w in R^d;  y = X w* + noise",
+      "Boursier, Pesme, Dragomir, arXiv 2505.20172, section on linear regression",
+      LossModel::flows(),
+      {
+          integer_parameter("samples", 20, "number of training samples n"),
+          integer_parameter("dimension", 50, "dimension d of the inputs"),
+          integer_parameter("test_samples", 1000, "number of test samples"),
+          nonnegative_parameter("noise_variance", 0.0, "variance of the noise on the targets"),
+          nonnegative_parameter("initial_variance", 1.0, "variance of the entries of w(0)"),
+          file_parameter("inputs", "(n, d)", "training inputs X; standard Gaussian without it"),
+          file_parameter("targets", "(n)", "training targets y; X w* + noise without it"),
+          file_parameter("initial", "(d)", "w(0), or the folder of an earlier result"),
+      },
+      make};
+}
+
+}  // namespace gradflow

@@ -1,0 +1,295 @@
+#include "models/matrix_completion.hpp"
+
+#include <Eigen/SVD>
+#include <algorithm>
+#include <cmath>
+
+#include "flow/loss_model.hpp"
+#include "numerics/random.hpp"
+
+namespace gradflow {
+namespace {
+
+struct Entry {
+  Index row, column;
+};
+
+/// f_e = U_i . V_j for the observed entries e = (i, j).
+class CompletionMap final : public OutputMap {
+  // Row i of U and row j of V, for the entry e = (i, j), within a vector like w.
+  const Entry& entry(Index k) const { return (*entries_)[static_cast<std::size_t>(k)]; }
+  template <class W>
+  auto u(const W& w, Index k) const {
+    return w.segment(entry(k).row * rank_, rank_);
+  }
+  template <class W>
+  auto v(const W& w, Index k) const {
+    return w.segment((rows_ + entry(k).column) * rank_, rank_);
+  }
+
+ public:
+  CompletionMap(Index rows, Index columns, Index rank, std::shared_ptr<const std::vector<Entry>> e)
+      : rows_(rows), columns_(columns), rank_(rank), entries_(std::move(e)) {
+    w_.resize(parameters());
+    by_row_.resize(static_cast<std::size_t>(rows));
+    by_column_.resize(static_cast<std::size_t>(columns));
+    for (std::size_t k = 0; k < entries_->size(); ++k) {
+      by_row_[static_cast<std::size_t>((*entries_)[k].row)].push_back(static_cast<Index>(k));
+      by_column_[static_cast<std::size_t>((*entries_)[k].column)].push_back(static_cast<Index>(k));
+    }
+  }
+  std::unique_ptr<OutputMap> clone() const override {
+    return std::make_unique<CompletionMap>(rows_, columns_, rank_, entries_);
+  }
+  Index parameters() const override { return (rows_ + columns_) * rank_; }
+  Index outputs() const override { return static_cast<Index>(entries_->size()); }
+
+  void evaluate(ConstVectorRef w, VectorRef f) override {
+    w_ = w;
+    for (Index k = 0; k < outputs(); ++k) f[k] = u(w_, k).dot(v(w_, k));
+  }
+  void jacobian_times(ConstVectorRef d, VectorRef jv) override {
+    for (Index k = 0; k < outputs(); ++k) jv[k] = u(d, k).dot(v(w_, k)) + u(w_, k).dot(v(d, k));
+  }
+  void transpose_times(ConstVectorRef c, VectorRef jtu) override { spread(c, w_, jtu); }
+  void curvature_times(ConstVectorRef c, ConstVectorRef d, VectorRef out) override {
+    spread(c, d, out);
+  }
+  double evaluate_flops() const override { return 2.0 * static_cast<double>(outputs() * rank_); }
+
+  /// K_(ij),(kl) = delta_ik V_j.V_l + delta_jl U_i.U_k: entries of one row or column alone.
+  /// Cost rank (rows^2 + columns^2) + 2 N (N/rows + N/columns) instead of N^2 p.
+  void gram(ConstVectorRef weight, MatrixRef k) override {
+    if (weight.size() != 0) {
+      OutputMap::gram(weight, k);
+      return;
+    }
+    const Eigen::Map<const RowMatrix> U(w_.data(), rows_, rank_),
+        V(w_.data() + rows_ * rank_, columns_, rank_);
+    uu_.noalias() = U * U.transpose();
+    vv_.noalias() = V * V.transpose();
+    k.setZero();
+    for (const std::vector<Index>& same : by_row_)
+      for (const Index a : same)
+        for (const Index b : same) k(a, b) += vv_(entry(a).column, entry(b).column);
+    for (const std::vector<Index>& same : by_column_)
+      for (const Index a : same)
+        for (const Index b : same) k(a, b) += uu_(entry(a).row, entry(b).row);
+  }
+  double gram_flops() const override {
+    const double r = static_cast<double>(rows_), c = static_cast<double>(columns_),
+                 n = static_cast<double>(outputs());
+    return 2 * static_cast<double>(rank_) * (r * r + c * c) + n * (n / r + n / c) + n * n;
+  }
+
+ private:
+  /// out = sum_e c_e d(U_i . V_j) at w: the transposed Jacobian, linear in w, and so the curvature.
+  template <class W>
+  void spread(ConstVectorRef c, const W& w, VectorRef out) const {
+    out.setZero();
+    for (Index k = 0; k < outputs(); ++k) {
+      out.segment(entry(k).row * rank_, rank_) += c[k] * v(w, k);
+      out.segment((rows_ + entry(k).column) * rank_, rank_) += c[k] * u(w, k);
+    }
+  }
+
+  Index rows_, columns_, rank_;
+  std::shared_ptr<const std::vector<Entry>> entries_;
+  std::vector<std::vector<Index>> by_row_, by_column_;
+  Vector w_;
+  Matrix uu_, vv_;
+};
+
+Vector observed_values(const Matrix& target, const std::vector<Entry>& entries) {
+  Vector values(static_cast<Index>(entries.size()));
+  for (std::size_t k = 0; k < entries.size(); ++k)
+    values[static_cast<Index>(k)] = target(entries[k].row, entries[k].column);
+  return values;
+}
+
+class MatrixCompletion final : public LossModel {
+ public:
+  MatrixCompletion(Matrix target, std::shared_ptr<const std::vector<Entry>> entries, Index rank,
+                   Vector initial)
+      : LossModel(Loss(std::make_unique<CompletionMap>(target.rows(), target.cols(), rank, entries),
+                       std::make_shared<SquaredLoss>(1.0, observed_values(target, *entries))),
+                  std::move(initial),
+                  {{"U", 0, target.rows() * rank},
+                   {"V", target.rows() * rank, target.cols() * rank}}),
+        target_(std::move(target)),
+        entries_(std::move(entries)),
+        rank_(rank),
+        seen_(Matrix::Zero(target_.rows(), target_.cols())) {
+    for (const Entry& e : *entries_) seen_(e.row, e.column) = 1;
+  }
+
+  std::vector<Observable> own_observables() override {
+    const Index modes = std::min({target_.rows(), target_.cols(), rank_});
+    const double observed = static_cast<double>(entries_->size());
+    const double unobserved = static_cast<double>(target_.size()) - observed;
+    std::vector<Observable> all;
+    all.push_back({"train_error", "mean squared error over the observed entries", {}, true,
+                   [this, observed](const State& s, double* out) {
+                     *out = (outputs_at(s) - observed_values(target_, *entries_)).squaredNorm() /
+                            observed;
+                   }});
+    if (unobserved > 0)
+      all.push_back({"test_error", "mean squared error over the unobserved entries", {}, true,
+                     [this, unobserved](const State& s, double* out) {
+                       *out = ((matrix(s) - target_).array().square() * (1 - seen_.array())).sum() /
+                              unobserved;
+                     }});
+    all.push_back({"singular_values", "singular values of U V^T",
+                   {counting_axis("mode", modes, "mode, by size", 1)}, true,
+                   [this, modes](const State& s, double* out) {
+                     Eigen::Map<Vector>(out, modes) =
+                         Eigen::BDCSVD<Matrix>(matrix(s)).singularValues().head(modes);
+                   }});
+    all.push_back({"matrix", "the matrix U V^T",
+                   {counting_axis("row", target_.rows(), "row"),
+                    counting_axis("column", target_.cols(), "column")}, false,
+                   [this](const State& s, double* out) {
+                     Eigen::Map<RowMatrix>(out, target_.rows(), target_.cols()) = matrix(s);
+                   }});
+    all.push_back({"invariant",
+                   "U^T U - V^T V, which decays as exp(-2 lambda t) along the gradient flow",
+                   {counting_axis("factor_row", rank_, "row of U^T U - V^T V"),
+                    counting_axis("factor_column", rank_, "column of U^T U - V^T V")}, false,
+                   [this](const State& s, double* out) {
+                     const auto [U, V] = factors(s);
+                     Eigen::Map<RowMatrix>(out, rank_, rank_) =
+                         U.transpose() * U - V.transpose() * V;
+                   }});
+    return all;
+  }
+
+  std::vector<Measurement> constants(const FlowSettings&) override {
+    const Vector sigma = Eigen::BDCSVD<Matrix>(target_).singularValues();
+    const Axis rows = counting_axis("row", target_.rows(), "row"),
+               columns = counting_axis("column", target_.cols(), "column");
+    const auto flat = [&](const Matrix& m) {
+      std::vector<double> values;
+      for (Index i = 0; i < m.rows(); ++i)
+        for (Index j = 0; j < m.cols(); ++j) values.push_back(m(i, j));
+      return values;
+    };
+    return {{"target_singular_values", "singular values of the target",
+             {counting_axis("target_mode", sigma.size(), "mode of the target, by size", 1)},
+             {sigma.begin(), sigma.end()}},
+            {"target", "target matrix", {rows, columns}, flat(target_)},
+            {"mask", "1 where the entry is observed", {rows, columns}, flat(seen_)}};
+  }
+
+ private:
+  std::pair<Eigen::Map<const RowMatrix>, Eigen::Map<const RowMatrix>> factors(const State& s) const {
+    const double* w = s.y.data();
+    return {Eigen::Map<const RowMatrix>(w, target_.rows(), rank_),
+            Eigen::Map<const RowMatrix>(w + target_.rows() * rank_, target_.cols(), rank_)};
+  }
+  Matrix matrix(const State& s) const {
+    const auto [U, V] = factors(s);
+    return U * V.transpose();
+  }
+
+  Matrix target_;
+  std::shared_ptr<const std::vector<Entry>> entries_;
+  Index rank_;
+  Matrix seen_;
+};
+
+std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
+  const std::string from = p.has_file("target") ? "target" : "mask";
+  if (p.has_file(from)) {
+    p.fix_size("rows", p.file(from).rows(), from);
+    p.fix_size("columns", p.file(from).cols(), from);
+  }
+  const Index rows = p.integer("rows"), columns = p.integer("columns"), rank = p.integer("rank");
+  RandomStream data(seed, "data"), masking(seed, "mask"), start(seed, "initial");
+
+  Matrix target(rows, columns);
+  if (p.has_file("target")) {
+    p.unused("true_rank", "target");
+    target = p.file("target");
+  } else {
+    const Index true_rank = p.integer("true_rank");
+    if (true_rank > std::min(rows, columns))
+      throw ParameterError("true_rank", "is " + std::to_string(true_rank) +
+                                            ", expected at most the smaller of rows and columns, " +
+                                            std::to_string(std::min(rows, columns)));
+    Matrix a(rows, true_rank), b(columns, true_rank);
+    data.fill_normal(a);
+    data.fill_normal(b);
+    target = a * b.transpose();
+  }
+
+  auto entries = std::make_shared<std::vector<Entry>>();
+  if (p.has_file("mask")) {
+    p.require_shape("mask", rows, columns);
+    const Matrix& mask = p.file("mask");
+    for (Index i = 0; i < rows; ++i)
+      for (Index j = 0; j < columns; ++j) {
+        if (mask(i, j) != 0 && mask(i, j) != 1)
+          throw ParameterError("mask", "has an entry that is neither 0 nor 1 in row " +
+                                           std::to_string(i + 1) + ", column " +
+                                           std::to_string(j + 1));
+        if (mask(i, j) == 1) entries->push_back({i, j});
+      }
+    const double fraction =
+        static_cast<double>(entries->size()) / static_cast<double>(rows * columns);
+    if (p.given("observed") && std::abs(p.real("observed") - fraction) > 1e-9)
+      throw ParameterError("observed", "differs from the fraction of ones in model.mask, " +
+                                           std::to_string(fraction));
+    p.resolve("observed", fraction);
+  } else {
+    // Exactly the fraction asked for, at random places.
+    const auto count = static_cast<std::size_t>(
+        std::lround(p.real("observed") * static_cast<double>(rows * columns)));
+    std::vector<Index> order = masking.permutation(rows * columns);
+    order.resize(count);
+    std::sort(order.begin(), order.end());
+    for (const Index k : order) entries->push_back({k / columns, k % columns});
+  }
+  if (entries->empty())
+    throw ParameterError(p.has_file("mask") ? "mask" : "observed", "leaves no entry observed");
+
+  const Index size = (rows + columns) * rank;
+  Vector initial(size);
+  if (p.has_file("initial")) {
+    initial = p.file_vector("initial");
+    if (initial.size() != size)
+      throw ParameterError("initial", "has " + std::to_string(initial.size()) +
+                                          " entries, expected (rows + columns) rank = " +
+                                          std::to_string(size));
+  } else {
+    start.fill_normal(initial, std::sqrt(p.real("initial_variance")));
+  }
+  return std::make_unique<MatrixCompletion>(std::move(target), entries, rank, std::move(initial));
+}
+
+}  // namespace
+
+ModelInfo matrix_completion() {
+  ParameterInfo observed = positive_parameter("observed", 0.5, "fraction of the entries observed");
+  observed.maximum = 1;
+  return {
+      "matrix_completion",
+      "a low-rank matrix from some of its entries, as a product of two factors",
+      "F(U, V) = sum over observed (i, j) of ((U V^T)_ij - M_ij)^2",
+      "Boursier, Pesme, Dragomir, arXiv 2505.20172, figure 2 (its weight decay is twice lambda)",
+      LossModel::flows(),
+      {
+          integer_parameter("rows", 20, "rows of the matrix"),
+          integer_parameter("columns", 20, "columns of the matrix"),
+          integer_parameter("rank", 10, "columns of the factors U and V"),
+          integer_parameter("true_rank", 3, "rank of the target, a product of Gaussian factors"),
+          observed,
+          nonnegative_parameter("initial_variance", 1.0, "variance of the entries of U(0), V(0)"),
+          file_parameter("target", "(rows, columns)", "the target matrix M"),
+          file_parameter("mask", "(rows, columns), 0 or 1", "1 where the entry is observed"),
+          file_parameter("initial", "((rows + columns) rank): U then V, each row by row",
+                         "U(0), V(0), or the folder of an earlier result"),
+      },
+      make};
+}
+
+}  // namespace gradflow

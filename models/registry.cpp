@@ -1,0 +1,37 @@
+#include "models/registry.hpp"
+
+#include <stdexcept>
+
+#include "models/diagonal_linear_network.hpp"
+#include "models/linear_regression.hpp"
+#include "models/matrix_completion.hpp"
+
+namespace gradflow {
+namespace {
+
+std::vector<ModelInfo>& list() {
+  static std::vector<ModelInfo> all{
+      linear_regression(),
+      diagonal_linear_network(),
+      matrix_completion(),
+  };
+  return all;
+}
+
+}  // namespace
+
+const std::vector<ModelInfo>& models() { return list(); }
+
+const ModelInfo* find_model(const std::string& name) {
+  for (const ModelInfo& info : list())
+    if (info.name == name) return &info;
+  return nullptr;
+}
+
+void register_model(ModelInfo info) {
+  if (find_model(info.name) != nullptr)
+    throw std::logic_error("a model named '" + info.name + "' is registered already");
+  list().push_back(std::move(info));
+}
+
+}  // namespace gradflow

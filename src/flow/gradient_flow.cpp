@@ -1,0 +1,254 @@
+#include "flow/gradient_flow.hpp"
+
+#include <cstdio>
+#include <stdexcept>
+
+namespace gradflow {
+namespace {
+
+/// Adds Lambda v to out for a decay of one or p entries.
+void add_decay(const Vector& decay, ConstVectorRef v, VectorRef out) {
+  if (decay.size() == 1) {
+    if (decay[0] != 0) out += decay[0] * v;
+  } else {
+    out.array() += decay.array() * v.array();
+  }
+}
+
+double decay_energy(const Vector& decay, ConstVectorRef w) {
+  if (decay.size() == 1) return 0.5 * decay[0] * w.squaredNorm();
+  return 0.5 * (decay.array() * w.array().square()).sum();
+}
+
+/// I + gamma eta (H + Lambda), divided by eta: (1/eta + gamma Lambda) + gamma H.
+class GradientFlowMatrix final : public NewtonMatrix {
+ public:
+  GradientFlowMatrix(std::unique_ptr<ShiftedHessian> hessian, DecayAndRate terms, Index p)
+      : hessian_(std::move(hessian)), terms_(std::move(terms)) {
+    shift_.resize(terms_.uniform() ? 1 : p);
+  }
+
+  void linearise(double, ConstVectorRef y) override { hessian_->linearise(y); }
+
+  bool factorise(double gamma) override {
+    for (Index i = 0; i < shift_.size(); ++i)
+      shift_[i] = 1 / entry(terms_.rate, i) + gamma * entry(terms_.decay, i);
+    return hessian_->factorise(shift_, gamma);
+  }
+
+  bool solve(VectorRef b, double tolerance) override {
+    if (terms_.rate.size() == 1)
+      b /= terms_.rate[0];
+    else
+      b.array() /= terms_.rate.array();
+    return hessian_->solve(b, tolerance);
+  }
+
+  std::string name() const override { return hessian_->name(); }
+  bool exact() const override { return hessian_->exact(); }
+  std::optional<Index> negative_eigenvalues() const override {
+    return hessian_->negative_eigenvalues();
+  }
+  NewtonCost cost() const override { return hessian_->cost(); }
+
+ private:
+  static double entry(const Vector& v, Index i) { return v.size() == 1 ? v[0] : v[i]; }
+  std::unique_ptr<ShiftedHessian> hessian_;
+  DecayAndRate terms_;
+  Vector shift_;
+};
+
+/// Heavy ball: eliminating x_v = (x_w - b_w)/gamma from (I - gamma J) x = b leaves
+/// [(1 + gamma mu) + gamma^2 (Lambda + H)] x_w = gamma b_v + (1 + gamma mu) b_w.
+class HeavyBallMatrix final : public NewtonMatrix {
+ public:
+  HeavyBallMatrix(std::unique_ptr<ShiftedHessian> hessian, Vector decay, double friction, Index p)
+      : hessian_(std::move(hessian)), decay_(std::move(decay)), friction_(friction), x_(p) {
+    shift_.resize(decay_.size());
+  }
+
+  void linearise(double, ConstVectorRef y) override { hessian_->linearise(y.head(x_.size())); }
+
+  bool factorise(double gamma) override {
+    gamma_ = gamma;
+    shift_ = (gamma * gamma * decay_).array() + (1 + gamma * friction_);
+    return hessian_->factorise(shift_, gamma * gamma);
+  }
+
+  bool solve(VectorRef b, double tolerance) override {
+    const Index p = x_.size();
+    x_ = gamma_ * b.tail(p) + (1 + gamma_ * friction_) * b.head(p);
+    if (!hessian_->solve(x_, tolerance * std::max(gamma_, 1.0))) return false;
+    b.tail(p) = (x_ - b.head(p)) / gamma_;
+    b.head(p) = x_;
+    return true;
+  }
+
+  std::string name() const override { return hessian_->name(); }
+  bool exact() const override { return hessian_->exact(); }
+  NewtonCost cost() const override { return hessian_->cost(); }
+
+ private:
+  std::unique_ptr<ShiftedHessian> hessian_;
+  Vector decay_;
+  double friction_, gamma_ = 0;
+  Vector x_, shift_;
+};
+
+bool offered(const std::vector<LinearKind>& kinds, LinearKind kind) {
+  for (const LinearKind k : kinds)
+    if (k == kind) return true;
+  return false;
+}
+
+}  // namespace
+
+const char* linear_kind_name(LinearKind kind) {
+  switch (kind) {
+    case LinearKind::automatic: return "auto";
+    case LinearKind::dense: return "dense";
+    case LinearKind::structured: return "structured";
+    case LinearKind::gauss_newton: return "gauss_newton";
+    case LinearKind::krylov: return "krylov";
+  }
+  return "";
+}
+
+std::vector<LinearKind> linear_kinds_of(const Loss& loss) {
+  std::vector<LinearKind> kinds{LinearKind::gauss_newton, LinearKind::dense, LinearKind::krylov};
+  if (loss.map().curvature_blocks() != nullptr) kinds.insert(kinds.begin(), LinearKind::structured);
+  return kinds;
+}
+
+LinearKind preferred_linear_kind_of(const Loss& loss, std::string& reason) {
+  // Solvers whose matrices do not fit are out; of the others the one with the fewest flops a set-up.
+  const double memory_limit = 2e9;
+  LinearKind best = LinearKind::krylov;
+  double least = -1;
+  for (const LinearKind kind : linear_kinds_of(loss)) {
+    if (kind == LinearKind::krylov) continue;
+    const double n = static_cast<double>(loss.outputs()), p = static_cast<double>(loss.dimension());
+    const double bytes = kind == LinearKind::dense          ? 16 * p * p
+                         : kind == LinearKind::gauss_newton ? 24 * n * n
+                                                            : 16 * (n * p + n * n);
+    if (bytes > memory_limit) continue;
+    const double evaluation = loss.map().evaluate_flops();
+    const double flops = kind == LinearKind::dense
+                             ? 4 * p * evaluation + p * p * p / 3
+                         : kind == LinearKind::gauss_newton
+                             ? loss.map().gram_flops() + n * n * n / 3
+                             : n * evaluation + 2 * n * n * p + n * n * n / 3;
+    if (least < 0 || flops < least) {
+      least = flops;
+      best = kind;
+    }
+  }
+  char text[160];
+  if (least < 0)
+    std::snprintf(text, sizeof text, "matrix-free: p = %ld, residuals = %ld do not fit as matrices",
+                  static_cast<long>(loss.dimension()), static_cast<long>(loss.outputs()));
+  else
+    std::snprintf(text, sizeof text, "p = %ld, residuals = %ld: %.2g flops a set-up",
+                  static_cast<long>(loss.dimension()), static_cast<long>(loss.outputs()), least);
+  reason = text;
+  return best;
+}
+
+std::unique_ptr<ShiftedHessian> make_shifted_hessian(const Loss& loss, LinearKind kind) {
+  if (!offered(linear_kinds_of(loss), kind))
+    throw std::invalid_argument(std::string("this model has no Newton matrix of the kind '") +
+                                linear_kind_name(kind) + "'");
+  switch (kind) {
+    case LinearKind::dense: return make_dense_hessian(loss);
+    case LinearKind::structured: return make_block_hessian(loss);
+    case LinearKind::gauss_newton: return make_gauss_newton_hessian(loss);
+    default: return make_krylov_hessian(loss);
+  }
+}
+
+GradientFlow::GradientFlow(const Loss& loss, DecayAndRate terms)
+    : loss_(loss), terms_(std::move(terms)) {}
+
+void GradientFlow::rhs(double, ConstVectorRef y, VectorRef dydt) {
+  loss_.gradient(y, dydt);
+  add_decay(terms_.decay, y, dydt);
+  if (terms_.rate.size() == 1)
+    dydt *= -terms_.rate[0];
+  else
+    dydt.array() *= -terms_.rate.array();
+}
+
+void GradientFlow::jacobian_times(double, ConstVectorRef y, ConstVectorRef v, VectorRef out) {
+  loss_.linearise(y);
+  loss_.hessian_times(v, out);
+  add_decay(terms_.decay, v, out);
+  if (terms_.rate.size() == 1)
+    out *= -terms_.rate[0];
+  else
+    out.array() *= -terms_.rate.array();
+}
+
+double GradientFlow::energy(ConstVectorRef y) {
+  return loss_.value(y) + decay_energy(terms_.decay, y);
+}
+
+double GradientFlow::inner_product(ConstVectorRef, ConstVectorRef u, ConstVectorRef v) {
+  if (terms_.rate.size() == 1) return u.dot(v) / terms_.rate[0];
+  return (u.array() * v.array() / terms_.rate.array()).sum();
+}
+
+std::vector<LinearKind> GradientFlow::linear_kinds() const { return linear_kinds_of(loss_); }
+
+std::unique_ptr<NewtonMatrix> GradientFlow::newton_matrix(LinearKind kind) {
+  return std::make_unique<GradientFlowMatrix>(make_shifted_hessian(loss_, kind), terms_,
+                                              loss_.dimension());
+}
+
+LinearKind GradientFlow::preferred_linear_kind(std::string& reason) const {
+  return preferred_linear_kind_of(loss_, reason);
+}
+
+HeavyBallFlow::HeavyBallFlow(const Loss& loss, Vector decay, double friction)
+    : loss_(loss), decay_(std::move(decay)), friction_(friction) {}
+
+void HeavyBallFlow::rhs(double, ConstVectorRef y, VectorRef dydt) {
+  const Index p = loss_.dimension();
+  auto force = dydt.tail(p);
+  loss_.gradient(y.head(p), force);
+  add_decay(decay_, y.head(p), force);
+  force = -force - friction_ * y.tail(p);
+  dydt.head(p) = y.tail(p);
+}
+
+void HeavyBallFlow::jacobian_times(double, ConstVectorRef y, ConstVectorRef v, VectorRef out) {
+  const Index p = loss_.dimension();
+  loss_.linearise(y.head(p));
+  auto force = out.tail(p);
+  loss_.hessian_times(v.head(p), force);
+  add_decay(decay_, v.head(p), force);
+  force = -force - friction_ * v.tail(p);
+  out.head(p) = v.tail(p);
+}
+
+double HeavyBallFlow::energy(ConstVectorRef y) {
+  const Index p = loss_.dimension();
+  return loss_.value(y.head(p)) + decay_energy(decay_, y.head(p)) + 0.5 * y.tail(p).squaredNorm();
+}
+
+double HeavyBallFlow::inner_product(ConstVectorRef, ConstVectorRef u, ConstVectorRef v) {
+  const Index p = loss_.dimension();
+  return friction_ * u.head(p).dot(v.head(p));
+}
+
+std::vector<LinearKind> HeavyBallFlow::linear_kinds() const { return linear_kinds_of(loss_); }
+
+std::unique_ptr<NewtonMatrix> HeavyBallFlow::newton_matrix(LinearKind kind) {
+  return std::make_unique<HeavyBallMatrix>(make_shifted_hessian(loss_, kind), decay_, friction_,
+                                           loss_.dimension());
+}
+
+LinearKind HeavyBallFlow::preferred_linear_kind(std::string& reason) const {
+  return preferred_linear_kind_of(loss_, reason);
+}
+
+}  // namespace gradflow

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <memory>
+
+#include "flow/loss.hpp"
+#include "flow/shifted_hessian.hpp"
+#include "flow/system.hpp"
+
+namespace gradflow {
+
+/// Learning rates eta and weight decays Lambda, each one number for all parameters (size 1) or one
+/// a parameter (size p).
+struct DecayAndRate {
+  Vector decay = Vector::Zero(1);
+  Vector rate = Vector::Ones(1);
+  bool uniform() const { return decay.size() == 1 && rate.size() == 1; }
+};
+
+/// w' = -eta (grad F(w) + Lambda w), the gradient flow of E = F + 1/2 w.Lambda w in the metric
+/// 1/eta. State: w, shape (p).
+class GradientFlow final : public System {
+ public:
+  GradientFlow(const Loss& loss, DecayAndRate terms);
+
+  Index dimension() const override { return loss_.dimension(); }
+  void rhs(double t, ConstVectorRef y, VectorRef dydt) override;
+  void jacobian_times(double t, ConstVectorRef y, ConstVectorRef v, VectorRef out) override;
+  bool has_energy() const override { return true; }
+  double energy(ConstVectorRef y) override;
+  double inner_product(ConstVectorRef y, ConstVectorRef u, ConstVectorRef v) override;
+  std::vector<LinearKind> linear_kinds() const override;
+  std::unique_ptr<NewtonMatrix> newton_matrix(LinearKind kind) override;
+  LinearKind preferred_linear_kind(std::string& reason) const override;
+
+ private:
+  Loss loss_;
+  DecayAndRate terms_;
+};
+
+/// w'' + mu w' = -grad F(w) - Lambda w as a first-order system. State: w then w', shape (2p).
+/// Its energy F + 1/2 w.Lambda w + 1/2 |w'|^2 falls at the rate mu |w'|^2.
+class HeavyBallFlow final : public System {
+ public:
+  HeavyBallFlow(const Loss& loss, Vector decay, double friction);
+
+  Index dimension() const override { return 2 * loss_.dimension(); }
+  void rhs(double t, ConstVectorRef y, VectorRef dydt) override;
+  void jacobian_times(double t, ConstVectorRef y, ConstVectorRef v, VectorRef out) override;
+  bool has_energy() const override { return true; }
+  double energy(ConstVectorRef y) override;
+  double inner_product(ConstVectorRef y, ConstVectorRef u, ConstVectorRef v) override;
+  std::vector<LinearKind> linear_kinds() const override;
+  std::unique_ptr<NewtonMatrix> newton_matrix(LinearKind kind) override;
+  LinearKind preferred_linear_kind(std::string& reason) const override;
+
+ private:
+  Loss loss_;
+  Vector decay_;
+  double friction_;
+};
+
+/// The solver structures a loss offers, and the one whose work is least by the recorded cost model:
+/// flops of one linearisation, factorisation and two solves, an exact Hessian counted at its flops
+/// times `1`, Gauss-Newton too (docs/solvers.md has the measurements behind it).
+std::vector<LinearKind> linear_kinds_of(const Loss& loss);
+LinearKind preferred_linear_kind_of(const Loss& loss, std::string& reason);
+std::unique_ptr<ShiftedHessian> make_shifted_hessian(const Loss& loss, LinearKind kind);
+const char* linear_kind_name(LinearKind kind);
+
+}  // namespace gradflow

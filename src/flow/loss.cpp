@@ -1,0 +1,130 @@
+#include "flow/loss.hpp"
+
+#include <cmath>
+
+namespace gradflow {
+
+double SquaredLoss::value(ConstVectorRef f) const { return c_ * (f - targets_).squaredNorm(); }
+
+double SquaredLoss::gradient(ConstVectorRef f, VectorRef g) const {
+  g = f - targets_;
+  const double value = c_ * g.squaredNorm();
+  g *= 2 * c_;
+  return value;
+}
+
+void SquaredLoss::hessian_times(ConstVectorRef, ConstVectorRef v, VectorRef out) const {
+  out = (2 * c_) * v;
+}
+void SquaredLoss::root_transposed_times(ConstVectorRef, VectorRef v) const {
+  v *= std::sqrt(2 * c_);
+}
+void SquaredLoss::root_times(ConstVectorRef, VectorRef v) const { v *= std::sqrt(2 * c_); }
+
+CrossEntropyLoss::CrossEntropyLoss(std::vector<Index> labels, Index classes)
+    : labels_(std::move(labels)), classes_(classes), p_(classes) {}
+
+void CrossEntropyLoss::softmax(ConstVectorRef f, Index i) const {
+  const auto row = f.segment(i * classes_, classes_);
+  p_ = (row.array() - row.maxCoeff()).exp();
+  p_ /= p_.sum();
+}
+
+double CrossEntropyLoss::value(ConstVectorRef f) const {
+  double sum = 0;
+  for (std::size_t i = 0; i < labels_.size(); ++i) {
+    const auto row = f.segment(static_cast<Index>(i) * classes_, classes_);
+    const double top = row.maxCoeff();
+    sum += top + std::log((row.array() - top).exp().sum()) - row[labels_[i]];
+  }
+  return sum / static_cast<double>(labels_.size());
+}
+
+double CrossEntropyLoss::gradient(ConstVectorRef f, VectorRef g) const {
+  const double n = static_cast<double>(labels_.size());
+  for (std::size_t i = 0; i < labels_.size(); ++i) {
+    softmax(f, static_cast<Index>(i));
+    auto row = g.segment(static_cast<Index>(i) * classes_, classes_);
+    row = p_ / n;
+    row[labels_[i]] -= 1 / n;
+  }
+  return value(f);
+}
+
+void CrossEntropyLoss::hessian_times(ConstVectorRef f, ConstVectorRef v, VectorRef out) const {
+  const double n = static_cast<double>(labels_.size());
+  for (std::size_t i = 0; i < labels_.size(); ++i) {
+    softmax(f, static_cast<Index>(i));
+    const auto in = v.segment(static_cast<Index>(i) * classes_, classes_);
+    const double mean = p_.dot(in);
+    out.segment(static_cast<Index>(i) * classes_, classes_) =
+        p_.array() * (in.array() - mean) / n;
+  }
+}
+
+// diag(p) - p p^T = S S^T with S = diag(q)(I - q q^T), q = sqrt(p), because |q| = 1.
+void CrossEntropyLoss::root_transposed_times(ConstVectorRef f, VectorRef v) const {
+  const double scale = 1 / std::sqrt(static_cast<double>(labels_.size()));
+  for (std::size_t i = 0; i < labels_.size(); ++i) {
+    softmax(f, static_cast<Index>(i));
+    auto in = v.segment(static_cast<Index>(i) * classes_, classes_);
+    p_ = p_.cwiseSqrt();
+    in.array() *= p_.array();
+    in -= p_ * p_.dot(in);
+    in *= scale;
+  }
+}
+
+void CrossEntropyLoss::root_times(ConstVectorRef f, VectorRef v) const {
+  const double scale = 1 / std::sqrt(static_cast<double>(labels_.size()));
+  for (std::size_t i = 0; i < labels_.size(); ++i) {
+    softmax(f, static_cast<Index>(i));
+    auto in = v.segment(static_cast<Index>(i) * classes_, classes_);
+    p_ = p_.cwiseSqrt();
+    in -= p_ * p_.dot(in);
+    in.array() *= p_.array() * scale;
+  }
+}
+
+Loss::Loss(std::unique_ptr<OutputMap> map, std::shared_ptr<const OutputLoss> output_loss)
+    : map_(std::move(map)), output_loss_(std::move(output_loss)) {
+  f_.resize(outputs());
+  g_.resize(outputs());
+  jv_.resize(outputs());
+  djv_.resize(outputs());
+  curved_.resize(dimension());
+}
+
+Loss::Loss(const Loss& other) : Loss(other.map_->clone(), other.output_loss_) {}
+
+double Loss::value(ConstVectorRef w) {
+  map_->evaluate(w, f_);
+  return output_loss_->value(f_);
+}
+
+double Loss::gradient(ConstVectorRef w, VectorRef g) {
+  map_->evaluate(w, f_);
+  const double value = output_loss_->gradient(f_, g_);
+  map_->transpose_times(g_, g);
+  return value;
+}
+
+void Loss::linearise(ConstVectorRef w) {
+  map_->evaluate(w, f_);
+  output_loss_->gradient(f_, g_);
+}
+
+void Loss::gauss_newton_times(ConstVectorRef v, VectorRef out) {
+  map_->jacobian_times(v, jv_);
+  output_loss_->hessian_times(f_, jv_, djv_);
+  map_->transpose_times(djv_, out);
+}
+
+void Loss::hessian_times(ConstVectorRef v, VectorRef out) {
+  gauss_newton_times(v, out);
+  if (map_->affine()) return;
+  map_->curvature_times(g_, v, curved_);
+  out += curved_;
+}
+
+}  // namespace gradflow

@@ -1,0 +1,94 @@
+#pragma once
+
+#include <memory>
+
+#include "flow/output_map.hpp"
+#include "numerics/types.hpp"
+
+namespace gradflow {
+
+/// A convex function l(f) of the outputs f in R^N, with its Hessian D(f) = S S^T. Stateless: the
+/// point is an argument, so that one object serves the flow and its Newton matrices.
+class OutputLoss {
+ public:
+  virtual ~OutputLoss() = default;
+  virtual double value(ConstVectorRef f) const = 0;
+  /// l(f); gradient dl/df, shape (N).
+  virtual double gradient(ConstVectorRef f, VectorRef g) const = 0;
+  /// D(f) v.
+  virtual void hessian_times(ConstVectorRef f, ConstVectorRef v, VectorRef out) const = 0;
+  /// S^T v and S v for the factor S of D(f); in place.
+  virtual void root_transposed_times(ConstVectorRef f, VectorRef v) const = 0;
+  virtual void root_times(ConstVectorRef f, VectorRef v) const = 0;
+};
+
+/// l(f) = c ||f - y||^2.
+class SquaredLoss final : public OutputLoss {
+ public:
+  SquaredLoss(double c, Vector targets) : c_(c), targets_(std::move(targets)) {}
+  double value(ConstVectorRef f) const override;
+  double gradient(ConstVectorRef f, VectorRef g) const override;
+  void hessian_times(ConstVectorRef f, ConstVectorRef v, VectorRef out) const override;
+  void root_transposed_times(ConstVectorRef f, VectorRef v) const override;
+  void root_times(ConstVectorRef f, VectorRef v) const override;
+  const Vector& targets() const { return targets_; }
+  double factor() const { return c_; }
+
+ private:
+  double c_;
+  Vector targets_;
+};
+
+/// l(f) = (1/n) sum_i [log sum_k exp f_ik - f_{i, label_i}], outputs sample by sample: f_ik at
+/// i * classes + k.
+class CrossEntropyLoss final : public OutputLoss {
+ public:
+  CrossEntropyLoss(std::vector<Index> labels, Index classes);
+  double value(ConstVectorRef f) const override;
+  double gradient(ConstVectorRef f, VectorRef g) const override;
+  void hessian_times(ConstVectorRef f, ConstVectorRef v, VectorRef out) const override;
+  void root_transposed_times(ConstVectorRef f, VectorRef v) const override;
+  void root_times(ConstVectorRef f, VectorRef v) const override;
+
+ private:
+  /// softmax of sample i into p_.
+  void softmax(ConstVectorRef f, Index i) const;
+  std::vector<Index> labels_;
+  Index classes_;
+  mutable Vector p_;
+};
+
+/// F(w) = l(f(w)): value, exact gradient J^T l', exact Hessian-vector product
+/// J^T D J v + sum_i l'_i (hess f_i) v.
+class Loss {
+ public:
+  Loss(std::unique_ptr<OutputMap> map, std::shared_ptr<const OutputLoss> output_loss);
+  Loss(const Loss& other);
+
+  Index dimension() const { return map_->parameters(); }
+  Index outputs() const { return map_->outputs(); }
+
+  double value(ConstVectorRef w);
+  /// F(w); gradient, shape (p). Moves the point to w.
+  double gradient(ConstVectorRef w, VectorRef g);
+  /// Moves the point to w without a gradient.
+  void linearise(ConstVectorRef w);
+  /// (hess F) v at the last point.
+  void hessian_times(ConstVectorRef v, VectorRef out);
+  /// Its Gauss-Newton part J^T D J v.
+  void gauss_newton_times(ConstVectorRef v, VectorRef out);
+
+  OutputMap& map() { return *map_; }
+  const OutputMap& map() const { return *map_; }
+  const OutputLoss& output_loss() const { return *output_loss_; }
+  /// f and l'(f) at the last point.
+  const Vector& last_outputs() const { return f_; }
+  const Vector& last_output_gradient() const { return g_; }
+
+ private:
+  std::unique_ptr<OutputMap> map_;
+  std::shared_ptr<const OutputLoss> output_loss_;
+  Vector f_, g_, jv_, djv_, curved_;
+};
+
+}  // namespace gradflow

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "flow/loss.hpp"
+#include "flow/gradient_flow.hpp"
+#include "flow/model.hpp"
+
+namespace gradflow {
+
+/// A model whose flow descends a loss of outputs: it brings the outputs, the data and its own
+/// observables, and has all flows of a loss and their solvers from here.
+class LossModel : public Model {
+ public:
+  LossModel(Loss loss, Vector initial, std::vector<ParameterGroup> groups = {});
+
+  Vector initial_state(const FlowSettings& flow) override;
+  std::unique_ptr<System> system(const FlowSettings& flow) override;
+  /// train_loss, norm, gradient_norm, then `own_observables`.
+  std::vector<Observable> observables(const FlowSettings& flow) override;
+
+  Loss& loss() { return loss_; }
+  const std::vector<ParameterGroup>& groups() const { return groups_; }
+  static std::vector<std::string> flows();
+
+ protected:
+  virtual std::vector<Observable> own_observables() = 0;
+  /// The outputs f(w) at a sample, computed once for all observables of it.
+  const Vector& outputs_at(const State& state);
+  /// The parameters within a flow's state (heavy ball carries velocities behind them).
+  auto weights(const State& state) const { return state.y.head(loss_.dimension()); }
+
+ private:
+  struct Evaluation {
+    std::uint64_t serial = 0;
+    bool filled = false;
+    double loss = 0;
+    Vector gradient;
+  };
+  const Evaluation& at(const State& state);
+  DecayAndRate terms(const FlowSettings& flow) const;
+
+  Loss loss_;
+  Vector initial_;
+  std::vector<ParameterGroup> groups_;
+  Evaluation evaluation_;
+};
+
+/// Mean squared error an output entry between predictions and targets.
+inline double mean_squared_error(ConstVectorRef prediction, ConstVectorRef target) {
+  return (prediction - target).squaredNorm() / static_cast<double>(target.size());
+}
+
+}  // namespace gradflow

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "numerics/types.hpp"
+
+namespace gradflow {
+
+/// A state of a run, as observables see it. `serial` differs from sample to sample, so that
+/// observables of one model can share what they compute.
+struct State {
+  double t;
+  ConstVectorRef y;
+  std::uint64_t serial;
+};
+
+/// A named dimension of an observable or a measurement, with its coordinate values.
+struct Axis {
+  std::string name;
+  std::vector<double> coordinate;
+  std::string long_name;
+  bool integer = true;  ///< the coordinate counts (mode, degree, neuron); else it is a quantity
+};
+
+/// Axis 0, 1, ..., n-1 (or from `first`).
+inline Axis counting_axis(std::string name, Index n, std::string long_name, Index first = 0) {
+  Axis axis{std::move(name), {}, std::move(long_name), true};
+  axis.coordinate.reserve(static_cast<std::size_t>(n));
+  for (Index i = 0; i < n; ++i) axis.coordinate.push_back(static_cast<double>(first + i));
+  return axis;
+}
+
+/// A number or array read off the state at each sample.
+struct Observable {
+  std::string name;
+  std::string long_name;
+  std::vector<Axis> axes;  ///< empty for a number; row-major otherwise
+  bool by_default = true;
+  /// Writes size() numbers to `out`.
+  std::function<void(const State&, double* out)> evaluate;
+  std::string units = "1";
+
+  Index size() const {
+    Index n = 1;
+    for (const Axis& axis : axes) n *= static_cast<Index>(axis.coordinate.size());
+    return n;
+  }
+};
+
+/// A number or array of a whole run.
+struct Measurement {
+  std::string name;
+  std::string long_name;
+  std::vector<Axis> axes;
+  std::vector<double> values;
+  std::string units = "1";
+};
+
+inline Measurement measured(std::string name, std::string long_name, double value) {
+  return {std::move(name), std::move(long_name), {}, {value}};
+}
+
+}  // namespace gradflow

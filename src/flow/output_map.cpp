@@ -1,0 +1,46 @@
+#include "flow/output_map.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace gradflow {
+
+Index BlockStructure::largest() const {
+  Index size = 0;
+  for (std::size_t b = 0; b + 1 < start.size(); ++b) size = std::max(size, start[b + 1] - start[b]);
+  return size;
+}
+
+void OutputMap::transposed_jacobian(MatrixRef jt) {
+  Vector unit = Vector::Zero(outputs());
+  for (Index i = 0; i < outputs(); ++i) {
+    unit[i] = 1;
+    transpose_times(unit, jt.col(i));
+    unit[i] = 0;
+  }
+}
+
+void OutputMap::gram(ConstVectorRef weight, MatrixRef k) {
+  jt_.resize(parameters(), outputs());
+  transposed_jacobian(jt_);
+  if (weight.size() == 0) {
+    k.setZero();
+    k.selfadjointView<Eigen::Lower>().rankUpdate(jt_.transpose());
+    k.triangularView<Eigen::StrictlyUpper>() = k.transpose();
+  } else {
+    weighted_.resize(parameters(), outputs());
+    weighted_.noalias() = weight.asDiagonal() * jt_;
+    k.noalias() = jt_.transpose() * weighted_;
+  }
+}
+
+double OutputMap::gram_flops() const {
+  const double n = static_cast<double>(outputs());
+  return n * n * static_cast<double>(parameters()) + 2 * n * evaluate_flops();
+}
+
+void OutputMap::curvature(ConstVectorRef, std::vector<double>&) {
+  throw std::logic_error("this model has no block-diagonal curvature");
+}
+
+}  // namespace gradflow

@@ -1,0 +1,316 @@
+#include "flow/parameters.hpp"
+
+#include <cmath>
+#include <sstream>
+
+namespace gradflow {
+namespace {
+
+std::string number(double value) {
+  std::ostringstream out;
+  out.precision(12);
+  out << value;
+  return out.str();
+}
+
+std::string quoted_list(const std::vector<std::string>& texts) {
+  std::string out;
+  for (const std::string& text : texts) {
+    if (!out.empty()) out += ", ";
+    out += '"' + text + '"';
+  }
+  return out;
+}
+
+std::string range_text(const ParameterInfo& info) {
+  const bool below = std::isfinite(info.minimum), above = std::isfinite(info.maximum);
+  const std::string low = (info.minimum_excluded ? " > " : " >= ") + number(info.minimum);
+  const std::string high = (info.maximum_excluded ? " < " : " <= ") + number(info.maximum);
+  if (below && above) return low + " and" + high;
+  if (below) return low;
+  if (above) return high;
+  return "";
+}
+
+bool in_range(const ParameterInfo& info, double value) {
+  if (std::isnan(value)) return false;
+  if (info.minimum_excluded ? value <= info.minimum : value < info.minimum) return false;
+  return info.maximum_excluded ? value < info.maximum : value <= info.maximum;
+}
+
+std::string shown(const ParameterValue& value) {
+  struct Show {
+    std::string operator()(std::monostate) const { return "nothing"; }
+    std::string operator()(bool b) const { return b ? "true" : "false"; }
+    std::string operator()(std::int64_t i) const { return std::to_string(i); }
+    std::string operator()(double d) const { return number(d); }
+    std::string operator()(const std::string& s) const { return '"' + s + '"'; }
+    std::string operator()(const std::vector<std::int64_t>&) const { return "a list"; }
+    std::string operator()(const std::vector<double>&) const { return "a list"; }
+    std::string operator()(const std::vector<std::string>&) const { return "a list"; }
+  };
+  return std::visit(Show{}, value);
+}
+
+ParameterInfo make(std::string name, ParameterType type, std::string meaning) {
+  ParameterInfo info;
+  info.name = std::move(name);
+  info.type = type;
+  info.meaning = std::move(meaning);
+  return info;
+}
+
+}  // namespace
+
+std::string ParameterInfo::expectation() const {
+  switch (type) {
+    case ParameterType::boolean: return "true or false";
+    case ParameterType::integer: return "an integer" + range_text(*this);
+    case ParameterType::real: return "a number" + range_text(*this);
+    case ParameterType::text:
+      return choices.empty() ? "a text" : "one of " + quoted_list(choices);
+    case ParameterType::integer_list: return "a list of integers" + range_text(*this);
+    case ParameterType::real_list: return "a list of numbers" + range_text(*this);
+    case ParameterType::text_list:
+      return choices.empty() ? "a list of texts" : "a list of " + quoted_list(choices);
+    case ParameterType::text_or_list:
+      return choices.empty() ? "a text or a list of texts"
+                             : "one of " + quoted_list(choices) + ", or a list of them";
+    case ParameterType::file: return "the path of a .npy or .csv file of shape " + shape;
+  }
+  return "";
+}
+
+ParameterInfo integer_parameter(std::string name, std::optional<std::int64_t> default_value,
+                                std::string meaning, double minimum, double maximum) {
+  ParameterInfo info = make(std::move(name), ParameterType::integer, std::move(meaning));
+  if (default_value) info.default_value = *default_value;
+  info.minimum = minimum;
+  if (maximum < 1e12) info.maximum = maximum;
+  return info;
+}
+
+ParameterInfo real_parameter(std::string name, std::optional<double> default_value,
+                             std::string meaning) {
+  ParameterInfo info = make(std::move(name), ParameterType::real, std::move(meaning));
+  if (default_value) info.default_value = *default_value;
+  return info;
+}
+
+ParameterInfo positive_parameter(std::string name, std::optional<double> default_value,
+                                 std::string meaning) {
+  ParameterInfo info = real_parameter(std::move(name), default_value, std::move(meaning));
+  info.minimum = 0;
+  info.minimum_excluded = true;
+  return info;
+}
+
+ParameterInfo nonnegative_parameter(std::string name, std::optional<double> default_value,
+                                    std::string meaning) {
+  ParameterInfo info = real_parameter(std::move(name), default_value, std::move(meaning));
+  info.minimum = 0;
+  return info;
+}
+
+ParameterInfo boolean_parameter(std::string name, bool default_value, std::string meaning) {
+  ParameterInfo info = make(std::move(name), ParameterType::boolean, std::move(meaning));
+  info.default_value = default_value;
+  return info;
+}
+
+ParameterInfo choice_parameter(std::string name, std::string default_value,
+                               std::vector<std::string> choices, std::string meaning) {
+  ParameterInfo info = make(std::move(name), ParameterType::text, std::move(meaning));
+  info.default_value = std::move(default_value);
+  info.choices = std::move(choices);
+  return info;
+}
+
+ParameterInfo list_parameter(std::string name, std::optional<std::vector<double>> default_value,
+                             std::string meaning) {
+  ParameterInfo info = make(std::move(name), ParameterType::real_list, std::move(meaning));
+  if (default_value) info.default_value = std::move(*default_value);
+  return info;
+}
+
+ParameterInfo integer_list_parameter(std::string name,
+                                     std::optional<std::vector<std::int64_t>> default_value,
+                                     std::string meaning, double minimum) {
+  ParameterInfo info = make(std::move(name), ParameterType::integer_list, std::move(meaning));
+  if (default_value) info.default_value = std::move(*default_value);
+  info.minimum = minimum;
+  return info;
+}
+
+ParameterInfo file_parameter(std::string name, std::string shape, std::string meaning) {
+  ParameterInfo info = make(std::move(name), ParameterType::file, std::move(meaning));
+  info.shape = std::move(shape);
+  return info;
+}
+
+Parameters::Parameters(std::vector<ParameterInfo> declared) : declared_(std::move(declared)) {
+  for (const ParameterInfo& parameter : declared_) values_[parameter.name] = parameter.default_value;
+}
+
+const ParameterInfo* Parameters::find(std::string_view name) const {
+  for (const ParameterInfo& parameter : declared_)
+    if (parameter.name == name) return &parameter;
+  return nullptr;
+}
+
+const ParameterInfo& Parameters::info(std::string_view name) const {
+  if (const ParameterInfo* found = find(name)) return *found;
+  throw std::logic_error("parameter '" + std::string(name) + "' is not declared");
+}
+
+void Parameters::set(const std::string& name, ParameterValue value) {
+  const ParameterInfo& declared = info(name);
+  const auto wrong = [&](const std::string& what) {
+    throw ParameterError(name, "is " + what + ", expected " + declared.expectation());
+  };
+  const auto check_text = [&](const std::string& text) {
+    if (declared.choices.empty()) return;
+    for (const std::string& choice : declared.choices)
+      if (choice == text) return;
+    wrong('"' + text + '"');
+  };
+  // An integer is a number, and a list of integers a list of numbers; nothing else is converted.
+  if (declared.type == ParameterType::real && std::holds_alternative<std::int64_t>(value))
+    value = static_cast<double>(std::get<std::int64_t>(value));
+  if (declared.type == ParameterType::real_list) {
+    if (const auto* list = std::get_if<std::vector<std::int64_t>>(&value))
+      value = std::vector<double>(list->begin(), list->end());
+  }
+  bool fits = false;
+  switch (declared.type) {
+    case ParameterType::boolean: fits = std::holds_alternative<bool>(value); break;
+    case ParameterType::integer:
+      fits = std::holds_alternative<std::int64_t>(value) &&
+             in_range(declared, static_cast<double>(std::get<std::int64_t>(value)));
+      break;
+    case ParameterType::real:
+      fits = std::holds_alternative<double>(value) && std::isfinite(std::get<double>(value)) &&
+             in_range(declared, std::get<double>(value));
+      break;
+    case ParameterType::text:
+    case ParameterType::file:
+      fits = std::holds_alternative<std::string>(value);
+      if (fits) check_text(std::get<std::string>(value));
+      break;
+    case ParameterType::integer_list:
+      fits = std::holds_alternative<std::vector<std::int64_t>>(value);
+      if (fits)
+        for (const std::int64_t entry : std::get<std::vector<std::int64_t>>(value))
+          if (!in_range(declared, static_cast<double>(entry)))
+            wrong("a list with " + std::to_string(entry));
+      break;
+    case ParameterType::real_list:
+      fits = std::holds_alternative<std::vector<double>>(value);
+      if (fits)
+        for (const double entry : std::get<std::vector<double>>(value))
+          if (!std::isfinite(entry) || !in_range(declared, entry))
+            wrong("a list with " + number(entry));
+      break;
+    case ParameterType::text_or_list:
+      if (const auto* text = std::get_if<std::string>(&value)) {
+        check_text(*text);
+        value = std::vector<std::string>{*text};
+      }
+      [[fallthrough]];
+    case ParameterType::text_list:
+      fits = std::holds_alternative<std::vector<std::string>>(value);
+      if (fits)
+        for (const std::string& entry : std::get<std::vector<std::string>>(value))
+          check_text(entry);
+      break;
+  }
+  if (!fits) wrong(shown(value));
+  values_[name] = std::move(value);
+  given_[name] = true;
+}
+
+void Parameters::set_file(const std::string& name, std::string path, Matrix numbers) {
+  set(name, std::move(path));
+  files_[name] = std::move(numbers);
+}
+
+bool Parameters::given(std::string_view name) const {
+  info(name);
+  const auto found = given_.find(name);
+  return found != given_.end() && found->second;
+}
+
+bool Parameters::has(std::string_view name) const {
+  return !std::holds_alternative<std::monostate>(value(name));
+}
+
+const ParameterValue& Parameters::value(std::string_view name) const {
+  info(name);
+  return values_.find(name)->second;
+}
+
+template <class T>
+const T& Parameters::get(std::string_view name) const {
+  if (const T* found = std::get_if<T>(&value(name))) return *found;
+  throw std::logic_error("parameter '" + std::string(name) + "' has no value of the type asked for");
+}
+
+bool Parameters::boolean(std::string_view name) const { return get<bool>(name); }
+std::int64_t Parameters::integer(std::string_view name) const { return get<std::int64_t>(name); }
+double Parameters::real(std::string_view name) const { return get<double>(name); }
+const std::string& Parameters::text(std::string_view name) const { return get<std::string>(name); }
+const std::vector<double>& Parameters::reals(std::string_view name) const {
+  return get<std::vector<double>>(name);
+}
+const std::vector<std::int64_t>& Parameters::integers(std::string_view name) const {
+  return get<std::vector<std::int64_t>>(name);
+}
+const std::vector<std::string>& Parameters::texts(std::string_view name) const {
+  return get<std::vector<std::string>>(name);
+}
+
+const Matrix& Parameters::file(std::string_view name) const {
+  const auto found = files_.find(name);
+  if (found == files_.end())
+    throw std::logic_error("no file was read for parameter '" + std::string(name) + "'");
+  return found->second;
+}
+
+Vector Parameters::file_vector(std::string_view name) const {
+  const Matrix& numbers = file(name);
+  if (numbers.cols() != 1 && numbers.rows() != 1)
+    throw ParameterError(std::string(name), "has shape (" + std::to_string(numbers.rows()) + ", " +
+                                                std::to_string(numbers.cols()) +
+                                                "), expected shape " + info(name).shape);
+  return Eigen::Map<const Vector>(numbers.data(), numbers.size());
+}
+
+Index Parameters::fix_size(const std::string& name, Index size, const std::string& file_parameter) {
+  if (given(name) && integer(name) != size)
+    throw ParameterError(name, "is " + std::to_string(integer(name)) + ", but model." +
+                                   file_parameter + " fixes it at " + std::to_string(size));
+  resolve(name, static_cast<std::int64_t>(size));
+  return size;
+}
+
+void Parameters::resolve(const std::string& name, ParameterValue value) {
+  info(name);
+  values_[name] = std::move(value);
+}
+
+void Parameters::unused(const std::string& name, const std::string& other) {
+  if (given(name)) throw ParameterError(name, "does not go with model." + other);
+  values_[name] = std::monostate{};
+}
+
+void Parameters::require_shape(const std::string& name, Index rows, Index columns) const {
+  const Matrix& numbers = file(name);
+  if ((rows >= 0 && numbers.rows() != rows) || (columns >= 0 && numbers.cols() != columns)) {
+    const auto side = [](Index n) { return n < 0 ? std::string("any") : std::to_string(n); };
+    throw ParameterError(name, "has shape (" + std::to_string(numbers.rows()) + ", " +
+                                   std::to_string(numbers.cols()) + "), expected (" + side(rows) +
+                                   ", " + side(columns) + "), that is " + info(name).shape);
+  }
+}
+
+}  // namespace gradflow

@@ -1,0 +1,421 @@
+#include "flow/shifted_hessian.hpp"
+
+#include <Eigen/Cholesky>
+#include <Eigen/QR>
+#include <Eigen/SVD>
+#include <algorithm>
+#include <cmath>
+
+#include "numerics/random.hpp"
+
+namespace gradflow {
+namespace {
+
+double as_double(Index n) { return static_cast<double>(n); }
+
+/// Entry i of a shift that may be one number for all.
+struct Shift {
+  Vector values;
+  double operator[](Index i) const { return values.size() == 1 ? values[0] : values[i]; }
+  bool uniform() const { return values.size() == 1; }
+  void divide(VectorRef b) const {
+    if (uniform())
+      b /= values[0];
+    else
+      b.array() /= values.array();
+  }
+};
+
+// ---------------------------------------------------------------------------------- dense
+class DenseHessian final : public ShiftedHessian {
+ public:
+  explicit DenseHessian(const Loss& loss)
+      : loss_(loss), hessian_(loss.dimension(), loss.dimension()) {}
+
+  void linearise(ConstVectorRef w) override {
+    loss_.linearise(w);
+    const Index p = loss_.dimension();
+    Vector unit = Vector::Zero(p);
+    for (Index j = 0; j < p; ++j) {
+      unit[j] = 1;
+      loss_.hessian_times(unit, hessian_.col(j));
+      unit[j] = 0;
+    }
+  }
+
+  bool factorise(ConstVectorRef shift, double scale) override {
+    Matrix& m = factorisation_.storage(hessian_.rows());
+    m = scale * hessian_;
+    if (shift.size() == 1)
+      m.diagonal().array() += shift[0];
+    else
+      m.diagonal() += shift;
+    return factorisation_.factorise_in_place() != SymmetricFactorisation::Outcome::singular;
+  }
+
+  bool solve(VectorRef b, double) override {
+    factorisation_.solve_in_place(b);
+    return true;
+  }
+
+  std::string name() const override { return "dense"; }
+  bool exact() const override { return true; }
+  std::optional<Index> negative_eigenvalues() const override {
+    return factorisation_.negative_eigenvalues();
+  }
+  NewtonCost cost() const override {
+    const double p = as_double(loss_.dimension());
+    return {4 * p * loss_.map().evaluate_flops(), p * p * p / 3, 2 * p * p, 16 * p * p};
+  }
+
+ private:
+  Loss loss_;
+  Matrix hessian_;
+  SymmetricFactorisation factorisation_;
+};
+
+// ---------------------------------------------------------------------------- Gauss-Newton
+class GaussNewtonHessian final : public ShiftedHessian {
+ public:
+  explicit GaussNewtonHessian(const Loss& loss)
+      : loss_(loss),
+        gram_(loss.outputs(), loss.outputs()),
+        newton_(loss.outputs(), loss.outputs()),
+        small_(loss.outputs()),
+        large_(loss.dimension()) {}
+
+  void linearise(ConstVectorRef w) override {
+    loss_.linearise(w);
+    gram_is_weighted_ = true;  // any Gram matrix held is of an older point
+    have_gram_ = false;
+  }
+
+  bool factorise(ConstVectorRef shift, double scale) override {
+    shift_.values = shift;
+    scale_ = scale;
+    if (!have_gram_ || gram_is_weighted_ || !shift_.uniform()) {
+      if (shift_.uniform()) {
+        loss_.map().gram(Vector(), gram_);
+      } else {
+        large_ = shift_.values.cwiseInverse();
+        loss_.map().gram(large_, gram_);
+      }
+      // S^T K S: the factor acts on columns, so once, transpose, once more.
+      for (int side = 0; side < 2; ++side) {
+        for (Index j = 0; j < gram_.cols(); ++j)
+          loss_.output_loss().root_transposed_times(loss_.last_outputs(), gram_.col(j));
+        gram_.transposeInPlace();
+      }
+      have_gram_ = true;
+      gram_is_weighted_ = !shift_.uniform();
+    }
+    newton_ = (scale / (shift_.uniform() ? shift_.values[0] : 1.0)) * gram_;
+    newton_.diagonal().array() += 1;
+    return llt_.compute(newton_).info() == Eigen::Success;
+  }
+
+  bool solve(VectorRef b, double) override {
+    const Vector& f = loss_.last_outputs();
+    shift_.divide(b);
+    loss_.map().jacobian_times(b, small_);
+    loss_.output_loss().root_transposed_times(f, small_);
+    llt_.solveInPlace(small_);
+    loss_.output_loss().root_times(f, small_);
+    loss_.map().transpose_times(small_, large_);
+    large_ *= scale_;
+    shift_.divide(large_);
+    b -= large_;
+    return true;
+  }
+
+  std::string name() const override { return "gauss_newton"; }
+  bool exact() const override { return loss_.map().affine(); }
+  std::optional<Index> negative_eigenvalues() const override {
+    return exact() ? std::optional<Index>(0) : std::nullopt;
+  }
+  NewtonCost cost() const override {
+    const double n = as_double(loss_.outputs());
+    const double evaluation = loss_.map().evaluate_flops();
+    return {loss_.map().gram_flops() + evaluation, n * n * n / 3, 2 * n * n + 4 * evaluation,
+            24 * n * n};
+  }
+
+ private:
+  Loss loss_;
+  Matrix gram_, newton_;
+  Eigen::LLT<Matrix> llt_;
+  Vector small_, large_;
+  Shift shift_;
+  double scale_ = 0;
+  bool have_gram_ = false, gram_is_weighted_ = false;
+};
+
+// -------------------------------------------------------------------- blocks plus low rank
+class BlockHessian final : public ShiftedHessian {
+ public:
+  explicit BlockHessian(const Loss& loss)
+      : loss_(loss),
+        structure_(*loss_.map().curvature_blocks()),
+        factor_(loss.dimension(), loss.outputs()),
+        solved_(loss.dimension(), loss.outputs()),
+        small_(loss.outputs()),
+        large_(loss.dimension()) {
+    std::size_t size = 0;
+    for (Index b = 0; b < structure_.blocks(); ++b) {
+      const auto n = static_cast<std::size_t>(block_size(b));
+      size += n * n;
+    }
+    curvature_.resize(size);
+    inverse_.resize(size);
+    gathered_.resize(structure_.largest(), loss.outputs());
+    product_.resize(structure_.largest(), loss.outputs());
+  }
+
+  void linearise(ConstVectorRef w) override {
+    loss_.linearise(w);
+    loss_.map().curvature(loss_.last_output_gradient(), curvature_);
+    loss_.map().transposed_jacobian(factor_);
+    // J^T S, row by row of J^T: the root acts on vectors of N entries.
+    Vector row(loss_.outputs());
+    for (Index i = 0; i < factor_.rows(); ++i) {
+      row = factor_.row(i).transpose();
+      loss_.output_loss().root_transposed_times(loss_.last_outputs(), row);
+      factor_.row(i) = row.transpose();
+    }
+  }
+
+  bool factorise(ConstVectorRef shift, double scale) override {
+    scale_ = scale;
+    Index negative_in_blocks = 0;
+    std::size_t offset = 0;
+    for (Index b = 0; b < structure_.blocks(); ++b) {
+      const Index n = block_size(b);
+      const Eigen::Map<const Matrix> curved(curvature_.data() + offset, n, n);
+      Eigen::Map<Matrix> inverse(inverse_.data() + offset, n, n);
+      Matrix& block = small_factorisation_.storage(n);
+      block = scale * curved;
+      for (Index i = 0; i < n; ++i)
+        block(i, i) += shift.size() == 1 ? shift[0] : shift[parameter(b, i)];
+      if (n == 1) {
+        if (block(0, 0) == 0) return false;
+        inverse(0, 0) = 1 / block(0, 0);
+        negative_in_blocks += block(0, 0) < 0;
+      } else {
+        if (small_factorisation_.factorise_in_place() == SymmetricFactorisation::Outcome::singular)
+          return false;
+        negative_in_blocks += small_factorisation_.negative_eigenvalues();
+        inverse.setIdentity();
+        small_factorisation_.solve_in_place(inverse);
+      }
+      offset += static_cast<std::size_t>(n * n);
+    }
+    apply_inverse(factor_, solved_);
+    Matrix& m = factorisation_.storage(loss_.outputs());
+    m.noalias() = scale * (factor_.transpose() * solved_);
+    m.diagonal().array() += 1;
+    if (factorisation_.factorise_in_place() == SymmetricFactorisation::Outcome::singular)
+      return false;
+    negative_ = negative_in_blocks - factorisation_.negative_eigenvalues();
+    return true;
+  }
+
+  bool solve(VectorRef b, double) override {
+    large_ = b;
+    apply_inverse(large_, b);
+    small_.noalias() = factor_.transpose() * b;
+    factorisation_.solve_in_place(small_);
+    b.noalias() -= scale_ * (solved_ * small_);
+    return true;
+  }
+
+  std::string name() const override { return "structured"; }
+  bool exact() const override { return true; }
+  std::optional<Index> negative_eigenvalues() const override { return negative_; }
+  NewtonCost cost() const override {
+    const double n = as_double(loss_.outputs()), p = as_double(loss_.dimension());
+    const double block = as_double(structure_.largest());
+    return {n * loss_.map().evaluate_flops(),
+            2 * n * n * p + n * n * n / 3 + 2 * p * block * (n + block),
+            4 * n * p + 2 * n * n + 2 * p * block, 16 * p * (n + block) + 16 * n * n};
+  }
+
+ private:
+  Index block_size(Index b) const {
+    return structure_.start[static_cast<std::size_t>(b) + 1] -
+           structure_.start[static_cast<std::size_t>(b)];
+  }
+  Index parameter(Index b, Index i) const {
+    return structure_.index[static_cast<std::size_t>(structure_.start[static_cast<std::size_t>(b)] + i)];
+  }
+
+  template <class In, class Out>
+  void apply_inverse(const In& in, Out&& out) {
+    std::size_t offset = 0;
+    for (Index b = 0; b < structure_.blocks(); ++b) {
+      const Index n = block_size(b);
+      const Eigen::Map<const Matrix> inverse(inverse_.data() + offset, n, n);
+      if (n == 1) {
+        out.row(parameter(b, 0)) = inverse(0, 0) * in.row(parameter(b, 0));
+      } else {
+        const auto columns = in.cols();
+        for (Index i = 0; i < n; ++i) gathered_.row(i).head(columns) = in.row(parameter(b, i));
+        product_.topLeftCorner(n, columns).noalias() =
+            inverse * gathered_.topLeftCorner(n, columns);
+        for (Index i = 0; i < n; ++i) out.row(parameter(b, i)) = product_.row(i).head(columns);
+      }
+      offset += static_cast<std::size_t>(n * n);
+    }
+  }
+
+  Loss loss_;
+  const BlockStructure& structure_;
+  std::vector<double> curvature_, inverse_;
+  Matrix factor_, solved_, gathered_, product_;
+  SymmetricFactorisation factorisation_, small_factorisation_;
+  Vector small_, large_;
+  double scale_ = 0;
+  Index negative_ = 0;
+};
+
+// -------------------------------------------------------------------------------- Krylov
+class KrylovHessian final : public ShiftedHessian {
+ public:
+  KrylovHessian(const Loss& loss, Index rank)
+      : loss_(loss),
+        rank_(std::min({rank, loss.dimension(), loss.outputs()})),
+        sketch_(loss.dimension(), rank_),
+        probe_(loss.dimension(), rank_) {
+    const Index p = loss.dimension();
+    x_.resize(p), r_.resize(p), z_.resize(p), d_.resize(p), q_.resize(p), coefficients_.resize(rank_);
+    RandomStream stream(0, "nystrom");
+    stream.fill_normal(probe_);
+    Eigen::HouseholderQR<Matrix> qr(probe_);
+    probe_ = qr.householderQ() * Matrix::Identity(p, rank_);
+  }
+
+  void linearise(ConstVectorRef w) override {
+    loss_.linearise(w);
+    for (Index j = 0; j < rank_; ++j) loss_.gauss_newton_times(probe_.col(j), sketch_.col(j));
+    // Nystrom: H ~ Y (Q^T Y)^{-1} Y^T, with a small shift so that the core is positive definite.
+    const double nu = std::sqrt(as_double(loss_.dimension())) * 2.2e-16 * sketch_.norm();
+    sketch_ += nu * probe_;
+    Matrix core = probe_.transpose() * sketch_;
+    core = (0.5 * (core + core.transpose())).eval();
+    Eigen::LLT<Matrix> llt(core);
+    if (llt.info() == Eigen::Success) {
+      llt.matrixU().solveInPlace<Eigen::OnTheRight>(sketch_);
+      const Eigen::JacobiSVD<Matrix> svd_small(
+          Matrix(Eigen::HouseholderQR<Matrix>(sketch_).matrixQR().topRows(rank_)
+                     .template triangularView<Eigen::Upper>()),
+          Eigen::ComputeFullU | Eigen::ComputeFullV);
+      basis_.noalias() = sketch_ * svd_small.matrixV();
+      eigenvalues_ = (svd_small.singularValues().array().square() - nu).max(0).matrix();
+      for (Index j = 0; j < rank_; ++j) {
+        const double length = basis_.col(j).norm();
+        if (length > 0) basis_.col(j) /= length;
+      }
+    } else {
+      basis_.setZero(loss_.dimension(), rank_);
+      eigenvalues_.setZero(rank_);
+    }
+  }
+
+  bool factorise(ConstVectorRef shift, double scale) override {
+    shift_.values = shift;
+    scale_ = scale;
+    mean_shift_ = shift.mean();
+    return true;
+  }
+
+  bool solve(VectorRef b, double tolerance) override {
+    return conjugate_gradients(b, tolerance, true) || conjugate_gradients(b, tolerance, false);
+  }
+
+  std::string name() const override { return "krylov"; }
+  bool exact() const override { return true; }
+  NewtonCost cost() const override {
+    const double p = as_double(loss_.dimension()), k = as_double(rank_);
+    const double product = 4 * loss_.map().evaluate_flops();
+    return {k * product + 6 * p * k * k, 0, 20 * (product + 4 * p * k + 10 * p), 24 * p * k};
+  }
+
+ private:
+  void apply(const Vector& v, Vector& out, bool full) {
+    if (full)
+      loss_.hessian_times(v, out);
+    else
+      loss_.gauss_newton_times(v, out);
+    out *= scale_;
+    if (shift_.uniform())
+      out += shift_.values[0] * v;
+    else
+      out.array() += shift_.values.array() * v.array();
+  }
+
+  void precondition(const Vector& r, Vector& z) {
+    coefficients_.noalias() = basis_.transpose() * r;
+    for (Index j = 0; j < rank_; ++j) {
+      const double stiff = scale_ * eigenvalues_[j];
+      coefficients_[j] *= stiff / (mean_shift_ + stiff);
+    }
+    z = r;
+    z.noalias() -= basis_ * coefficients_;
+    z /= mean_shift_;
+  }
+
+  /// False, with b untouched, on negative curvature (full) or without convergence.
+  bool conjugate_gradients(VectorRef b, double tolerance, bool full) {
+    const Index most = 200;
+    r_ = b;
+    x_.setZero();
+    const double stop = std::max(tolerance, 1e-14 * r_.norm());
+    if (r_.norm() <= stop) {
+      b.setZero();
+      return true;
+    }
+    precondition(r_, z_);
+    d_ = z_;
+    double rz = r_.dot(z_);
+    for (Index k = 0; k < most; ++k) {
+      apply(d_, q_, full);
+      const double curvature = d_.dot(q_);
+      if (!(curvature > 0)) return false;
+      const double a = rz / curvature;
+      x_ += a * d_;
+      r_ -= a * q_;
+      if (r_.norm() <= stop) {
+        b = x_;
+        return true;
+      }
+      precondition(r_, z_);
+      const double rz_next = r_.dot(z_);
+      d_ = z_ + (rz_next / rz) * d_;
+      rz = rz_next;
+    }
+    return false;
+  }
+
+  Loss loss_;
+  Index rank_;
+  Matrix sketch_, probe_, basis_;
+  Vector eigenvalues_, x_, r_, z_, d_, q_, coefficients_;
+  Shift shift_;
+  double scale_ = 0, mean_shift_ = 1;
+};
+
+}  // namespace
+
+std::unique_ptr<ShiftedHessian> make_dense_hessian(const Loss& loss) {
+  return std::make_unique<DenseHessian>(loss);
+}
+std::unique_ptr<ShiftedHessian> make_gauss_newton_hessian(const Loss& loss) {
+  return std::make_unique<GaussNewtonHessian>(loss);
+}
+std::unique_ptr<ShiftedHessian> make_block_hessian(const Loss& loss) {
+  return std::make_unique<BlockHessian>(loss);
+}
+std::unique_ptr<ShiftedHessian> make_krylov_hessian(const Loss& loss, Index rank) {
+  return std::make_unique<KrylovHessian>(loss, rank);
+}
+
+}  // namespace gradflow

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "flow/loss.hpp"
+#include "flow/newton_matrix.hpp"
+#include "numerics/symmetric_factorisation.hpp"
+#include "numerics/types.hpp"
+
+namespace gradflow {
+
+/// Solves (diag(shift) + scale H) x = b with H the Hessian of a loss, or an approximation of it:
+/// what remains of every flow of a loss (gradient, heavy ball, learning rates by layer) once the
+/// flow's own terms are eliminated. shift > 0, scale > 0.
+class ShiftedHessian {
+ public:
+  virtual ~ShiftedHessian() = default;
+  virtual void linearise(ConstVectorRef w) = 0;
+  /// `shift` has p entries, or one that stands for all.
+  virtual bool factorise(ConstVectorRef shift, double scale) = 0;
+  virtual bool solve(VectorRef b, double tolerance) = 0;
+  virtual std::string name() const = 0;
+  virtual bool exact() const = 0;
+  virtual std::optional<Index> negative_eigenvalues() const { return std::nullopt; }
+  virtual NewtonCost cost() const = 0;
+};
+
+/// The full Hessian as a dense matrix, LL^T or pivoted LDL^T. p Hessian-vector products and p^3/3
+/// flops; exact; counts negative eigenvalues.
+std::unique_ptr<ShiftedHessian> make_dense_hessian(const Loss& loss);
+
+/// The Gauss-Newton part J^T D J alone, solved through the N x N matrix I + scale S^T J diag(1/shift)
+/// J^T S (D = S S^T). Exact only for affine outputs. Cost: one Gram matrix and N^3/3 flops, memory
+/// N^2; nothing of size p x p or, where the model has a Gram matrix of its own, p x N. The part left
+/// out is as small as the residual, so in the slow phase (residual = O(lambda)) the number of
+/// Newton iterations does not depend on lambda.
+std::unique_ptr<ShiftedHessian> make_gauss_newton_hessian(const Loss& loss);
+
+/// Exact Hessian of models whose residual curvature is block diagonal (two-layer and diagonal
+/// networks): block inverses and the same N x N Woodbury matrix. Memory 2pN; N^2 p flops; counts
+/// negative eigenvalues: n(B + U U^T) = n(B) - n(I + U^T B^{-1} U).
+std::unique_ptr<ShiftedHessian> make_block_hessian(const Loss& loss);
+
+/// Matrix-free: conjugate gradients on the exact Hessian with a randomised Nystrom preconditioner
+/// (Frangella, Tropp, Udell 2023, "Randomized Nystrom preconditioning") of the Gauss-Newton part;
+/// where negative curvature shows, on the Gauss-Newton part alone. Memory O(p x rank).
+std::unique_ptr<ShiftedHessian> make_krylov_hessian(const Loss& loss, Index rank = 40);
+
+}  // namespace gradflow

@@ -1,0 +1,29 @@
+#include "flow/system.hpp"
+
+#include <stdexcept>
+
+namespace gradflow {
+
+double System::inner_product(ConstVectorRef, ConstVectorRef u, ConstVectorRef v) {
+  return u.dot(v);
+}
+
+std::unique_ptr<NewtonMatrix> System::newton_matrix(LinearKind) {
+  throw std::invalid_argument("this system offers no Newton matrix");
+}
+
+LinearKind System::preferred_linear_kind(std::string& reason) const {
+  const std::vector<LinearKind> kinds = linear_kinds();
+  if (kinds.empty()) throw std::invalid_argument("this system offers no Newton matrix");
+  reason = "the only one the system has";
+  return kinds.front();
+}
+
+double growth_rate(System& system, double t, ConstVectorRef y, ConstVectorRef v, VectorRef work) {
+  const double size = system.inner_product(y, v, v);
+  if (!(size > 0)) return 0;
+  system.jacobian_times(t, y, v, work);
+  return system.inner_product(y, v, work) / size;
+}
+
+}  // namespace gradflow

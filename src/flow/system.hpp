@@ -1,0 +1,45 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "flow/newton_matrix.hpp"
+#include "numerics/types.hpp"
+
+namespace gradflow {
+
+/// What is integrated: y' = rhs(t, y). A value that a solver asks questions. It may keep work
+/// memory, so it belongs to one thread.
+class System {
+ public:
+  virtual ~System() = default;
+
+  virtual Index dimension() const = 0;
+  virtual void rhs(double t, ConstVectorRef y, VectorRef dydt) = 0;
+  /// (d rhs / d y) v at (t, y).
+  virtual void jacobian_times(double t, ConstVectorRef y, ConstVectorRef v, VectorRef out) = 0;
+
+  /// Gradient flows: y' = -G(y)^{-1} grad E(y), so that dE/dt = -<y', y'>_G.
+  virtual bool has_energy() const { return false; }
+  virtual double energy(ConstVectorRef /*y*/) { return 0; }
+  /// <u, v>_G at y. Euclidean by default.
+  virtual double inner_product(ConstVectorRef y, ConstVectorRef u, ConstVectorRef v);
+
+  /// The structures of (I - gamma J) that this system can solve with, best first.
+  virtual std::vector<LinearKind> linear_kinds() const { return {}; }
+  /// \throws std::invalid_argument for a kind that is not offered.
+  virtual std::unique_ptr<NewtonMatrix> newton_matrix(LinearKind kind);
+  /// Which of them `linear = "auto"` takes, with the reason in a few words.
+  virtual LinearKind preferred_linear_kind(std::string& reason) const;
+
+  /// Name of the system's time variable in messages, and whether it is integrated well by explicit
+  /// methods (not stiff).
+  virtual bool stiff() const { return true; }
+};
+
+/// Growth rate <v, J v>_G / <v, v>_G of a disturbance along v at (t, y): positive where the flow
+/// leaves a saddle along v. `work` has the system's dimension.
+double growth_rate(System& system, double t, ConstVectorRef y, ConstVectorRef v, VectorRef work);
+
+}  // namespace gradflow

@@ -1,0 +1,244 @@
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "solve/stepper.hpp"
+#include "solve/sundials.hpp"
+
+namespace gradflow {
+namespace {
+
+using sundials::make_context;
+using sundials::silence;
+
+Eigen::Map<Vector> map(N_Vector v) {
+  return {N_VGetArrayPointer(v), static_cast<Index>(N_VGetLength(v))};
+}
+
+/// CVODE with its own Newton iteration and Jacobian-reuse logic, and our Newton matrix behind a
+/// custom SUNMatrix and SUNLinearSolver. CVODE asks for M = I - gamma J as a whole (LinSysFn), so
+/// the matrix object holds nothing.
+class CvodeStepper final : public Stepper {
+ public:
+  CvodeStepper(System& system, const SolverSettings& settings, bool adams)
+      : system_(system), settings_(settings), adams_(adams), state_(system.dimension()) {
+    if (!adams_) newton_ = choose_newton_matrix(system, settings, linear_);
+  }
+
+  ~CvodeStepper() override {
+    if (cvode_ != nullptr) CVodeFree(&cvode_);
+    if (nonlinear_ != nullptr) SUNNonlinSolFree(nonlinear_);
+    if (solver_ != nullptr) SUNLinSolFree(solver_);
+    if (matrix_ != nullptr) SUNMatDestroy(matrix_);
+    if (y_ != nullptr) N_VDestroy(y_);
+    if (work_ != nullptr) N_VDestroy(work_);
+    if (context_ != nullptr) SUNContext_Free(&context_);
+  }
+  CvodeStepper(const CvodeStepper&) = delete;
+  CvodeStepper& operator=(const CvodeStepper&) = delete;
+
+  void start(double t0, ConstVectorRef y0) override {
+    state_ = y0;
+    time_ = previous_ = t0;
+    context_ = make_context();
+    y_ = N_VMake_Serial(state_.size(), state_.data(), context_);
+    work_ = N_VNew_Serial(state_.size(), context_);
+    cvode_ = CVodeCreate(adams_ ? CV_ADAMS : CV_BDF, context_);
+    silence(cvode_);
+    CVodeInit(cvode_, &CvodeStepper::rhs, t0, y_);
+    CVodeSetUserData(cvode_, this);
+    CVodeSStolerances(cvode_, settings_.rtol, settings_.atol);
+    CVodeSetMaxNumSteps(cvode_, -1);  // the budget is ours and counts all steps
+    CVodeSetMaxHnilWarns(cvode_, -1);
+    CVodeSetMaxErrTestFails(cvode_, 15);
+    if (adams_) {  // not stiff: functional iteration
+      nonlinear_ = SUNNonlinSol_FixedPoint(y_, 0, context_);
+      CVodeSetNonlinearSolver(cvode_, nonlinear_);
+      return;
+    }
+    matrix_ = make_matrix();
+    solver_ = make_solver();
+    CVodeSetLinearSolver(cvode_, solver_, matrix_);
+    CVodeSetLinSysFn(cvode_, &CvodeStepper::linear_system);
+    // A stale Newton matrix costs more steps than it saves: the residuals' curvature moves with t.
+    CVodeSetLSetupFrequency(cvode_, 1);
+    CVodeSetJacEvalFrequency(cvode_, 1);
+  }
+
+  void step(double t_stop, double longest) override {
+    if (time_ + longest < t_stop) t_stop = time_ + longest;
+    if (!(t_stop > time_)) {
+      throw SolverError(Status::step_underflow, "the step allowed is below the resolution of t",
+                        "shorten time.end, or use time.variable = \"slow\"");
+    }
+    CVodeSetStopTime(cvode_, t_stop);
+    CVodeSetMaxStep(cvode_, std::isfinite(longest) ? longest : 0);
+    previous_ = time_;
+    sunrealtype reached = time_;
+    const int flag = CVode(cvode_, t_stop, y_, &reached, CV_ONE_STEP);
+    if (flag < 0) fail(flag);
+    if (!(reached > previous_))
+      throw SolverError(Status::step_underflow, "t + h = t",
+                        "the time scale is below the resolution of t at this horizon");
+    time_ = reached;
+  }
+
+  double time() const override { return time_; }
+  double previous_time() const override { return previous_; }
+  ConstVectorRef state() const override { return state_ref_; }
+
+  void interpolate(double t, VectorRef y) override {
+    CVodeGetDky(cvode_, within(t), 0, work_);
+    y = map(work_);
+  }
+  void interpolate_derivative(double t, VectorRef ydot) override {
+    CVodeGetDky(cvode_, within(t), 1, work_);
+    ydot = map(work_);
+  }
+
+  const Statistics& statistics() override {
+    long steps = 0, failures = 0, newton_failures = 0;
+    CVodeGetNumSteps(cvode_, &steps);
+    CVodeGetNumErrTestFails(cvode_, &failures);
+    CVodeGetNumNonlinSolvConvFails(cvode_, &newton_failures);
+    statistics_.steps = steps;
+    statistics_.rejected_steps = failures;
+    statistics_.newton_failures = newton_failures;
+    return statistics_;
+  }
+  std::string method() const override { return adams_ ? "cvode_adams" : "cvode"; }
+  std::string linear() const override { return linear_; }
+
+ private:
+  /// CVodeGetDky accepts [t - h_used, t] up to a rounding; keep t inside.
+  double within(double t) const { return std::clamp(t, previous_, time_); }
+
+  static int rhs(sunrealtype t, N_Vector y, N_Vector ydot, void* self_pointer) {
+    auto& self = *static_cast<CvodeStepper*>(self_pointer);
+    ++self.statistics_.rhs_evaluations;
+    auto out = map(ydot);
+    self.system_.rhs(t, map(y), out);
+    if (!out.allFinite()) {
+      self.saw_non_finite_ = true;
+      return 1;  // recoverable: CVODE tries a smaller step
+    }
+    return 0;
+  }
+
+  static int linear_system(sunrealtype t, N_Vector y, N_Vector, SUNMatrix, sunbooleantype jok,
+                           sunbooleantype* jcur, sunrealtype gamma, void* self_pointer, N_Vector,
+                           N_Vector, N_Vector) {
+    auto& self = *static_cast<CvodeStepper*>(self_pointer);
+    if (!jok) {
+      self.newton_->linearise(t, map(y));
+      ++self.statistics_.linearisations;
+    }
+    *jcur = jok ? SUNFALSE : SUNTRUE;
+    ++self.statistics_.factorisations;
+    if (!self.newton_->factorise(gamma)) return 1;
+    const auto negative = self.newton_->negative_eigenvalues();
+    if (negative && *negative > 0) ++self.statistics_.indefinite_factorisations;
+    return 0;
+  }
+
+  SUNMatrix make_matrix() {
+    SUNMatrix matrix = SUNMatNewEmpty(context_);
+    matrix->content = this;
+    matrix->ops->getid = [](SUNMatrix) { return SUNMATRIX_CUSTOM; };
+    matrix->ops->clone = [](SUNMatrix other) {
+      SUNMatrix copy = SUNMatNewEmpty(other->sunctx);
+      copy->content = other->content;
+      SUNMatCopyOps(other, copy);
+      return copy;
+    };
+    matrix->ops->zero = [](SUNMatrix) { return 0; };
+    matrix->ops->destroy = [](SUNMatrix m) {
+      m->content = nullptr;
+      SUNMatFreeEmpty(m);
+    };
+    return matrix;
+  }
+
+  SUNLinearSolver make_solver() {
+    SUNLinearSolver solver = SUNLinSolNewEmpty(context_);
+    solver->content = this;
+    solver->ops->gettype = [](SUNLinearSolver) { return SUNLINEARSOLVER_DIRECT; };
+    solver->ops->getid = [](SUNLinearSolver) { return SUNLINEARSOLVER_CUSTOM; };
+    solver->ops->setup = [](SUNLinearSolver, SUNMatrix) { return 0; };
+    solver->ops->solve = [](SUNLinearSolver s, SUNMatrix, N_Vector x, N_Vector b, sunrealtype) {
+      auto& self = *static_cast<CvodeStepper*>(s->content);
+      ++self.statistics_.solves;
+      auto solution = map(x);
+      solution = map(b);
+      // Krylov: a tenth of what Newton's own test will ask of the correction.
+      const double tolerance =
+          0.01 * (self.settings_.rtol * self.state_.norm() + self.settings_.atol);
+      if (!self.newton_->solve(solution, tolerance)) return 1;
+      return solution.allFinite() ? 0 : 1;
+    };
+    solver->ops->free = [](SUNLinearSolver s) {
+      s->content = nullptr;
+      SUNLinSolFreeEmpty(s);
+      return 0;
+    };
+    return solver;
+  }
+
+  [[noreturn]] void fail(int flag) {
+    double h = 0;
+    CVodeGetCurrentStep(cvode_, &h);
+    if (saw_non_finite_ && (flag == CV_REPTD_RHSFUNC_ERR || flag == CV_FIRST_RHSFUNC_ERR ||
+                            flag == CV_UNREC_RHSFUNC_ERR || flag == CV_CONV_FAILURE))
+      throw SolverError(Status::not_finite, "the right-hand side is not finite",
+                        "the flow may blow up in finite time; check data and initial values");
+    switch (flag) {
+      case CV_ERR_FAILURE:
+        throw SolverError(Status::no_convergence,
+                          "the error test failed again and again, h = " + std::to_string(h),
+                          "the right-hand side may not be smooth; try a larger rtol and atol");
+      case CV_CONV_FAILURE:
+      case CV_LSETUP_FAIL:
+      case CV_LSOLVE_FAIL:
+        throw SolverError(Status::no_convergence, "Newton's iteration did not converge",
+                          "try solver.linear = \"dense\" or \"krylov\", or a smaller rtol");
+      case CV_TOO_CLOSE:
+      case CV_TSTOP_RETURN:
+      case CV_ILL_INPUT:
+        throw SolverError(Status::step_underflow, "the step is below the resolution of t",
+                          "the time scale is below the resolution of t at this horizon");
+      case CV_TOO_MUCH_ACC:
+        throw SolverError(Status::no_convergence, "the tolerances are below rounding",
+                          "raise solver.rtol or solver.atol");
+      default:
+        throw SolverError(Status::no_convergence,
+                          "CVODE ended with its code " + std::to_string(flag),
+                          "try another solver.method");
+    }
+  }
+
+  System& system_;
+  SolverSettings settings_;
+  bool adams_;
+  Vector state_;
+  Eigen::Ref<const Vector> state_ref_{state_};
+  std::unique_ptr<NewtonMatrix> newton_;
+  std::string linear_ = "none";
+  double time_ = 0, previous_ = 0;
+  bool saw_non_finite_ = false;
+  Statistics statistics_;
+  SUNContext context_ = nullptr;
+  N_Vector y_ = nullptr, work_ = nullptr;
+  void* cvode_ = nullptr;
+  SUNMatrix matrix_ = nullptr;
+  SUNLinearSolver solver_ = nullptr;
+  SUNNonlinearSolver nonlinear_ = nullptr;
+};
+
+}  // namespace
+
+std::unique_ptr<Stepper> make_cvode_stepper(System& system, const SolverSettings& settings,
+                                            bool adams) {
+  return std::make_unique<CvodeStepper>(system, settings, adams);
+}
+
+}  // namespace gradflow

@@ -1,0 +1,90 @@
+#include "solve/energy_identity.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace gradflow {
+
+EnergyIdentity::EnergyIdentity(System& system, const SolverSettings& settings, double first_time)
+    : system_(system),
+      rtol_(settings.rtol),
+      atol_(settings.atol),
+      next_boundary_(first_time > 0 ? std::floor(std::log10(first_time)) + 1 : 0),
+      y_(system.dimension()),
+      slope_(system.dimension()) {
+  decade_start_ = next_boundary_ - 1;
+}
+
+void EnergyIdentity::start(double, ConstVectorRef y0) {
+  energy_at_decade_ = last_energy_ = highest_ = lowest_ = system_.energy(y0);
+}
+
+/// How far an error of the tolerances can move E: first order through the slope, second through the
+/// largest curvature, and rounding.
+double EnergyIdentity::noise(ConstVectorRef y) const {
+  const double error =
+      rtol_ * y.norm() + atol_ * std::sqrt(static_cast<double>(y.size()));
+  return 10 * speed_ * error + 100 * curvature_ * error * error +
+         1e-13 * std::max(std::abs(highest_), std::abs(last_energy_));
+}
+
+double EnergyIdentity::integrate_dissipation(Stepper& stepper, double from, double to) {
+  static const double nodes[3] = {0.5 - 0.3872983346207417, 0.5, 0.5 + 0.3872983346207417};
+  static const double weights[3] = {5.0 / 18, 8.0 / 18, 5.0 / 18};
+  double sum = 0;
+  for (int k = 0; k < 3; ++k) {
+    const double t = from + (to - from) * nodes[k];
+    stepper.interpolate_derivative(t, slope_);
+    stepper.interpolate(t, y_);
+    sum += weights[k] * system_.inner_product(y_, slope_, slope_);
+  }
+  return sum * (to - from);
+}
+
+void EnergyIdentity::close_decade(double energy) {
+  EnergyDecade decade;
+  decade.log10_start = decade_start_;
+  decade.drop = energy_at_decade_ - energy;
+  decade.dissipation = dissipation_;
+  const double scale = std::max(std::abs(decade.drop), decade.dissipation);
+  // Below the noise of E there is nothing to compare.
+  if (scale > 10 * noise_)
+    decade.defect = std::max(0.0, std::abs(decade.drop - decade.dissipation) - noise_) / scale;
+  worst_ = std::max(worst_, decade.defect);
+  decades_.push_back(decade);
+  energy_at_decade_ = energy;
+  dissipation_ = 0;
+}
+
+void EnergyIdentity::accept(Stepper& stepper, double curvature, double speed) {
+  curvature_ = std::max(curvature_, curvature);
+  speed_ = speed;
+  double from = stepper.previous_time();
+  const double to = stepper.time();
+  noise_ = noise(stepper.state());
+  while (to > std::pow(10.0, next_boundary_)) {
+    const double boundary = std::pow(10.0, next_boundary_);
+    if (boundary > from) {
+      dissipation_ += integrate_dissipation(stepper, from, boundary);
+      stepper.interpolate(boundary, y_);
+      close_decade(system_.energy(y_));
+      from = boundary;
+    }
+    decade_start_ = next_boundary_;
+    next_boundary_ += 1;
+  }
+  dissipation_ += integrate_dissipation(stepper, from, to);
+  const double energy = system_.energy(stepper.state());
+  const double range = highest_ - lowest_;
+  if (energy - lowest_ > noise_ + 1e-3 * range && energy - lowest_ > rise_ * range) {
+    rise_ = range > 0 ? (energy - lowest_) / range : 1;
+    rise_time_ = to;
+  }
+  highest_ = std::max(highest_, energy);
+  lowest_ = std::min(lowest_, energy);
+  last_energy_ = energy;
+}
+
+void EnergyIdentity::finish() { close_decade(last_energy_); }
+
+}  // namespace gradflow

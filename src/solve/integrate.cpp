@@ -1,0 +1,143 @@
+#include "solve/integrate.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <limits>
+#include <sstream>
+
+#include "solve/energy_identity.hpp"
+
+namespace gradflow {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// Steps are capped at this fraction of the growth time while the flow moves away from a saddle: an
+/// L-stable method damps a growing mode once h times its rate is large, without its error estimate
+/// noticing.
+constexpr double growth_fraction = 0.25;
+
+/// A decade's defect above this is reported. Quadrature and interpolation leave less than 1e-2 of
+/// it at rtol = 1e-4 on the smooth models.
+constexpr double reported_defect = 0.05;
+
+std::string number(double value) {
+  std::ostringstream out;
+  out.precision(6);
+  out << value;
+  return out.str();
+}
+
+}  // namespace
+
+SolverSettings tightened(SolverSettings settings, ConstVectorRef y0) {
+  const double rms = std::sqrt(y0.squaredNorm() / static_cast<double>(std::max<Index>(1, y0.size())));
+  if (rms > 0) settings.atol = std::min(settings.atol, 1e-6 * rms);
+  return settings;
+}
+
+Outcome integrate(System& system, Stepper& stepper, const SolverSettings& settings,
+                  ConstVectorRef y0, const IntegrationControl& control) {
+  const auto began = Clock::now();
+  Outcome outcome;
+  const std::vector<double>& times = control.times;
+  const double end = times.back();
+  Vector sampled(system.dimension()), slope(system.dimension()), work(system.dimension());
+  std::size_t next = 0;
+  const bool descent = stepper.grid_step() > 0;
+  const bool watch_energy = system.has_energy() && !descent;
+  EnergyIdentity energy(system, settings, times.size() > 1 ? times[1] : 1);
+  double curvature = 0;
+
+  outcome.method = stepper.method();
+  const auto fail = [&](Status status, const std::string& reason, const std::string& advice) {
+    outcome.status = status;
+    outcome.message = stepper.method() + " at t = " + number(stepper.time()) + ": " + reason +
+                      (advice.empty() ? "" : "; " + advice);
+  };
+
+  try {
+    if (!y0.allFinite())
+      throw SolverError(Status::not_finite, "the initial state is not finite", "");
+    stepper.start(times.front(), y0);
+    control.sample(next, times[next], y0);
+    ++next;
+    if (watch_energy) energy.start(times.front(), y0);
+    double longest = std::numeric_limits<double>::infinity();
+    if (settings.saddle_guard && watch_energy) {
+      system.rhs(times.front(), y0, slope);
+      const double rate = growth_rate(system, times.front(), y0, slope, work);
+      curvature = std::abs(rate);
+      if (rate > 0) longest = growth_fraction / rate;
+    }
+
+    while (next < times.size()) {
+      if (stepper.statistics().steps >= settings.max_steps) {
+        fail(Status::step_budget, "solver.max_steps = " + std::to_string(settings.max_steps) +
+                                      " steps are used up",
+             "raise it, or loosen solver.rtol");
+        break;
+      }
+      if (settings.max_wall_seconds > 0 &&
+          std::chrono::duration<double>(Clock::now() - began).count() > settings.max_wall_seconds) {
+        fail(Status::wall_budget, "solver.max_wall_seconds is used up", "raise it");
+        break;
+      }
+      if (control.interrupted && control.interrupted()) {
+        fail(Status::interrupted, "interrupted", "");
+        break;
+      }
+      stepper.step(end, longest);
+
+      if (watch_energy) {
+        stepper.interpolate_derivative(stepper.time(), slope);
+        if (settings.saddle_guard) {
+          const double rate = growth_rate(system, stepper.time(), stepper.state(), slope, work);
+          curvature = std::max(curvature, std::abs(rate));
+          longest = rate > 0 ? growth_fraction / rate : std::numeric_limits<double>::infinity();
+        }
+        energy.accept(stepper, curvature, slope.norm());
+      }
+
+      // Half a step of slack: an iterate belongs to the sample nearest to it.
+      const double slack = 0.5 * stepper.grid_step();
+      while (next < times.size() && times[next] <= stepper.time() + slack) {
+        stepper.interpolate(times[next], sampled);
+        control.sample(next, times[next], sampled);
+        ++next;
+      }
+      if (next < times.size() && control.stop && control.stop(stepper.time(), stepper.state())) {
+        control.sample(next, stepper.time(), stepper.state());
+        outcome.stopped_early = true;
+        break;
+      }
+    }
+  } catch (const SolverError& error) {
+    fail(error.status(), error.what(), error.advice());
+  }
+
+  outcome.t_end = stepper.time();
+  outcome.statistics = stepper.statistics();
+  outcome.linear = stepper.linear();
+  outcome.final_state = stepper.state();
+  outcome.wall_seconds = std::chrono::duration<double>(Clock::now() - began).count();
+  if (watch_energy && outcome.t_end > times.front()) {
+    energy.finish();
+    outcome.energy = energy.decades();
+    outcome.worst_energy_defect = energy.worst_defect();
+    if (energy.rise() > 0 && outcome.status == Status::ok)
+      fail(Status::energy_rise,
+           "the energy rose by " + number(energy.rise()) + " of its range at t = " +
+               number(energy.rise_time()) + ", which no gradient flow does",
+           "lower solver.rtol and solver.atol");
+    else if (outcome.status == Status::ok && outcome.worst_energy_defect > reported_defect) {
+      outcome.warnings |= energy_defect_high;
+      outcome.message = "the energy identity is off by " + number(outcome.worst_energy_defect) +
+                        " of the drop in one decade of t; lower solver.rtol and solver.atol";
+    }
+  }
+  return outcome;
+}
+
+}  // namespace gradflow

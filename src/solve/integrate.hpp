@@ -1,0 +1,37 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <vector>
+
+#include "flow/system.hpp"
+#include "solve/outcome.hpp"
+#include "solve/solver_settings.hpp"
+#include "solve/stepper.hpp"
+
+namespace gradflow {
+
+/// What a run wants to know and when it ends.
+struct IntegrationControl {
+  /// Increasing; the first is the start. States in between come from dense output.
+  std::vector<double> times;
+  /// Called once for each time reached, in order: index, t, state.
+  std::function<void(std::size_t, double, ConstVectorRef)> sample;
+  /// Asked after each accepted step; true ends the run there, as a success.
+  std::function<bool(double, ConstVectorRef)> stop;
+  /// Asked after each accepted step; true ends the run as interrupted.
+  std::function<bool()> interrupted;
+};
+
+/// The tolerances a run from y0 is made with: atol is lowered to 1e-6 of the root mean square of y0
+/// where it is not, because errors near a small start (a saddle at the origin) must stay small
+/// beside the deviation that is to grow.
+SolverSettings tightened(SolverSettings settings, ConstVectorRef y0);
+
+/// Integrates from y0 through control.times: sampling, stop conditions, budgets, the saddle guard
+/// and the energy identity, for every stepper alike. Does not throw on numerical failure: that is
+/// the outcome's status.
+Outcome integrate(System& system, Stepper& stepper, const SolverSettings& settings,
+                  ConstVectorRef y0, const IntegrationControl& control);
+
+}  // namespace gradflow

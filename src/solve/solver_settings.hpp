@@ -1,0 +1,27 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "flow/newton_matrix.hpp"
+#include "flow/parameters.hpp"
+
+namespace gradflow {
+
+/// The `[solver]` section: how a flow is integrated.
+struct SolverSettings {
+  std::string method = "auto";  ///< auto, cvode, cvode_adams, rodas, dopri5, rosenbrock4
+  LinearKind linear = LinearKind::automatic;
+  double rtol = 1e-8;   ///< relative tolerance of a step, entry by entry
+  double atol = 1e-10;  ///< absolute tolerance; does not follow rtol
+  bool verify = false;  ///< repeat at a tenth of the tolerances, write the observed errors
+  std::int64_t max_steps = 5'000'000;
+  double max_wall_seconds = 0;  ///< 0: no limit
+  bool saddle_guard = true;     ///< follow unstable modes where the flow leaves a saddle
+
+  static std::vector<ParameterInfo> declaration();
+  static SolverSettings from(const Parameters& parameters);
+};
+
+}  // namespace gradflow

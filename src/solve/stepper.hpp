@@ -1,0 +1,58 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "flow/system.hpp"
+#include "solve/outcome.hpp"
+#include "solve/solver_settings.hpp"
+
+namespace gradflow {
+
+/// One way to go forward in time, one accepted step at a time, with dense output over the last
+/// step. Sampling, events, budgets, the saddle guard and the energy identity are not its business
+/// (`integrate` does them for all).
+class Stepper {
+ public:
+  virtual ~Stepper() = default;
+
+  /// Sets the state. Must be called before anything else.
+  virtual void start(double t0, ConstVectorRef y0) = 0;
+  /// One accepted step, at most `longest` long and not past `t_stop`. \throws SolverError
+  virtual void step(double t_stop, double longest) = 0;
+
+  virtual double time() const = 0;
+  virtual double previous_time() const = 0;
+  virtual ConstVectorRef state() const = 0;
+  /// State and its derivative at t in [previous_time, time].
+  virtual void interpolate(double t, VectorRef y) = 0;
+  virtual void interpolate_derivative(double t, VectorRef ydot) = 0;
+
+  virtual const Statistics& statistics() = 0;
+  virtual std::string method() const = 0;
+  virtual std::string linear() const { return "none"; }
+  /// Smallest spacing of states that the method knows: its fixed step, or 0 with dense output.
+  virtual double grid_step() const { return 0; }
+};
+
+/// CVODE's BDF (variable order 1 to 5) with our Newton matrices, or its Adams methods with
+/// functional iteration.
+std::unique_ptr<Stepper> make_cvode_stepper(System& system, const SolverSettings& settings,
+                                            bool adams);
+/// Boost.Odeint's dopri5 (explicit, order 5(4)) and rosenbrock4 (order 4(3), dense Jacobian and
+/// uBLAS's LU: a cross-check on small systems).
+std::unique_ptr<Stepper> make_dopri5_stepper(System& system, const SolverSettings& settings);
+std::unique_ptr<Stepper> make_rosenbrock4_stepper(System& system, const SolverSettings& settings);
+/// y_{k+1} = y_k + step rhs(y_k), t = k step: gradient descent on a gradient flow.
+std::unique_ptr<Stepper> make_descent_stepper(System& system, double step);
+
+/// The stepper that `settings` asks for; `auto` decides by the recorded work-precision table
+/// (docs/solvers.md). \throws ParameterError where system and method do not go together
+std::unique_ptr<Stepper> make_stepper(System& system, const SolverSettings& settings);
+
+/// The Newton matrix that `settings.linear` asks for, with a description of the choice.
+/// \throws ParameterError where the system does not offer it
+std::unique_ptr<NewtonMatrix> choose_newton_matrix(System& system, const SolverSettings& settings,
+                                                   std::string& description);
+
+}  // namespace gradflow

@@ -1,0 +1,158 @@
+#include "study/atomic_file.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <system_error>
+
+namespace gradflow {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+std::string reason_of(int error) {
+  return std::generic_category().message(error);
+}
+
+/// Owns a file descriptor. `close()` reports what the destructor cannot: on network file systems
+/// a failed write may first show there.
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+
+  bool is_open() const { return fd_ >= 0; }
+  int get() const { return fd_; }
+  bool close() {
+    const int fd = fd_;
+    fd_ = -1;
+    return ::close(fd) == 0;
+  }
+
+ private:
+  int fd_;
+};
+
+/// Where the file itself lives: behind a symbolic link, the place it points to.
+fs::path behind_links(const fs::path& path) {
+  std::error_code error;
+  if (!fs::is_symlink(fs::symlink_status(path, error))) return path;
+  fs::path real = fs::canonical(path, error);
+  if (error) throw FileError(path, "symbolic link cannot be followed: " + error.message());
+  return real;
+}
+
+fs::path folder_of(const fs::path& path) {
+  const fs::path parent = path.parent_path();
+  return parent.empty() ? fs::path(".") : parent;
+}
+
+}  // namespace
+
+FileReplacement::FileReplacement(const fs::path& target)
+    : requested_(target), target_(behind_links(target)) {
+  if (!target_.has_filename()) throw FileError(requested_, "is not the name of a file");
+  std::error_code ignored;
+  const fs::file_status status = fs::status(target_, ignored);
+  // Renaming over a device or a pipe would delete it instead of writing to it.
+  if (fs::exists(status) && !fs::is_regular_file(status)) {
+    throw FileError(requested_, fs::is_directory(status) ? "is a folder" : "is not a regular file");
+  }
+  // The name must be new among the processes and threads of this machine, and not grow with the
+  // target's, which may be as long as the file system allows.
+  static std::atomic<unsigned> counter{0};
+  temporary_ = folder_of(target_) / (".gradflow-" + std::to_string(::getpid()) + "-" +
+                                     std::to_string(counter++) + ".tmp");
+  // No O_EXCL: a killed process of the same id may have left a file of this name.
+  Descriptor file(
+      ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666));
+  if (!file.is_open()) throw FileError(requested_, "cannot be written: " + reason_of(errno));
+}
+
+FileReplacement::~FileReplacement() {
+  if (!committed_) ::unlink(temporary_.c_str());
+}
+
+void FileReplacement::reserve([[maybe_unused]] std::uint64_t bytes) {
+#ifdef __linux__
+  // Not posix_fallocate, which writes every block where the file system has no such call.
+  Descriptor file(::open(temporary_.c_str(), O_WRONLY | O_CLOEXEC));
+  int result = 0;
+  do {
+    result = file.is_open() ? ::fallocate(file.get(), 0, 0, static_cast<off_t>(bytes)) : -1;
+  } while (result != 0 && errno == EINTR);
+  if (result != 0 && errno != EOPNOTSUPP && errno != ENOSYS) {
+    throw FileError(requested_, "cannot be written: " + reason_of(errno));
+  }
+  // The room is known to be there; the file itself starts empty.
+  if (::ftruncate(file.get(), 0) != 0) {
+    throw FileError(requested_, "cannot be written: " + reason_of(errno));
+  }
+#endif
+}
+
+void FileReplacement::commit() {
+  Descriptor file(::open(temporary_.c_str(), O_RDWR | O_CLOEXEC));
+  if (!file.is_open() || ::fsync(file.get()) != 0 || !file.close() ||
+      ::rename(temporary_.c_str(), target_.c_str()) != 0) {
+    throw FileError(requested_, "cannot be written: " + reason_of(errno));
+  }
+  committed_ = true;
+  // The file is in place; a folder that cannot be synced (some file systems refuse) only makes
+  // the rename less certain to outlive a power cut, which is no reason to fail the run.
+  Descriptor folder(::open(folder_of(target_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (folder.is_open()) ::fsync(folder.get());
+}
+
+void write_file_atomically(const fs::path& path, std::string_view text) {
+  FileReplacement replacement(path);
+  Descriptor file(::open(replacement.temporary().c_str(), O_WRONLY | O_CLOEXEC));
+  if (!file.is_open()) throw FileError(path, "cannot be written: " + reason_of(errno));
+  while (!text.empty()) {
+    const ssize_t written = ::write(file.get(), text.data(), text.size());
+    if (written < 0) {
+      if (errno == EINTR) continue;
+      throw FileError(path, "cannot be written: " + reason_of(errno));
+    }
+    text.remove_prefix(static_cast<std::size_t>(written));
+  }
+  if (!file.close()) throw FileError(path, "cannot be written: " + reason_of(errno));
+  replacement.commit();
+}
+
+std::string read_text_file(const fs::path& path) {
+  Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.is_open()) throw FileError(path, "cannot be read: " + reason_of(errno));
+  struct stat status = {};
+  if (::fstat(file.get(), &status) != 0) {
+    throw FileError(path, "cannot be read: " + reason_of(errno));
+  }
+  if (S_ISDIR(status.st_mode)) throw FileError(path, "is a folder");
+
+  // The size is only a first guess: pipes and /proc report zero.
+  std::string text;
+  text.resize(static_cast<std::size_t>(status.st_size) + 4096);
+  std::size_t length = 0;
+  while (true) {
+    if (length == text.size()) text.resize(2 * text.size());
+    const ssize_t got = ::read(file.get(), text.data() + length, text.size() - length);
+    if (got < 0) {
+      if (errno == EINTR) continue;
+      throw FileError(path, "cannot be read: " + reason_of(errno));
+    }
+    if (got == 0) break;
+    length += static_cast<std::size_t>(got);
+  }
+  text.resize(length);
+  return text;
+}
+
+}  // namespace gradflow

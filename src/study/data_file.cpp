@@ -1,0 +1,369 @@
+#include "study/data_file.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <charconv>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace gradflow {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Text of a file for a message: in quotes, of bounded length, printable whatever it holds.
+std::string shown(std::string_view text) {
+  constexpr std::size_t longest = 40;
+  std::string result = "'";
+  for (const char c : text.substr(0, longest)) {
+    if (c >= ' ' && c <= '~') {
+      result += c;
+    } else {
+      constexpr char digits[] = "0123456789abcdef";
+      const auto byte = static_cast<unsigned char>(c);
+      result += {'\\', 'x', digits[byte >> 4], digits[byte & 15]};
+    }
+  }
+  return result + (text.size() > longest ? "...'" : "'");
+}
+
+// ----------------------------------------------------------------------------------------- csv
+
+std::string_view trimmed(std::string_view text) {
+  const auto is_blank = [](char c) { return c == ' ' || c == '\t'; };
+  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
+  return text;
+}
+
+std::vector<std::string_view> split(std::string_view text, char separator) {
+  std::vector<std::string_view> parts;
+  while (true) {
+    const std::size_t end = text.find(separator);
+    parts.push_back(trimmed(text.substr(0, end)));
+    if (end == std::string_view::npos) return parts;
+    text.remove_prefix(end + 1);
+  }
+}
+
+/// What a field is. Not locale-dependent, and of the full precision of a double.
+struct Field {
+  enum Kind { number, out_of_range, text } kind = text;
+  double value = 0;
+};
+
+Field parse_field(std::string_view field) {
+  // std::from_chars does not know a leading plus.
+  if (field.size() > 1 && field[0] == '+' && field[1] != '-' && field[1] != '+') {
+    field.remove_prefix(1);
+  }
+  Field result;
+  const char* const end = field.data() + field.size();
+  const auto [stop, error] = std::from_chars(field.data(), end, result.value);
+  if (error == std::errc::invalid_argument || stop != end) return result;
+  result.kind = error == std::errc::result_out_of_range ? Field::out_of_range : Field::number;
+  return result;
+}
+
+/// Could the field be a column's name, rather than a number with a slip ("2.x", "-")?
+bool is_name(std::string_view field) {
+  constexpr std::string_view numeric = "0123456789+-.";
+  return !field.empty() && numeric.find(field.front()) == std::string_view::npos &&
+         parse_field(field).kind == Field::text;
+}
+
+bool is_header(const fs::path& path, const std::vector<std::string_view>& fields) {
+  std::size_t names = 0;
+  std::size_t others = 0;
+  std::size_t first_name = 0;
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    if (is_name(fields[i])) {
+      if (names++ == 0) first_name = i;
+    } else if (!fields[i].empty()) {  // a table's corner may be blank
+      ++others;
+    }
+  }
+  if (names > 0 && others > 0) {
+    throw DataFileError(path, 1, first_name + 1,
+                        "not a number: " + shown(fields[first_name]) +
+                            " (and the line is no header, since it holds numbers too)");
+  }
+  return names > 0;
+}
+
+Matrix read_csv(const fs::path& path, std::string_view text) {
+  constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
+  if (text.substr(0, byte_order_mark.size()) == byte_order_mark) {
+    text.remove_prefix(byte_order_mark.size());
+  }
+  std::vector<double> entries;
+  std::size_t columns = 0;
+  std::size_t header_columns = 0;
+  std::size_t first_blank = 0;
+  for (std::size_t line = 1; !text.empty(); ++line) {
+    const std::size_t end = text.find('\n');
+    std::string_view row = text.substr(0, end);
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+    if (!row.empty() && row.back() == '\r') row.remove_suffix(1);
+    row = trimmed(row);
+    if (row.empty()) {
+      if (first_blank == 0) first_blank = line;
+      continue;
+    }
+    if (first_blank != 0) throw DataFileError(path, first_blank, 1, "blank line");
+
+    const std::vector<std::string_view> fields = split(row, ',');
+    if (line == 1 && is_header(path, fields)) {
+      // numpy.savetxt writes any text as a header, after a '#'.
+      if (fields.front().substr(0, 1) != "#") header_columns = fields.size();
+      continue;
+    }
+    if (columns == 0) columns = header_columns == 0 ? fields.size() : header_columns;
+    if (fields.size() != columns) {
+      throw DataFileError(path, line, std::min(fields.size(), columns) + 1,
+                          "has " + std::to_string(fields.size()) + " fields where the lines " +
+                              "before have " + std::to_string(columns));
+    }
+    for (std::size_t i = 0; i < fields.size(); ++i) {
+      const Field field = parse_field(fields[i]);
+      std::string reason;
+      if (fields[i].empty()) {
+        reason = "empty field";
+      } else if (field.kind == Field::text) {
+        reason = "not a number: " + shown(fields[i]);
+      } else if (field.kind == Field::out_of_range) {
+        reason = "outside the range of a double: " + shown(fields[i]);
+      } else if (!std::isfinite(field.value)) {
+        reason = "not a finite number: " + shown(fields[i]);
+      }
+      if (!reason.empty()) throw DataFileError(path, line, i + 1, reason);
+      entries.push_back(field.value);
+    }
+  }
+  if (entries.empty()) throw DataFileError(path, "holds no numbers");
+  return Eigen::Map<const RowMatrix>(entries.data(), static_cast<Index>(entries.size() / columns),
+                                     static_cast<Index>(columns));
+}
+
+// ----------------------------------------------------------------------------------------- npy
+
+struct NpyHeader {
+  std::string descr;
+  bool fortran_order = false;
+  std::vector<std::uint64_t> shape;
+};
+
+/// Reads the header's Python dictionary, {'descr': '<f8', 'fortran_order': False, 'shape': (3, 4)}
+/// and nothing else: a parser of this one form has nothing to execute and little to get wrong.
+class NpyHeaderParser {
+ public:
+  NpyHeaderParser(const fs::path& path, std::string_view text) : path_(path), text_(text) {}
+
+  NpyHeader parse() {
+    NpyHeader header;
+    bool has_descr = false;
+    bool has_order = false;
+    bool has_shape = false;
+    expect('{');
+    while (!accept('}')) {
+      const std::string key = string();
+      expect(':');
+      if (key == "descr" && !has_descr) {
+        has_descr = true;
+        if (peek() == '[') fail("structured arrays are not supported; save it as float64");
+        header.descr = string();
+      } else if (key == "fortran_order" && !has_order) {
+        has_order = true;
+        header.fortran_order = boolean();
+      } else if (key == "shape" && !has_shape) {
+        has_shape = true;
+        header.shape = tuple();
+      } else {
+        fail("unexpected key " + shown(key) + " in the header");
+      }
+      if (!accept(',')) {
+        expect('}');
+        break;
+      }
+    }
+    if (peek() != '\0') fail("damaged header: text after its end");
+    if (!has_descr || !has_order || !has_shape) {
+      fail("damaged header: 'descr', 'fortran_order' or 'shape' is missing");
+    }
+    return header;
+  }
+
+ private:
+  [[noreturn]] void fail(const std::string& reason) const { throw DataFileError(path_, reason); }
+
+  /// The next character that is not blank; NUL at the end.
+  char peek() {
+    while (!text_.empty() && (text_.front() == ' ' || text_.front() == '\n')) {
+      text_.remove_prefix(1);
+    }
+    return text_.empty() ? '\0' : text_.front();
+  }
+
+  bool accept(char c) {
+    if (peek() != c) return false;
+    text_.remove_prefix(1);
+    return true;
+  }
+
+  void expect(char c) {
+    if (!accept(c)) fail(std::string("damaged header: '") + c + "' expected");
+  }
+
+  std::string string() {
+    const char quote = peek();
+    if (quote != '\'' && quote != '"') fail("damaged header: a string expected");
+    text_.remove_prefix(1);
+    const std::size_t end = text_.find(quote);
+    if (end == std::string_view::npos) fail("damaged header: a string has no end");
+    std::string result(text_.substr(0, end));
+    text_.remove_prefix(end + 1);
+    return result;
+  }
+
+  bool boolean() {
+    peek();
+    for (const auto& [word, value] :
+         {std::pair{std::string_view("True"), true}, std::pair{std::string_view("False"), false}}) {
+      if (text_.substr(0, word.size()) == word) {
+        text_.remove_prefix(word.size());
+        return value;
+      }
+    }
+    fail("damaged header: True or False expected");
+  }
+
+  std::vector<std::uint64_t> tuple() {
+    std::vector<std::uint64_t> result;
+    expect('(');
+    while (!accept(')')) {
+      peek();
+      std::uint64_t length = 0;
+      const auto [stop, error] = std::from_chars(text_.data(), text_.data() + text_.size(), length);
+      if (error != std::errc()) fail("damaged header: the shape is not a tuple of lengths");
+      text_.remove_prefix(static_cast<std::size_t>(stop - text_.data()));
+      accept('L');  // Python 2 wrote long integers so
+      result.push_back(length);
+      if (!accept(',')) {
+        expect(')');
+        break;
+      }
+    }
+    return result;
+  }
+
+  const fs::path& path_;
+  std::string_view text_;
+};
+
+std::string shape_text(const std::vector<std::uint64_t>& shape) {
+  std::string result = "(";
+  for (std::size_t i = 0; i < shape.size(); ++i) {
+    result += (i == 0 ? "" : ", ") + std::to_string(shape[i]);
+  }
+  return result + (shape.size() == 1 ? ",)" : ")");
+}
+
+std::uint32_t little_endian(std::string_view bytes) {
+  std::uint32_t value = 0;
+  for (std::size_t i = bytes.size(); i-- > 0;) {
+    value = (value << 8) | static_cast<unsigned char>(bytes[i]);
+  }
+  return value;
+}
+
+/// Format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
+Matrix read_npy(const fs::path& path, std::string_view bytes) {
+  static_assert(std::endian::native == std::endian::little, "the entries are copied as they are");
+  constexpr std::string_view magic = "\x93NUMPY";
+  if (bytes.substr(0, magic.size()) != magic || bytes.size() < 10) {
+    throw DataFileError(path, "is not a .npy file");
+  }
+  const int version = static_cast<unsigned char>(bytes[6]);
+  if (version < 1 || version > 3 || bytes[7] != '\0') {
+    throw DataFileError(path, "is of an unknown version of the .npy format");
+  }
+  // Version 1 has a header length of two bytes, the later ones of four.
+  const std::size_t length_bytes = version == 1 ? 2 : 4;
+  const std::size_t start = 8 + length_bytes;
+  if (bytes.size() < start) throw DataFileError(path, "the file is cut off in its header");
+  const std::size_t header_length = little_endian(bytes.substr(8, length_bytes));
+  if (header_length > bytes.size() - start) {
+    throw DataFileError(path, "the file is cut off in its header");
+  }
+  const NpyHeader header = NpyHeaderParser(path, bytes.substr(start, header_length)).parse();
+  bytes.remove_prefix(start + header_length);
+
+  if (header.descr != "<f8") {
+    throw DataFileError(path, "has entries of type " + shown(header.descr) +
+                                  " where float64 is needed ('<f8'; in NumPy: "
+                                  "array.astype('<f8'))");
+  }
+  if (header.shape.empty() || header.shape.size() > 2) {
+    throw DataFileError(
+        path, "has " + std::to_string(header.shape.size()) + " dimensions where 1 or 2 are needed");
+  }
+  const std::uint64_t rows = header.shape[0];
+  const std::uint64_t columns = header.shape.size() == 2 ? header.shape[1] : 1;
+  if (rows == 0 || columns == 0) {
+    throw DataFileError(path, "holds no numbers: its shape is " + shape_text(header.shape));
+  }
+  // By division, so that no product of hostile lengths can overflow.
+  const std::uint64_t entries = bytes.size() / sizeof(double);
+  if (bytes.size() % sizeof(double) != 0 || entries % columns != 0 || entries / columns != rows) {
+    throw DataFileError(path, "holds " + std::to_string(bytes.size()) +
+                                  " bytes of data, which is not what float64 of shape " +
+                                  shape_text(header.shape) + " needs");
+  }
+
+  Matrix result(static_cast<Index>(rows), static_cast<Index>(columns));
+  if (header.fortran_order) {
+    std::memcpy(result.data(), bytes.data(), bytes.size());
+  } else {
+    RowMatrix by_rows(result.rows(), result.cols());
+    std::memcpy(by_rows.data(), bytes.data(), bytes.size());
+    result = by_rows;
+  }
+  for (Index i = 0; i < result.rows(); ++i) {
+    for (Index j = 0; j < result.cols(); ++j) {
+      if (!std::isfinite(result(i, j))) {
+        throw DataFileError(path, "row " + std::to_string(i + 1) + ", column " +
+                                      std::to_string(j + 1) +
+                                      ": not a finite number: " + std::to_string(result(i, j)));
+      }
+    }
+  }
+  return result;
+}
+
+}  // namespace
+
+Matrix read_data_file(const fs::path& path) {
+  std::string extension = path.extension().string();
+  for (char& c : extension) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  if (extension == ".npy") return read_npy(path, read_text_file(path));
+  if (extension == ".csv") return read_csv(path, read_text_file(path));
+  throw DataFileError(path, "is neither .npy nor .csv");
+}
+
+Vector as_vector(const Matrix& matrix, const fs::path& path) {
+  if (matrix.cols() != 1 && matrix.rows() != 1) {
+    throw DataFileError(path, "has shape (" + std::to_string(matrix.rows()) + ", " +
+                                  std::to_string(matrix.cols()) +
+                                  ") where one row or one column is needed");
+  }
+  return matrix.reshaped();
+}
+
+}  // namespace gradflow

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "numerics/types.hpp"
+#include "study/atomic_file.hpp"
+
+namespace gradflow {
+
+/// A data file whose contents are not what a model can take. `what()` names the place where there
+/// is one: "targets.csv:3:2: not a finite number: 'nan'" (line and field, counted from 1).
+class DataFileError : public FileError {
+ public:
+  DataFileError(const std::filesystem::path& path, const std::string& reason)
+      : FileError(path, reason) {}
+  DataFileError(const std::filesystem::path& path, std::size_t line, std::size_t field,
+                const std::string& reason)
+      : FileError(path, ":" + std::to_string(line) + ":" + std::to_string(field) + ": ", reason) {}
+};
+
+/// Reads inputs, targets, masks and initial values: every entry a finite number, at least one.
+///
+/// - `.npy`, NumPy's format (numpy.lib.format, versions 1 to 3): little-endian float64 in either
+///   memory order; shape (n) gives n x 1, shape (n, d) gives n x d.
+/// - `.csv`: fields separated by commas, lines of equal length, LF or CRLF, blanks around fields
+///   and blank lines at the end allowed. A first line without any number is a header; one that
+///   mixes numbers and words is an error, since it may be a row with a slip or a missing value.
+///
+/// Errors: DataFileError for contents, FileError for a file that cannot be read.
+Matrix read_data_file(const std::filesystem::path& path);
+
+/// The entries of an n x 1 or a 1 x n matrix. Errors: DataFileError, which names `path`.
+Vector as_vector(const Matrix& matrix, const std::filesystem::path& path);
+
+}  // namespace gradflow

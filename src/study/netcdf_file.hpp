@@ -1,0 +1,25 @@
+#pragma once
+
+#include <filesystem>
+
+#include "study/atomic_file.hpp"
+#include "study/dataset.hpp"
+
+namespace gradflow {
+
+/// Writes a dataset as a NetCDF-4 file that `xarray.open_dataset(path)` opens without options,
+/// atomically (FileReplacement). Equal datasets give equal bytes: the file holds no time stamps.
+///
+/// Types: double, int, int64 and string. Doubles carry `_FillValue` = NaN, integers carry none.
+/// Doubles of 64 KiB and more are compressed (shuffle, zlib level 1). A dimension of length zero
+/// is stored as an unlimited one, the only form NetCDF has for it.
+/// Safe to call from any thread (calls wait for one another: the libraries below are not).
+/// Errors: FileError; a disk without room for the arrays uncompressed counts as full.
+void write_netcdf(const Dataset& dataset, const std::filesystem::path& path);
+
+/// Reads what `write_netcdf` wrote; names, order, types and values come back unchanged (but an
+/// attribute that is a list of one entry comes back as a number). `_FillValue` is implied by the
+/// type and left out. Errors: FileError if the file is missing, damaged, or holds other types.
+Dataset read_netcdf(const std::filesystem::path& path);
+
+}  // namespace gradflow

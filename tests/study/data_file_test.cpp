@@ -1,0 +1,222 @@
+#include "study/data_file.hpp"
+
+#include <unistd.h>
+
+#include <cstring>
+#include <fstream>
+#include <limits>
+#include <vector>
+
+#include "tests/catch.hpp"
+
+using namespace gradflow;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// A folder that is gone after the test.
+struct Scratch {
+  fs::path path = fs::temp_directory_path() / ("gradflow-data-test-" + std::to_string(::getpid()));
+
+  Scratch() { fs::create_directories(path); }
+  ~Scratch() { fs::remove_all(path); }
+
+  fs::path write(const std::string& name, const std::string& bytes) const {
+    std::ofstream(path / name, std::ios::binary) << bytes;
+    return path / name;
+  }
+};
+
+/// The message of reading such a file, without its folder; "" if it could be read.
+std::string message(const Scratch& scratch, const std::string& name, const std::string& bytes) {
+  try {
+    read_data_file(scratch.write(name, bytes));
+    return "";
+  } catch (const DataFileError& error) {
+    return std::string(error.what()).substr(scratch.path.string().size() + 1);
+  }
+}
+
+Matrix csv(const Scratch& scratch, const std::string& text) {
+  return read_data_file(scratch.write("data.csv", text));
+}
+
+std::string bytes_of(const std::vector<double>& values) {
+  std::string bytes(8 * values.size(), '\0');
+  std::memcpy(bytes.data(), values.data(), bytes.size());
+  return bytes;
+}
+
+/// A .npy file as NumPy writes it: magic, version, header length, header, entries.
+std::string npy(const std::string& header, const std::string& data, int version = 1) {
+  const std::size_t length = header.size() + 1;
+  std::string file = "\x93NUMPY";
+  file += static_cast<char>(version);
+  file += '\0';
+  for (int i = 0; i < (version == 1 ? 2 : 4); ++i) {
+    file += static_cast<char>((length >> (8 * i)) & 255);
+  }
+  return file + header + "\n" + data;
+}
+
+std::string header(const std::string& descr, const std::string& order, const std::string& shape) {
+  return "{'descr': " + descr + ", 'fortran_order': " + order + ", 'shape': " + shape + ", }   ";
+}
+
+void check_contains(const std::string& text, const std::string& part) {
+  INFO(text);
+  CHECK(text.find(part) != std::string::npos);
+}
+
+}  // namespace
+
+TEST_CASE("A csv file is read row by row, with or without a header") {
+  const Scratch scratch;
+  Matrix expected(2, 3);
+  expected << 1, -2.5, 3e-4, 4, 5, 6;
+  CHECK(csv(scratch, "1,-2.5,3e-4\n4,5,6\n") == expected);
+  CHECK(csv(scratch, "x,y,z\n1,-2.5,3e-4\n4,5,6") == expected);
+  CHECK(csv(scratch, "# three columns\n1,-2.5,3e-4\n4,5,6") == expected);
+  CHECK(csv(scratch, "\"x\", \"y\", \"z\"\r\n +1 ,\t-2.5, 3E-4\r\n4,5,6\r\n\r\n\n") == expected);
+  CHECK(csv(scratch, "\xEF\xBB\xBFx,y,z\n1,-2.5,.0003\n4.,5,6") == expected);
+  CHECK(csv(scratch,
+            "\xEF\xBB\xBF"
+            "1,-2.5,3e-4\n4,5,6") == expected);
+}
+
+TEST_CASE("A csv file keeps its shape: one row, one column, one number") {
+  const Scratch scratch;
+  CHECK(csv(scratch, "1,2,3").rows() == 1);
+  CHECK(csv(scratch, "1,2,3").cols() == 3);
+  CHECK(csv(scratch, "1\n2\n3\n").rows() == 3);
+  CHECK(csv(scratch, "1\n2\n3\n").cols() == 1);
+  CHECK(csv(scratch, "7")(0, 0) == 7);
+}
+
+TEST_CASE("Seventeen digits in a csv file give the same double") {
+  const Scratch scratch;
+  const Matrix values =
+      csv(scratch, "0.10000000000000001,-0.96648481404828557,5e-324,1.7976931348623157e308");
+  CHECK(values(0, 0) == 0.1);
+  CHECK(values(0, 1) == -0.96648481404828557);
+  CHECK(values(0, 2) == std::numeric_limits<double>::denorm_min());
+  CHECK(values(0, 3) == std::numeric_limits<double>::max());
+}
+
+TEST_CASE("What is wrong in a csv file is named with line and field") {
+  const Scratch scratch;
+  const auto of = [&](const std::string& text) { return message(scratch, "targets.csv", text); };
+  CHECK(of("x,y\n1,2\n3,nan\n") == "targets.csv:3:2: not a finite number: 'nan'");
+  CHECK(of("1,2\n-inf,4\n") == "targets.csv:2:1: not a finite number: '-inf'");
+  CHECK(of("nan\n1\n") == "targets.csv:1:1: not a finite number: 'nan'");
+  CHECK(of("1,2\n3,1e999\n") == "targets.csv:2:2: outside the range of a double: '1e999'");
+  CHECK(of("1,2\n3,four\n") == "targets.csv:2:2: not a number: 'four'");
+  CHECK(of("1,2\n3,0x10\n") == "targets.csv:2:2: not a number: '0x10'");
+  CHECK(of("1,2\n3,4 5\n") == "targets.csv:2:2: not a number: '4 5'");
+  CHECK(of("1,2\n3,\n") == "targets.csv:2:2: empty field");
+  CHECK(of("1,2\n\n3,4\n") == "targets.csv:2:1: blank line");
+  check_contains(of("1,2\n3\n"), "targets.csv:2:2: has 1 fields where the lines before have 2");
+  check_contains(of("1,2\n3,4,5\n"), "targets.csv:2:3: has 3 fields");
+  check_contains(of("x,y,z\n1,2\n"), "targets.csv:2:3: has 2 fields");
+  CHECK(of("") == "targets.csv: holds no numbers");
+  CHECK(of("\n\n") == "targets.csv: holds no numbers");
+  CHECK(of("x,y\n") == "targets.csv: holds no numbers");
+  CHECK(of("1,2\n3,\x01\xff\n") == "targets.csv:2:2: not a number: '\\x01\\xff'");
+  CHECK(of("1\n" + std::string(1000, 'a')).size() < 100);
+}
+
+TEST_CASE("A first line that mixes numbers and words is not taken for a header") {
+  // It would silently drop a row in which a value is missing or mistyped.
+  const Scratch scratch;
+  check_contains(message(scratch, "a.csv", "1,NA,3\n4,5,6\n"), "a.csv:1:2: not a number: 'NA'");
+  check_contains(message(scratch, "a.csv", "2.x\n3\n"), "a.csv:1:1: not a number: '2.x'");
+}
+
+TEST_CASE("A npy file is read in both memory orders") {
+  const Scratch scratch;
+  Matrix expected(2, 3);
+  expected << 1, 2, 3, 4, 5, 6;
+  const auto read = [&](const std::string& bytes) {
+    return read_data_file(scratch.write("data.npy", bytes));
+  };
+  for (int version : {1, 2, 3}) {
+    CHECK(read(npy(header("'<f8'", "False", "(2, 3)"), bytes_of({1, 2, 3, 4, 5, 6}), version)) ==
+          expected);
+    CHECK(read(npy(header("'<f8'", "True", "(2, 3)"), bytes_of({1, 4, 2, 5, 3, 6}), version)) ==
+          expected);
+  }
+  // Other spellings of the same dictionary.
+  CHECK(read(npy("{\"shape\":(2L,3L),\"descr\":\"<f8\",\"fortran_order\":False}",
+                 bytes_of({1, 2, 3, 4, 5, 6}))) == expected);
+
+  const Matrix column = read(npy(header("'<f8'", "False", "(3,)"), bytes_of({1, 2, 3})));
+  CHECK(column.rows() == 3);
+  CHECK(column.cols() == 1);
+  CHECK(column(2, 0) == 3);
+}
+
+TEST_CASE("What is wrong in a npy file is named") {
+  const Scratch scratch;
+  const auto of = [&](const std::string& bytes) { return message(scratch, "a.npy", bytes); };
+  const std::string four = bytes_of({1, 2, 3, 4});
+  check_contains(of(npy(header("'<f4'", "False", "(8,)"), four)), "'<f4' where float64");
+  check_contains(of(npy(header("'>f8'", "False", "(4,)"), four)), "'>f8' where float64");
+  check_contains(of(npy(header("'<i8'", "False", "(4,)"), four)), "'<i8' where float64");
+  check_contains(of(npy(header("[('a', '<f8')]", "False", "(4,)"), four)), "structured");
+  check_contains(of(npy(header("'<f8'", "False", "(1, 2, 2)"), four)), "3 dimensions");
+  check_contains(of(npy(header("'<f8'", "False", "()"), bytes_of({1}))), "0 dimensions");
+  check_contains(of(npy(header("'<f8'", "False", "(0, 3)"), "")), "holds no numbers");
+  check_contains(of(npy(header("'<f8'", "False", "(5,)"), four)), "holds 32 bytes");
+  check_contains(of(npy(header("'<f8'", "False", "(3,)"), four)), "holds 32 bytes");
+  CHECK(of(npy(header("'<f8'", "False", "(2, 2)"),
+               bytes_of({1, 2, 3, std::numeric_limits<double>::infinity()}))) ==
+        "a.npy: row 2, column 2: not a finite number: inf");
+  check_contains(of(npy(header("'<f8'", "False", "(4,)"), four, 9)), "unknown version");
+  check_contains(of("hello"), "is not a .npy file");
+  check_contains(of(""), "is not a .npy file");
+}
+
+TEST_CASE("Hostile npy headers are refused without reading beyond the file") {
+  const Scratch scratch;
+  const auto of = [&](const std::string& bytes) { return message(scratch, "a.npy", bytes); };
+  const std::string data = bytes_of({1, 2});
+  // 2^63 * 2 entries: the product wraps around to 0.
+  for (const char* shape : {"(9223372036854775808, 2)", "(2, 9223372036854775808)",
+                            "(4611686018427387905, 4)", "(4294967296, 4294967296)"}) {
+    check_contains(of(npy(header("'<f8'", "False", shape), data)), "holds 16 bytes");
+  }
+  check_contains(of(npy(header("'<f8'", "False", "(99999999999999999999999,)"), data)), "shape");
+  check_contains(of(npy(header("'<f8'", "False", "(-2,)"), data)), "shape");
+  // A header length beyond the end of the file.
+  check_contains(of(std::string("\x93NUMPY\x02\0\xff\xff\xff\xff{", 13)), "cut off");
+  check_contains(of(std::string("\x93NUMPY\x02\0\xff\xff", 10)), "cut off");
+  // Every prefix of a good file is an error, never a crash.
+  const std::string good = npy(header("'<f8'", "False", "(2,)"), data);
+  CHECK(of(good).empty());
+  for (std::size_t n = 0; n < good.size(); ++n) CHECK_FALSE(of(good.substr(0, n)).empty());
+  for (const char* bad : {"{'descr': '<f8'}", "{'descr': '<f8", "{'descr'", "{", "",
+                          "{'descr': '<f8', 'descr': '<f8', 'fortran_order': False, 'shape': (2,)}",
+                          "{'descr': '<f8', 'fortran_order': Maybe, 'shape': (2,)}",
+                          "{'descr': '<f8', 'fortran_order': False, 'shape': (2,)} extra",
+                          "{'descr': '<f8', 'fortran_order': False, 'shape': (2,), 'x': 1}"}) {
+    INFO(bad);
+    CHECK_FALSE(of(npy(bad, data)).empty());
+  }
+}
+
+TEST_CASE("Files of other kinds, and files that are not there, are errors") {
+  const Scratch scratch;
+  check_contains(message(scratch, "a.txt", "1"), "neither .npy nor .csv");
+  CHECK(message(scratch, "A.CSV", "1").empty());
+  CHECK_THROWS_AS(read_data_file(scratch.path / "missing.csv"), FileError);
+  fs::create_directory(scratch.path / "folder.csv");
+  CHECK_THROWS_AS(read_data_file(scratch.path / "folder.csv"), FileError);
+}
+
+TEST_CASE("A vector is one row or one column") {
+  Vector expected(3);
+  expected << 1, 2, 3;
+  CHECK(as_vector(expected, "a.csv") == expected);
+  CHECK(as_vector(expected.transpose(), "a.csv") == expected);
+  CHECK_THROWS_AS(as_vector(Matrix::Zero(2, 2), "a.csv"), DataFileError);
+}
