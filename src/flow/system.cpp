@@ -19,6 +19,12 @@ LinearKind System::preferred_linear_kind(std::string& reason) const {
   return kinds.front();
 }
 
+void System::discrete_step(double t, double step, VectorRef y) {
+  euler_slope_.resize(y.size());
+  rhs(t, y, euler_slope_);
+  y += step * euler_slope_;
+}
+
 double growth_rate(System& system, double t, ConstVectorRef y, ConstVectorRef v, VectorRef work) {
   const double size = system.inner_product(y, v, v);
   if (!(size > 0)) return 0;

@@ -33,9 +33,13 @@ class System {
   /// Which of them `linear = "auto"` takes, with the reason in a few words.
   virtual LinearKind preferred_linear_kind(std::string& reason) const;
 
-  /// Name of the system's time variable in messages, and whether it is integrated well by explicit
-  /// methods (not stiff).
-  virtual bool stiff() const { return true; }
+  /// One step of the discrete dynamics (gradient_descent, sgd, langevin), in place. By default
+  /// explicit Euler, y += step * rhs. Noise is part of the system: an SGD or Langevin system
+  /// overrides this and carries its own random stream.
+  virtual void discrete_step(double t, double step, VectorRef y);
+
+ private:
+  Vector euler_slope_;
 };
 
 /// Growth rate <v, J v>_G / <v, v>_G of a disturbance along v at (t, y): positive where the flow

@@ -5,13 +5,13 @@
 namespace gradflow {
 namespace {
 
-/// Explicit Euler with a fixed step, which on a gradient flow is gradient descent. The states
-/// between iterates do not exist: `interpolate` gives the iterate nearest in time.
+/// The system's discrete dynamics with a fixed step: gradient descent on a gradient flow, SGD or
+/// Langevin where the system brings noise. The states between iterates do not exist: `interpolate`
+/// gives the iterate nearest in time.
 class DescentStepper final : public Stepper {
  public:
   DescentStepper(System& system, double step)
-      : system_(system), step_(step), state_(system.dimension()), last_(system.dimension()),
-        slope_(system.dimension()) {}
+      : system_(system), step_(step), state_(system.dimension()), last_(system.dimension()) {}
 
   void start(double t0, ConstVectorRef y0) override {
     start_ = t0;
@@ -20,9 +20,8 @@ class DescentStepper final : public Stepper {
   }
 
   void step(double, double) override {
-    system_.rhs(time(), state_, slope_);
     last_ = state_;
-    state_ += step_ * slope_;
+    system_.discrete_step(time(), step_, state_);
     ++count_;
     // One reduction finds every NaN and infinity without a branch for each entry.
     if (!std::isfinite(state_.squaredNorm()))
@@ -39,7 +38,7 @@ class DescentStepper final : public Stepper {
   void interpolate(double t, VectorRef y) override {
     y = t - previous_time() < time() - t ? last_ : state_;
   }
-  void interpolate_derivative(double, VectorRef ydot) override { ydot = slope_; }
+  void interpolate_derivative(double, VectorRef ydot) override { ydot = (state_ - last_) / step_; }
   const Statistics& statistics() override { return statistics_; }
   std::string method() const override { return "gradient_descent"; }
   double grid_step() const override { return step_; }
@@ -48,7 +47,7 @@ class DescentStepper final : public Stepper {
   System& system_;
   double step_, start_ = 0;
   std::int64_t count_ = 0;
-  Vector state_, last_, slope_;
+  Vector state_, last_;
   Eigen::Ref<const Vector> state_ref_{state_};
   Statistics statistics_;
 };
