@@ -1,0 +1,109 @@
+#include "cli/cli.hpp"
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdio>
+#include <new>
+#include <thread>
+
+#include "cli/commands.hpp"
+#include "study/atomic_file.hpp"
+#include "study/runner.hpp"
+#include "study/toml_document.hpp"
+
+namespace gradflow {
+
+std::atomic<bool> interrupt_requested{false};
+
+namespace {
+
+void on_signal(int signal) {
+  interrupt_requested = true;
+  std::signal(signal, SIG_DFL);  // a second Ctrl-C ends the process at once
+}
+
+}  // namespace
+
+int run_cli(int argc, char** argv) {
+  std::signal(SIGINT, on_signal);
+  std::signal(SIGTERM, on_signal);
+
+  CLI::App app{"gradflow: the gradient flow of machine-learning losses as a stiff ODE"};
+  app.require_subcommand(0, 1);
+  bool version = false;
+  app.add_flag("--version", version, "version, commit, build and libraries");
+
+  RunArguments arguments;
+  arguments.jobs = 1;
+  auto* run = app.add_subcommand("run", "run a config: one run, or every point of its study");
+  run->add_option("CONFIG", arguments.config, "TOML file")->required();
+  run->add_option("--out", arguments.out, "folder of the results (results/<config's name>)");
+  run->add_option("--set", arguments.overrides, "KEY=VALUE, overrides a key (TOML syntax)")
+      ->allow_extra_args(false);
+  run->add_option("--jobs", arguments.jobs, "points run in parallel")->check(CLI::PositiveNumber);
+  run->add_flag("--resume", arguments.resume, "go on with the results in the folder");
+  run->add_flag("--quiet", arguments.quiet, "no progress and no warnings");
+
+  auto* check = app.add_subcommand("check", "validate a config and print it fully resolved");
+  check->add_option("CONFIG", arguments.config, "TOML file")->required();
+  check->add_option("--set", arguments.overrides, "KEY=VALUE, overrides a key (TOML syntax)")
+      ->allow_extra_args(false);
+
+  std::string model;
+  auto* models = app.add_subcommand("models", "list the models, or explain one");
+  models->add_option("NAME", model, "a model");
+
+  std::string folder, out;
+  auto* plot = app.add_subcommand("plot", "draw what a folder of results holds");
+  plot->add_option("DIR", folder, "folder of results")->required();
+  plot->add_option("--out", out, "picture to write (DIR/figure.png)");
+
+  std::vector<std::string> names;
+  bool list = false;
+  std::string figures_folder = "figures";
+  auto* figures = app.add_subcommand("figures", "reproduce the papers' figures");
+  figures->add_option("NAME", names, "a paper (grokking), or one figure (grokking/figure2)");
+  figures->add_flag("--list", list, "name them with their expected run times");
+  figures->add_option("--jobs", arguments.jobs, "points of a study in parallel")
+      ->check(CLI::PositiveNumber);
+  figures->add_flag("--quiet", arguments.quiet, "no progress");
+  figures->add_option("--out", figures_folder, "folder of the figures (figures)");
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp& help) {
+    return app.exit(help);
+  } catch (const CLI::ParseError& error) {
+    std::string message = error.what();
+    for (char& c : message)
+      if (c == '\n') c = ' ';
+    std::string hint;
+    if (argc > 1 && argv[1][0] != '-') {
+      const std::string nearest =
+          nearest_name(argv[1], {"run", "check", "models", "plot", "figures"});
+      if (!nearest.empty() && nearest != argv[1]) hint = "; did you mean \"" + nearest + "\"?";
+    }
+    report("gradflow: " + message + hint + " (see gradflow --help)");
+    return exit_usage;
+  }
+
+  try {
+    if (version) return command_version();
+    if (*run) return command_run(arguments);
+    if (*check) return command_check(arguments.config, arguments.overrides);
+    if (*models) return command_models(model);
+    if (*plot) return command_plot(folder, out);
+    if (*figures)
+      return command_figures(names, list, arguments.jobs, arguments.quiet, figures_folder);
+    std::fputs(app.help().c_str(), stderr);
+    return exit_usage;
+  } catch (const std::bad_alloc&) {
+    report("gradflow: out of memory");
+    return exit_usage;
+  } catch (const std::exception& error) {
+    report(std::string("gradflow: ") + error.what());
+    return exit_usage;
+  }
+}
+
+}  // namespace gradflow

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <atomic>
+#include <string>
+#include <vector>
+
+/// The commands, one function each. They return the exit code and throw what they cannot handle;
+/// `run_cli` turns that into one line.
+namespace gradflow {
+
+enum ExitCode { exit_done = 0, exit_numerical = 1, exit_usage = 2, exit_interrupted = 130 };
+
+/// Set by Ctrl-C and SIGTERM.
+extern std::atomic<bool> interrupt_requested;
+
+struct RunArguments {
+  std::string config;
+  std::string out;
+  std::vector<std::string> overrides;
+  int jobs = 1;
+  bool resume = false;
+  bool quiet = false;
+};
+
+int command_run(const RunArguments& arguments);
+int command_check(const std::string& config, const std::vector<std::string>& overrides);
+int command_models(const std::string& name);
+int command_plot(const std::string& folder, const std::string& out);
+int command_figures(const std::vector<std::string>& names, bool list, int jobs, bool quiet,
+                    const std::string& out);
+int command_version();
+
+/// Runs a plot script with Debian's Python; its stdout is ours. \throws std::runtime_error
+int run_script(const std::string& script, const std::vector<std::string>& arguments);
+
+/// A message on stderr, made valid UTF-8 whatever it quotes.
+void report(const std::string& message);
+std::string valid_utf8(const std::string& text);
+
+}  // namespace gradflow

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "numerics/types.hpp"
+
+namespace gradflow {
+
+/// An activation function sigma with its first two derivatives.
+class Activation {
+ public:
+  enum class Kind {
+    relu,        ///< max(z, 0)
+    leaky_relu,  ///< z for z >= 0, z/100 for z < 0
+    tanh,        ///< tanh z
+    erf,        ///< erf z = 2/sqrt(pi) * integral of exp(-t^2) from 0 to z (not scaled by 1/sqrt 2)
+    gelu,       ///< z Phi(z), Phi the standard normal distribution function (exact, no tanh fit)
+    softplus,   ///< log(1 + e^z)
+    sigmoid,    ///< 1/(1 + e^-z)
+    quadratic,  ///< z^2
+    identity    ///< z
+  };
+
+  /// Slope of leaky_relu on the negative half line.
+  static constexpr double leaky_slope = 0.01;
+
+  explicit constexpr Activation(Kind kind) : kind_(kind) {}
+
+  Kind kind() const { return kind_; }
+
+  /// The name by which `parse_activation` knows it.
+  std::string_view name() const;
+
+  /// value[i] = sigma(z[i]), first[i] = sigma'(z[i]), second[i] = sigma''(z[i]) for i < n. `first`
+  /// and `second` may be null; each output may be `z` itself.
+  ///
+  /// At a kink the derivative is that of the left branch (relu'(0) = 0) and sigma'' leaves out the
+  /// point mass there. Values have a relative error of a few 1e-16 near 0 and in the tails alike;
+  /// first derivatives of tanh, sigmoid and softplus keep their relative accuracy where they are
+  /// exponentially small. Nothing overflows for large |z| where the result does not; NaN gives NaN.
+  /// An element's result depends neither on its place in the array nor on n.
+  void evaluate(const double* z, Index n, double* value, double* first = nullptr,
+                double* second = nullptr) const;
+
+  /// sigma(z) of one number; use `evaluate` for arrays, which is vectorised.
+  double operator()(double z) const;
+
+  /// False where sigma' jumps (relu, leaky_relu, at z = 0).
+  bool smooth() const { return kind_ != Kind::relu && kind_ != Kind::leaky_relu; }
+
+  /// The degree k with sigma(c z) = c^k sigma(z) for all c > 0, if there is one.
+  std::optional<int> homogeneity() const;
+
+  friend bool operator==(Activation, Activation) = default;
+
+ private:
+  Kind kind_;
+};
+
+/// The activation of that name, or none.
+std::optional<Activation> parse_activation(std::string_view name);
+
+/// All names, in the order of Activation::Kind.
+std::span<const std::string_view> activation_names();
+
+}  // namespace gradflow

@@ -1,0 +1,91 @@
+#include "numerics/fit.hpp"
+
+#include <boost/math/distributions/students_t.hpp>
+#include <cmath>
+#include <limits>
+#include <stdexcept>
+
+namespace gradflow {
+
+namespace {
+
+void require(bool condition, const char* message) {
+  if (!condition) throw std::invalid_argument(message);
+}
+
+Interval student_interval(double estimate, double error, Index points, double confidence) {
+  require(confidence > 0 && confidence < 1, "confidence level must lie between 0 and 1");
+  if (points <= 2) {
+    constexpr double infinity = std::numeric_limits<double>::infinity();
+    return {-infinity, infinity};
+  }
+  const boost::math::students_t student(static_cast<double>(points - 2));
+  const double reach = boost::math::quantile(student, 0.5 + 0.5 * confidence) * error;
+  return {estimate - reach, estimate + reach};
+}
+
+}  // namespace
+
+LineFit fit_line(ConstVectorRef x, ConstVectorRef y) {
+  return fit_line(x, y, Vector::Ones(x.size()));
+}
+
+LineFit fit_line(ConstVectorRef x, ConstVectorRef y, ConstVectorRef weights) {
+  const Index n = x.size();
+  require(n >= 2, "a line fit needs at least two points");
+  require(y.size() == n && weights.size() == n, "a line fit needs vectors of one length");
+  require(x.allFinite() && y.allFinite() && weights.allFinite(), "a line fit needs finite values");
+  require(weights.minCoeff() > 0, "the weights of a line fit must be positive");
+  require(x.maxCoeff() > x.minCoeff(), "a line fit needs two different x");
+
+  // About the weighted means: sums of products of raw values would cancel.
+  const double total = weights.sum();
+  const double x_mean = weights.dot(x) / total;
+  const double y_mean = weights.dot(y) / total;
+  const Vector dx = x.array() - x_mean;
+  const Vector dy = y.array() - y_mean;
+  const double sxx = (weights.array() * dx.array().square()).sum();
+  const double sxy = (weights.array() * dx.array() * dy.array()).sum();
+
+  LineFit fit;
+  fit.points = n;
+  fit.slope = sxy / sxx;
+  fit.intercept = y_mean - fit.slope * x_mean;
+  const double squares = (weights.array() * (dy - fit.slope * dx).array().square()).sum();
+  fit.residual_sd = n > 2 ? std::sqrt(squares / static_cast<double>(n - 2))
+                          : std::numeric_limits<double>::quiet_NaN();
+  fit.slope_error = fit.residual_sd / std::sqrt(sxx);
+  fit.intercept_error = fit.residual_sd * std::sqrt(1 / total + x_mean * x_mean / sxx);
+  return fit;
+}
+
+Interval slope_interval(const LineFit& fit, double confidence) {
+  return student_interval(fit.slope, fit.slope_error, fit.points, confidence);
+}
+
+Interval intercept_interval(const LineFit& fit, double confidence) {
+  return student_interval(fit.intercept, fit.intercept_error, fit.points, confidence);
+}
+
+PowerLaw fit_power_law(ConstVectorRef x, ConstVectorRef y) {
+  require((x.array() > 0).all() && (y.array() > 0).all(), "a power law needs positive x and y");
+  PowerLaw law;
+  law.line = fit_line(x.array().log().matrix(), y.array().log().matrix());
+  law.exponent = law.line.slope;
+  law.prefactor = std::exp(law.line.intercept);
+  return law;
+}
+
+Vector local_exponents(ConstVectorRef x, ConstVectorRef y) {
+  const Index n = x.size();
+  require(y.size() == n && n >= 2, "local exponents need two vectors of one length, at least 2");
+  require((x.array() > 0).all() && (y.array() > 0).all(), "local exponents need positive x and y");
+  Vector exponents(n - 1);
+  for (Index i = 0; i + 1 < n; ++i) {
+    require(x[i + 1] != x[i], "local exponents need different neighbouring x");
+    exponents[i] = std::log(y[i + 1] / y[i]) / std::log(x[i + 1] / x[i]);
+  }
+  return exponents;
+}
+
+}  // namespace gradflow

@@ -1,0 +1,49 @@
+#include "study/build_info.hpp"
+
+#include <netcdf.h>
+#include <sundials/sundials_version.h>
+
+#include <Eigen/Core>
+#include <boost/version.hpp>
+#include <filesystem>
+
+#include "gradflow_version.hpp"
+
+namespace gradflow {
+namespace {
+
+std::string triple(int major, int minor, int patch) {
+  return std::to_string(major) + "." + std::to_string(minor) + "." + std::to_string(patch);
+}
+
+}  // namespace
+
+std::vector<std::pair<std::string, std::string>> build_info() {
+  char sundials[32] = "";
+  SUNDIALSGetVersion(sundials, sizeof sundials);
+  std::string netcdf = nc_inq_libvers();
+  netcdf = netcdf.substr(0, netcdf.find(' '));
+  return {{"gradflow_version", GRADFLOW_VERSION},
+          {"gradflow_commit", GRADFLOW_COMMIT},
+          {"build_type", GRADFLOW_BUILD_TYPE},
+          {"build_flags", GRADFLOW_BUILD_FLAGS},
+          {"compiler", GRADFLOW_COMPILER},
+          {"sundials_version", sundials},
+          {"eigen_version", triple(EIGEN_WORLD_VERSION, EIGEN_MAJOR_VERSION, EIGEN_MINOR_VERSION)},
+          {"boost_version",
+           triple(BOOST_VERSION / 100000, BOOST_VERSION / 100 % 1000, BOOST_VERSION % 100)},
+          {"netcdf_version", netcdf}};
+}
+
+std::string data_folder() {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  const fs::path binary = fs::read_symlink("/proc/self/exe", error);
+  const fs::path installed = binary.parent_path().parent_path() / "share" / "gradflow";
+  if (!error && fs::exists(installed / "plots")) return installed.string();
+  const fs::path beside = binary.parent_path().parent_path();
+  if (!error && fs::exists(beside / "plots" / "style.py")) return beside.string();
+  return GRADFLOW_SOURCE_DIR;
+}
+
+}  // namespace gradflow

@@ -1,0 +1,682 @@
+#include "study/config.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <mutex>
+#include <sstream>
+
+#include "models/registry.hpp"
+#include "solve/stepper.hpp"
+#include "study/atomic_file.hpp"
+#include "study/data_file.hpp"
+#include "study/netcdf_file.hpp"
+
+namespace gradflow {
+namespace {
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string out;
+  for (const std::string& name : names) out += (out.empty() ? "" : ", ") + name;
+  return out;
+}
+
+std::string suggestion(const std::string& name, const std::vector<std::string>& candidates) {
+  const std::string nearest = nearest_name(name, candidates);
+  return nearest.empty() ? "; expected one of " + joined(candidates)
+                         : "; did you mean \"" + nearest + "\"?";
+}
+
+std::pair<std::string, std::string> split(const std::string& key) {
+  const std::size_t dot = key.find('.');
+  if (dot == std::string::npos) return {"", key};
+  return {key.substr(0, dot), key.substr(dot + 1)};
+}
+
+std::string dotted(const std::string& section, const std::string& name) {
+  return section.empty() ? name : section + "." + name;
+}
+
+std::uint64_t fnv1a(std::string_view bytes, std::uint64_t hash = 0xcbf29ce484222325ULL) {
+  for (const char c : bytes) {
+    hash ^= static_cast<unsigned char>(c);
+    hash *= 0x100000001b3ULL;
+  }
+  return hash;
+}
+
+/// Where a `--set` option replaces or adds a value in the document.
+void override_value(TomlValue& document, const std::string& key, TomlValue value) {
+  const auto put = [&](TomlValue& table, const std::string& name) -> TomlValue& {
+    auto& entries = std::get<TomlValue::Table>(table.value);
+    for (auto& [existing, entry] : entries)
+      if (existing == name) return entry;
+    entries.emplace_back(name, TomlValue{TomlValue::Table{}, value.position});
+    return entries.back().second;
+  };
+  const auto [section, name] = split(key);
+  TomlValue* table = &document;
+  if (!section.empty()) {
+    table = &put(document, section);
+    if (table->table() == nullptr)
+      throw ConfigError(value.position, key + ": '" + section + "' is not a section of the config");
+  }
+  put(*table, name) = std::move(value);
+}
+
+TomlValue parse_override(const std::string& option, std::string& key) {
+  const SourcePosition position{"--set " + option, 0, 0};
+  const std::size_t equals = option.find('=');
+  if (equals == std::string::npos || equals == 0)
+    throw ConfigError(position, "expected KEY=VALUE, as in --set model.width=200");
+  key = option.substr(0, equals);
+  TomlValue parsed;
+  try {
+    parsed = parse_toml("value = " + option.substr(equals + 1), "");
+  } catch (const ConfigError&) {
+    throw ConfigError(position, key + ": the value is not valid TOML; texts need quotes, as in "
+                                      "--set 'model.name=\"linear_regression\"'");
+  }
+  TomlValue value = std::get<TomlValue::Table>(parsed.value).front().second;
+  const auto place = [&](auto&& self, TomlValue& v) -> void {
+    v.position = position;
+    if (auto* list = std::get_if<TomlValue::List>(&v.value))
+      for (TomlValue& entry : *list) self(self, entry);
+    if (auto* table = std::get_if<TomlValue::Table>(&v.value))
+      for (auto& [name, entry] : *table) self(self, entry);
+  };
+  place(place, value);
+  return value;
+}
+
+}  // namespace
+
+std::string toml_value(const ParameterValue& value) {
+  const auto list = [](const auto& entries, auto&& item) {
+    std::string out;
+    for (const auto& entry : entries) out += (out.empty() ? "" : ", ") + item(entry);
+    return "[" + out + "]";
+  };
+  return std::visit(
+      [&](const auto& v) -> std::string {
+        using T = std::decay_t<decltype(v)>;
+        if constexpr (std::is_same_v<T, bool>)
+          return v ? "true" : "false";
+        else if constexpr (std::is_same_v<T, std::int64_t>)
+          return std::to_string(v);
+        else if constexpr (std::is_same_v<T, double>)
+          return toml_number(v);
+        else if constexpr (std::is_same_v<T, std::string>)
+          return toml_text(v);
+        else if constexpr (std::is_same_v<T, std::vector<std::int64_t>>)
+          return list(v, [](std::int64_t i) { return std::to_string(i); });
+        else if constexpr (std::is_same_v<T, std::vector<double>>)
+          return list(v, toml_number);
+        else if constexpr (std::is_same_v<T, std::vector<std::string>>)
+          return list(v, toml_text);
+        else
+          return "";
+      },
+      value);
+}
+
+std::vector<ParameterInfo> TimeSettings::declaration() {
+  return {
+      choice_parameter("variable", "time", {"time", "slow", "accelerated"},
+                       "time: t; slow: end, first and samples are in tau = lambda t; accelerated: "
+                       "log10(1 + s) of mirror flow, its default"),
+      positive_parameter("end", std::nullopt, "last time"),
+      choice_parameter("spacing", "log", {"log", "linear"},
+                       "log: geometric from first to end, and t = 0 besides; linear: k end/samples"),
+      positive_parameter("first", 1e-3, "first sample after t = 0 (log spacing)"),
+      integer_parameter("samples", 400, "number of samples after t = 0", 1, 1e7),
+      nonnegative_parameter("stop_gradient_norm", 0.0,
+                            "end the run once gradient_norm is below; 0: never"),
+      nonnegative_parameter("stop_train_loss", 0.0,
+                            "end the run once train_loss is below; 0: never"),
+  };
+}
+
+TimeSettings TimeSettings::from(const Parameters& p) {
+  TimeSettings settings;
+  settings.variable = p.text("variable");
+  settings.end = p.has("end") ? p.real("end") : 0;
+  settings.spacing = p.text("spacing");
+  settings.first = p.real("first");
+  settings.samples = p.integer("samples");
+  settings.stop_gradient_norm = p.real("stop_gradient_norm");
+  settings.stop_train_loss = p.real("stop_train_loss");
+  return settings;
+}
+
+std::vector<double> TimeSettings::grid() const {
+  std::vector<double> times{0.0};
+  const auto n = static_cast<double>(samples);
+  for (std::int64_t k = 1; k <= samples; ++k) {
+    const auto i = static_cast<double>(k);
+    if (k == samples)
+      times.push_back(end);
+    else if (spacing == "linear")
+      times.push_back(end * i / n);
+    else if (k == 1)
+      times.push_back(first);
+    else
+      times.push_back(first * std::pow(end / first, (i - 1) / (n - 1)));
+  }
+  return times;
+}
+
+std::vector<ParameterInfo> OutputSettings::declaration() {
+  ParameterInfo observables{"observables", ParameterType::text_list, std::vector<std::string>{},
+                            "observables beyond the model's default ones"};
+  ParameterInfo snapshots{"snapshot_observables", ParameterType::text_list,
+                          std::vector<std::string>{},
+                          "observables stored at output.snapshot_times alone, such as predictions"};
+  ParameterInfo times = list_parameter("snapshot_times", std::vector<double>{},
+                                       "times (in time.variable) of the snapshot observables");
+  times.minimum = 0;
+  return {boolean_parameter("parameters", false, "also store the parameter vector at every sample"),
+          std::move(observables), std::move(times), std::move(snapshots)};
+}
+
+OutputSettings OutputSettings::from(const Parameters& p) {
+  return {p.boolean("parameters"), p.texts("observables"), p.reals("snapshot_times"),
+          p.texts("snapshot_observables")};
+}
+
+std::uint64_t RunConfig::seed() const {
+  return static_cast<std::uint64_t>(sections.at("").integer("seed"));
+}
+
+Config Config::load(const std::filesystem::path& path, const std::vector<std::string>& overrides) {
+  Config config;
+  config.path_ = path;
+  config.name_ = path.stem().string();
+  config.text_ = read_text_file(path);
+  TomlValue document = parse_toml(config.text_, path.string());
+  for (const std::string& option : overrides) {
+    std::string key;
+    TomlValue value = parse_override(option, key);
+    // `study` keys are themselves dotted: study.flow.weight_decay is the axis "flow.weight_decay".
+    override_value(document, key, std::move(value));
+    if (!config.text_.empty() && config.text_.back() != '\n') config.text_ += '\n';
+    config.text_ += "# --set " + option + "\n";
+  }
+  config.read_sections(document);
+  return config;
+}
+
+void Config::read_sections(const TomlValue& document) {
+  sections_ = {{"", {integer_parameter("seed", 0, "every random draw follows from it", 0,
+                                       9.2e18)}},
+               {"model", {}},
+               {"flow", FlowSettings::declaration()},
+               {"solver", SolverSettings::declaration()},
+               {"time", TimeSettings::declaration()},
+               {"output", OutputSettings::declaration()}};
+  ParameterInfo name{"name", ParameterType::text, {}, "the model"};
+  const TomlValue::Table& top = *document.table();
+
+  // The model's name first: its declaration is needed for all else.
+  std::vector<std::string> model_names;
+  for (const ModelInfo& info : models()) model_names.push_back(info.name);
+  const TomlValue* model_section = nullptr;
+  const TomlValue* study = nullptr;
+  for (const auto& [key, value] : top) {
+    if (key == "model") model_section = &value;
+    if (key == "study") study = &value;
+  }
+  if (model_section == nullptr)
+    throw ConfigError({path_.string(), 1, 1}, "model.name: missing; expected one of " +
+                                                  joined(model_names));
+  if (model_section->table() == nullptr)
+    throw ConfigError(model_section->position,
+                      "model: is " + model_section->description() + ", expected a section [model]");
+  for (const auto& [key, value] : *model_section->table()) {
+    if (key != "name") continue;
+    const auto* text = std::get_if<std::string>(&value.value);
+    if (text == nullptr)
+      throw ConfigError(value.position, "model.name: is " + value.description() +
+                                            ", expected one of " + joined(model_names));
+    model_ = find_model(*text);
+    if (model_ == nullptr)
+      throw ConfigError(value.position, "model.name: there is no model " + toml_text(*text) +
+                                            suggestion(*text, model_names));
+    name.default_value = *text;
+  }
+  if (model_ == nullptr)
+    throw ConfigError(model_section->position,
+                      "model.name: missing; expected one of " + joined(model_names));
+  name.choices = {model_->name};
+  sections_[1].declaration = model_->parameters;
+  sections_[1].declaration.insert(sections_[1].declaration.begin(), name);
+  if (model_->flows.front() != "gradient") {
+    for (ParameterInfo& info : sections_[2].declaration)
+      if (info.name == "kind") info.default_value = model_->flows.front();
+    if (model_->flows.front() == "mirror")
+      for (ParameterInfo& info : sections_[4].declaration)
+        if (info.name == "variable") info.default_value = std::string("accelerated");
+  }
+
+  std::vector<std::string> section_names{"study"};
+  for (const Section& section : sections_)
+    section_names.push_back(section.name.empty() ? "seed" : section.name);
+  const auto take = [&](const std::string& key, const TomlValue& value) {
+    const ParameterInfo& info = declared(key, value.position);
+    positions_[key] = value.position;
+    given_.emplace_back(key, convert(key, info, value));
+  };
+  for (const auto& [key, value] : top) {
+    if (key == "study") continue;
+    if (key == "seed") {
+      take(key, value);
+      continue;
+    }
+    const bool known = std::any_of(sections_.begin() + 1, sections_.end(),
+                                   [&](const Section& section) { return section.name == key; });
+    if (!known)
+      throw ConfigError(value.position, key + ": unknown " +
+                                            (value.table() != nullptr ? "section" : "key") +
+                                            suggestion(key, section_names));
+    if (value.table() == nullptr)
+      throw ConfigError(value.position, key + ": is " + value.description() +
+                                            ", expected a section [" + key + "]");
+    positions_[key] = value.position;
+    for (const auto& [name_in_section, entry] : *value.table())
+      take(key + "." + name_in_section, entry);
+  }
+  // Check every value against its declaration now, with its position at hand.
+  RunConfig base;
+  base.model = model_;
+  for (const Section& section : sections_)
+    base.sections.emplace(section.name, Parameters(section.declaration));
+  for (const auto& [key, value] : given_) set(base, key, value);
+  if (study != nullptr) read_axes(*study);
+  const bool end_is_axis = std::any_of(axes_.begin(), axes_.end(),
+                                       [](const ConfigAxis& axis) { return axis.key == "time.end"; });
+  if (!base.sections.at("time").has("end") && !end_is_axis &&
+      base.sections.at("flow").text("kind") != "mirror") {
+    const auto section = positions_.find("time");
+    throw ConfigError(section != positions_.end() ? section->second
+                                                  : SourcePosition{path_.string(), 1, 1},
+                      "time.end: missing, expected a number > 0: the last time");
+  }
+}
+
+const ParameterInfo& Config::declared(const std::string& key, const SourcePosition& position) const {
+  const auto [section_name, name] = split(key);
+  std::vector<std::string> names;
+  for (const Section& section : sections_) {
+    if (section.name != section_name) continue;
+    for (const ParameterInfo& info : section.declaration) {
+      if (info.name == name) return info;
+      names.push_back(info.name);
+    }
+  }
+  // The name may be right and the section wrong.
+  const auto elsewhere = all_keys();
+  for (const std::string& other : elsewhere)
+    if (split(other).second == name)
+      throw ConfigError(position, key + ": unknown key; did you mean \"" + other + "\"?");
+  throw ConfigError(position, key + ": unknown key" + suggestion(name, names));
+}
+
+std::vector<std::string> Config::all_keys() const {
+  std::vector<std::string> keys;
+  for (const Section& section : sections_)
+    for (const ParameterInfo& info : section.declaration)
+      keys.push_back(dotted(section.name, info.name));
+  return keys;
+}
+
+ParameterValue Config::convert(const std::string& key, const ParameterInfo& info,
+                               const TomlValue& value) const {
+  const auto wrong = [&](const TomlValue& at) {
+    throw ConfigError(at.position,
+                      key + ": is " + at.description() + ", expected " + info.expectation());
+  };
+  if (const auto* b = std::get_if<bool>(&value.value)) return *b;
+  if (const auto* i = std::get_if<std::int64_t>(&value.value)) return *i;
+  if (const auto* d = std::get_if<double>(&value.value)) return *d;
+  if (const auto* s = std::get_if<std::string>(&value.value)) return *s;
+  if (value.table() != nullptr) wrong(value);
+  const TomlValue::List& list = *value.list();
+  const bool texts = info.type == ParameterType::text_list || info.type == ParameterType::text_or_list;
+  if (texts) {
+    std::vector<std::string> out;
+    for (const TomlValue& entry : list) {
+      const auto* text = std::get_if<std::string>(&entry.value);
+      if (text == nullptr) wrong(entry);
+      out.push_back(*text);
+    }
+    return out;
+  }
+  if (info.type == ParameterType::integer_list) {
+    std::vector<std::int64_t> out;
+    for (const TomlValue& entry : list) {
+      const auto* integer = std::get_if<std::int64_t>(&entry.value);
+      if (integer == nullptr) wrong(entry);
+      out.push_back(*integer);
+    }
+    return out;
+  }
+  if (info.type == ParameterType::real_list) {
+    std::vector<double> out;
+    for (const TomlValue& entry : list) {
+      if (const auto* integer = std::get_if<std::int64_t>(&entry.value))
+        out.push_back(static_cast<double>(*integer));
+      else if (const auto* real = std::get_if<double>(&entry.value))
+        out.push_back(*real);
+      else
+        wrong(entry);
+    }
+    return out;
+  }
+  wrong(value);
+  return {};
+}
+
+void Config::read_axes(const TomlValue& study) {
+  if (study.table() == nullptr)
+    throw ConfigError(study.position, "study: is " + study.description() +
+                                          ", expected a section [study] of axes");
+  // Unquoted dotted keys are nested tables; take them as the same axis.
+  std::vector<std::pair<std::string, const TomlValue*>> entries;
+  for (const auto& [key, value] : *study.table()) {
+    const bool is_section = std::any_of(sections_.begin() + 1, sections_.end(),
+                                        [&](const Section& s) { return s.name == key; });
+    if (is_section && value.table() != nullptr)
+      for (const auto& [name, entry] : *value.table()) entries.emplace_back(key + "." + name, &entry);
+    else
+      entries.emplace_back(key, &value);
+  }
+  if (entries.empty())
+    throw ConfigError(study.position,
+                      "study: has no axis, expected one or more keys with a list or a range");
+  for (const auto& [key, value] : entries) {
+    const ParameterInfo& info = declared(key, value->position);
+    if (key == "model.name" || info.type == ParameterType::integer_list ||
+        info.type == ParameterType::real_list || info.type == ParameterType::text_list)
+      throw ConfigError(value->position, "study." + key + ": cannot be an axis");
+    ConfigAxis axis;
+    axis.key = key;
+    axis.position = value->position;
+    const auto bad = [&](const TomlValue& at, const std::string& what) {
+      throw ConfigError(at.position, "study." + key + ": " + what);
+    };
+    if (const auto* list = value->list()) {
+      if (list->empty()) bad(*value, "is an empty list, expected at least one value");
+      for (const TomlValue& entry : *list) axis.values.push_back(convert(key, info, entry));
+    } else if (const auto* table = value->table()) {
+      if (table->size() != 1)
+        bad(*value, "expected a list, or one of { log = [first, last, count] }, { linear = [first, "
+                    "last, count] }, { count = n }");
+      const auto& [kind, range] = table->front();
+      if (kind == "count") {
+        const auto* count = std::get_if<std::int64_t>(&range.value);
+        if (count == nullptr || *count < 1)
+          bad(range, "count is " + range.description() + ", expected an integer >= 1");
+        for (std::int64_t k = 0; k < *count; ++k) axis.values.emplace_back(k);
+      } else if (kind == "log" || kind == "linear") {
+        const auto* numbers = range.list();
+        double bounds[2] = {0, 0};
+        const std::int64_t* count = nullptr;
+        bool fits = numbers != nullptr && numbers->size() == 3;
+        for (std::size_t k = 0; fits && k < 2; ++k) {
+          if (const auto* real = std::get_if<double>(&(*numbers)[k].value))
+            bounds[k] = *real;
+          else if (const auto* integer = std::get_if<std::int64_t>(&(*numbers)[k].value))
+            bounds[k] = static_cast<double>(*integer);
+          else
+            fits = false;
+        }
+        if (fits) count = std::get_if<std::int64_t>(&(*numbers)[2].value);
+        if (!fits || count == nullptr || *count < 1)
+          bad(range, kind + " expects [first, last, count] with count an integer >= 1");
+        if (!std::isfinite(bounds[0]) || !std::isfinite(bounds[1]))
+          bad(range, kind + " expects finite numbers");
+        if (kind == "log" && (bounds[0] <= 0 || bounds[1] <= 0))
+          bad(range, "log expects first and last > 0");
+        for (std::int64_t k = 0; k < *count; ++k) {
+          const double s =
+              *count > 1 ? static_cast<double>(k) / static_cast<double>(*count - 1) : 0;
+          double x = kind == "log" ? bounds[0] * std::pow(bounds[1] / bounds[0], s)
+                                   : bounds[0] + (bounds[1] - bounds[0]) * s;
+          if (k > 0 && k == *count - 1) x = bounds[1];
+          if (info.type == ParameterType::integer)
+            axis.values.emplace_back(static_cast<std::int64_t>(std::llround(x)));
+          else
+            axis.values.emplace_back(x);
+        }
+      } else {
+        bad(range, "unknown range \"" + kind + "\"" + suggestion(kind, {"log", "linear", "count"}));
+      }
+    } else {
+      bad(*value, "is " + value->description() +
+                      ", expected a list, or a range such as { log = [1e-6, 1e-2, 5] }");
+    }
+    positions_["study." + key] = axis.position;
+    RunConfig trial;
+    trial.model = model_;
+    for (const Section& section : sections_)
+      trial.sections.emplace(section.name, Parameters(section.declaration));
+    for (ParameterValue& entry : axis.values) {
+      if (info.type == ParameterType::real && std::holds_alternative<std::int64_t>(entry))
+        entry = static_cast<double>(std::get<std::int64_t>(entry));
+      try {
+        trial.sections.at(split(key).first).set(split(key).second, entry);
+      } catch (const ParameterError& error) {
+        throw ConfigError(axis.position, "study." + key + ": " + error.what());
+      }
+    }
+    if (axis.values.empty()) bad(*value, "is empty, expected at least one value");
+    axes_.push_back(std::move(axis));
+  }
+  for (ConfigAxis& axis : axes_) {
+    axis.name = split(axis.key).second;
+    const auto same = std::count_if(axes_.begin(), axes_.end(), [&](const ConfigAxis& other) {
+      return split(other.key).second == split(axis.key).second;
+    });
+    if (same > 1) axis.name = axis.key;
+  }
+}
+
+const SourcePosition& Config::position_of(const std::string& key) const {
+  static thread_local SourcePosition fallback;
+  for (const std::string& candidate : {key, "study." + key, split(key).first}) {
+    const auto found = positions_.find(candidate);
+    if (found != positions_.end()) return found->second;
+  }
+  fallback = {path_.string(), 1, 1};
+  return fallback;
+}
+
+void Config::complain(const std::string& section, const ParameterError& error) const {
+  const std::string key = dotted(section, error.parameter());
+  throw ConfigError(position_of(key), key + ": " + error.what());
+}
+
+const Matrix& Config::numbers(const std::filesystem::path& path) const {
+  static std::mutex mutex;
+  const std::lock_guard lock(mutex);
+  const auto found = files_.find(path.string());
+  if (found != files_.end()) return found->second;
+  Matrix matrix;
+  if (std::filesystem::is_directory(path)) {
+    // A folder of results: the state in which its run ended.
+    const Dataset result = read_netcdf(path / "result.nc");
+    const Variable* state = result.find("final_state");
+    if (state == nullptr || state->dimensions.size() != 1)
+      throw FileError(path, "holds no single finished run to start from");
+    const auto& values = std::get<std::vector<double>>(state->values);
+    for (const double x : values)
+      if (!std::isfinite(x)) throw FileError(path, "holds a run that failed");
+    matrix = Eigen::Map<const Vector>(values.data(), static_cast<Index>(values.size()));
+  } else {
+    matrix = read_data_file(path);
+  }
+  return files_.emplace(path.string(), std::move(matrix)).first->second;
+}
+
+void Config::set(RunConfig& run, const std::string& key, const ParameterValue& value) const {
+  const auto [section, name] = split(key);
+  Parameters& parameters = run.sections.at(section);
+  try {
+    parameters.set(name, value);
+    if (parameters.find(name)->type == ParameterType::file) {
+      std::filesystem::path file = std::get<std::string>(value);
+      if (file.is_relative() && !position_of(key).origin.starts_with("--set"))
+        file = path_.parent_path() / file;
+      file = std::filesystem::absolute(file).lexically_normal();
+      try {
+        parameters.set_file(name, file.string(), numbers(file));
+      } catch (const FileError& error) {
+        throw ParameterError(name, error.what());
+      }
+    }
+  } catch (const ParameterError& error) {
+    complain(section, error);
+  }
+}
+
+std::size_t Config::points() const {
+  std::size_t n = 1;
+  for (const ConfigAxis& axis : axes_) n *= axis.values.size();
+  return n;
+}
+
+std::vector<std::size_t> Config::coordinates(std::size_t point) const {
+  std::vector<std::size_t> index(axes_.size());
+  for (std::size_t a = axes_.size(); a-- > 0;) {
+    index[a] = point % axes_[a].values.size();
+    point /= axes_[a].values.size();
+  }
+  return index;
+}
+
+RunConfig Config::run(std::size_t point) const {
+  RunConfig run;
+  run.model = model_;
+  for (const Section& section : sections_)
+    run.sections.emplace(section.name, Parameters(section.declaration));
+  for (const auto& [key, value] : given_) set(run, key, value);
+  const std::vector<std::size_t> index = coordinates(point);
+  for (std::size_t a = 0; a < axes_.size(); ++a) set(run, axes_[a].key, axes_[a].values[index[a]]);
+  return run;
+}
+
+std::unique_ptr<Model> Config::build(RunConfig& run) const {
+  std::unique_ptr<Model> model;
+  const auto in_section = [&](const std::string& section, auto&& action) {
+    try {
+      action();
+    } catch (const ParameterError& error) {
+      complain(section, error);
+    } catch (const std::bad_alloc&) {
+      throw ConfigError(position_of(section), section + ": needs more memory than there is");
+    }
+  };
+  Parameters& time = run.sections.at("time");
+  const FlowSettings flow = run.flow();
+  in_section("flow", [&] {
+    const auto& offered = run.model->flows;
+    if (std::find(offered.begin(), offered.end(), flow.kind) == offered.end())
+      throw ParameterError("kind", "is \"" + flow.kind + "\", but " + run.model->name +
+                                       " offers " + joined(offered));
+  });
+  in_section("time", [&] {
+    if (!time.has("end")) return;
+    const double end = time.real("end"), first = time.real("first");
+    if (time.text("spacing") == "log" && time.text("variable") != "accelerated" && first >= end) {
+      if (time.given("first"))
+        throw ParameterError("first", "is " + toml_number(first) +
+                                          ", expected a number below time.end = " + toml_number(end));
+      time.resolve("first", 1e-3 * end);
+    }
+    if (time.text("variable") == "slow" && flow.weight_decay <= 0 && flow.kind != "riemannian")
+      throw ParameterError("variable", "is \"slow\" (tau = lambda t), which needs "
+                                       "flow.weight_decay > 0");
+  });
+  in_section("model", [&] { model = run.model->make(run.sections.at("model"), run.seed()); });
+  std::unique_ptr<System> system;
+  in_section("flow", [&] {
+    system = model->system(flow);
+    model->initial_state(flow);
+  });
+  const bool discrete = flow.kind == "gradient_descent" || flow.kind == "sgd" ||
+                        flow.kind == "langevin";
+  if (!discrete) in_section("solver", [&] { make_stepper(*system, run.solver()); });
+  in_section("output", [&] {
+    std::vector<std::string> names;
+    for (const Observable& observable : model->observables(flow)) names.push_back(observable.name);
+    const OutputSettings output = run.output();
+    for (const auto* list : {&output.observables, &output.snapshot_observables})
+      for (const std::string& name : *list)
+        if (std::find(names.begin(), names.end(), name) == names.end())
+          throw ParameterError(list == &output.observables ? "observables" : "snapshot_observables",
+                               "has " + toml_text(name) + ", which " + run.model->name +
+                                   " does not have" + suggestion(name, names));
+    const TimeSettings settings = run.time();
+    for (const double t : output.snapshot_times)
+      if (settings.end > 0 && t > settings.end)
+        throw ParameterError("snapshot_times", "has " + toml_number(t) + ", expected times up to "
+                                               "time.end = " + toml_number(settings.end));
+    if (!output.snapshot_observables.empty() && output.snapshot_times.empty())
+      throw ParameterError("snapshot_observables", "needs output.snapshot_times");
+  });
+  return model;
+}
+
+void Config::validate() const {
+  RunConfig first = run(0);
+  build(first);
+  // One axis at a time: what depends on two of them at once shows when the point is run.
+  std::size_t stride = points();
+  for (const ConfigAxis& axis : axes_) {
+    stride /= axis.values.size();
+    if (axis.key == "seed") continue;
+    for (std::size_t k = 1; k < axis.values.size(); ++k) {
+      RunConfig other = run(k * stride);
+      build(other);
+    }
+  }
+}
+
+std::string Config::resolved() const {
+  RunConfig base = run(0);
+  if (!is_study()) build(base);
+  std::ostringstream out;
+  for (const Section& section : sections_) {
+    if (!section.name.empty()) out << "\n[" << section.name << "]\n";
+    const Parameters& parameters = base.sections.at(section.name);
+    for (const ParameterInfo& info : section.declaration) {
+      const std::string key = dotted(section.name, info.name);
+      const bool axis = std::any_of(axes_.begin(), axes_.end(),
+                                    [&](const ConfigAxis& a) { return a.key == key; });
+      if (!axis && parameters.has(info.name))
+        out << info.name << " = " << toml_value(parameters.value(info.name)) << "\n";
+    }
+  }
+  if (is_study()) {
+    out << "\n[study]\n";
+    for (const ConfigAxis& axis : axes_) {
+      std::string values;
+      for (const ParameterValue& value : axis.values)
+        values += (values.empty() ? "" : ", ") + toml_value(value);
+      out << toml_text(axis.key) << " = [" << values << "]\n";
+    }
+  }
+  return out.str();
+}
+
+std::string Config::fingerprint() const {
+  std::uint64_t hash = fnv1a(resolved());
+  for (const auto& [path, matrix] : files_)
+    hash = fnv1a({reinterpret_cast<const char*>(matrix.data()),
+                  static_cast<std::size_t>(matrix.size()) * sizeof(double)},
+                 hash);
+  char text[17];
+  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(hash));
+  return text;
+}
+
+}  // namespace gradflow

@@ -1,0 +1,122 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "flow/model.hpp"
+#include "solve/solver_settings.hpp"
+#include "study/dataset.hpp"
+#include "study/toml_document.hpp"
+
+namespace gradflow {
+
+/// TOML syntax of a value; empty for none.
+std::string toml_value(const ParameterValue& value);
+
+/// The `[time]` section.
+struct TimeSettings {
+  std::string variable = "time";  ///< time, slow (tau = lambda t), accelerated (mirror flow)
+  double end = 0;                 ///< 0: not given (mirror flow)
+  std::string spacing = "log";
+  double first = 1e-3;
+  std::int64_t samples = 400;
+  double stop_gradient_norm = 0;  ///< stop once |rhs| is below; 0: never
+  double stop_train_loss = 0;     ///< stop once F is below; 0: never
+
+  static std::vector<ParameterInfo> declaration();
+  static TimeSettings from(const Parameters& parameters);
+  /// Sample times in the chosen variable, with 0 first.
+  std::vector<double> grid() const;
+};
+
+/// The `[output]` section.
+struct OutputSettings {
+  bool parameters = false;
+  std::vector<std::string> observables;
+  std::vector<double> snapshot_times;
+  std::vector<std::string> snapshot_observables;
+
+  static std::vector<ParameterInfo> declaration();
+  static OutputSettings from(const Parameters& parameters);
+};
+
+/// One axis of a study: the key it varies and its values.
+struct ConfigAxis {
+  std::string key;   ///< "flow.weight_decay"
+  std::string name;  ///< dimension in the result: "weight_decay", or the key where two would collide
+  std::vector<ParameterValue> values;
+  SourcePosition position;
+};
+
+/// The values of all sections for one run.
+struct RunConfig {
+  const ModelInfo* model = nullptr;
+  std::map<std::string, Parameters> sections;  ///< "" (seed), model, flow, solver, time, output
+
+  std::uint64_t seed() const;
+  FlowSettings flow() const { return FlowSettings::from(sections.at("flow")); }
+  SolverSettings solver() const { return SolverSettings::from(sections.at("solver")); }
+  TimeSettings time() const { return TimeSettings::from(sections.at("time")); }
+  OutputSettings output() const { return OutputSettings::from(sections.at("output")); }
+};
+
+/// A config file with its `--set` overrides, checked against the declarations.
+class Config {
+ public:
+  /// \throws ConfigError, FileError
+  static Config load(const std::filesystem::path& path, const std::vector<std::string>& overrides);
+
+  const std::string& name() const { return name_; }  ///< the file's stem
+  const std::string& text() const { return text_; }  ///< as given, with the overrides behind
+  const std::vector<ConfigAxis>& axes() const { return axes_; }
+  bool is_study() const { return !axes_.empty(); }
+  std::size_t points() const;
+  /// Index of each axis's value at a point (row-major, the last axis fastest).
+  std::vector<std::size_t> coordinates(std::size_t point) const;
+  RunConfig run(std::size_t point) const;
+
+  /// Builds the model and checks all that depends on it: file shapes, flow, solver, observables,
+  /// times. Sizes and defaults that the model fixes are written back to `run`.
+  /// \throws ConfigError
+  std::unique_ptr<Model> build(RunConfig& run) const;
+  /// `build` for the first point and for each value of each axis.
+  void validate() const;
+
+  /// The fully resolved config as TOML that runs to the same result.
+  std::string resolved() const;
+  /// A hash of the resolved config and the contents of the files it names.
+  std::string fingerprint() const;
+
+  /// Turns a parameter's complaint into a line with file, position and key.
+  [[noreturn]] void complain(const std::string& section, const ParameterError& error) const;
+
+ private:
+  struct Section {
+    std::string name;
+    std::vector<ParameterInfo> declaration;
+  };
+  void read_sections(const TomlValue& document);
+  void read_axes(const TomlValue& study);
+  ParameterValue convert(const std::string& key, const ParameterInfo& info,
+                         const TomlValue& value) const;
+  const ParameterInfo& declared(const std::string& key, const SourcePosition& position) const;
+  void set(RunConfig& run, const std::string& key, const ParameterValue& value) const;
+  const SourcePosition& position_of(const std::string& key) const;
+  std::vector<std::string> all_keys() const;
+  const Matrix& numbers(const std::filesystem::path& path) const;
+
+  std::filesystem::path path_;
+  std::string name_, text_;
+  std::vector<Section> sections_;
+  const ModelInfo* model_ = nullptr;
+  std::vector<std::pair<std::string, ParameterValue>> given_;  ///< key and value, in order
+  std::map<std::string, SourcePosition> positions_;
+  std::vector<ConfigAxis> axes_;
+  mutable std::map<std::string, Matrix> files_;  ///< read once for all points
+};
+
+}  // namespace gradflow

@@ -1,0 +1,389 @@
+#include "study/point.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <set>
+
+#include "solve/integrate.hpp"
+
+namespace gradflow {
+namespace {
+
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+
+/// Observables and states at the samples of one integration.
+class Recording final : public Trajectory {
+ public:
+  Recording(std::vector<Observable> observables, Index state_size, bool keep_states)
+      : observables_(std::move(observables)), keep_states_(keep_states), state_size_(state_size) {
+    values_.resize(observables_.size());
+  }
+
+  void add(double t, ConstVectorRef y) {
+    times_.push_back(t);
+    const State state{t, y, ++serial_};
+    for (std::size_t k = 0; k < observables_.size(); ++k) {
+      const auto size = static_cast<std::size_t>(observables_[k].size());
+      values_[k].resize(values_[k].size() + size);
+      observables_[k].evaluate(state, values_[k].data() + values_[k].size() - size);
+    }
+    if (keep_states_) states_.insert(states_.end(), y.begin(), y.end());
+  }
+
+  /// Appends NaN for the times that were not reached, so that all points of a study share them.
+  void pad(const std::vector<double>& times) {
+    for (std::size_t i = times_.size(); i < times.size(); ++i) {
+      times_.push_back(times[i]);
+      for (std::size_t k = 0; k < observables_.size(); ++k)
+        values_[k].resize(values_[k].size() + static_cast<std::size_t>(observables_[k].size()), nan);
+      if (keep_states_) states_.resize(states_.size() + static_cast<std::size_t>(state_size_), nan);
+    }
+  }
+
+  const std::vector<double>& times() const override { return times_; }
+  const std::vector<double>* values(const std::string& name) const override {
+    for (std::size_t k = 0; k < observables_.size(); ++k)
+      if (observables_[k].name == name) return &values_[k];
+    return nullptr;
+  }
+  const Vector& final_state() const override { return final_state_; }
+  void set_final_state(Vector state) { final_state_ = std::move(state); }
+  const std::vector<Observable>& observables() const { return observables_; }
+  const std::vector<double>& values(std::size_t k) const { return values_[k]; }
+  const std::vector<double>& states() const { return states_; }
+
+ private:
+  std::vector<Observable> observables_;
+  bool keep_states_;
+  Index state_size_;
+  std::uint64_t serial_ = 0;
+  std::vector<double> times_, states_;
+  std::vector<std::vector<double>> values_;
+  Vector final_state_;
+};
+
+std::vector<Attribute> attributes(const std::string& long_name, const std::string& units) {
+  return {{"long_name", long_name}, {"units", units}};
+}
+
+void add_axis(Dataset& data, const Axis& axis) {
+  if (data.find_dimension(axis.name) != nullptr) return;
+  if (axis.integer) {
+    data.add_coordinate(axis.name,
+                        std::vector<std::int32_t>(axis.coordinate.begin(), axis.coordinate.end()),
+                        attributes(axis.long_name, "1"));
+  } else {
+    data.add_coordinate(axis.name, axis.coordinate, attributes(axis.long_name, "1"));
+  }
+}
+
+std::vector<std::string> axis_names(Dataset& data, const std::vector<Axis>& axes) {
+  std::vector<std::string> names;
+  for (const Axis& axis : axes) {
+    add_axis(data, axis);
+    names.push_back(axis.name);
+  }
+  return names;
+}
+
+void add_number(Dataset& data, const std::string& name, double value, const std::string& long_name,
+                const std::string& units = "1") {
+  data.add({name, {}, std::vector<double>{value}, attributes(long_name, units)});
+}
+
+void add_count(Dataset& data, const std::string& name, std::int64_t value,
+               const std::string& long_name) {
+  data.add({name, {}, std::vector<std::int64_t>{value}, attributes(long_name, "1")});
+}
+
+void add_codes(Dataset& data, const std::string& name, std::int32_t value,
+               const std::vector<StatusName>& names, const std::string& long_name, bool bits) {
+  std::vector<std::int32_t> values;
+  std::string meanings;
+  for (const StatusName& entry : names) {
+    values.push_back(entry.value);
+    meanings += (meanings.empty() ? "" : " ") + std::string(entry.name);
+  }
+  auto all = attributes(long_name, "1");
+  all.push_back({bits ? "flag_masks" : "flag_values", values});
+  if (bits) all.push_back({"flag_values", values});
+  all.push_back({"flag_meanings", meanings});
+  data.add({name, {}, std::vector<std::int32_t>{value}, std::move(all)});
+}
+
+/// The sample times of the run, in the system's own time.
+std::vector<double> system_times(const TimeSettings& time, const FlowSettings& flow) {
+  std::vector<double> times = time.grid();
+  if (time.variable == "slow" && flow.kind != "riemannian")
+    for (double& t : times) t /= flow.weight_decay;
+  return times;
+}
+
+/// Times on the grid of iterates k step, each once.
+std::vector<double> snapped(const std::vector<double>& times, double step) {
+  std::vector<double> out;
+  for (const double t : times) {
+    const double on_grid = std::round(t / step) * step;
+    if (out.empty() || on_grid > out.back()) out.push_back(on_grid);
+  }
+  return out;
+}
+
+std::vector<Observable> chosen(const std::vector<Observable>& all, const OutputSettings& output) {
+  std::vector<Observable> out;
+  for (const Observable& observable : all) {
+    const auto& names = output.observables;
+    if (observable.by_default ||
+        std::find(names.begin(), names.end(), observable.name) != names.end())
+      out.push_back(observable);
+  }
+  return out;
+}
+
+std::vector<Observable> named(const std::vector<Observable>& all,
+                              const std::vector<std::string>& names) {
+  std::vector<Observable> out;
+  for (const std::string& name : names)
+    for (const Observable& observable : all)
+      if (observable.name == name) out.push_back(observable);
+  return out;
+}
+
+struct Integration {
+  Outcome outcome;
+  Recording samples;
+  Recording snapshots;
+};
+
+/// One integration with the given tolerances.
+Integration integrate_once(Model& model, const FlowSettings& flow, const SolverSettings& settings,
+                           const TimeSettings& time, const OutputSettings& output,
+                           const std::function<bool()>& interrupted) {
+  const std::unique_ptr<System> system = model.system(flow);
+  const Vector start = model.initial_state(flow);
+  const SolverSettings used = tightened(settings, start);
+  const bool discrete =
+      flow.kind == "gradient_descent" || flow.kind == "sgd" || flow.kind == "langevin";
+  const std::unique_ptr<Stepper> stepper =
+      discrete ? make_descent_stepper(*system, flow.step) : make_stepper(*system, used);
+
+  std::vector<double> sample_times = system_times(time, flow);
+  std::vector<double> snapshot_times = output.snapshot_times;
+  std::sort(snapshot_times.begin(), snapshot_times.end());
+  if (time.variable == "slow" && flow.kind != "riemannian")
+    for (double& t : snapshot_times) t /= flow.weight_decay;
+  if (discrete) {
+    sample_times = snapped(sample_times, flow.step);
+    snapshot_times = snapped(snapshot_times, flow.step);
+  }
+  const std::vector<Observable> all = model.observables(flow);
+  Integration run{{},
+                  Recording(chosen(all, output), system->dimension(), output.parameters),
+                  Recording(named(all, output.snapshot_observables), system->dimension(), false)};
+
+  IntegrationControl control;
+  std::merge(sample_times.begin(), sample_times.end(), snapshot_times.begin(), snapshot_times.end(),
+             std::back_inserter(control.times));
+  control.times.erase(std::unique(control.times.begin(), control.times.end()), control.times.end());
+  control.interrupted = interrupted;
+  const std::set<double> is_snapshot(snapshot_times.begin(), snapshot_times.end());
+  std::size_t next_sample = 0;
+  control.sample = [&](std::size_t index, double t, ConstVectorRef y) {
+    const double asked = control.times[index];
+    const bool stopped = t != asked;
+    if (stopped || (next_sample < sample_times.size() && sample_times[next_sample] == asked)) {
+      run.samples.add(t, y);
+      ++next_sample;
+    }
+    if (!stopped && is_snapshot.count(asked) != 0) run.snapshots.add(t, y);
+  };
+  if (time.stop_gradient_norm > 0 || time.stop_train_loss > 0) {
+    // The observables of these names are what the keys speak of.
+    std::vector<std::pair<Observable, double>> conditions;
+    for (const Observable& observable : all) {
+      if (observable.name == "gradient_norm" && time.stop_gradient_norm > 0)
+        conditions.emplace_back(observable, time.stop_gradient_norm);
+      if (observable.name == "train_loss" && time.stop_train_loss > 0)
+        conditions.emplace_back(observable, time.stop_train_loss);
+    }
+    // Serials of stop questions count down, so that they never meet those of samples.
+    auto serial = std::make_shared<std::uint64_t>(std::numeric_limits<std::uint64_t>::max());
+    control.stop = [conditions, serial](double t, ConstVectorRef y) {
+      const State state{t, y, --*serial};
+      for (const auto& [observable, bound] : conditions) {
+        double value = nan;
+        observable.evaluate(state, &value);
+        if (value <= bound) return true;
+      }
+      return false;
+    };
+  }
+  run.outcome = integrate(*system, *stepper, used, start, control);
+  run.samples.set_final_state(run.outcome.final_state);
+  if (run.outcome.status != Status::ok) {
+    run.samples.pad(sample_times);
+    run.snapshots.pad(snapshot_times);
+  }
+  return run;
+}
+
+/// |difference| between a run and its repetition at a tenth of the tolerances.
+std::vector<double> observed_error(const std::vector<double>& run, const std::vector<double>& tight) {
+  std::vector<double> error(run.size(), nan);
+  for (std::size_t i = 0; i < std::min(run.size(), tight.size()); ++i)
+    error[i] = std::abs(run[i] - tight[i]);
+  return error;
+}
+
+}  // namespace
+
+std::map<std::string, std::int64_t> absent_point() {
+  return {{"status", static_cast<std::int64_t>(Status::not_run)},
+          {"warning", 0},
+          {"steps", 0},
+          {"rhs_evaluations", 0}};
+}
+
+PointResult run_point(const Config& config, std::size_t point,
+                      const std::function<bool()>& interrupted) {
+  RunConfig run = config.run(point);
+  const std::unique_ptr<Model> model = config.build(run);
+  const FlowSettings flow = run.flow();
+  const SolverSettings solver = run.solver();
+  const TimeSettings time = run.time();
+  const OutputSettings output = run.output();
+
+  Integration main = integrate_once(*model, flow, solver, time, output, interrupted);
+  Outcome& outcome = main.outcome;
+
+  PointResult result;
+  Dataset& data = result.data;
+  data.add_coordinate("time", main.samples.times(), attributes("time t", "1"));
+  if (flow.weight_decay > 0 && flow.kind != "riemannian") {
+    std::vector<double> slow = main.samples.times();
+    for (double& t : slow) t *= flow.weight_decay;
+    data.add({"slow_time", {"time"}, std::move(slow), attributes("slow time tau = lambda t", "1")});
+  }
+  const auto record = [&](const Recording& recording, const std::string& along,
+                          const std::string& suffix, const std::string& prefix,
+                          const Recording* minus) {
+    for (std::size_t k = 0; k < recording.observables().size(); ++k) {
+      const Observable& observable = recording.observables()[k];
+      std::vector<std::string> dimensions{along};
+      for (const std::string& name : axis_names(data, observable.axes)) dimensions.push_back(name);
+      std::string name = observable.name + suffix;
+      if (data.find(name) != nullptr) name += "_snapshot";
+      data.add({name, dimensions,
+                minus == nullptr ? recording.values(k)
+                                 : observed_error(recording.values(k), minus->values(k)),
+                attributes(prefix + observable.long_name, observable.units)});
+    }
+  };
+  record(main.samples, "time", "", "", nullptr);
+  if (!main.snapshots.times().empty()) {
+    data.add_coordinate("snapshot_time", main.snapshots.times(),
+                        attributes("time t of a snapshot", "1"));
+    record(main.snapshots, "snapshot_time", "", "", nullptr);
+  }
+  const Index state_size = outcome.final_state.size();
+  add_axis(data, counting_axis("parameter", state_size, "entry of the state"));
+  if (output.parameters)
+    data.add({"parameters", {"time", "parameter"}, main.samples.states(),
+              attributes("state of the flow", "1")});
+  const bool failed = outcome.status != Status::ok;
+  data.add({"final_state", {"parameter"},
+            failed ? std::vector<double>(static_cast<std::size_t>(state_size), nan)
+                   : std::vector<double>(outcome.final_state.begin(), outcome.final_state.end()),
+            attributes("state at the end of the run", "1")});
+
+  if (solver.verify && !failed) {
+    SolverSettings tight = solver;
+    tight.rtol *= 0.1;
+    tight.atol *= 0.1;
+    const Integration second = integrate_once(*model, flow, tight, time, output, interrupted);
+    if (second.outcome.status == Status::interrupted) {
+      outcome.status = Status::interrupted;
+      outcome.message = second.outcome.message;
+    } else if (second.outcome.status != Status::ok) {
+      outcome.status = Status::verify_failed;
+      outcome.message = "the run at a tenth of the tolerances failed: " + second.outcome.message;
+    } else {
+      record(main.samples, "time", "_observed_error",
+             "difference to a run at a tenth of the tolerances: ", &second.samples);
+      // Doubtful where an observable is off by more than a hundredth of its range.
+      for (std::size_t k = 0; k < main.samples.observables().size(); ++k) {
+        const std::vector<double>& tight_values = second.samples.values(k);
+        if (tight_values.empty()) continue;
+        const auto [low, high] = std::minmax_element(tight_values.begin(), tight_values.end());
+        double worst = 0;
+        for (const double e : observed_error(main.samples.values(k), tight_values))
+          if (std::isfinite(e)) worst = std::max(worst, e);
+        const double range = *high - *low;
+        if (worst > 0.01 * range && worst > 100 * solver.atol && outcome.status == Status::ok) {
+          outcome.status = Status::verify_failed;
+          outcome.message = main.samples.observables()[k].name +
+                            " changes by more than a hundredth of its range at a tenth of the "
+                            "tolerances; lower solver.rtol and solver.atol";
+        }
+      }
+    }
+  }
+
+  const auto measure = [&](const std::vector<Measurement>& all) {
+    for (const Measurement& m : all) {
+      const std::vector<std::string> dimensions = axis_names(data, m.axes);
+      data.add({m.name, dimensions, m.values, attributes(m.long_name, m.units)});
+    }
+  };
+  measure(model->constants(flow));
+  if (!failed) measure(model->measure(flow, main.samples));
+
+  if (!outcome.energy.empty()) {
+    Axis decade{"decade", {}, "log10 of the time at which a decade begins", true};
+    std::vector<double> drop, dissipation, defect;
+    for (const EnergyDecade& d : outcome.energy) {
+      decade.coordinate.push_back(d.log10_start);
+      drop.push_back(d.drop);
+      dissipation.push_back(d.dissipation);
+      defect.push_back(d.defect);
+    }
+    add_axis(data, decade);
+    data.add({"energy_drop", {"decade"}, drop, attributes("drop of the energy", "1")});
+    data.add({"energy_dissipation", {"decade"}, dissipation,
+              attributes("integral of the squared speed", "1")});
+    data.add({"energy_defect", {"decade"}, defect,
+              attributes("relative defect of the energy identity", "1")});
+    add_number(data, "energy_defect_max", outcome.worst_energy_defect,
+               "largest relative defect of the energy identity over a decade of time");
+  }
+  add_number(data, "end_time", outcome.t_end, "time at which the run ended");
+  add_codes(data, "status", static_cast<std::int32_t>(outcome.status), status_names(),
+            "how the run ended", false);
+  add_codes(data, "warning", outcome.warnings, warning_names(), "warnings, as bits", true);
+  add_count(data, "steps", outcome.statistics.steps, "accepted steps");
+  add_count(data, "rejected_steps", outcome.statistics.rejected_steps, "rejected steps");
+  add_count(data, "rhs_evaluations", outcome.statistics.rhs_evaluations,
+            "evaluations of the right-hand side by the solver");
+  add_count(data, "linearisations", outcome.statistics.linearisations, "Jacobians set up");
+  add_count(data, "factorisations", outcome.statistics.factorisations,
+            "Newton matrices factorised");
+  add_count(data, "indefinite_factorisations", outcome.statistics.indefinite_factorisations,
+            "Newton matrices with negative eigenvalues");
+  add_number(data, "wall_seconds", outcome.wall_seconds, "wall-clock time of the run", "s");
+  data.add({"solver_method", {}, std::vector<std::string>{outcome.method},
+            {{"long_name", "method used"}}});
+  data.add({"solver_linear", {}, std::vector<std::string>{outcome.linear},
+            {{"long_name", "Newton matrices used, and why"}}});
+  data.add({"message", {}, std::vector<std::string>{outcome.message},
+            {{"long_name", "what there is to say about the run"}}});
+
+  result.status = outcome.status;
+  result.warnings = outcome.warnings;
+  result.message = outcome.message;
+  result.wall_seconds = outcome.wall_seconds;
+  return result;
+}
+
+}  // namespace gradflow

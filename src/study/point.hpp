@@ -1,0 +1,30 @@
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "solve/outcome.hpp"
+#include "study/config.hpp"
+#include "study/dataset.hpp"
+
+namespace gradflow {
+
+/// What one run leaves: its dataset, and how it went in words.
+struct PointResult {
+  Dataset data;
+  Status status = Status::ok;
+  std::int32_t warnings = 0;
+  std::string message;
+  double wall_seconds = 0;
+};
+
+/// Runs one point: builds model and flow, integrates, records observables, takes measurements.
+/// Numerical failure is a status in the result. \throws ConfigError where the point's values do not
+/// go together.
+PointResult run_point(const Config& config, std::size_t point,
+                      const std::function<bool()>& interrupted);
+
+/// The integer variables that stand for a point that has not been run, for `stack`.
+std::map<std::string, std::int64_t> absent_point();
+
+}  // namespace gradflow

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <atomic>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "study/config.hpp"
+#include "study/point.hpp"
+
+namespace gradflow {
+
+struct RunOptions {
+  std::filesystem::path folder;
+  int jobs = 1;
+  bool resume = false;
+  bool quiet = false;
+  const std::atomic<bool>* interrupt = nullptr;
+};
+
+struct PointNote {
+  std::size_t point;
+  std::string where;  ///< "weight_decay = 0.001, seed = 2"
+  Status status;
+  std::string message;
+};
+
+struct RunSummary {
+  std::filesystem::path result;
+  std::size_t points = 0, ran = 0, failed = 0;
+  bool interrupted = false;
+  bool already_complete = false;
+  std::vector<PointNote> notes;  ///< failures and warnings
+};
+
+/// A folder that must not be written to: results of another config, or of this one without
+/// `--resume`.
+class FolderRefused : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// Runs a config into a folder. Every finished point is on disk (points/NNNNNN.nc, by rename)
+/// before it counts as done; result.nc is put together from them. Points are independent; a point
+/// is a chain of length one, the unit that is scheduled, resumed and sharded.
+/// \throws ConfigError, FileError, FolderRefused
+RunSummary run_config(const Config& config, const RunOptions& options);
+
+/// Text of the whole of build information: version, commit, flags, libraries.
+std::vector<Attribute> provenance();
+
+}  // namespace gradflow

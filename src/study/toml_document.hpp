@@ -1,0 +1,53 @@
+#pragma once
+
+#include <filesystem>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace gradflow {
+
+/// Where something stands: a file with line and column, or the `--set` option it came from.
+struct SourcePosition {
+  std::string origin;
+  int line = 0;
+  int column = 0;
+  std::string text() const;  ///< "file:line:column", or "--set KEY"
+};
+
+/// A config that cannot be used; `what()` is one line: position, key, what is wrong, what was
+/// expected, and the nearest valid name where there is one.
+class ConfigError : public std::runtime_error {
+ public:
+  ConfigError(const SourcePosition& position, const std::string& message)
+      : std::runtime_error(position.text() + ": " + message) {}
+  explicit ConfigError(const std::string& message) : std::runtime_error(message) {}
+};
+
+/// A value of a TOML document with its position. Tables keep the order of the file.
+struct TomlValue {
+  using List = std::vector<TomlValue>;
+  using Table = std::vector<std::pair<std::string, TomlValue>>;
+  std::variant<bool, std::int64_t, double, std::string, List, Table> value;
+  SourcePosition position;
+
+  const Table* table() const { return std::get_if<Table>(&value); }
+  const List* list() const { return std::get_if<List>(&value); }
+  /// "a table", "an integer", "the text "x"", ...
+  std::string description() const;
+};
+
+/// Parses TOML 1.0. \throws ConfigError with the position of the first error.
+TomlValue parse_toml(std::string_view text, const std::string& origin);
+
+/// TOML syntax of basic values: texts quoted and escaped, floats that read back to the same bits.
+std::string toml_text(const std::string& text);
+std::string toml_number(double value);
+
+/// The candidate nearest to `name` by edit distance, if any is near; empty otherwise.
+std::string nearest_name(const std::string& name, const std::vector<std::string>& candidates);
+
+}  // namespace gradflow

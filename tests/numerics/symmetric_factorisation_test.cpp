@@ -1,0 +1,261 @@
+#include "numerics/symmetric_factorisation.hpp"
+
+#include <Eigen/Eigenvalues>
+#include <Eigen/QR>
+#include <cmath>
+#include <limits>
+#include <stdexcept>
+#include <vector>
+
+#include "numerics/random.hpp"
+#include "tests/catch.hpp"
+
+using namespace gradflow;
+
+namespace {
+
+using Outcome = SymmetricFactorisation::Outcome;
+
+Matrix random_matrix(RandomStream& stream, Index rows, Index cols) {
+  Matrix m(rows, cols);
+  stream.fill_normal(m);
+  return m;
+}
+
+Matrix symmetric_part(const Matrix& m) {
+  return 0.5 * (m + m.transpose());
+}
+
+/// Q diag(eigenvalues) Q^T with a random orthogonal Q.
+Matrix with_eigenvalues(RandomStream& stream, const Vector& eigenvalues) {
+  const Index n = eigenvalues.size();
+  const Matrix q = random_matrix(stream, n, n).householderQr().householderQ();
+  return symmetric_part(q * eigenvalues.asDiagonal() * q.transpose());
+}
+
+std::vector<Index> sizes() {
+  std::vector<Index> all;
+  for (Index n = 1; n <= 40; ++n) all.push_back(n);
+  all.push_back(127);
+  all.push_back(200);
+  return all;
+}
+
+/// Normwise backward error |b - A x| / (|A| |x|), largest of the columns, in units of n epsilon. It
+/// is of order 1 for a backward stable method.
+double backward_error(const Matrix& a, const Matrix& x, const Matrix& b) {
+  double worst = 0;
+  const double unit = static_cast<double>(a.rows()) * std::numeric_limits<double>::epsilon();
+  for (Index j = 0; j < b.cols(); ++j) {
+    const double residual = (b.col(j) - a * x.col(j)).norm();
+    worst = std::max(worst, residual / (a.norm() * x.col(j).norm() + b.col(j).norm()) / unit);
+  }
+  return worst;
+}
+
+/// Backward stability with a modest constant; Bunch-Kaufman's element growth, in practice below 10,
+/// is included.
+constexpr double stable = 5;
+
+}  // namespace
+
+TEST_CASE("Positive definite matrices are recognised and solved, all sizes") {
+  RandomStream stream(1, "data");
+  SymmetricFactorisation factorisation;
+  for (const Index n : sizes()) {
+    INFO("n = " << n);
+    const Matrix g = random_matrix(stream, n, n);
+    const Matrix a = g * g.transpose() + 0.1 * Matrix::Identity(n, n);
+    REQUIRE(factorisation.factorise(a) == Outcome::positive_definite);
+    CHECK(factorisation.negative_eigenvalues() == 0);
+    CHECK(factorisation.zero_eigenvalues() == 0);
+    CHECK(factorisation.positive_eigenvalues() == n);
+    const Matrix b = random_matrix(stream, n, 3);
+    Matrix x = b;
+    factorisation.solve_in_place(x);
+    CHECK(backward_error(a, x, b) < stable);
+  }
+}
+
+TEST_CASE("Indefinite matrices of prescribed inertia: inertia and solution, all sizes") {
+  RandomStream stream(2, "data");
+  SymmetricFactorisation factorisation;
+  for (const Index n : sizes()) {
+    for (const Index negative : {Index{1}, (n + 1) / 2, n}) {
+      INFO("n = " << n << ", negative = " << negative);
+      Vector eigenvalues(n);
+      for (Index i = 0; i < n; ++i) {
+        eigenvalues[i] = (i < negative ? -1 : 1) * std::exp(stream.uniform(-5, 5));
+      }
+      const Matrix a = with_eigenvalues(stream, eigenvalues);
+      REQUIRE(factorisation.factorise(a) == Outcome::indefinite);
+      CHECK(factorisation.negative_eigenvalues() == negative);
+      CHECK(factorisation.zero_eigenvalues() == 0);
+      CHECK(factorisation.positive_eigenvalues() == n - negative);
+      const Matrix b = random_matrix(stream, n, 2);
+      Matrix x = b;
+      factorisation.solve_in_place(x);
+      CHECK(backward_error(a, x, b) < stable);
+    }
+  }
+}
+
+TEST_CASE(
+    "The inertia of random symmetric matrices, also with zero diagonal, is that of eigenvalues") {
+  RandomStream stream(3, "data");
+  SymmetricFactorisation factorisation;
+  for (const Index n : sizes()) {
+    for (const bool hollow : {false, true}) {
+      if (hollow && n == 1) continue;
+      INFO("n = " << n << (hollow ? ", zero diagonal" : ""));
+      Matrix a = symmetric_part(random_matrix(stream, n, n));
+      if (hollow) a.diagonal().setZero();
+      const Vector eigenvalues = Eigen::SelfAdjointEigenSolver<Matrix>(a).eigenvalues();
+      factorisation.factorise(a);
+      CHECK(factorisation.negative_eigenvalues() == (eigenvalues.array() < 0).count());
+      CHECK(factorisation.zero_eigenvalues() == 0);
+      const Matrix b = random_matrix(stream, n, 2);
+      Matrix x = b;
+      factorisation.solve_in_place(x);
+      CHECK(backward_error(a, x, b) < stable);
+    }
+  }
+}
+
+TEST_CASE("The exchange matrix needs a 2x2 pivot") {
+  const Matrix a = (Matrix(2, 2) << 0, 1, 1, 0).finished();
+  SymmetricFactorisation factorisation;
+  CHECK(factorisation.factorise(a) == Outcome::indefinite);
+  CHECK(factorisation.negative_eigenvalues() == 1);
+  CHECK(factorisation.positive_eigenvalues() == 1);
+  Vector x = (Vector(2) << 3, 7).finished();
+  factorisation.solve_in_place(x);
+  CHECK(x[0] == 7);
+  CHECK(x[1] == 3);
+}
+
+TEST_CASE("Matrices of deficient rank are singular, with the dimension of their kernel") {
+  RandomStream stream(4, "data");
+  SymmetricFactorisation factorisation;
+  for (const Index n : sizes()) {
+    if (n < 3) continue;
+    for (const Index kernel : {Index{1}, n / 2, n - 1}) {
+      INFO("n = " << n << ", kernel = " << kernel);
+      // At least one negative eigenvalue: a semi-definite matrix may pass for either.
+      Vector eigenvalues = Vector::Zero(n);
+      for (Index i = kernel; i < n; ++i) {
+        eigenvalues[i] = (i % 2 == 0 || i == n - 1 ? -1 : 1) * stream.uniform(0.5, 2);
+      }
+      CHECK(factorisation.factorise(with_eigenvalues(stream, eigenvalues)) == Outcome::singular);
+      CHECK(factorisation.zero_eigenvalues() == kernel);
+      CHECK(factorisation.negative_eigenvalues() == (eigenvalues.array() < 0).count());
+    }
+  }
+}
+
+TEST_CASE("Exactly singular matrices: zero, zero row, equal rows") {
+  SymmetricFactorisation factorisation;
+  CHECK(factorisation.factorise(Matrix::Zero(5, 5)) == Outcome::singular);
+  CHECK(factorisation.zero_eigenvalues() == 5);
+  CHECK(factorisation.factorise(Matrix::Ones(2, 2)) == Outcome::singular);
+  CHECK(factorisation.zero_eigenvalues() == 1);
+  CHECK(factorisation.positive_eigenvalues() == 1);
+  Matrix hole = Matrix::Identity(4, 4);
+  hole(1, 1) = 0;
+  hole(3, 3) = -2;
+  CHECK(factorisation.factorise(hole) == Outcome::singular);
+  CHECK(factorisation.zero_eigenvalues() == 1);
+  CHECK(factorisation.negative_eigenvalues() == 1);
+  Vector b = Vector::Ones(4);
+  CHECK_THROWS_AS(factorisation.solve_in_place(b), std::logic_error);
+}
+
+TEST_CASE("Small eigenvalues of a graded matrix do not pass for zero") {
+  const Vector scales = (Vector(4) << 1e-20, -1, 1e-8, 1e12).finished();
+  SymmetricFactorisation factorisation;
+  CHECK(factorisation.factorise(Matrix(scales.asDiagonal())) == Outcome::indefinite);
+  CHECK(factorisation.negative_eigenvalues() == 1);
+  Vector x = Vector::Ones(4);
+  factorisation.solve_in_place(x);
+  for (Index i = 0; i < 4; ++i) CHECK(x[i] * scales[i] == Approx(1).epsilon(1e-15));
+
+  // D S D with D from 1 to 1e-9: by Sylvester the inertia of S.
+  RandomStream stream(5, "data");
+  const Index n = 30;
+  const Matrix s = symmetric_part(random_matrix(stream, n, n));
+  const Vector d = (Vector::LinSpaced(n, 0, -9) * std::log(10.0)).array().exp();
+  const auto expected =
+      (Eigen::SelfAdjointEigenSolver<Matrix>(s).eigenvalues().array() < 0).count();
+  CHECK(factorisation.factorise(d.asDiagonal() * s * d.asDiagonal()) == Outcome::indefinite);
+  CHECK(factorisation.negative_eigenvalues() == expected);
+}
+
+TEST_CASE("A Cholesky factorisation that fails in its last pivot starts again from the original") {
+  RandomStream stream(6, "data");
+  SymmetricFactorisation factorisation;
+  for (const Index n : {2, 33, 150}) {
+    INFO("n = " << n);
+    const Matrix g = random_matrix(stream, n, n);
+    Matrix a = g * g.transpose() + Matrix::Identity(n, n);
+    a(n - 1, n - 1) = -3;
+    CHECK(factorisation.factorise(a) == Outcome::indefinite);
+    CHECK(factorisation.negative_eigenvalues() == 1);
+    const Vector b = Vector::Ones(n);
+    Vector x = b;
+    factorisation.solve_in_place(x);
+    CHECK(backward_error(a, x, b) < stable);
+  }
+}
+
+TEST_CASE("Only the lower triangle is read, and storage is kept for matrices of one size") {
+  RandomStream stream(7, "data");
+  SymmetricFactorisation factorisation;
+  const Index n = 45;
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const double* memory = nullptr;
+  for (int repetition = 0; repetition < 4; ++repetition) {
+    Matrix a = symmetric_part(random_matrix(stream, n, n));
+    if (repetition % 2 == 0) a = a * a + Matrix::Identity(n, n);
+    Matrix& storage = factorisation.storage(n);
+    if (memory != nullptr) CHECK(storage.data() == memory);
+    memory = storage.data();
+    storage = a;
+    storage.triangularView<Eigen::StrictlyUpper>().setConstant(nan);
+    CHECK(factorisation.factorise_in_place() ==
+          (repetition % 2 == 0 ? Outcome::positive_definite : Outcome::indefinite));
+    const Matrix b = random_matrix(stream, n, 4);
+    Matrix x = b;
+    factorisation.solve_in_place(x);
+    CHECK(backward_error(a, x, b) < stable);
+
+    // A column at a time, and in a map, gives the same up to rounding (condition times n epsilon).
+    Matrix columns = b;
+    for (Index j = 0; j < 4; ++j) factorisation.solve_in_place(columns.col(j));
+    CHECK(backward_error(a, columns, b) < stable);
+  }
+}
+
+TEST_CASE("Matrices that are not finite are reported, not factorised") {
+  SymmetricFactorisation factorisation;
+  for (const double bad :
+       {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
+    for (const Index row : {0, 4, 7}) {
+      Matrix a = 2 * Matrix::Identity(8, 8);
+      a(row, 0) = bad;
+      CHECK(factorisation.factorise(a) == Outcome::singular);
+      CHECK(factorisation.zero_eigenvalues() == 8);
+    }
+  }
+}
+
+TEST_CASE("Misuse is refused with an exception and the empty matrix is not misuse") {
+  SymmetricFactorisation factorisation;
+  Vector b = Vector::Ones(3);
+  CHECK_THROWS_AS(factorisation.solve_in_place(b), std::logic_error);
+  CHECK_THROWS_AS(factorisation.factorise(Matrix::Ones(2, 3)), std::invalid_argument);
+  factorisation.factorise(Matrix::Identity(4, 4));
+  CHECK_THROWS_AS(factorisation.solve_in_place(b), std::invalid_argument);
+  factorisation.storage(3).setIdentity();
+  CHECK_THROWS_AS(factorisation.solve_in_place(b), std::logic_error);
+  CHECK(factorisation.factorise(Matrix(0, 0)) == Outcome::positive_definite);
+}
