@@ -51,6 +51,10 @@ class CvodeStepper final : public Stepper {
     CVodeSetMaxNumSteps(cvode_, -1);  // the budget is ours and counts all steps
     CVodeSetMaxHnilWarns(cvode_, -1);
     CVodeSetMaxErrTestFails(cvode_, 15);
+    // A Gauss-Newton matrix converges linearly; a tighter Newton test costs iterations, which are
+    // cheap, and saves steps, which are not (docs/solvers.md).
+    CVodeSetNonlinConvCoef(cvode_, 0.03);
+    CVodeSetMaxNonlinIters(cvode_, 5);
     if (adams_) {  // not stiff: functional iteration
       nonlinear_ = SUNNonlinSol_FixedPoint(y_, 0, context_);
       CVodeSetNonlinearSolver(cvode_, nonlinear_);
