@@ -20,6 +20,9 @@ class System {
   /// (d rhs / d y) v at (t, y).
   virtual void jacobian_times(double t, ConstVectorRef y, ConstVectorRef v, VectorRef out) = 0;
 
+  /// True where rhs does not depend on t itself.
+  virtual bool autonomous() const { return true; }
+
   /// Gradient flows: y' = -G(y)^{-1} grad E(y), so that dE/dt = -<y', y'>_G.
   virtual bool has_energy() const { return false; }
   virtual double energy(ConstVectorRef /*y*/) { return 0; }

@@ -89,7 +89,7 @@ class CvodeStepper final : public Stepper {
 
   double time() const override { return time_; }
   double previous_time() const override { return previous_; }
-  ConstVectorRef state() const override { return state_ref_; }
+  const Vector& state() const override { return state_; }
 
   void interpolate(double t, VectorRef y) override {
     CVodeGetDky(cvode_, within(t), 0, work_);
@@ -224,7 +224,6 @@ class CvodeStepper final : public Stepper {
   SolverSettings settings_;
   bool adams_;
   Vector state_;
-  Eigen::Ref<const Vector> state_ref_{state_};
   std::unique_ptr<NewtonMatrix> newton_;
   std::string linear_ = "none";
   double time_ = 0, previous_ = 0;

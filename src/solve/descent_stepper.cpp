@@ -34,7 +34,7 @@ class DescentStepper final : public Stepper {
   double previous_time() const override {
     return start_ + static_cast<double>(count_ > 0 ? count_ - 1 : 0) * step_;
   }
-  ConstVectorRef state() const override { return state_ref_; }
+  const Vector& state() const override { return state_; }
   void interpolate(double t, VectorRef y) override {
     y = t - previous_time() < time() - t ? last_ : state_;
   }
@@ -48,7 +48,6 @@ class DescentStepper final : public Stepper {
   double step_, start_ = 0;
   std::int64_t count_ = 0;
   Vector state_, last_;
-  Eigen::Ref<const Vector> state_ref_{state_};
   Statistics statistics_;
 };
 

@@ -85,7 +85,7 @@ class OdeintStepper : public Stepper {
 
   double time() const override { return time_; }
   double previous_time() const override { return previous_; }
-  ConstVectorRef state() const override { return state_ref_; }
+  const Vector& state() const override { return state_; }
   void interpolate(double t, VectorRef y) override {
     self().evaluate(t, work_);
     y = view(work_);
@@ -112,7 +112,6 @@ class OdeintStepper : public Stepper {
   System& system_;
   SolverSettings settings_;
   Vector state_;
-  Eigen::Ref<const Vector> state_ref_{state_};
   State work_;
   Rhs rhs_{this};
   double time_ = 0, previous_ = 0, step_ = 0;

@@ -31,6 +31,7 @@ std::unique_ptr<Stepper> make_stepper(System& system, const SolverSettings& sett
                                          : make_cvode_stepper(system, settings, false);
   if (settings.method == "cvode") return make_cvode_stepper(system, settings, false);
   if (settings.method == "cvode_adams") return make_cvode_stepper(system, settings, true);
+  if (settings.method == "rodas") return make_rodas_stepper(system, settings);
   if (settings.method == "dopri5") return make_dopri5_stepper(system, settings);
   if (settings.method == "rosenbrock4") return make_rosenbrock4_stepper(system, settings);
   throw ParameterError("method", "is \"" + settings.method + "\", which is not built in");

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "flow/system.hpp"
@@ -8,6 +9,13 @@
 #include "solve/solver_settings.hpp"
 
 namespace gradflow {
+
+/// What a one-step method needs to go on exactly as if it had not been interrupted.
+struct RestartState {
+  double t;
+  Vector y;
+  double step, previous_error, previous_step;
+};
 
 /// One way to go forward in time, one accepted step at a time, with dense output over the last
 /// step. Sampling, events, budgets, the saddle guard and the energy identity are not its business
@@ -21,9 +29,14 @@ class Stepper {
   /// One accepted step, at most `longest` long and not past `t_stop`. \throws SolverError
   virtual void step(double t_stop, double longest) = 0;
 
+  /// Where exact restart is possible (one-step methods): the state after an accepted step, and the
+  /// way back. BDF's history cannot be had from CVODE.
+  virtual std::optional<RestartState> restart_state() const { return std::nullopt; }
+  virtual void restart(const RestartState&) {}
+
   virtual double time() const = 0;
   virtual double previous_time() const = 0;
-  virtual ConstVectorRef state() const = 0;
+  virtual const Vector& state() const = 0;
   /// State and its derivative at t in [previous_time, time].
   virtual void interpolate(double t, VectorRef y) = 0;
   virtual void interpolate_derivative(double t, VectorRef ydot) = 0;
@@ -39,6 +52,8 @@ class Stepper {
 /// functional iteration.
 std::unique_ptr<Stepper> make_cvode_stepper(System& system, const SolverSettings& settings,
                                             bool adams);
+/// Our Rosenbrock method: RODAS5P with an exact Newton matrix, ROS34PW2 with an approximate one.
+std::unique_ptr<Stepper> make_rodas_stepper(System& system, const SolverSettings& settings);
 /// Boost.Odeint's dopri5 (explicit, order 5(4)) and rosenbrock4 (order 4(3), dense Jacobian and
 /// uBLAS's LU: a cross-check on small systems).
 std::unique_ptr<Stepper> make_dopri5_stepper(System& system, const SolverSettings& settings);

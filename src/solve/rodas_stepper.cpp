@@ -1,0 +1,221 @@
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "solve/rosenbrock_tableau.hpp"
+#include "solve/stepper.hpp"
+
+namespace gradflow {
+namespace {
+
+/// A Rosenbrock method on the Newton seam: one linearisation and one factorisation a step, one
+/// solve a stage, no iteration. RODAS5P (order 5(4), dense output of order 4) where the Newton
+/// matrix is the exact Jacobian; ROS34PW2 (order 3(2) with any matrix) where it is not, because a
+/// Rosenbrock method loses its order with an approximate Jacobian (rosenbrock_tableau.hpp).
+///
+/// Step control: the predictive controller of Gustafsson, as in Hairer and Wanner's RODAS (Solving
+/// ODEs II, IV.8), on the root mean square of error / (atol + rtol max(|y0|, |y1|)).
+class RodasStepper final : public Stepper {
+ public:
+  RodasStepper(System& system, const SolverSettings& settings)
+      : system_(system),
+        settings_(settings),
+        newton_(choose_newton_matrix(system, settings, linear_)),
+        tableau_(newton_->exact() ? rodas5p() : ros34pw2()) {
+    const Index p = system.dimension();
+    state_.resize(p), last_.resize(p), stage_.resize(p), slope_.resize(p), next_.resize(p);
+    error_.resize(p), time_slope_.resize(p);
+    k_.resize(p, tableau_.stages);
+    weights_.resize(tableau_.stages);
+  }
+
+  void start(double t0, ConstVectorRef y0) override {
+    time_ = previous_ = t0;
+    state_ = last_ = y0;
+    evaluate(time_, state_, slope_);
+    step_ = first_step();
+    previous_error_ = previous_step_ = 0;
+  }
+
+  std::optional<RestartState> restart_state() const override {
+    return RestartState{time_, state_, step_, previous_error_, previous_step_};
+  }
+
+  void restart(const RestartState& from) override {
+    time_ = previous_ = from.t;
+    state_ = last_ = from.y;
+    step_ = from.step;
+    previous_error_ = from.previous_error;
+    previous_step_ = from.previous_step;
+    evaluate(time_, state_, slope_);
+  }
+
+  void step(double t_stop, double longest) override {
+    const double exponent = 1.0 / (1 + tableau_.embedded_order);
+    bool rejected = false;
+    newton_->linearise(time_, state_);
+    ++statistics_.linearisations;
+    if (!system_.autonomous()) time_derivative();
+    for (int attempt = 0; attempt < 60; ++attempt) {
+      double h = std::min(step_, longest);
+      const bool last = time_ + h >= t_stop || time_ + 1.01 * h >= t_stop;
+      if (last) h = t_stop - time_;
+      if (!(time_ + h > time_) || h < 4 * std::numeric_limits<double>::epsilon() * std::abs(time_))
+        throw SolverError(Status::step_underflow, "t + h = t, h = " + std::to_string(h),
+                          "the time scale is below the resolution of t at this horizon");
+      const double error = try_step(h);
+      if (!(error <= 1)) {  // also NaN
+        ++statistics_.rejected_steps;
+        if (!std::isfinite(error)) ++not_finite_;
+        step_ = h * (std::isfinite(error)
+                         ? std::clamp(0.9 * std::pow(error, -exponent), 0.1, rejected ? 0.5 : 0.9)
+                         : 0.1);
+        rejected = true;
+        continue;
+      }
+      ++statistics_.steps;
+      // Gustafsson: what the last two errors say together; never grow just after a rejection.
+      double factor = 0.9 * std::pow(std::max(error, 1e-10), -exponent);
+      if (previous_error_ > 0) {
+        const double predictive = 0.9 * (h / previous_step_) *
+                                  std::pow(error * error / previous_error_ + 1e-20, -exponent);
+        factor = std::min(factor, predictive);
+      }
+      factor = std::clamp(factor, 0.2, rejected ? 1.0 : 6.0);
+      previous_error_ = std::max(error, 1e-2);
+      previous_step_ = h;
+      // A step cut short by the end or the cap says nothing against the longer one.
+      step_ = h < step_ ? std::max(step_, h * factor) : h * factor;
+      last_.swap(state_);
+      state_.swap(next_);
+      previous_ = time_;
+      step_used_ = h;
+      time_ = last ? t_stop : time_ + h;
+      evaluate(time_, state_, slope_);
+      return;
+    }
+    if (not_finite_ > 30)
+      throw SolverError(Status::not_finite, "the right-hand side is not finite",
+                        "the flow may blow up in finite time; check data and initial values");
+    throw SolverError(Status::no_convergence, "60 attempts at one step were rejected",
+                      "the right-hand side may not be smooth; try a larger rtol and atol");
+  }
+
+  double time() const override { return time_; }
+  double previous_time() const override { return previous_; }
+  const Vector& state() const override { return state_; }
+
+  void interpolate(double t, VectorRef y) override {
+    if (t >= time_) {
+      y = state_;
+      return;
+    }
+    tableau_.dense_weights((t - previous_) / step_used_, weights_);
+    y = last_;
+    y.noalias() += k_ * weights_;
+  }
+
+  void interpolate_derivative(double t, VectorRef ydot) override {
+    // d/dtheta of w_i = theta m_i + theta (1 - theta) sum_q theta^q h_qi, over the step's length.
+    const double theta = std::clamp((t - previous_) / step_used_, 0.0, 1.0);
+    weights_ = tableau_.m;
+    double power = 1;
+    for (Index q = 0; q < tableau_.h.rows(); ++q) {
+      const double n = static_cast<double>(q);
+      weights_ += power * ((n + 1) - (n + 2) * theta) * tableau_.h.row(q).transpose();
+      power *= theta;
+    }
+    ydot.noalias() = k_ * weights_;
+    ydot /= step_used_;
+  }
+
+  const Statistics& statistics() override { return statistics_; }
+  std::string method() const override {
+    return std::string("rodas (") + std::string(tableau_.name) + ")";
+  }
+  std::string linear() const override { return linear_; }
+
+ private:
+  void evaluate(double t, ConstVectorRef y, VectorRef out) {
+    system_.rhs(t, y, out);
+    ++statistics_.rhs_evaluations;
+  }
+
+  double weighted_norm(const Vector& v, const Vector& y0, const Vector& y1) const {
+    const double sum = (v.array() / (settings_.atol +
+                                     settings_.rtol * y0.array().abs().max(y1.array().abs())))
+                           .square()
+                           .sum();
+    return std::sqrt(sum / static_cast<double>(v.size()));
+  }
+
+  /// Hairer, Norsett and Wanner II.4: a step in which explicit Euler moves by a hundredth of y.
+  double first_step() {
+    const double size = weighted_norm(state_, state_, state_);
+    const double speed = weighted_norm(slope_, state_, state_);
+    double h = size < 1e-5 || speed < 1e-5 ? 1e-6 : 0.01 * size / speed;
+    next_ = state_ + h * slope_;
+    evaluate(time_ + h, next_, error_);
+    error_ -= slope_;
+    const double bend = weighted_norm(error_, state_, state_) / h;
+    const double steepest = std::max(speed, bend);
+    if (steepest > 1e-15)
+      h = std::min(100 * h, std::pow(0.01 / steepest, 1.0 / tableau_.order));
+    return h;
+  }
+
+  void time_derivative() {
+    const double delta = 1e-7 * std::max(std::abs(time_), 1e-3 * step_ + 1e-8);
+    evaluate(time_ + delta, state_, time_slope_);
+    time_slope_ = (time_slope_ - slope_) / delta;
+  }
+
+  /// The stages of one step; leaves y1 in next_ and returns the weighted error.
+  double try_step(double h) {
+    ++statistics_.factorisations;
+    if (!newton_->factorise(h * tableau_.gamma)) return std::numeric_limits<double>::infinity();
+    const auto negative = newton_->negative_eigenvalues();
+    if (negative && *negative > 0) ++statistics_.indefinite_factorisations;
+    const double tolerance = 1e-3 * (settings_.atol + settings_.rtol * state_.norm());
+    for (Index i = 0; i < tableau_.stages; ++i) {
+      auto k = k_.col(i);
+      if (i == 0) {
+        k = slope_;
+      } else {
+        stage_ = state_;
+        stage_.noalias() += k_.leftCols(i) * tableau_.a.row(i).head(i).transpose();
+        evaluate(time_ + tableau_.c[i] * h, stage_, k);
+        stage_.noalias() = k_.leftCols(i) * tableau_.C.row(i).head(i).transpose();
+        k += stage_ / h;
+      }
+      if (!system_.autonomous()) k += h * tableau_.d[i] * time_slope_;
+      k *= h * tableau_.gamma;
+      ++statistics_.solves;
+      if (!newton_->solve(k, tolerance)) return std::numeric_limits<double>::infinity();
+    }
+    next_ = state_;
+    next_.noalias() += k_ * tableau_.m;
+    error_.noalias() = k_ * tableau_.e;
+    return weighted_norm(error_, state_, next_);
+  }
+
+  System& system_;
+  SolverSettings settings_;
+  std::string linear_;
+  std::unique_ptr<NewtonMatrix> newton_;
+  const RosenbrockTableau& tableau_;
+  double time_ = 0, previous_ = 0, step_ = 0, step_used_ = 0;
+  double previous_error_ = 0, previous_step_ = 0;
+  int not_finite_ = 0;
+  Vector state_, last_, stage_, slope_, next_, error_, time_slope_, weights_;
+  Matrix k_;
+  Statistics statistics_;
+};
+
+}  // namespace
+
+std::unique_ptr<Stepper> make_rodas_stepper(System& system, const SolverSettings& settings) {
+  return std::make_unique<RodasStepper>(system, settings);
+}
+
+}  // namespace gradflow
