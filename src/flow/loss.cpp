@@ -1,8 +1,13 @@
 #include "flow/loss.hpp"
 
 #include <cmath>
+#include <stdexcept>
 
 namespace gradflow {
+
+void OutputLoss::residual(ConstVectorRef, VectorRef) const {
+  throw std::logic_error("this loss has no residuals");
+}
 
 double SquaredLoss::value(ConstVectorRef f) const { return c_ * (f - targets_).squaredNorm(); }
 

@@ -13,6 +13,9 @@ class OutputLoss {
  public:
   virtual ~OutputLoss() = default;
   virtual double value(ConstVectorRef f) const = 0;
+  /// f - y, whose zeros are the minimisers. \throws std::logic_error for a loss without finite ones
+  virtual void residual(ConstVectorRef f, VectorRef r) const;
+  virtual bool has_residual() const { return false; }
   /// l(f); gradient dl/df, shape (N).
   virtual double gradient(ConstVectorRef f, VectorRef g) const = 0;
   /// D(f) v.
@@ -27,6 +30,8 @@ class SquaredLoss final : public OutputLoss {
  public:
   SquaredLoss(double c, Vector targets) : c_(c), targets_(std::move(targets)) {}
   double value(ConstVectorRef f) const override;
+  void residual(ConstVectorRef f, VectorRef r) const override { r = f - targets_; }
+  bool has_residual() const override { return true; }
   double gradient(ConstVectorRef f, VectorRef g) const override;
   void hessian_times(ConstVectorRef f, ConstVectorRef v, VectorRef out) const override;
   void root_transposed_times(ConstVectorRef f, VectorRef v) const override;

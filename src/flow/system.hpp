@@ -29,6 +29,11 @@ class System {
   /// <u, v>_G at y. Euclidean by default.
   virtual double inner_product(ConstVectorRef y, ConstVectorRef u, ConstVectorRef v);
 
+  /// Brings a state back to what the exact flow never leaves (a manifold); applied to samples.
+  virtual void correct(double /*t*/, VectorRef /*y*/) {}
+  /// True where the flow has come to a point at which it is not defined (after the last rhs).
+  virtual bool at_singular_point() const { return false; }
+
   /// The structures of (I - gamma J) that this system can solve with, best first.
   virtual std::vector<LinearKind> linear_kinds() const { return {}; }
   /// \throws std::invalid_argument for a kind that is not offered.

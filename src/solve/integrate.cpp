@@ -104,8 +104,19 @@ Outcome integrate(System& system, Stepper& stepper, const SolverSettings& settin
       const double slack = 0.5 * stepper.grid_step();
       while (next < times.size() && times[next] <= stepper.time() + slack) {
         stepper.interpolate(times[next], sampled);
+        system.correct(times[next], sampled);
         control.sample(next, times[next], sampled);
         ++next;
+      }
+      if (next < times.size() && system.at_singular_point()) {
+        sampled = stepper.state();
+        system.correct(stepper.time(), sampled);
+        control.sample(next, stepper.time(), sampled);
+        outcome.stopped_early = true;
+        outcome.warnings |= singular_point_reached;
+        outcome.message = "a singular point of the manifold of minimisers is reached at " +
+                          number(stepper.time()) + ": the flow is not defined beyond";
+        break;
       }
       if (next < times.size() && control.stop && control.stop(stepper.time(), stepper.state())) {
         control.sample(next, stepper.time(), stepper.state());
@@ -121,6 +132,7 @@ Outcome integrate(System& system, Stepper& stepper, const SolverSettings& settin
   outcome.statistics = stepper.statistics();
   outcome.linear = stepper.linear();
   outcome.final_state = stepper.state();
+  if (outcome.status == Status::ok) system.correct(outcome.t_end, outcome.final_state);
   outcome.wall_seconds = std::chrono::duration<double>(Clock::now() - began).count();
   if (watch_energy && outcome.t_end > times.front()) {
     energy.finish();
