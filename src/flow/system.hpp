@@ -25,6 +25,8 @@ class System {
 
   /// Gradient flows: y' = -G(y)^{-1} grad E(y), so that dE/dt = -<y', y'>_G.
   virtual bool has_energy() const { return false; }
+  /// False where no unstable mode can be: the saddle guard then costs nothing.
+  virtual bool has_saddles() const { return true; }
   virtual double energy(ConstVectorRef /*y*/) { return 0; }
   /// <u, v>_G at y. Euclidean by default.
   virtual double inner_product(ConstVectorRef y, ConstVectorRef u, ConstVectorRef v);

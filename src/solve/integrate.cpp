@@ -48,6 +48,7 @@ Outcome integrate(System& system, Stepper& stepper, const SolverSettings& settin
   const bool descent = stepper.grid_step() > 0;
   const bool watch_energy = system.has_energy() && !descent;
   EnergyIdentity energy(system, settings, times.size() > 1 ? times[1] : 1);
+  const bool watch_saddles = settings.saddle_guard && watch_energy && system.has_saddles();
   double curvature = 0;
 
   outcome.method = stepper.method();
@@ -65,7 +66,7 @@ Outcome integrate(System& system, Stepper& stepper, const SolverSettings& settin
     ++next;
     if (watch_energy) energy.start(times.front(), y0);
     double longest = std::numeric_limits<double>::infinity();
-    if (settings.saddle_guard && watch_energy) {
+    if (watch_saddles) {
       system.rhs(times.front(), y0, slope);
       const double rate = growth_rate(system, times.front(), y0, slope, work);
       curvature = std::abs(rate);
@@ -92,7 +93,7 @@ Outcome integrate(System& system, Stepper& stepper, const SolverSettings& settin
 
       if (watch_energy) {
         stepper.interpolate_derivative(stepper.time(), slope);
-        if (settings.saddle_guard) {
+        if (watch_saddles) {
           const double rate = growth_rate(system, stepper.time(), stepper.state(), slope, work);
           curvature = std::max(curvature, std::abs(rate));
           longest = rate > 0 ? growth_fraction / rate : std::numeric_limits<double>::infinity();

@@ -1,0 +1,119 @@
+#include "flow/horizon.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace gradflow {
+namespace {
+
+bool same_class(const GrowthClass& part, const Growth& growth) {
+  return part.family == growth.family && (part.family != Growth::Family::power ||
+                                          std::abs(part.exponent - growth.exponent) < 1e-6);
+}
+
+bool faster(const GrowthClass& a, const GrowthClass& b) {
+  if (a.family != b.family) return static_cast<int>(a.family) > static_cast<int>(b.family);
+  return a.exponent > b.exponent;
+}
+
+std::string number(double value) {
+  std::string text = std::to_string(value);
+  text.erase(text.find_last_not_of('0') + 1);
+  if (text.back() == '.') text.pop_back();
+  return text;
+}
+
+/// The r > 0 with log phi(r) = level, by bisection in log r.
+double inverse(const Potential& potential, double level) {
+  double low = -700, high = 708;  // what doubles hold
+  for (int i = 0; i < 200 && high - low > 1e-15 * std::max(1.0, std::abs(low)); ++i) {
+    const double middle = 0.5 * (low + high);
+    (potential.log_value(std::exp(middle)) < level ? low : high) = middle;
+  }
+  return std::exp(0.5 * (low + high));
+}
+
+}  // namespace
+
+Horizon::Horizon(const SeparablePotential& potential) {
+  for (std::size_t i = 0; i < potential.size(); ++i) {
+    const Growth growth = growth_of(*potential[i]);
+    auto found = std::find_if(classes_.begin(), classes_.end(),
+                              [&](const GrowthClass& c) { return same_class(c, growth); });
+    if (found == classes_.end()) {
+      classes_.push_back({growth.family, growth.exponent, {}, {}});
+      found = classes_.end() - 1;
+    }
+    found->index.push_back(static_cast<Index>(i));
+    found->weight.push_back(growth.coefficient);
+  }
+  std::stable_sort(classes_.begin(), classes_.end(), faster);
+}
+
+bool Horizon::coercive_gradient() const {
+  return classes_.back().family != Growth::Family::linear;
+}
+
+double Horizon::term(const GrowthClass& part, ConstVectorRef beta) {
+  double value = 0;
+  for (std::size_t k = 0; k < part.index.size(); ++k) {
+    const double b = std::abs(beta[part.index[k]]);
+    switch (part.family) {
+      case Growth::Family::linear:
+      case Growth::Family::entropy: value += part.weight[k] * b; break;
+      case Growth::Family::power: value = std::max(value, b); break;  // the scale of the sum below
+      case Growth::Family::exponential: value = std::max(value, part.weight[k] * b); break;
+    }
+  }
+  if (part.family != Growth::Family::power || value == 0) return value;
+  double sum = 0;
+  for (std::size_t k = 0; k < part.index.size(); ++k)
+    sum += part.weight[k] * std::pow(std::abs(beta[part.index[k]]) / value, part.exponent);
+  return value * std::pow(sum, 1 / part.exponent);
+}
+
+double Horizon::operator()(ConstVectorRef beta) const {
+  for (std::size_t k = 0; k + 1 < classes_.size(); ++k)
+    if (term(classes_[k], beta) > 0) return std::numeric_limits<double>::infinity();
+  return term(classes_.back(), beta);
+}
+
+std::string Horizon::name(const GrowthClass& part) {
+  const bool weighted = std::any_of(part.weight.begin(), part.weight.end(), [&](double w) {
+    return std::abs(w - part.weight.front()) > 1e-12 * part.weight.front();
+  });
+  const std::string which = part.family == Growth::Family::exponential ? "max"
+                            : part.family == Growth::Family::power     ? number(part.exponent)
+                                                                       : "1";
+  return std::string("the ") + (weighted ? "weighted " : "") + which + "-norm";
+}
+
+std::string Horizon::name() const {
+  std::string text = name(classes_.back());
+  if (degenerate())
+    text += " of " + std::to_string(classes_.back().index.size()) +
+            " coordinates, infinite off them";
+  return text;
+}
+
+Extrapolated numeric_horizon(const SeparablePotential& potential, ConstVectorRef beta) {
+  const auto at = [&](double eta) {
+    double most = -std::numeric_limits<double>::infinity(), sum = 0;
+    for (std::size_t i = 0; i < potential.size(); ++i)
+      if (beta[static_cast<Index>(i)] != 0)
+        most = std::max(most, potential[i]->log_value(std::abs(beta[static_cast<Index>(i)]) / eta));
+    for (std::size_t i = 0; i < potential.size(); ++i)
+      if (beta[static_cast<Index>(i)] != 0)
+        sum += std::exp(potential[i]->log_value(std::abs(beta[static_cast<Index>(i)]) / eta) - most);
+    return eta * inverse(*potential.front(), most + std::log(sum));
+  };
+  if (beta.isZero(0)) return {0, 0};
+  const double v1 = at(1e-20), v2 = at(1e-40), v3 = at(1e-80), v4 = at(1e-160);
+  const double first = 2 * v2 - v1, second = 2 * v3 - v2, third = 2 * v4 - v3;
+  // The next term is log log/log^2 or 1/log^2: once more.
+  const double before = second + (second - first) / 3, last = third + (third - second) / 3;
+  return {last, std::max(std::abs(last - before), 1e-13 * std::abs(last))};
+}
+
+}  // namespace gradflow
