@@ -43,18 +43,20 @@ class LinearRegression final : public LossModel {
         minimum_norm_(inputs_->completeOrthogonalDecomposition().solve(targets_)) {}
 
   std::vector<Observable> own_observables() override {
-    return {
-        {"train_error", "training mean squared error", {}, true,
-         [this](const State& s, double* out) {
-           *out = mean_squared_error(outputs_at(s), targets_);
-         }},
-        {"test_error", "test mean squared error", {}, true,
-         [this](const State& s, double* out) {
-           *out = mean_squared_error(test_inputs_ * weights(s), test_targets_);
-         }},
+    std::vector<Observable> all;
+    all.push_back({"train_error", "training mean squared error", {}, true,
+                   [this](const State& s, double* out) {
+                     *out = mean_squared_error(outputs_at(s), targets_);
+                   }});
+    if (test_inputs_.rows() > 0)
+      all.push_back({"test_error", "test mean squared error", {}, true,
+                     [this](const State& s, double* out) {
+                       *out = mean_squared_error(test_inputs_ * weights(s), test_targets_);
+                     }});
+    all.push_back(
         {"minimum_norm_distance", "distance to the least-squares solution of least norm", {}, true,
-         [this](const State& s, double* out) { *out = (weights(s) - minimum_norm_).norm(); }},
-    };
+         [this](const State& s, double* out) { *out = (weights(s) - minimum_norm_).norm(); }});
+    return all;
   }
 
  private:
@@ -74,7 +76,6 @@ std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
     if (p.has_file("initial")) p.fix_size("dimension", p.file_vector("initial").size(), "initial");
   }
   const Index n = p.integer("samples"), d = p.integer("dimension");
-  const Index tests = p.integer("test_samples");
   RandomStream data(seed, "data"), test(seed, "test"), start(seed, "initial"),
       teacher_stream(seed, "teacher"), noise(seed, "noise");
 
@@ -83,22 +84,25 @@ std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
     *inputs = p.file("inputs");
   else
     data.fill_normal(*inputs);
-  Vector teacher(d);
-  teacher_stream.fill_normal(teacher);
-
-  Vector targets(n);
+  // Targets from a file have no teacher that a test set could follow.
+  Vector targets(n), test_targets;
+  Matrix test_inputs;
   if (p.has_file("targets")) {
+    p.unused("noise_variance", "targets");
+    p.unused("test_samples", "targets");
     targets = p.file_vector("targets");
     if (targets.size() != n)
       throw ParameterError("targets", "has " + std::to_string(targets.size()) +
                                           " entries, but there are " + std::to_string(n) + " samples");
   } else {
+    Vector teacher(d);
+    teacher_stream.fill_normal(teacher);
     noise.fill_normal(targets, std::sqrt(p.real("noise_variance")));
     targets += *inputs * teacher;
+    test_inputs.resize(p.integer("test_samples"), d);
+    test.fill_normal(test_inputs);
+    test_targets = test_inputs * teacher;
   }
-  Matrix test_inputs(tests, d);
-  test.fill_normal(test_inputs);
-  const Vector test_targets = test_inputs * teacher;
 
   Vector initial(d);
   if (p.has_file("initial")) {

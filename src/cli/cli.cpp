@@ -1,10 +1,13 @@
 #include "cli/cli.hpp"
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <cstdio>
+#include <fstream>
 #include <new>
-#include <thread>
 
 #include "cli/commands.hpp"
 #include "study/atomic_file.hpp"
@@ -22,9 +25,26 @@ void on_signal(int signal) {
   std::signal(signal, SIG_DFL);  // a second Ctrl-C ends the process at once
 }
 
+/// The system would rather kill a process than refuse it memory; refused at the size of the
+/// machine (or of the container), a config with sizes too large ends with a message.
+void limit_memory() {
+#ifndef __SANITIZE_ADDRESS__  // whose shadow memory is address space without end
+  rlim_t bytes = static_cast<rlim_t>(sysconf(_SC_PHYS_PAGES)) *
+                 static_cast<rlim_t>(sysconf(_SC_PAGESIZE));
+  std::ifstream container("/sys/fs/cgroup/memory.max");
+  rlim_t share = 0;
+  if (container >> share) bytes = std::min(bytes, share);
+  rlimit limit{};
+  if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur <= bytes) return;
+  limit.rlim_cur = bytes;
+  setrlimit(RLIMIT_AS, &limit);
+#endif
+}
+
 }  // namespace
 
 int run_cli(int argc, char** argv) {
+  limit_memory();
   std::signal(SIGINT, on_signal);
   std::signal(SIGTERM, on_signal);
 
@@ -40,7 +60,7 @@ int run_cli(int argc, char** argv) {
   run->add_option("--out", arguments.out, "folder of the results (results/<config's name>)");
   run->add_option("--set", arguments.overrides, "KEY=VALUE, overrides a key (TOML syntax)")
       ->allow_extra_args(false);
-  run->add_option("--jobs", arguments.jobs, "points run in parallel")->check(CLI::PositiveNumber);
+  run->add_option("--jobs", arguments.jobs, "points run in parallel")->check(CLI::Range(1, 4096));
   run->add_flag("--resume", arguments.resume, "go on with the results in the folder");
   run->add_flag("--quiet", arguments.quiet, "no progress and no warnings");
 
@@ -65,7 +85,7 @@ int run_cli(int argc, char** argv) {
   figures->add_option("NAME", names, "a paper (grokking), or one figure (grokking/figure2)");
   figures->add_flag("--list", list, "name them with their expected run times");
   figures->add_option("--jobs", arguments.jobs, "points of a study in parallel")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(1, 4096));
   figures->add_flag("--quiet", arguments.quiet, "no progress");
   figures->add_option("--out", figures_folder, "folder of the figures (figures)");
 

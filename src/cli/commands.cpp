@@ -73,8 +73,16 @@ std::string valid_utf8(const std::string& text) {
   return out;
 }
 
+std::string one_line(const std::string& text) {
+  const std::size_t most = 2000;
+  std::string out = valid_utf8(shortened(text, most));
+  for (char& c : out)
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
+  return out;
+}
+
 void report(const std::string& message) {
-  std::fprintf(stderr, "%s\n", valid_utf8(message).c_str());
+  std::fprintf(stderr, "%s\n", one_line(message).c_str());
 }
 
 int command_run(const RunArguments& arguments) {

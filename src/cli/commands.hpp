@@ -33,8 +33,9 @@ int command_version();
 /// Runs a plot script with Debian's Python; its stdout is ours. \throws std::runtime_error
 int run_script(const std::string& script, const std::vector<std::string>& arguments);
 
-/// A message on stderr, made valid UTF-8 whatever it quotes.
+/// A message on stderr: one line of valid UTF-8 without control characters, whatever it quotes.
 void report(const std::string& message);
+std::string one_line(const std::string& text);
 std::string valid_utf8(const std::string& text);
 
 }  // namespace gradflow

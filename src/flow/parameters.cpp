@@ -6,11 +6,22 @@
 namespace gradflow {
 namespace {
 
+/// Limits at or above this only keep products of sizes from overflowing; they go without saying
+/// until they are met.
+constexpr double largest_integer = 1e12;
+
 std::string number(double value) {
   std::ostringstream out;
   out.precision(12);
   out << value;
   return out.str();
+}
+
+/// A number as it would be written in a config: with a point where it is no integer.
+std::string written(double value) {
+  std::string text = number(value);
+  if (text.find_first_of(".en") == std::string::npos) text += ".0";
+  return text;
 }
 
 std::string quoted_list(const std::vector<std::string>& texts) {
@@ -23,7 +34,8 @@ std::string quoted_list(const std::vector<std::string>& texts) {
 }
 
 std::string range_text(const ParameterInfo& info) {
-  const bool below = std::isfinite(info.minimum), above = std::isfinite(info.maximum);
+  const bool below = std::isfinite(info.minimum),
+             above = std::isfinite(info.maximum) && info.maximum < largest_integer;
   const std::string low = (info.minimum_excluded ? " > " : " >= ") + number(info.minimum);
   const std::string high = (info.maximum_excluded ? " < " : " <= ") + number(info.maximum);
   if (below && above) return low + " and" + high;
@@ -43,8 +55,10 @@ std::string shown(const ParameterValue& value) {
     std::string operator()(std::monostate) const { return "nothing"; }
     std::string operator()(bool b) const { return b ? "true" : "false"; }
     std::string operator()(std::int64_t i) const { return std::to_string(i); }
-    std::string operator()(double d) const { return number(d); }
-    std::string operator()(const std::string& s) const { return '"' + s + '"'; }
+    std::string operator()(double d) const { return written(d); }
+    std::string operator()(const std::string& s) const {
+      return '"' + (s.size() <= 60 ? s : s.substr(0, 60) + "...") + '"';
+    }
     std::string operator()(const std::vector<std::int64_t>&) const { return "a list"; }
     std::string operator()(const std::vector<double>&) const { return "a list"; }
     std::string operator()(const std::vector<std::string>&) const { return "a list"; }
@@ -86,7 +100,7 @@ ParameterInfo integer_parameter(std::string name, std::optional<std::int64_t> de
   ParameterInfo info = make(std::move(name), ParameterType::integer, std::move(meaning));
   if (default_value) info.default_value = *default_value;
   info.minimum = minimum;
-  if (maximum < 1e12) info.maximum = maximum;
+  info.maximum = maximum;
   return info;
 }
 
@@ -172,7 +186,7 @@ void Parameters::set(const std::string& name, ParameterValue value) {
     if (declared.choices.empty()) return;
     for (const std::string& choice : declared.choices)
       if (choice == text) return;
-    wrong('"' + text + '"');
+    wrong(shown(text));
   };
   // An integer is a number, and a list of integers a list of numbers; nothing else is converted.
   if (declared.type == ParameterType::real && std::holds_alternative<std::int64_t>(value))
@@ -187,6 +201,10 @@ void Parameters::set(const std::string& name, ParameterValue value) {
     case ParameterType::integer:
       fits = std::holds_alternative<std::int64_t>(value) &&
              in_range(declared, static_cast<double>(std::get<std::int64_t>(value)));
+      if (!fits && declared.maximum >= largest_integer &&
+          std::holds_alternative<std::int64_t>(value) && std::get<std::int64_t>(value) > 0)
+        throw ParameterError(name, "is " + shown(value) + ", expected " + declared.expectation() +
+                                       ", and at most " + number(declared.maximum));
       break;
     case ParameterType::real:
       fits = std::holds_alternative<double>(value) && std::isfinite(std::get<double>(value)) &&
@@ -209,7 +227,7 @@ void Parameters::set(const std::string& name, ParameterValue value) {
       if (fits)
         for (const double entry : std::get<std::vector<double>>(value))
           if (!std::isfinite(entry) || !in_range(declared, entry))
-            wrong("a list with " + number(entry));
+            wrong("a list with " + written(entry));
       break;
     case ParameterType::text_or_list:
       if (const auto* text = std::get_if<std::string>(&value)) {

@@ -81,6 +81,10 @@ FileReplacement::~FileReplacement() {
   if (!committed_) ::unlink(temporary_.c_str());
 }
 
+bool FileReplacement::is_temporary(const fs::path& path) {
+  return path.filename().string().starts_with(".gradflow-") && path.extension() == ".tmp";
+}
+
 void FileReplacement::reserve([[maybe_unused]] std::uint64_t bytes) {
 #ifdef __linux__
   // Not posix_fallocate, which writes every block where the file system has no such call.

@@ -44,6 +44,8 @@ class FileReplacement {
   FileReplacement& operator=(const FileReplacement&) = delete;
 
   const std::filesystem::path& temporary() const noexcept { return temporary_; }
+  /// Has the path the form of a temporary file's? One that nobody holds is a killed process's.
+  static bool is_temporary(const std::filesystem::path& path);
 
   /// Makes sure that so many bytes can be written, for writers that cannot report a full disk
   /// well; where the file system cannot tell, does nothing. Errors: FileError.

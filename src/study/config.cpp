@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <mutex>
+#include <set>
 #include <sstream>
 
 #include "models/registry.hpp"
@@ -24,6 +25,16 @@ std::string suggestion(const std::string& name, const std::vector<std::string>& 
   const std::string nearest = nearest_name(name, candidates);
   return nearest.empty() ? "; expected one of " + joined(candidates)
                          : "; did you mean \"" + nearest + "\"?";
+}
+
+/// For a text that is none of the choices: the one it is nearest to.
+std::string nearest_choice(const ParameterInfo& info, const ParameterValue& value) {
+  const auto* text = std::get_if<std::string>(&value);
+  if (text == nullptr) return "";
+  const auto& choices = info.choices;
+  if (std::find(choices.begin(), choices.end(), *text) != choices.end()) return "";
+  const std::string nearest = nearest_name(*text, choices);
+  return nearest.empty() ? "" : "; did you mean \"" + nearest + "\"?";
 }
 
 std::pair<std::string, std::string> split(const std::string& key) {
@@ -69,14 +80,17 @@ TomlValue parse_override(const std::string& option, std::string& key) {
   if (equals == std::string::npos || equals == 0)
     throw ConfigError(position, "expected KEY=VALUE, as in --set model.width=200");
   key = option.substr(0, equals);
-  TomlValue parsed;
+  // An axis may be quoted as in the file: study."flow.weight_decay".
+  std::erase(key, '"');
+  TomlValue::Table parsed;
   try {
-    parsed = parse_toml("value = " + option.substr(equals + 1), "");
+    parsed = std::get<TomlValue::Table>(parse_toml("value = " + option.substr(equals + 1), "").value);
   } catch (const ConfigError&) {
+  }
+  if (parsed.size() != 1 || option.find('\n') != std::string::npos)
     throw ConfigError(position, key + ": the value is not valid TOML; texts need quotes, as in "
                                       "--set 'model.name=\"linear_regression\"'");
-  }
-  TomlValue value = std::get<TomlValue::Table>(parsed.value).front().second;
+  TomlValue value = parsed.front().second;
   const auto place = [&](auto&& self, TomlValue& v) -> void {
     v.position = position;
     if (auto* list = std::get_if<TomlValue::List>(&v.value))
@@ -216,6 +230,15 @@ void Config::read_sections(const TomlValue& document) {
   ParameterInfo name{"name", ParameterType::text, {}, "the model"};
   const TomlValue::Table& top = *document.table();
 
+  std::vector<std::string> section_names{"study"};
+  for (const Section& section : sections_)
+    section_names.push_back(section.name.empty() ? "seed" : section.name);
+  for (const auto& [key, value] : top)
+    if (std::find(section_names.begin(), section_names.end(), key) == section_names.end())
+      throw ConfigError(value.position, key + ": unknown " +
+                                            (value.table() != nullptr ? "section" : "key") +
+                                            suggestion(key, section_names));
+
   // The model's name first: its declaration is needed for all else.
   std::vector<std::string> model_names;
   for (const ModelInfo& info : models()) model_names.push_back(info.name);
@@ -243,9 +266,14 @@ void Config::read_sections(const TomlValue& document) {
                                             suggestion(*text, model_names));
     name.default_value = *text;
   }
-  if (model_ == nullptr)
+  if (model_ == nullptr) {
+    for (const auto& [key, value] : *model_section->table())
+      if (!nearest_name(key, {"name"}).empty())
+        throw ConfigError(value.position,
+                          "model." + key + ": unknown key; did you mean \"name\"?");
     throw ConfigError(model_section->position,
                       "model.name: missing; expected one of " + joined(model_names));
+  }
   name.choices = {model_->name};
   sections_[1].declaration = model_->parameters;
   sections_[1].declaration.insert(sections_[1].declaration.begin(), name);
@@ -257,9 +285,6 @@ void Config::read_sections(const TomlValue& document) {
         if (info.name == "variable") info.default_value = std::string("accelerated");
   }
 
-  std::vector<std::string> section_names{"study"};
-  for (const Section& section : sections_)
-    section_names.push_back(section.name.empty() ? "seed" : section.name);
   const auto take = [&](const std::string& key, const TomlValue& value) {
     const ParameterInfo& info = declared(key, value.position);
     positions_[key] = value.position;
@@ -271,12 +296,6 @@ void Config::read_sections(const TomlValue& document) {
       take(key, value);
       continue;
     }
-    const bool known = std::any_of(sections_.begin() + 1, sections_.end(),
-                                   [&](const Section& section) { return section.name == key; });
-    if (!known)
-      throw ConfigError(value.position, key + ": unknown " +
-                                            (value.table() != nullptr ? "section" : "key") +
-                                            suggestion(key, section_names));
     if (value.table() == nullptr)
       throw ConfigError(value.position, key + ": is " + value.description() +
                                             ", expected a section [" + key + "]");
@@ -338,7 +357,7 @@ ParameterValue Config::convert(const std::string& key, const ParameterInfo& info
   if (const auto* i = std::get_if<std::int64_t>(&value.value)) return *i;
   if (const auto* d = std::get_if<double>(&value.value)) return *d;
   if (const auto* s = std::get_if<std::string>(&value.value)) return *s;
-  if (value.table() != nullptr) wrong(value);
+  if (value.list() == nullptr) wrong(value);
   const TomlValue::List& list = *value.list();
   const bool texts = info.type == ParameterType::text_list || info.type == ParameterType::text_or_list;
   if (texts) {
@@ -389,11 +408,26 @@ void Config::read_axes(const TomlValue& study) {
     else
       entries.emplace_back(key, &value);
   }
+  // All points are kept in memory until the result is written.
+  constexpr std::int64_t most_points = 1'000'000;
+  double points = 1;
   if (entries.empty())
     throw ConfigError(study.position,
                       "study: has no axis, expected one or more keys with a list or a range");
   for (const auto& [key, value] : entries) {
-    const ParameterInfo& info = declared(key, value->position);
+    const ParameterInfo* found = nullptr;
+    try {
+      found = &declared(key, value->position);
+    } catch (const ConfigError& error) {
+      // The same message, with the axis named as it stands in the file.
+      const std::string text = error.what(), at = value->position.text() + ": ";
+      throw ConfigError(value->position, "study." + text.substr(at.size()));
+    }
+    const ParameterInfo& info = *found;
+    for (const ConfigAxis& other : axes_)
+      if (other.key == key)
+        throw ConfigError(value->position, "study." + key + ": is an axis already, at " +
+                                               other.position.text());
     if (key == "model.name" || info.type == ParameterType::integer_list ||
         info.type == ParameterType::real_list || info.type == ParameterType::text_list)
       throw ConfigError(value->position, "study." + key + ": cannot be an axis");
@@ -402,6 +436,11 @@ void Config::read_axes(const TomlValue& study) {
     axis.position = value->position;
     const auto bad = [&](const TomlValue& at, const std::string& what) {
       throw ConfigError(at.position, "study." + key + ": " + what);
+    };
+    const auto check_count = [&](const TomlValue& at, std::int64_t count) {
+      if (count > most_points)
+        bad(at, "has " + std::to_string(count) + " values, expected at most " +
+                    std::to_string(most_points));
     };
     if (const auto* list = value->list()) {
       if (list->empty()) bad(*value, "is an empty list, expected at least one value");
@@ -415,6 +454,7 @@ void Config::read_axes(const TomlValue& study) {
         const auto* count = std::get_if<std::int64_t>(&range.value);
         if (count == nullptr || *count < 1)
           bad(range, "count is " + range.description() + ", expected an integer >= 1");
+        check_count(range, *count);
         for (std::int64_t k = 0; k < *count; ++k) axis.values.emplace_back(k);
       } else if (kind == "log" || kind == "linear") {
         const auto* numbers = range.list();
@@ -432,6 +472,7 @@ void Config::read_axes(const TomlValue& study) {
         if (fits) count = std::get_if<std::int64_t>(&(*numbers)[2].value);
         if (!fits || count == nullptr || *count < 1)
           bad(range, kind + " expects [first, last, count] with count an integer >= 1");
+        check_count(range, *count);
         if (!std::isfinite(bounds[0]) || !std::isfinite(bounds[1]))
           bad(range, kind + " expects finite numbers");
         if (kind == "log" && (bounds[0] <= 0 || bounds[1] <= 0))
@@ -465,10 +506,14 @@ void Config::read_axes(const TomlValue& study) {
       try {
         trial.sections.at(split(key).first).set(split(key).second, entry);
       } catch (const ParameterError& error) {
-        throw ConfigError(axis.position, "study." + key + ": " + error.what());
+        throw ConfigError(axis.position,
+                          "study." + key + ": " + error.what() + nearest_choice(info, entry));
       }
     }
-    if (axis.values.empty()) bad(*value, "is empty, expected at least one value");
+    points *= static_cast<double>(axis.values.size());
+    if (points > static_cast<double>(most_points))
+      bad(*value, "makes a study of " + toml_number(points) + " points, expected at most " +
+                      std::to_string(most_points));
     axes_.push_back(std::move(axis));
   }
   for (ConfigAxis& axis : axes_) {
@@ -534,7 +579,8 @@ void Config::set(RunConfig& run, const std::string& key, const ParameterValue& v
       }
     }
   } catch (const ParameterError& error) {
-    complain(section, error);
+    complain(section, ParameterError(error.parameter(),
+                                     error.what() + nearest_choice(*parameters.find(name), value)));
   }
 }
 
@@ -572,16 +618,22 @@ std::unique_ptr<Model> Config::build(RunConfig& run) const {
     } catch (const ParameterError& error) {
       complain(section, error);
     } catch (const std::bad_alloc&) {
-      throw ConfigError(position_of(section), section + ": needs more memory than there is");
+      throw ConfigError(position_of(section),
+                        section + ": needs more memory than there is; lower its sizes");
     }
   };
   Parameters& time = run.sections.at("time");
   const FlowSettings flow = run.flow();
+  const bool discrete = flow.kind == "gradient_descent" || flow.kind == "sgd" ||
+                        flow.kind == "langevin";
   in_section("flow", [&] {
     const auto& offered = run.model->flows;
     if (std::find(offered.begin(), offered.end(), flow.kind) == offered.end())
       throw ParameterError("kind", "is \"" + flow.kind + "\", but " + run.model->name +
-                                       " offers " + joined(offered));
+                                       " offers " + joined(offered) +
+                                       nearest_choice({"", ParameterType::text, {}, "", 0, 0, false,
+                                                       false, offered},
+                                                      flow.kind));
   });
   in_section("time", [&] {
     if (!time.has("end")) return;
@@ -592,9 +644,27 @@ std::unique_ptr<Model> Config::build(RunConfig& run) const {
                                           ", expected a number below time.end = " + toml_number(end));
       time.resolve("first", 1e-3 * end);
     }
-    if (time.text("variable") == "slow" && flow.weight_decay <= 0 && flow.kind != "riemannian")
+    const bool slow = time.text("variable") == "slow" && flow.kind != "riemannian";
+    if (slow && flow.weight_decay <= 0)
       throw ParameterError("variable", "is \"slow\" (tau = lambda t), which needs "
                                        "flow.weight_decay > 0");
+    if (time.text("variable") == "accelerated" && flow.kind != "mirror")
+      throw ParameterError("variable", "is \"accelerated\", which is a time of flow.kind = "
+                                       "\"mirror\" alone");
+    const double horizon = slow ? end / flow.weight_decay : end;
+    if (!std::isfinite(horizon))
+      throw ParameterError("end", "is " + toml_number(end) + " in tau = lambda t, which is beyond "
+                                  "the largest number in t");
+    if (!discrete) return;
+    if (horizon < flow.step)
+      throw ParameterError("end", "is " + toml_number(end) + ", expected at least one step of "
+                                  "flow.step = " + toml_number(flow.step));
+    // How many steps there are is the config's own word, not a sign that something went wrong.
+    Parameters& solver = run.sections.at("solver");
+    const double steps = std::ceil(horizon / flow.step) + 1;
+    if (!solver.given("max_steps") && steps > static_cast<double>(solver.integer("max_steps")) &&
+        steps < 1e12)
+      solver.resolve("max_steps", static_cast<std::int64_t>(steps));
   });
   in_section("model", [&] { model = run.model->make(run.sections.at("model"), run.seed()); });
   std::unique_ptr<System> system;
@@ -602,8 +672,6 @@ std::unique_ptr<Model> Config::build(RunConfig& run) const {
     system = model->system(flow);
     model->initial_state(flow);
   });
-  const bool discrete = flow.kind == "gradient_descent" || flow.kind == "sgd" ||
-                        flow.kind == "langevin";
   if (!discrete) in_section("solver", [&] { make_stepper(*system, run.solver()); });
   in_section("output", [&] {
     std::vector<std::string> names;
@@ -627,34 +695,39 @@ std::unique_ptr<Model> Config::build(RunConfig& run) const {
 }
 
 void Config::validate() const {
+  if (!resolved_.empty()) return;
   RunConfig first = run(0);
   build(first);
+  // What the model makes of a default may differ from point to point (a size that a file of the
+  // point fixes); left to the model, it comes to the same again.
+  std::set<std::string> differs;
+  const auto compare = [&](const RunConfig& other) {
+    for (const Section& section : sections_)
+      for (const ParameterInfo& info : section.declaration)
+        if (other.sections.at(section.name).value(info.name) !=
+            first.sections.at(section.name).value(info.name))
+          differs.insert(dotted(section.name, info.name));
+  };
   // One axis at a time: what depends on two of them at once shows when the point is run.
   std::size_t stride = points();
   for (const ConfigAxis& axis : axes_) {
     stride /= axis.values.size();
+    differs.insert(axis.key);
     if (axis.key == "seed") continue;
     for (std::size_t k = 1; k < axis.values.size(); ++k) {
       RunConfig other = run(k * stride);
       build(other);
+      compare(other);
     }
   }
-}
 
-std::string Config::resolved() const {
-  RunConfig base = run(0);
-  if (!is_study()) build(base);
   std::ostringstream out;
   for (const Section& section : sections_) {
     if (!section.name.empty()) out << "\n[" << section.name << "]\n";
-    const Parameters& parameters = base.sections.at(section.name);
-    for (const ParameterInfo& info : section.declaration) {
-      const std::string key = dotted(section.name, info.name);
-      const bool axis = std::any_of(axes_.begin(), axes_.end(),
-                                    [&](const ConfigAxis& a) { return a.key == key; });
-      if (!axis && parameters.has(info.name))
+    const Parameters& parameters = first.sections.at(section.name);
+    for (const ParameterInfo& info : section.declaration)
+      if (differs.count(dotted(section.name, info.name)) == 0 && parameters.has(info.name))
         out << info.name << " = " << toml_value(parameters.value(info.name)) << "\n";
-    }
   }
   if (is_study()) {
     out << "\n[study]\n";
@@ -665,7 +738,12 @@ std::string Config::resolved() const {
       out << toml_text(axis.key) << " = [" << values << "]\n";
     }
   }
-  return out.str();
+  resolved_ = out.str();
+}
+
+const std::string& Config::resolved() const {
+  validate();
+  return resolved_;
 }
 
 std::string Config::fingerprint() const {

@@ -83,11 +83,11 @@ class Config {
   /// times. Sizes and defaults that the model fixes are written back to `run`.
   /// \throws ConfigError
   std::unique_ptr<Model> build(RunConfig& run) const;
-  /// `build` for the first point and for each value of each axis.
+  /// `build` for the first point and for each value of each axis, once.
   void validate() const;
 
-  /// The fully resolved config as TOML that runs to the same result.
-  std::string resolved() const;
+  /// The fully resolved config as TOML that runs to the same result. Validates.
+  const std::string& resolved() const;
   /// A hash of the resolved config and the contents of the files it names.
   std::string fingerprint() const;
 
@@ -117,6 +117,7 @@ class Config {
   std::map<std::string, SourcePosition> positions_;
   std::vector<ConfigAxis> axes_;
   mutable std::map<std::string, Matrix> files_;  ///< read once for all points
+  mutable std::string resolved_;                 ///< empty before `validate`
 };
 
 }  // namespace gradflow

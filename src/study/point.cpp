@@ -13,6 +13,13 @@ namespace {
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
+/// Observables of one model share what they computed at the last state by its serial, which must
+/// therefore differ between all recordings of the model. A model belongs to one thread.
+std::uint64_t next_serial() {
+  static thread_local std::uint64_t serial = 0;
+  return ++serial;
+}
+
 /// Observables and states at the samples of one integration.
 class Recording final : public Trajectory {
  public:
@@ -23,7 +30,7 @@ class Recording final : public Trajectory {
 
   void add(double t, ConstVectorRef y) {
     times_.push_back(t);
-    const State state{t, y, ++serial_};
+    const State state{t, y, next_serial()};
     for (std::size_t k = 0; k < observables_.size(); ++k) {
       const auto size = static_cast<std::size_t>(observables_[k].size());
       values_[k].resize(values_[k].size() + size);
@@ -58,7 +65,6 @@ class Recording final : public Trajectory {
   std::vector<Observable> observables_;
   bool keep_states_;
   Index state_size_;
-  std::uint64_t serial_ = 0;
   std::vector<double> times_, states_;
   std::vector<std::vector<double>> values_;
   Vector final_state_;
@@ -113,11 +119,24 @@ void add_codes(Dataset& data, const std::string& name, std::int32_t value,
   data.add({name, {}, std::vector<std::int32_t>{value}, std::move(all)});
 }
 
-/// The sample times of the run, in the system's own time.
-std::vector<double> system_times(const TimeSettings& time, const FlowSettings& flow) {
-  std::vector<double> times = time.grid();
+void add_status(Dataset& data, Status status) {
+  add_codes(data, "status", static_cast<std::int32_t>(status), status_names(), "how the run ended",
+            false);
+}
+
+void add_message(Dataset& data, const std::string& message) {
+  data.add({"message", {}, std::vector<std::string>{message},
+            {{"long_name", "what there is to say about the run"}}});
+}
+
+/// The given times in the system's own time, in order, each once.
+std::vector<double> system_times(const TimeSettings& time, const FlowSettings& flow,
+                                 std::vector<double> times) {
+  std::sort(times.begin(), times.end());
   if (time.variable == "slow" && flow.kind != "riemannian")
     for (double& t : times) t /= flow.weight_decay;
+  // Each once: a fine grid may have neighbours that round to one number.
+  times.erase(std::unique(times.begin(), times.end()), times.end());
   return times;
 }
 
@@ -145,9 +164,9 @@ std::vector<Observable> chosen(const std::vector<Observable>& all, const OutputS
 std::vector<Observable> named(const std::vector<Observable>& all,
                               const std::vector<std::string>& names) {
   std::vector<Observable> out;
-  for (const std::string& name : names)
-    for (const Observable& observable : all)
-      if (observable.name == name) out.push_back(observable);
+  for (const Observable& observable : all)
+    if (std::find(names.begin(), names.end(), observable.name) != names.end())
+      out.push_back(observable);
   return out;
 }
 
@@ -169,11 +188,8 @@ Integration integrate_once(Model& model, const FlowSettings& flow, const SolverS
   const std::unique_ptr<Stepper> stepper =
       discrete ? make_descent_stepper(*system, flow.step) : make_stepper(*system, used);
 
-  std::vector<double> sample_times = system_times(time, flow);
-  std::vector<double> snapshot_times = output.snapshot_times;
-  std::sort(snapshot_times.begin(), snapshot_times.end());
-  if (time.variable == "slow" && flow.kind != "riemannian")
-    for (double& t : snapshot_times) t /= flow.weight_decay;
+  std::vector<double> sample_times = system_times(time, flow, time.grid());
+  std::vector<double> snapshot_times = system_times(time, flow, output.snapshot_times);
   if (discrete) {
     sample_times = snapped(sample_times, flow.step);
     snapshot_times = snapped(snapshot_times, flow.step);
@@ -208,10 +224,8 @@ Integration integrate_once(Model& model, const FlowSettings& flow, const SolverS
       if (observable.name == "train_loss" && time.stop_train_loss > 0)
         conditions.emplace_back(observable, time.stop_train_loss);
     }
-    // Serials of stop questions count down, so that they never meet those of samples.
-    auto serial = std::make_shared<std::uint64_t>(std::numeric_limits<std::uint64_t>::max());
-    control.stop = [conditions, serial](double t, ConstVectorRef y) {
-      const State state{t, y, --*serial};
+    control.stop = [conditions](double t, ConstVectorRef y) {
+      const State state{t, y, next_serial()};
       for (const auto& [observable, bound] : conditions) {
         double value = nan;
         observable.evaluate(state, &value);
@@ -229,15 +243,27 @@ Integration integrate_once(Model& model, const FlowSettings& flow, const SolverS
   return run;
 }
 
-/// |difference| between a run and its repetition at a tenth of the tolerances.
-std::vector<double> observed_error(const std::vector<double>& run, const std::vector<double>& tight) {
-  std::vector<double> error(run.size(), nan);
-  for (std::size_t i = 0; i < std::min(run.size(), tight.size()); ++i)
-    error[i] = std::abs(run[i] - tight[i]);
+/// |difference| of observable k between a run and its repetition at a tenth of the tolerances, at
+/// the samples that both have (a stop condition ends them at slightly different times).
+std::vector<double> observed_error(const Recording& run, const Recording& tight, std::size_t k) {
+  const std::vector<double>& values = run.values(k);
+  std::vector<double> error(values.size(), nan);
+  const std::size_t size = values.size() / run.times().size();
+  for (std::size_t i = 0; i < std::min(run.times().size(), tight.times().size()); ++i)
+    if (run.times()[i] == tight.times()[i])
+      for (std::size_t j = i * size; j < (i + 1) * size; ++j)
+        error[j] = std::abs(values[j] - tight.values(k)[j]);
   return error;
 }
 
 }  // namespace
+
+Dataset failed_setup(const std::string& message) {
+  Dataset data;
+  add_status(data, Status::setup_failed);
+  add_message(data, message);
+  return data;
+}
 
 std::map<std::string, std::int64_t> absent_point() {
   return {{"status", static_cast<std::int64_t>(Status::not_run)},
@@ -277,7 +303,7 @@ PointResult run_point(const Config& config, std::size_t point,
       if (data.find(name) != nullptr) name += "_snapshot";
       data.add({name, dimensions,
                 minus == nullptr ? recording.values(k)
-                                 : observed_error(recording.values(k), minus->values(k)),
+                                 : observed_error(recording, *minus, k),
                 attributes(prefix + observable.long_name, observable.units)});
     }
   };
@@ -299,7 +325,7 @@ PointResult run_point(const Config& config, std::size_t point,
             attributes("state at the end of the run", "1")});
 
   if (solver.verify && !failed) {
-    SolverSettings tight = solver;
+    SolverSettings tight = tightened(solver, model->initial_state(flow));
     tight.rtol *= 0.1;
     tight.atol *= 0.1;
     const Integration second = integrate_once(*model, flow, tight, time, output, interrupted);
@@ -318,7 +344,7 @@ PointResult run_point(const Config& config, std::size_t point,
         if (tight_values.empty()) continue;
         const auto [low, high] = std::minmax_element(tight_values.begin(), tight_values.end());
         double worst = 0;
-        for (const double e : observed_error(main.samples.values(k), tight_values))
+        for (const double e : observed_error(main.samples, second.samples, k))
           if (std::isfinite(e)) worst = std::max(worst, e);
         const double range = *high - *low;
         if (worst > 0.01 * range && worst > 100 * solver.atol && outcome.status == Status::ok) {
@@ -359,8 +385,7 @@ PointResult run_point(const Config& config, std::size_t point,
                "largest relative defect of the energy identity over a decade of time");
   }
   add_number(data, "end_time", outcome.t_end, "time at which the run ended");
-  add_codes(data, "status", static_cast<std::int32_t>(outcome.status), status_names(),
-            "how the run ended", false);
+  add_status(data, outcome.status);
   add_codes(data, "warning", outcome.warnings, warning_names(), "warnings, as bits", true);
   add_count(data, "steps", outcome.statistics.steps, "accepted steps");
   add_count(data, "rejected_steps", outcome.statistics.rejected_steps, "rejected steps");
@@ -376,8 +401,7 @@ PointResult run_point(const Config& config, std::size_t point,
             {{"long_name", "method used"}}});
   data.add({"solver_linear", {}, std::vector<std::string>{outcome.linear},
             {{"long_name", "Newton matrices used, and why"}}});
-  data.add({"message", {}, std::vector<std::string>{outcome.message},
-            {{"long_name", "what there is to say about the run"}}});
+  add_message(data, outcome.message);
 
   result.status = outcome.status;
   result.warnings = outcome.warnings;

@@ -24,6 +24,9 @@ struct PointResult {
 PointResult run_point(const Config& config, std::size_t point,
                       const std::function<bool()>& interrupted);
 
+/// What there is of a point whose values do not go together.
+Dataset failed_setup(const std::string& message);
+
 /// The integer variables that stand for a point that has not been run, for `stack`.
 std::map<std::string, std::int64_t> absent_point();
 

@@ -47,11 +47,17 @@ std::string where(const Config& config, std::size_t point) {
   return text;
 }
 
-std::vector<StudyAxis> study_axes(const Config& config) {
+/// The axes of a study, named after the key's last part, or by the whole key where the points have
+/// something of that name themselves (model.target and the target).
+std::vector<StudyAxis> study_axes(const Config& config, const std::vector<const Dataset*>& points) {
   std::vector<StudyAxis> axes;
   for (const ConfigAxis& axis : config.axes()) {
     StudyAxis out;
     out.name = axis.name;
+    for (const Dataset* point : points)
+      if (point != nullptr && (point->find(axis.name) != nullptr ||
+                               point->find_dimension(axis.name) != nullptr))
+        out.name = axis.key;
     out.attributes = {{"long_name", axis.key}, {"units", std::string("1")}};
     if (std::holds_alternative<double>(axis.values.front())) {
       std::vector<double> values;
@@ -102,6 +108,20 @@ std::optional<Dataset> finished_point(const fs::path& file, const std::string& f
   }
 }
 
+/// Is there a result with all points, none of them absent or cut short?
+bool holds_all(const fs::path& file, const std::string& fingerprint, std::size_t points) {
+  if (!fs::exists(file)) return false;
+  try {
+    const Dataset data = read_netcdf(file);
+    const Attribute* mark = find_attribute(data.attributes(), "fingerprint");
+    const auto& status = data.values<std::int32_t>("status");
+    return mark != nullptr && mark->value == decltype(mark->value)(fingerprint) &&
+           status.size() == points && std::all_of(status.begin(), status.end(), is_final);
+  } catch (const std::exception&) {
+    return false;  // damaged: it is put together again
+  }
+}
+
 void prepare_folder(const fs::path& folder) {
   std::error_code error;
   fs::create_directories(folder, error);
@@ -109,12 +129,20 @@ void prepare_folder(const fs::path& folder) {
   if (!fs::is_directory(folder)) throw FileError(folder, "is not a folder");
 }
 
+/// What a killed process was writing when it was killed. To be called under the folder's lock.
+void remove_temporaries(const fs::path& folder) {
+  std::error_code ignored;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder, ignored))
+    if (FileReplacement::is_temporary(entry.path())) fs::remove(entry.path(), ignored);
+}
+
 /// Refuses a folder that holds anything else than results of this very config.
 bool holds_results(const fs::path& folder, const std::string& resolved, bool resume) {
   bool empty = true;
   for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
     const std::string name = entry.path().filename().string();
-    if (name != FolderLock::file_name && !name.starts_with(".gradflow-")) empty = false;
+    if (name != FolderLock::file_name && !FileReplacement::is_temporary(entry.path()))
+      empty = false;
   }
   if (empty) return false;
   const fs::path mark = folder / "resolved.toml";
@@ -148,11 +176,13 @@ RunSummary run_config(const Config& config, const RunOptions& options) {
   prepare_folder(options.folder);
   const FolderLock lock(options.folder);
   const bool again = holds_results(options.folder, resolved, options.resume);
-  if (!again) {
-    write_file_atomically(options.folder / "config.toml", config.text());
-    write_file_atomically(options.folder / "resolved.toml", resolved);
-  }
   const fs::path points_folder = options.folder / "points";
+  remove_temporaries(options.folder);
+  remove_temporaries(points_folder);
+  // What tells whose folder it is comes first, so that one killed at any later moment is known.
+  if (!again) write_file_atomically(options.folder / "resolved.toml", resolved);
+  if (!fs::exists(options.folder / "config.toml"))
+    write_file_atomically(options.folder / "config.toml", config.text());
   const bool study = config.is_study();
   if (study) prepare_folder(points_folder);
 
@@ -178,8 +208,8 @@ RunSummary run_config(const Config& config, const RunOptions& options) {
   }
   const std::size_t done_before = done;
   summary.already_complete = to_run.empty();
-  const bool assembled = fs::exists(summary.result);
-  if (summary.already_complete && assembled) {
+  // A result may be there from an interrupted call, without the points that came later.
+  if (summary.already_complete && holds_all(summary.result, fingerprint, summary.points)) {
     summary.failed = failed;
     return summary;
   }
@@ -208,8 +238,7 @@ RunSummary run_config(const Config& config, const RunOptions& options) {
         // One point of many whose values do not go together: marked, the others go on.
         point.status = Status::setup_failed;
         point.message = problem.what();
-        point.data.add({"status", {}, std::vector<std::int32_t>{11}, {}});
-        point.data.add({"message", {}, std::vector<std::string>{point.message}, {}});
+        point.data = failed_setup(point.message);
       } catch (...) {
         const std::lock_guard guard(mutex);
         error = std::current_exception();
@@ -245,7 +274,7 @@ RunSummary run_config(const Config& config, const RunOptions& options) {
   work();
   for (std::thread& thread : threads) thread.join();
   if (error) std::rethrow_exception(error);
-  if (interrupted()) summary.interrupted = true;
+  if (interrupted() && done < summary.points) summary.interrupted = true;
   summary.failed = failed;
   std::sort(summary.notes.begin(), summary.notes.end(),
             [](const PointNote& a, const PointNote& b) { return a.point < b.point; });
@@ -257,7 +286,7 @@ RunSummary run_config(const Config& config, const RunOptions& options) {
     any = any || result.has_value();
   }
   if (any) {
-    Dataset whole = stack(study_axes(config), points, absent_point());
+    Dataset whole = stack(study_axes(config, points), points, absent_point());
     for (Attribute& attribute : provenance()) whole.set_attribute(std::move(attribute));
     whole.set_attribute({"model", config.run(0).model->name});
     whole.set_attribute({"paper", config.run(0).model->paper});

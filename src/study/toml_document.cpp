@@ -46,7 +46,7 @@ TomlValue convert(const toml::node& node, const std::string& origin, SourcePosit
   } else if (const auto* boolean = node.as_boolean()) {
     out.value = boolean->get();
   } else {
-    throw ConfigError(out.position, "dates and times are not used here");
+    out.value = std::monostate{};
   }
   return out;
 }
@@ -80,9 +80,12 @@ std::string TomlValue::description() const {
     std::string operator()(bool b) const { return b ? "true" : "false"; }
     std::string operator()(std::int64_t i) const { return "the integer " + std::to_string(i); }
     std::string operator()(double d) const { return "the number " + toml_number(d); }
-    std::string operator()(const std::string& s) const { return "the text " + toml_text(s); }
+    std::string operator()(const std::string& s) const {
+      return "the text " + toml_text(shortened(s));
+    }
     std::string operator()(const List&) const { return "a list"; }
     std::string operator()(const Table&) const { return "a table"; }
+    std::string operator()(std::monostate) const { return "a date or time"; }
   };
   return std::visit(Describe{}, value);
 }
@@ -127,6 +130,13 @@ std::string toml_number(double value) {
   std::string text(buffer.data(), result.ptr);
   if (text.find_first_of(".e") == std::string::npos) text += ".0";
   return text;
+}
+
+std::string shortened(const std::string& text, std::size_t longest) {
+  if (text.size() <= longest) return text;
+  std::size_t end = longest;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0U) == 0x80) --end;
+  return text.substr(0, end) + "...";
 }
 
 std::string nearest_name(const std::string& name, const std::vector<std::string>& candidates) {

@@ -31,7 +31,8 @@ class ConfigError : public std::runtime_error {
 struct TomlValue {
   using List = std::vector<TomlValue>;
   using Table = std::vector<std::pair<std::string, TomlValue>>;
-  std::variant<bool, std::int64_t, double, std::string, List, Table> value;
+  /// monostate: a date or a time, which nothing here takes.
+  std::variant<bool, std::int64_t, double, std::string, List, Table, std::monostate> value;
   SourcePosition position;
 
   const Table* table() const { return std::get_if<Table>(&value); }
@@ -46,6 +47,9 @@ TomlValue parse_toml(std::string_view text, const std::string& origin);
 /// TOML syntax of basic values: texts quoted and escaped, floats that read back to the same bits.
 std::string toml_text(const std::string& text);
 std::string toml_number(double value);
+
+/// Text for a one-line message: no longer than `longest` bytes, cut between characters.
+std::string shortened(const std::string& text, std::size_t longest = 60);
 
 /// The candidate nearest to `name` by edit distance, if any is near; empty otherwise.
 std::string nearest_name(const std::string& name, const std::vector<std::string>& candidates);
