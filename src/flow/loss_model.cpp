@@ -1,6 +1,7 @@
 #include "flow/loss_model.hpp"
 
 #include "flow/gradient_flow.hpp"
+#include "flow/riemannian_flow.hpp"
 
 namespace gradflow {
 
@@ -11,7 +12,7 @@ LossModel::LossModel(Loss loss, Vector initial, std::vector<ParameterGroup> grou
 }
 
 std::vector<std::string> LossModel::flows() {
-  return {"gradient", "gradient_descent", "heavy_ball"};
+  return {"gradient", "gradient_descent", "heavy_ball", "riemannian"};
 }
 
 Vector LossModel::initial_state(const FlowSettings& flow) {
@@ -42,6 +43,11 @@ DecayAndRate LossModel::terms(const FlowSettings& flow) const {
 std::unique_ptr<System> LossModel::system(const FlowSettings& flow) {
   if (flow.kind == "gradient" || flow.kind == "gradient_descent")
     return std::make_unique<GradientFlow>(loss_, terms(flow));
+  if (flow.kind == "riemannian") {
+    if (!loss_.output_loss().has_residual())
+      throw ParameterError("kind", "is \"riemannian\", which needs a squared loss");
+    return std::make_unique<RiemannianFlow>(loss_);
+  }
   if (flow.kind == "heavy_ball") {
     if (!flow.learning_rates.empty())
       throw ParameterError("learning_rates", "does not go with flow.kind = \"heavy_ball\"");

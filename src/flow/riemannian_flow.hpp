@@ -25,6 +25,7 @@ class TangentProjection {
   /// Smallest over largest eigenvalue of J J^T, of those counted in the rank at the first point.
   double reciprocal_condition() const { return reciprocal_condition_; }
   Loss& loss() { return loss_; }
+  const Loss& loss() const { return loss_; }
 
  private:
   Loss loss_;

@@ -197,6 +197,31 @@ OutputSettings OutputSettings::from(const Parameters& p) {
           p.texts("snapshot_observables")};
 }
 
+std::vector<ParameterInfo> MeasureSettings::declaration() {
+  ParameterInfo window = list_parameter("slow_window", std::vector<double>{0.1, 2.0},
+                                        "first and last tau at which the slow phase is compared");
+  window.minimum = 0;
+  window.minimum_excluded = true;
+  return {
+      boolean_parameter("two_phases", false,
+                        "compare the run with its two limits as lambda -> 0: slow_error, "
+                        "fast_error, composite_error"),
+      std::move(window),
+      positive_parameter("fast_end", 20.0, "last t at which the fast phase is compared"),
+      positive_parameter("fit_threshold", 1e-3,
+                         "fraction of its start that the training error falls below at fit_time"),
+      {"exponents", ParameterType::text_list, std::vector<std::string>{},
+       "measurements whose power law along measure.against is fitted over the study"},
+      {"against", ParameterType::text, std::string(),
+       "axis of the study for measure.exponents; empty: the first"},
+  };
+}
+
+MeasureSettings MeasureSettings::from(const Parameters& p) {
+  return {p.boolean("two_phases"),  p.reals("slow_window"), p.real("fast_end"),
+          p.real("fit_threshold"), p.texts("exponents"),   p.text("against")};
+}
+
 std::uint64_t RunConfig::seed() const {
   return static_cast<std::uint64_t>(sections.at("").integer("seed"));
 }
@@ -226,7 +251,8 @@ void Config::read_sections(const TomlValue& document) {
                {"flow", FlowSettings::declaration()},
                {"solver", SolverSettings::declaration()},
                {"time", TimeSettings::declaration()},
-               {"output", OutputSettings::declaration()}};
+               {"output", OutputSettings::declaration()},
+               {"measure", MeasureSettings::declaration()}};
   ParameterInfo name{"name", ParameterType::text, {}, "the model"};
   const TomlValue::Table& top = *document.table();
 
@@ -673,6 +699,29 @@ std::unique_ptr<Model> Config::build(RunConfig& run) const {
     model->initial_state(flow);
   });
   if (!discrete) in_section("solver", [&] { make_stepper(*system, run.solver()); });
+  in_section("measure", [&] {
+    const MeasureSettings settings = run.measure();
+    if (settings.slow_window.size() != 2 || settings.slow_window[0] >= settings.slow_window[1])
+      throw ParameterError("slow_window", "expected two numbers, the first the smaller");
+    const auto& offered = run.model->flows;
+    if (settings.two_phases &&
+        std::find(offered.begin(), offered.end(), "riemannian") == offered.end())
+      throw ParameterError("two_phases", "needs the flow \"riemannian\", which " +
+                                             run.model->name + " does not offer");
+    if (!settings.against.empty() && !settings.exponents.empty()) {
+      std::vector<std::string> names;
+      for (const ConfigAxis& axis : axes_) names.push_back(axis.name);
+      const bool known = std::any_of(axes_.begin(), axes_.end(), [&](const ConfigAxis& axis) {
+        return axis.name == settings.against || axis.key == settings.against;
+      });
+      if (!known)
+        throw ParameterError("against", "is " + toml_text(settings.against) +
+                                            ", which is no axis of the study" +
+                                            suggestion(settings.against, names));
+    }
+    if (!settings.exponents.empty() && !is_study())
+      throw ParameterError("exponents", "needs a [study] with an axis to fit along");
+  });
   in_section("output", [&] {
     std::vector<std::string> names;
     for (const Observable& observable : model->observables(flow)) names.push_back(observable.name);

@@ -44,6 +44,19 @@ struct OutputSettings {
   static OutputSettings from(const Parameters& parameters);
 };
 
+/// The `[measure]` section: numbers beyond the model's own.
+struct MeasureSettings {
+  bool two_phases = false;
+  std::vector<double> slow_window{0.1, 2.0};
+  double fast_end = 20;
+  double fit_threshold = 1e-3;
+  std::vector<std::string> exponents;
+  std::string against;
+
+  static std::vector<ParameterInfo> declaration();
+  static MeasureSettings from(const Parameters& parameters);
+};
+
 /// One axis of a study: the key it varies and its values.
 struct ConfigAxis {
   std::string key;   ///< "flow.weight_decay"
@@ -55,12 +68,14 @@ struct ConfigAxis {
 /// The values of all sections for one run.
 struct RunConfig {
   const ModelInfo* model = nullptr;
-  std::map<std::string, Parameters> sections;  ///< "" (seed), model, flow, solver, time, output
+  std::map<std::string, Parameters> sections;  ///< "" (seed), model, flow, solver, time, output,
+                                             ///< measure
 
   std::uint64_t seed() const;
   FlowSettings flow() const { return FlowSettings::from(sections.at("flow")); }
   SolverSettings solver() const { return SolverSettings::from(sections.at("solver")); }
   TimeSettings time() const { return TimeSettings::from(sections.at("time")); }
+  MeasureSettings measure() const { return MeasureSettings::from(sections.at("measure")); }
   OutputSettings output() const { return OutputSettings::from(sections.at("output")); }
 };
 

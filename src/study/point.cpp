@@ -6,128 +6,15 @@
 #include <map>
 #include <set>
 
+#include "measure/two_phases.hpp"
 #include "solve/integrate.hpp"
+#include "solve/stationary_point.hpp"
+#include "study/recording.hpp"
 
 namespace gradflow {
 namespace {
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-
-/// Observables of one model share what they computed at the last state by its serial, which must
-/// therefore differ between all recordings of the model. A model belongs to one thread.
-std::uint64_t next_serial() {
-  static thread_local std::uint64_t serial = 0;
-  return ++serial;
-}
-
-/// Observables and states at the samples of one integration.
-class Recording final : public Trajectory {
- public:
-  Recording(std::vector<Observable> observables, Index state_size, bool keep_states)
-      : observables_(std::move(observables)), keep_states_(keep_states), state_size_(state_size) {
-    values_.resize(observables_.size());
-  }
-
-  void add(double t, ConstVectorRef y) {
-    times_.push_back(t);
-    const State state{t, y, next_serial()};
-    for (std::size_t k = 0; k < observables_.size(); ++k) {
-      const auto size = static_cast<std::size_t>(observables_[k].size());
-      values_[k].resize(values_[k].size() + size);
-      observables_[k].evaluate(state, values_[k].data() + values_[k].size() - size);
-    }
-    if (keep_states_) states_.insert(states_.end(), y.begin(), y.end());
-  }
-
-  /// Appends NaN for the times that were not reached, so that all points of a study share them.
-  void pad(const std::vector<double>& times) {
-    for (std::size_t i = times_.size(); i < times.size(); ++i) {
-      times_.push_back(times[i]);
-      for (std::size_t k = 0; k < observables_.size(); ++k)
-        values_[k].resize(values_[k].size() + static_cast<std::size_t>(observables_[k].size()), nan);
-      if (keep_states_) states_.resize(states_.size() + static_cast<std::size_t>(state_size_), nan);
-    }
-  }
-
-  const std::vector<double>& times() const override { return times_; }
-  const std::vector<double>* values(const std::string& name) const override {
-    for (std::size_t k = 0; k < observables_.size(); ++k)
-      if (observables_[k].name == name) return &values_[k];
-    return nullptr;
-  }
-  const Vector& final_state() const override { return final_state_; }
-  void set_final_state(Vector state) { final_state_ = std::move(state); }
-  const std::vector<Observable>& observables() const { return observables_; }
-  const std::vector<double>& values(std::size_t k) const { return values_[k]; }
-  const std::vector<double>& states() const { return states_; }
-
- private:
-  std::vector<Observable> observables_;
-  bool keep_states_;
-  Index state_size_;
-  std::vector<double> times_, states_;
-  std::vector<std::vector<double>> values_;
-  Vector final_state_;
-};
-
-std::vector<Attribute> attributes(const std::string& long_name, const std::string& units) {
-  return {{"long_name", long_name}, {"units", units}};
-}
-
-void add_axis(Dataset& data, const Axis& axis) {
-  if (data.find_dimension(axis.name) != nullptr) return;
-  if (axis.integer) {
-    data.add_coordinate(axis.name,
-                        std::vector<std::int32_t>(axis.coordinate.begin(), axis.coordinate.end()),
-                        attributes(axis.long_name, "1"));
-  } else {
-    data.add_coordinate(axis.name, axis.coordinate, attributes(axis.long_name, "1"));
-  }
-}
-
-std::vector<std::string> axis_names(Dataset& data, const std::vector<Axis>& axes) {
-  std::vector<std::string> names;
-  for (const Axis& axis : axes) {
-    add_axis(data, axis);
-    names.push_back(axis.name);
-  }
-  return names;
-}
-
-void add_number(Dataset& data, const std::string& name, double value, const std::string& long_name,
-                const std::string& units = "1") {
-  data.add({name, {}, std::vector<double>{value}, attributes(long_name, units)});
-}
-
-void add_count(Dataset& data, const std::string& name, std::int64_t value,
-               const std::string& long_name) {
-  data.add({name, {}, std::vector<std::int64_t>{value}, attributes(long_name, "1")});
-}
-
-void add_codes(Dataset& data, const std::string& name, std::int32_t value,
-               const std::vector<StatusName>& names, const std::string& long_name, bool bits) {
-  std::vector<std::int32_t> values;
-  std::string meanings;
-  for (const StatusName& entry : names) {
-    values.push_back(entry.value);
-    meanings += (meanings.empty() ? "" : " ") + std::string(entry.name);
-  }
-  auto all = attributes(long_name, "1");
-  all.push_back({bits ? "flag_masks" : "flag_values", values});
-  if (bits) all.push_back({"flag_values", values});
-  all.push_back({"flag_meanings", meanings});
-  data.add({name, {}, std::vector<std::int32_t>{value}, std::move(all)});
-}
-
-void add_status(Dataset& data, Status status) {
-  add_codes(data, "status", static_cast<std::int32_t>(status), status_names(), "how the run ended",
-            false);
-}
-
-void add_message(Dataset& data, const std::string& message) {
-  data.add({"message", {}, std::vector<std::string>{message},
-            {{"long_name", "what there is to say about the run"}}});
-}
 
 /// The given times in the system's own time, in order, each once.
 std::vector<double> system_times(const TimeSettings& time, const FlowSettings& flow,
@@ -170,6 +57,36 @@ std::vector<Observable> named(const std::vector<Observable>& all,
   return out;
 }
 
+/// Where the run starts: the model's initial state, or its limit Phi(w0) under the flow without
+/// weight decay for the slow limit of that flow.
+Vector start_of_run(Model& model, const FlowSettings& flow, const SolverSettings& settings,
+                    const std::function<bool()>& interrupted) {
+  Vector start = model.initial_state(flow);
+  if (flow.kind != "riemannian") return start;
+  FlowSettings fast = flow;
+  fast.kind = "gradient";
+  fast.weight_decay = 0;
+  SolverSettings tight = settings;
+  tight.rtol = std::min(settings.rtol, 1e-10);
+  tight.atol = std::min(settings.atol, 1e-13);
+  tight.method = "auto";
+  const StationaryPoint limit =
+      flow_limit(*model.system(fast), tight, start, 1e-12, 1e12, interrupted);
+  if (limit.outcome.status != Status::ok)
+    throw SolverError(limit.outcome.status, "on the way to Phi(w0): " + limit.outcome.message, "");
+  if (!limit.converged)
+    throw SolverError(Status::no_convergence,
+                      "the flow without weight decay has not reached its limit by t = 1e12",
+                      "the slow flow starts there");
+  start = limit.y;
+  model.system(flow)->correct(0, start);
+  if (!((start - limit.y).norm() <= 1e-3 * limit.y.norm()))
+    throw SolverError(Status::no_convergence,
+                      "the limit of the flow without weight decay does not fit the data",
+                      "the slow flow is that on a manifold of interpolating minimisers");
+  return start;
+}
+
 struct Integration {
   Outcome outcome;
   Recording samples;
@@ -181,7 +98,15 @@ Integration integrate_once(Model& model, const FlowSettings& flow, const SolverS
                            const TimeSettings& time, const OutputSettings& output,
                            const std::function<bool()>& interrupted) {
   const std::unique_ptr<System> system = model.system(flow);
-  const Vector start = model.initial_state(flow);
+  Vector start;
+  Outcome failure;
+  try {
+    start = start_of_run(model, flow, settings, interrupted);
+  } catch (const SolverError& error) {
+    failure.status = error.status();
+    failure.message = error.what();
+    start = model.initial_state(flow);
+  }
   const SolverSettings used = tightened(settings, start);
   const bool discrete =
       flow.kind == "gradient_descent" || flow.kind == "sgd" || flow.kind == "langevin";
@@ -234,7 +159,11 @@ Integration integrate_once(Model& model, const FlowSettings& flow, const SolverS
       return false;
     };
   }
-  run.outcome = integrate(*system, *stepper, used, start, control);
+  if (failure.status == Status::ok)
+    run.outcome = integrate(*system, *stepper, used, start, control);
+  else
+    run.outcome = failure;
+  if (run.outcome.final_state.size() == 0) run.outcome.final_state = start;
   run.samples.set_final_state(run.outcome.final_state);
   if (run.outcome.status != Status::ok) {
     run.samples.pad(sample_times);
@@ -254,6 +183,61 @@ std::vector<double> observed_error(const Recording& run, const Recording& tight,
       for (std::size_t j = i * size; j < (i + 1) * size; ++j)
         error[j] = std::abs(values[j] - tight.values(k)[j]);
   return error;
+}
+
+std::vector<Measurement> grokking_measurements(const FlowSettings& flow,
+                                               const MeasureSettings& settings,
+                                               const Recording& samples) {
+  const std::vector<double>* train = samples.values("train_error");
+  const std::vector<double>* test = samples.values("test_error");
+  if (train == nullptr || test == nullptr || flow.weight_decay <= 0 || flow.kind == "riemannian")
+    return {};
+  const GrokkingTimes times =
+      grokking_times(samples.times(), *train, *test, settings.fit_threshold);
+  return {
+      measured("fit_time", "time at which the training error is below measure.fit_threshold times "
+                           "its start",
+               times.fit),
+      measured("plateau_time", "time at which the test error, after the fit, moves least in log t",
+               times.plateau),
+      measured("plateau_test_error", "test error at plateau_time", times.plateau_error),
+      measured("grok_time", "time at which the test error is halfway between plateau and end",
+               times.grok),
+      measured("slow_grok_time", "lambda times grok_time", flow.weight_decay * times.grok),
+  };
+}
+
+std::vector<Measurement> two_phase_measurements(Model& model, const FlowSettings& flow,
+                                                const MeasureSettings& settings,
+                                                const SolverSettings& solver,
+                                                const std::function<bool()>& interrupted) {
+  PhaseWindows windows;
+  windows.fast_end = settings.fast_end;
+  windows.slow_from = settings.slow_window[0];
+  windows.slow_to = settings.slow_window[1];
+  FlowSettings fast = flow, slow = flow;
+  fast.weight_decay = 0;
+  slow.kind = "riemannian";
+  const std::unique_ptr<System> decayed = model.system(flow), gradient = model.system(fast),
+                                riemannian = model.system(slow);
+  SolverSettings any = solver;
+  any.method = "auto";
+  const Vector start = model.initial_state(flow);
+  const PhaseReference reference =
+      phase_reference(*gradient, *riemannian, start, any, windows, interrupted);
+  const TwoPhaseErrors errors = two_phase_errors(*decayed, *gradient, *riemannian, start,
+                                                 flow.weight_decay, reference, windows, any,
+                                                 interrupted);
+  return {
+      measured("slow_error", "sup over the slow window of |w(tau/lambda) - w°(tau)|", errors.slow),
+      measured("fast_error", "sup over the fast window of |w(t) - w^GF(t)|", errors.fast),
+      measured("composite_error",
+               "sup over all t of |w(t) - (w^GF(t) + w°(lambda t) - Phi(w0))|", errors.composite),
+      {"fast_distance", "|w(t) - w^GF(t)|",
+       {{"fast_window", reference.fast_times, "time t", false}}, errors.fast_distance},
+      {"slow_distance", "|w(tau/lambda) - w°(tau)|",
+       {{"slow_window", reference.slow_times, "slow time tau", false}}, errors.slow_distance},
+  };
 }
 
 }  // namespace
@@ -357,14 +341,20 @@ PointResult run_point(const Config& config, std::size_t point,
     }
   }
 
-  const auto measure = [&](const std::vector<Measurement>& all) {
-    for (const Measurement& m : all) {
-      const std::vector<std::string> dimensions = axis_names(data, m.axes);
-      data.add({m.name, dimensions, m.values, attributes(m.long_name, m.units)});
+  add_measurements(data, model->constants(flow));
+  if (!failed) {
+    add_measurements(data, model->measure(flow, main.samples));
+    add_measurements(data, grokking_measurements(flow, run.measure(), main.samples));
+    if (run.measure().two_phases && flow.kind == "gradient" && flow.weight_decay > 0) {
+      try {
+        add_measurements(data,
+                         two_phase_measurements(*model, flow, run.measure(), solver, interrupted));
+      } catch (const SolverError& error) {
+        outcome.status = error.status();
+        outcome.message = std::string("two-phase measurement: ") + error.what();
+      }
     }
-  };
-  measure(model->constants(flow));
-  if (!failed) measure(model->measure(flow, main.samples));
+  }
 
   if (!outcome.energy.empty()) {
     Axis decade{"decade", {}, "log10 of the time at which a decade begins", true};
@@ -386,7 +376,7 @@ PointResult run_point(const Config& config, std::size_t point,
   }
   add_number(data, "end_time", outcome.t_end, "time at which the run ended");
   add_status(data, outcome.status);
-  add_codes(data, "warning", outcome.warnings, warning_names(), "warnings, as bits", true);
+  add_warning(data, outcome.warnings);
   add_count(data, "steps", outcome.statistics.steps, "accepted steps");
   add_count(data, "rejected_steps", outcome.statistics.rejected_steps, "rejected steps");
   add_count(data, "rhs_evaluations", outcome.statistics.rhs_evaluations,

@@ -11,6 +11,7 @@
 #include "study/folder_lock.hpp"
 #include "study/netcdf_file.hpp"
 #include "study/progress.hpp"
+#include "study/study_fits.hpp"
 
 namespace gradflow {
 namespace {
@@ -287,6 +288,7 @@ RunSummary run_config(const Config& config, const RunOptions& options) {
   }
   if (any) {
     Dataset whole = stack(study_axes(config, points), points, absent_point());
+    add_study_fits(config, whole);
     for (Attribute& attribute : provenance()) whole.set_attribute(std::move(attribute));
     whole.set_attribute({"model", config.run(0).model->name});
     whole.set_attribute({"paper", config.run(0).model->paper});

@@ -1,0 +1,184 @@
+#include "measure/two_phases.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "solve/stationary_point.hpp"
+#include "solve/stepper.hpp"
+
+namespace gradflow {
+namespace {
+
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+
+std::vector<double> geometric(double from, double to, int count) {
+  std::vector<double> times;
+  for (int k = 0; k < count; ++k)
+    times.push_back(k + 1 == count ? to : from * std::pow(to / from, k / (count - 1.0)));
+  return times;
+}
+
+std::vector<double> distances(const Matrix& a, const Matrix& b) {
+  std::vector<double> out;
+  for (Index i = 0; i < a.cols(); ++i) out.push_back((a.col(i) - b.col(i)).norm());
+  return out;
+}
+
+double largest(const std::vector<double>& values) {
+  double top = 0;
+  for (const double v : values)
+    if (std::isnan(v)) return nan;
+    else top = std::max(top, v);
+  return top;
+}
+
+/// w^GF at the given times: integrated to where it has converged, Phi(w0) beyond.
+Matrix gradient_flow_at(System& flow, const SolverSettings& settings, ConstVectorRef y0,
+                        const PhaseReference& reference, const std::vector<double>& times,
+                        const std::function<bool()>& interrupted) {
+  std::vector<double> before;
+  for (const double t : times)
+    if (t < reference.limit_time) before.push_back(t);
+  Matrix states(y0.size(), static_cast<Index>(times.size()));
+  if (!before.empty())
+    states.leftCols(static_cast<Index>(before.size())) =
+        states_at(flow, settings, y0, before, interrupted);
+  for (std::size_t i = before.size(); i < times.size(); ++i)
+    states.col(static_cast<Index>(i)) = reference.limit;
+  return states;
+}
+
+}  // namespace
+
+std::vector<double> PhaseWindows::fast_times() const {
+  return geometric(1e-3 * std::min(1.0, fast_end), fast_end, 60);
+}
+
+std::vector<double> PhaseWindows::slow_times() const { return geometric(slow_from, slow_to, 60); }
+
+Matrix states_at(System& system, const SolverSettings& settings, ConstVectorRef y0,
+                 const std::vector<double>& times, const std::function<bool()>& interrupted) {
+  Matrix states = Matrix::Constant(y0.size(), static_cast<Index>(times.size()), nan);
+  const SolverSettings used = tightened(settings, y0);
+  const std::unique_ptr<Stepper> stepper = make_stepper(system, used);
+  IntegrationControl control;
+  const bool with_start = times.front() > 0;
+  if (with_start) control.times.push_back(0);
+  control.times.insert(control.times.end(), times.begin(), times.end());
+  control.sample = [&](std::size_t index, double t, ConstVectorRef y) {
+    if (t != control.times[index]) return;  // an early end
+    const Index column = static_cast<Index>(index) - (with_start ? 1 : 0);
+    if (column >= 0) states.col(column) = y;
+  };
+  control.interrupted = interrupted;
+  const Outcome outcome = integrate(system, *stepper, used, y0, control);
+  if (outcome.status != Status::ok) throw SolverError(outcome.status, outcome.message, "");
+  return states;
+}
+
+PhaseReference phase_reference(System& gradient_flow, System& riemannian, ConstVectorRef y0,
+                               const SolverSettings& settings, const PhaseWindows& windows,
+                               const std::function<bool()>& interrupted) {
+  PhaseReference reference;
+  const StationaryPoint limit =
+      flow_limit(gradient_flow, settings, y0, 1e-11, 1e12, interrupted);
+  if (limit.outcome.status != Status::ok)
+    throw SolverError(limit.outcome.status, limit.outcome.message, "");
+  if (!limit.converged)
+    throw SolverError(Status::no_convergence,
+                      "the flow without weight decay has not converged by t = 1e12", "");
+  reference.limit = limit.y;
+  riemannian.correct(0, reference.limit);
+  if ((reference.limit - limit.y).norm() > 1e-3 * limit.y.norm())
+    throw SolverError(Status::no_convergence,
+                      "the limit of the flow without weight decay does not fit the data", "");
+  reference.limit_speed = limit.speed;
+  reference.limit_time = limit.t;
+  reference.fast_times = windows.fast_times();
+  reference.fast_states = gradient_flow_at(gradient_flow, settings, y0, reference,
+                                           reference.fast_times, interrupted);
+  reference.slow_times = windows.slow_times();
+  reference.slow_states =
+      states_at(riemannian, settings, reference.limit, reference.slow_times, interrupted);
+  return reference;
+}
+
+TwoPhaseErrors two_phase_errors(System& decayed, System& gradient_flow, System& riemannian,
+                                ConstVectorRef y0, double lambda, const PhaseReference& reference,
+                                const PhaseWindows& windows, const SolverSettings& settings,
+                                const std::function<bool()>& interrupted) {
+  TwoPhaseErrors errors;
+  const Index nf = static_cast<Index>(reference.fast_times.size());
+  std::vector<double> slow = reference.slow_times;
+  for (double& t : slow) t /= lambda;
+  const std::vector<double> all = geometric(1e-3, windows.slow_to / lambda, 200);
+
+  std::vector<double> times = reference.fast_times;
+  times.insert(times.end(), slow.begin(), slow.end());
+  times.insert(times.end(), all.begin(), all.end());
+  std::sort(times.begin(), times.end());
+  times.erase(std::unique(times.begin(), times.end()), times.end());
+  const Matrix states = states_at(decayed, settings, y0, times, interrupted);
+  const auto at = [&](const std::vector<double>& wanted) {
+    Matrix out(y0.size(), static_cast<Index>(wanted.size()));
+    for (std::size_t i = 0; i < wanted.size(); ++i)
+      out.col(static_cast<Index>(i)) =
+          states.col(std::lower_bound(times.begin(), times.end(), wanted[i]) - times.begin());
+    return out;
+  };
+  errors.fast_distance = distances(at(reference.fast_times), reference.fast_states.leftCols(nf));
+  errors.slow_distance = distances(at(slow), reference.slow_states);
+  errors.fast = largest(errors.fast_distance);
+  errors.slow = largest(errors.slow_distance);
+
+  std::vector<double> tau = all;
+  for (double& t : tau) t *= lambda;
+  const Matrix outer = states_at(riemannian, settings, reference.limit, tau, interrupted);
+  const Matrix inner =
+      gradient_flow_at(gradient_flow, settings, y0, reference, all, interrupted);
+  const Matrix composite = (outer + inner).colwise() - reference.limit;
+  errors.composite = largest(distances(at(all), composite));
+  return errors;
+}
+
+GrokkingTimes grokking_times(const std::vector<double>& times,
+                             const std::vector<double>& train_error,
+                             const std::vector<double>& test_error, double threshold) {
+  GrokkingTimes found{nan, nan, nan, nan};
+  const std::size_t n = times.size();
+  if (n < 3) return found;
+  std::size_t fit = 0;
+  while (fit < n && !(train_error[fit] <= threshold * train_error[0])) ++fit;
+  if (fit >= n) return found;
+  found.fit = times[fit];
+
+  double least = std::numeric_limits<double>::infinity();
+  std::size_t plateau = n;
+  const double window = std::pow(10.0, 1.0 / 3);
+  for (std::size_t i = std::max<std::size_t>(fit, 1); i < n && times[i] <= 0.1 * times.back(); ++i) {
+    std::size_t j = i;
+    while (j + 1 < n && times[j] < window * times[i]) ++j;
+    const double change =
+        std::abs(test_error[j] - test_error[i]) / std::log(times[j] / times[i]);
+    if (j > i && change < least) {
+      least = change;
+      plateau = i;
+    }
+  }
+  if (plateau >= n) return found;
+  found.plateau = times[plateau];
+  found.plateau_error = test_error[plateau];
+  const double half = 0.5 * (test_error[plateau] + test_error[n - 1]);
+  // Only a fall is grokking; the last crossing, so that wiggles before it do not count.
+  if (!(test_error[n - 1] < 0.5 * test_error[plateau])) return found;
+  for (std::size_t i = n - 1; i > plateau; --i)
+    if (test_error[i - 1] > half && test_error[i] <= half) {
+      const double s = (test_error[i - 1] - half) / (test_error[i - 1] - test_error[i]);
+      found.grok = times[i - 1] * std::pow(times[i] / times[i - 1], s);
+      break;
+    }
+  return found;
+}
+
+}  // namespace gradflow

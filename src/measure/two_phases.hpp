@@ -1,0 +1,71 @@
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "flow/system.hpp"
+#include "solve/integrate.hpp"
+
+namespace gradflow {
+
+/// The two limits of a flow with small weight decay (arXiv 2505.20172), shared by all lambda: the
+/// flow without weight decay w^GF, its limit Phi(w0), and the slow flow w° in tau = lambda t.
+struct PhaseReference {
+  Vector limit;                     ///< Phi(w0)
+  double limit_speed = 0;           ///< |grad F(Phi(w0))|
+  double limit_time = 0;            ///< time at which w^GF had converged
+  std::vector<double> fast_times;   ///< t
+  Matrix fast_states;               ///< w^GF, a column a time
+  std::vector<double> slow_times;   ///< tau
+  Matrix slow_states;               ///< w°, a column a time; NaN beyond a singular point
+};
+
+/// Times at which the phases are compared: t in (0, fast_end], tau in [slow_from, slow_to].
+struct PhaseWindows {
+  double fast_end = 20;
+  double slow_from = 0.1, slow_to = 2;
+  std::vector<double> fast_times() const;  ///< 60, geometric
+  std::vector<double> slow_times() const;  ///< 60, geometric, with 0 first
+};
+
+/// States of a flow from y0 at the given times (increasing, from 0), a column each; NaN where the
+/// flow ended before. \throws SolverError if it failed
+Matrix states_at(System& system, const SolverSettings& settings, ConstVectorRef y0,
+                 const std::vector<double>& times, const std::function<bool()>& interrupted);
+
+/// \throws SolverError where the limit is not reached or does not fit the data.
+PhaseReference phase_reference(System& gradient_flow, System& riemannian, ConstVectorRef y0,
+                               const SolverSettings& settings, const PhaseWindows& windows,
+                               const std::function<bool()>& interrupted);
+
+struct TwoPhaseErrors {
+  std::vector<double> fast_distance;       ///< |w^lambda(t) - w^GF(t)| at fast_times
+  std::vector<double> slow_distance;       ///< |w^lambda(tau/lambda) - w°(tau)| at slow_times
+  double fast = 0;       ///< sup over the fast window
+  double slow = 0;       ///< sup over the slow window
+  double composite = 0;  ///< sup over all t of |w^lambda - (w^GF(t) + w°(lambda t) - Phi(w0))|
+};
+
+/// Compares the flow with weight decay lambda against its limits. `composite` is taken over 200
+/// times from 1e-3 to slow_to/lambda, at which w° and w^GF are integrated anew.
+TwoPhaseErrors two_phase_errors(System& decayed, System& gradient_flow, System& riemannian,
+                                ConstVectorRef y0, double lambda, const PhaseReference& reference,
+                                const PhaseWindows& windows, const SolverSettings& settings,
+                                const std::function<bool()>& interrupted);
+
+/// Times of grokking read off a run: the train error falls, the test error stays, then falls.
+struct GrokkingTimes {
+  double fit = 0;            ///< train error first below `threshold` times its start
+  double plateau = 0;        ///< where, after `fit`, test error moves least in log t
+  double plateau_error = 0;  ///< test error there
+  double grok = 0;           ///< test error halfway between plateau and end
+};
+
+/// NaN for a time that does not exist: no fit, or a test error that never falls from its plateau.
+/// The plateau is where |d test / d log t|, over a third of a decade, is least between `fit` and a
+/// tenth of the run's last time; the halfway time is interpolated in log t.
+GrokkingTimes grokking_times(const std::vector<double>& times,
+                             const std::vector<double>& train_error,
+                             const std::vector<double>& test_error, double threshold);
+
+}  // namespace gradflow

@@ -1,0 +1,80 @@
+#include "study/recording.hpp"
+
+namespace gradflow {
+
+std::uint64_t next_serial() {
+  static thread_local std::uint64_t serial = 0;
+  return ++serial;
+}
+
+std::vector<Attribute> attributes(const std::string& long_name, const std::string& units) {
+  return {{"long_name", long_name}, {"units", units}};
+}
+
+void add_axis(Dataset& data, const Axis& axis) {
+  if (data.find_dimension(axis.name) != nullptr) return;
+  if (axis.integer) {
+    data.add_coordinate(axis.name,
+                        std::vector<std::int32_t>(axis.coordinate.begin(), axis.coordinate.end()),
+                        attributes(axis.long_name, "1"));
+  } else {
+    data.add_coordinate(axis.name, axis.coordinate, attributes(axis.long_name, "1"));
+  }
+}
+
+std::vector<std::string> axis_names(Dataset& data, const std::vector<Axis>& axes) {
+  std::vector<std::string> names;
+  for (const Axis& axis : axes) {
+    add_axis(data, axis);
+    names.push_back(axis.name);
+  }
+  return names;
+}
+
+void add_number(Dataset& data, const std::string& name, double value, const std::string& long_name,
+                const std::string& units) {
+  data.add({name, {}, std::vector<double>{value}, attributes(long_name, units)});
+}
+
+void add_count(Dataset& data, const std::string& name, std::int64_t value,
+               const std::string& long_name) {
+  data.add({name, {}, std::vector<std::int64_t>{value}, attributes(long_name, "1")});
+}
+
+static void add_codes(Dataset& data, const std::string& name, std::int32_t value,
+               const std::vector<StatusName>& names, const std::string& long_name, bool bits) {
+  std::vector<std::int32_t> values;
+  std::string meanings;
+  for (const StatusName& entry : names) {
+    values.push_back(entry.value);
+    meanings += (meanings.empty() ? "" : " ") + std::string(entry.name);
+  }
+  auto all = attributes(long_name, "1");
+  all.push_back({bits ? "flag_masks" : "flag_values", values});
+  if (bits) all.push_back({"flag_values", values});
+  all.push_back({"flag_meanings", meanings});
+  data.add({name, {}, std::vector<std::int32_t>{value}, std::move(all)});
+}
+
+void add_status(Dataset& data, Status status) {
+  add_codes(data, "status", static_cast<std::int32_t>(status), status_names(), "how the run ended",
+            false);
+}
+
+void add_message(Dataset& data, const std::string& message) {
+  data.add({"message", {}, std::vector<std::string>{message},
+            {{"long_name", "what there is to say about the run"}}});
+}
+
+void add_warning(Dataset& data, std::int32_t bits) {
+  add_codes(data, "warning", bits, warning_names(), "warnings, as bits", true);
+}
+
+void add_measurements(Dataset& data, const std::vector<Measurement>& all) {
+  for (const Measurement& m : all) {
+    const std::vector<std::string> dimensions = axis_names(data, m.axes);
+    data.add({m.name, dimensions, m.values, attributes(m.long_name, m.units)});
+  }
+}
+
+}  // namespace gradflow

@@ -1,0 +1,85 @@
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "flow/model.hpp"
+#include "solve/outcome.hpp"
+#include "study/dataset.hpp"
+
+namespace gradflow {
+
+/// Observables of one model share what they computed at the last state by its serial, which must
+/// therefore differ between all recordings of the model. A model belongs to one thread.
+std::uint64_t next_serial();
+
+/// Observables and states at the samples of one integration.
+class Recording final : public Trajectory {
+ public:
+  Recording(std::vector<Observable> observables, Index state_size, bool keep_states)
+      : observables_(std::move(observables)), keep_states_(keep_states), state_size_(state_size) {
+    values_.resize(observables_.size());
+  }
+
+  void add(double t, ConstVectorRef y) {
+    times_.push_back(t);
+    const State state{t, y, next_serial()};
+    for (std::size_t k = 0; k < observables_.size(); ++k) {
+      const auto size = static_cast<std::size_t>(observables_[k].size());
+      values_[k].resize(values_[k].size() + size);
+      observables_[k].evaluate(state, values_[k].data() + values_[k].size() - size);
+    }
+    if (keep_states_) states_.insert(states_.end(), y.begin(), y.end());
+  }
+
+  /// Appends NaN for the times that were not reached, so that all points of a study share them.
+  void pad(const std::vector<double>& times) {
+    for (std::size_t i = times_.size(); i < times.size(); ++i) {
+      times_.push_back(times[i]);
+      for (std::size_t k = 0; k < observables_.size(); ++k)
+        values_[k].resize(values_[k].size() + static_cast<std::size_t>(observables_[k].size()), std::numeric_limits<double>::quiet_NaN());
+      if (keep_states_) states_.resize(states_.size() + static_cast<std::size_t>(state_size_), std::numeric_limits<double>::quiet_NaN());
+    }
+  }
+
+  const std::vector<double>& times() const override { return times_; }
+  const std::vector<double>* values(const std::string& name) const override {
+    for (std::size_t k = 0; k < observables_.size(); ++k)
+      if (observables_[k].name == name) return &values_[k];
+    return nullptr;
+  }
+  const Vector& final_state() const override { return final_state_; }
+  void set_final_state(Vector state) { final_state_ = std::move(state); }
+  const std::vector<Observable>& observables() const { return observables_; }
+  const std::vector<double>& values(std::size_t k) const { return values_[k]; }
+  const std::vector<double>& states() const { return states_; }
+
+ private:
+  std::vector<Observable> observables_;
+  bool keep_states_;
+  Index state_size_;
+  std::vector<double> times_, states_;
+  std::vector<std::vector<double>> values_;
+  Vector final_state_;
+};
+
+
+// How a run's arrays get into a dataset, with their attributes.
+
+std::vector<Attribute> attributes(const std::string& long_name, const std::string& units);
+/// Adds the axis as a dimension with coordinate, unless it is there.
+void add_axis(Dataset& data, const Axis& axis);
+std::vector<std::string> axis_names(Dataset& data, const std::vector<Axis>& axes);
+void add_number(Dataset& data, const std::string& name, double value, const std::string& long_name,
+                const std::string& units = "1");
+void add_count(Dataset& data, const std::string& name, std::int64_t value,
+               const std::string& long_name);
+void add_measurements(Dataset& data, const std::vector<Measurement>& all);
+/// status, warning: codes with CF flag attributes.
+void add_status(Dataset& data, Status status);
+void add_warning(Dataset& data, std::int32_t bits);
+void add_message(Dataset& data, const std::string& message);
+
+}  // namespace gradflow

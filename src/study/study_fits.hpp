@@ -1,0 +1,14 @@
+#pragma once
+
+#include "study/config.hpp"
+#include "study/dataset.hpp"
+
+namespace gradflow {
+
+/// Measurements of a whole study: for each measurement named in `measure.exponents`, the power law
+/// along the axis `measure.against` (over the axes that remain): NAME_exponent with its standard
+/// error NAME_exponent_error, and NAME_prefactor. Points that failed are left out; fewer than three
+/// give NaN.
+void add_study_fits(const Config& config, Dataset& study);
+
+}  // namespace gradflow
