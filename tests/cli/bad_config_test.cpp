@@ -1,0 +1,283 @@
+#include <algorithm>
+
+#include "tests/catch.hpp"
+#include "tests/cli/process.hpp"
+
+using namespace gradflow;
+using namespace gradflow::testing;
+
+namespace {
+
+struct Case {
+  std::string what;      ///< what is wrong with it
+  std::string config;    ///< the file; none where empty
+  std::string position;  ///< "line:column", where the message points
+  std::vector<std::string> words;  ///< must all be in the message
+  std::vector<std::string> arguments = {};  ///< beyond the config and --out
+};
+
+const std::string linear = "[model]\nname = \"linear_regression\"\n";          // lines 1, 2
+const std::string diagonal = "[model]\nname = \"diagonal_linear_network\"\n";  // lines 1, 2
+const std::string completion = "[model]\nname = \"matrix_completion\"\n";      // lines 1, 2
+const std::string time_section = "[time]\nend = 10\nsamples = 5\n";
+const std::string good = linear + time_section;  // 5 lines
+
+std::vector<Case> cases() {
+  return {
+      // --- not TOML
+      {"a value is missing", good + "first =\n", "6:8", {"not valid TOML"}},
+      {"a text has no end", "[model]\nname = \"linear\n", "2:15", {"not valid TOML"}},
+      {"a key stands twice", good + "end = 20\n", "6:8", {"not valid TOML", "end"}},
+      {"a section stands twice", good + "[model]\n", "6:", {"not valid TOML", "model"}},
+      {"an unquoted text", "[model]\nname = linear_regression\n", "2:8", {"not valid TOML"}},
+      {"a number with two points", good + "first = 1.2.3\n", "6:", {"not valid TOML"}},
+      {"a number beyond a double", linear + "[time]\nend = 1e400\n", "4:", {"not valid TOML"}},
+      {"an integer beyond 64 bits", "seed = 99999999999999999999\n" + good, "1:", {"not valid TOML"}},
+      {"invalid UTF-8 in a comment", good + "# \xff\xfe\n", "6:", {"not valid TOML", "utf-8"}},
+      {"UTF-16", std::string("\xff\xfe[\0m\0]\0", 8), "1:1", {"not valid TOML"}},
+      {"a control character in a text", "[model]\nname = \"a\x01\"\n", "2:", {"not valid TOML"}},
+      {"a NUL byte", good + std::string("\0", 1), "6:1", {"not valid TOML"}},
+      {"an image", std::string("\x89PNG\r\n\x1a\n\0\0\0\rIHDR", 16), "1:1", {"not valid TOML"}},
+
+      // --- names
+      {"an empty file", "", "1:1", {"model.name", "missing", "matrix_completion"}},
+      {"no model", time_section, "1:1", {"model.name", "missing", "linear_regression"}},
+      {"a model section without a name", "[model]\nsamples = 3\n" + time_section, "1:2", {"model.name", "missing"}},
+      {"a misspelt key for the name", "[model]\nnmae = \"linear_regression\"\n", "2:1", {"model.nmae", "did you mean \"name\"?"}},
+      {"a misspelt section", "[modle]\nname = \"linear_regression\"\n", "1:2", {"modle", "unknown section", "did you mean \"model\"?"}},
+      {"a section in capitals", good + "[Flow]\n", "6:2", {"Flow", "did you mean \"flow\"?"}},
+      {"a section of another program", good + "[tool.black]\n", "6:", {"tool", "unknown section", "solver"}},
+      {"an unknown key at the top", "sede = 1\n" + good, "1:1", {"sede", "unknown key", "did you mean \"seed\"?"}},
+      {"an unknown model", "[model]\nname = \"linear_regresion\"\n" + time_section, "2:1", {"model.name", "did you mean \"linear_regression\"?"}},
+      {"a model that is nothing like any", "[model]\nname = \"x\"\n" + time_section, "2:1", {"model.name", "diagonal_linear_network"}},
+      {"an unknown key of the model", linear + "sampels = 3\n" + time_section, "3:1", {"model.sampels", "did you mean \"samples\"?"}},
+      {"a key of another model", linear + "rank = 3\n" + time_section, "3:1", {"model.rank", "unknown key"}},
+      {"a key in the wrong section", good + "rtol = 1e-6\n", "6:1", {"time.rtol", "did you mean \"solver.rtol\"?"}},
+      {"a key with a line break", "\"a\\nb\" = 1\n" + good, "1:1", {"unknown key"}},
+      {"an unknown observable", good + "[output]\nobservables = [\"nrom\"]\n", "7:1", {"output.observables", "nrom", "did you mean \"norm\"?"}},
+      {"an unknown snapshot", good + "[output]\nsnapshot_times = [1]\nsnapshot_observables = [\"matrix\"]\n", "8:1", {"output.snapshot_observables", "matrix", "norm"}},
+      {"an unknown flow", good + "[flow]\nkind = \"gradeint\"\n", "7:1", {"flow.kind", "did you mean \"gradient\"?"}},
+      {"a flow that the model does not offer", good + "[flow]\nkind = \"mirror\"\n", "7:1", {"flow.kind", "linear_regression", "heavy_ball"}},
+      {"an unknown method", good + "[solver]\nmethod = \"cvod\"\n", "7:1", {"solver.method", "did you mean \"cvode\"?"}},
+      {"a structure that the model does not have", good + "[solver]\nlinear = \"structured\"\n", "7:1", {"solver.linear", "gauss_newton"}},
+
+      // --- types
+      {"a model that is a number", "model = 3\n" + time_section, "1:1", {"model", "the integer 3", "[model]"}},
+      {"an array of models", "[[model]]\nname = \"linear_regression\"\n" + time_section, "1:3", {"model", "a list", "[model]"}},
+      {"a name that is a number", "[model]\nname = 3\n" + time_section, "2:1", {"model.name", "the integer 3", "linear_regression"}},
+      {"a size with a point", linear + "samples = 3.0\n" + time_section, "3:1", {"model.samples", "3.0", "an integer >= 1"}},
+      {"a size in quotes", linear + "samples = \"3\"\n" + time_section, "3:1", {"model.samples", "\"3\"", "an integer >= 1"}},
+      {"a size that is a list", linear + "samples = [3]\n" + time_section, "3:1", {"model.samples", "a list", "an integer"}},
+      {"a size that is a table", linear + "samples = { a = 1 }\n" + time_section, "3:1", {"model.samples", "a table", "an integer"}},
+      {"a size that is a date", linear + "samples = 1979-05-27\n" + time_section, "3:1", {"model.samples", "a date", "an integer"}},
+      {"a number that is a truth value", linear + "[time]\nend = true\n", "4:1", {"time.end", "true", "a number > 0"}},
+      {"a truth value that is a number", good + "[solver]\nverify = 1\n", "7:1", {"solver.verify", "true or false"}},
+      {"a list with a text among numbers", good + "[flow]\nlearning_rates = [1, \"2\"]\n", "7:22", {"flow.learning_rates", "\"2\"", "numbers"}},
+      {"a list of lists", good + "[output]\nobservables = [[\"norm\"]]\n", "7:16", {"output.observables", "a list"}},
+      {"a text of a thousand letters", good + "[flow]\nkind = \"" + std::string(1000, 'x') + "\"\n", "7:1", {"flow.kind", "gradient"}},
+
+      // --- ranges
+      {"a negative seed", "seed = -1\n" + good, "1:1", {"seed", "-1", "an integer >= 0"}},
+      {"no samples", linear + "samples = 0\n" + time_section, "3:1", {"model.samples", "an integer >= 1"}},
+      {"a negative decay", good + "[flow]\nweight_decay = -1e-3\n", "7:1", {"flow.weight_decay", "-0.001", "a number >= 0"}},
+      {"a tolerance of zero", good + "[solver]\nrtol = 0\n", "7:1", {"solver.rtol", "a number > 0"}},
+      {"a tolerance that is no number", good + "[solver]\nrtol = nan\n", "7:1", {"solver.rtol", "nan", "a number > 0"}},
+      {"an infinite end", linear + "[time]\nend = inf\n", "4:1", {"time.end", "inf", "a number > 0"}},
+      {"an end before the first sample", good + "first = 20\n", "6:1", {"time.first", "20", "time.end"}},
+      {"more than everything observed", completion + "observed = 1.5\n" + time_section, "3:1", {"model.observed", "<= 1"}},
+      {"nothing observed", completion + "observed = 1e-4\n" + time_section, "3:1", {"model.observed", "no entry"}},
+      {"a rank above the size", completion + "rows = 3\ntrue_rank = 5\n" + time_section, "4:1", {"model.true_rank", "5", "3"}},
+      {"a teacher outside the dimension", diagonal + "dimension = 5\nteacher_support = [5]\n" + time_section, "4:1", {"model.teacher_support", "5", "from 0 to 4"}},
+      {"fewer values than support", diagonal + "teacher_support = [0, 1]\nteacher_values = [1]\n" + time_section, "4:1", {"model.teacher_values", "1 entries", "2"}},
+      {"a dimension that the features fix", diagonal + "features = \"fourier\"\ndimension = 5\n" + time_section, "4:1", {"model.dimension", "61"}},
+      {"rates for more layers than there are", good + "[flow]\nlearning_rates = [1, 2]\n", "7:1", {"flow.learning_rates", "2 entries", "expected 1"}},
+      {"a snapshot after the end", good + "[output]\nsnapshot_times = [100]\nsnapshot_observables = [\"norm\"]\n", "7:1", {"output.snapshot_times", "100", "time.end"}},
+      {"snapshots without times", good + "[output]\nsnapshot_observables = [\"norm\"]\n", "7:1", {"output.snapshot_observables", "output.snapshot_times"}},
+      {"no end", linear + "[time]\nsamples = 5\n", "3:2", {"time.end", "missing"}},
+      {"no section for the time", linear, "1:1", {"time.end", "missing"}},
+      {"slow time without a decay", good + "variable = \"slow\"\n", "6:1", {"time.variable", "flow.weight_decay"}},
+      {"mirror flow's time without it", good + "variable = \"accelerated\"\n", "6:1", {"time.variable", "mirror"}},
+      {"a slow end beyond all times", linear + "[flow]\nweight_decay = 1e-300\n[time]\nvariable = \"slow\"\nend = 1e10\n", "7:1", {"time.end"}},
+      {"a step longer than the run", good + "[flow]\nkind = \"gradient_descent\"\nstep = 100\n", "4:1", {"time.end", "flow.step"}},
+
+      // --- sizes that no machine has
+      {"a matrix of 80 TB", linear + "samples = 1000000\ndimension = 10000000\n" + time_section, "1:2", {"model", "memory"}},
+      {"a size whose square overflows", linear + "samples = 1000000000000\ndimension = 1000000000000\n" + time_section, "1:2", {"model", "memory"}},
+      {"a size near the end of the integers", linear + "samples = 9223372036854775807\n" + time_section, "3:1", {"model.samples", "at most"}},
+      {"features without number", diagonal + "features = \"fourier\"\nfrequencies = 900000000000\n" + time_section, "1:2", {"model", "memory"}},
+
+      // --- files
+      {"a missing file", linear + "inputs = \"nothing.csv\"\n" + time_section, "3:1", {"model.inputs", "nothing.csv", "No such file"}},
+      {"a file that is neither .npy nor .csv", linear + "inputs = \"bad.toml\"\n" + time_section, "3:1", {"model.inputs", ".npy"}},
+      {"NaN in the data", linear + "inputs = \"nan.csv\"\n" + time_section, "3:1", {"model.inputs", "nan.csv:2:1", "not a finite number"}},
+      {"a word in the data", linear + "inputs = \"word.csv\"\n" + time_section, "3:1", {"model.inputs", "word.csv:2:2", "not a number"}},
+      {"lines of different lengths", linear + "inputs = \"ragged.csv\"\n" + time_section, "3:1", {"model.inputs", "ragged.csv:2"}},
+      {"an empty data file", linear + "inputs = \"empty.csv\"\n" + time_section, "3:1", {"model.inputs", "no numbers"}},
+      {"a broken .npy", linear + "inputs = \"broken.npy\"\n" + time_section, "3:1", {"model.inputs", "not a .npy file"}},
+      {"a size that the file contradicts", linear + "samples = 5\ninputs = \"x.csv\"\n" + time_section, "3:1", {"model.samples", "is 5", "fixes it at 4"}},
+      {"a target too many", linear + "inputs = \"x.csv\"\ntargets = \"five.csv\"\n" + time_section, "4:1", {"model.targets", "5", "4"}},
+      {"a matrix for a vector", linear + "targets = \"x.csv\"\n" + time_section, "3:1", {"model.targets", "(4, 3)", "(n)"}},
+      {"a mask of another shape", completion + "target = \"x.csv\"\nmask = \"five.csv\"\n" + time_section, "4:1", {"model.mask", "(5, 1)", "(4, 3)"}},
+      {"a mask with a 2", completion + "mask = \"x.csv\"\n" + time_section, "3:1", {"model.mask", "neither 0 nor 1"}},
+      {"a rank for a given target", completion + "target = \"x.csv\"\ntrue_rank = 2\n" + time_section, "4:1", {"model.true_rank", "model.target"}},
+      {"test inputs without targets", diagonal + "test_inputs = \"x.csv\"\n" + time_section, "3:1", {"model.test_inputs", "test_targets"}},
+      {"points for gaussian features", diagonal + "points = \"five.csv\"\n" + time_section, "3:1", {"model.points", "fourier"}},
+      {"half a start", diagonal + "initial = \"five.csv\"\n" + time_section, "3:1", {"model.initial", "5", "even"}},
+      {"a start from a folder without results", linear + "initial = \".\"\n" + time_section, "3:1", {"model.initial", "result.nc"}},
+
+      // --- studies
+      {"a study without axes", good + "[study]\n", "6:2", {"study", "no axis"}},
+      {"a study that is a list", "study = []\n" + good, "1:1", {"study", "a list", "[study]"}},
+      {"an axis without values", good + "[study]\nseed = []\n", "7:1", {"study.seed", "empty"}},
+      {"a range of nothing", good + "[study]\nseed = { count = 0 }\n", "7:10", {"study.seed", "count", "an integer >= 1"}},
+      {"an unknown axis", good + "[study]\n\"flow.weight_decy\" = [1]\n", "7:1", {"study.flow.weight_decy", "did you mean \"weight_decay\"?"}},
+      {"an unknown range", good + "[study]\n\"flow.weight_decay\" = { lg = [1, 2, 3] }\n", "7:25", {"study.flow.weight_decay", "did you mean \"log\"?"}},
+      {"two ranges in one", good + "[study]\n\"flow.weight_decay\" = { log = [1, 2, 3], count = 3 }\n", "7:1", {"study.flow.weight_decay", "log", "linear", "count"}},
+      {"a range with a bound too few", good + "[study]\n\"flow.weight_decay\" = { log = [1, 2] }\n", "7:25", {"study.flow.weight_decay", "[first, last, count]"}},
+      {"a logarithmic range from zero", good + "[study]\n\"flow.weight_decay\" = { log = [0, 1, 3] }\n", "7:25", {"study.flow.weight_decay", "> 0"}},
+      {"an axis out of range", good + "[study]\n\"flow.weight_decay\" = [1, -1]\n", "7:1", {"study.flow.weight_decay", "-1", "a number >= 0"}},
+      {"an axis with a text among numbers", good + "[study]\n\"flow.weight_decay\" = [1, \"2\"]\n", "7:1", {"study.flow.weight_decay", "\"2\"", "a number"}},
+      {"an axis that is one number", good + "[study]\n\"flow.weight_decay\" = 1\n", "7:1", {"study.flow.weight_decay", "a list"}},
+      {"an axis of fractions of a sample", good + "[study]\n\"model.samples\" = [1.5]\n", "7:1", {"study.model.samples", "1.5", "an integer"}},
+      {"an axis of models", good + "[study]\n\"model.name\" = [\"linear_regression\"]\n", "7:1", {"study.model.name", "axis"}},
+      {"the same axis twice", good + "[study]\nseed = [1]\n\"seed\" = [2]\n", "8:", {"seed"}},
+      {"the same axis in two spellings", good + "[study]\nflow.weight_decay = [1]\n\"flow.weight_decay\" = [2]\n", "8:1", {"study.flow.weight_decay", "7:6"}},
+      {"one bad value of an axis", good + "[study]\n\"model.inputs\" = [\"x.csv\", \"nan.csv\"]\n", "7:1", {"model.inputs", "nan.csv:2:1"}},
+      {"one value of an axis that does not fit", completion + "rows = 4\n" + time_section + "[study]\n\"model.true_rank\" = [3, 6]\n", "8:1", {"model.true_rank", "6", "4"}},
+      {"a study of more points than memory", good + "[study]\nseed = { count = 100000 }\n\"flow.weight_decay\" = { linear = [0, 1, 100000] }\n", "8:1", {"study.flow.weight_decay", "points", "1000000"}},
+
+      // --- --set
+      {"--set without a value", good, "", {"--set seed", "KEY=VALUE"}, {"--set", "seed"}},
+      {"--set without a key", good, "", {"--set =3", "KEY=VALUE"}, {"--set", "=3"}},
+      {"--set with a text without quotes", good, "", {"solver.method", "quotes"}, {"--set", "solver.method=cvode"}},
+      {"--set with an unknown key", good, "", {"flow.weight_decy", "did you mean \"weight_decay\"?"}, {"--set", "flow.weight_decy=1"}},
+      {"--set with a value out of range", good, "", {"flow.weight_decay", "-1", "a number >= 0"}, {"--set", "flow.weight_decay=-1"}},
+      {"--set with two lines", good, "", {"seed", "TOML"}, {"--set", "seed=1\nx=2"}},
+      {"--set of a section to a number", good, "", {"model", "the integer 3"}, {"--set", "model=3"}},
+      {"--set below a number", good, "", {"seed"}, {"--set", "seed.x=3"}},
+      {"--set with bytes that are no text", good, "", {"--set"}, {"--set", "seed=\xff"}},
+      {"--set of an axis to nothing", good, "", {"study.seed", "empty"}, {"--set", "study.seed=[]"}},
+
+      // --- options
+      {"no jobs", good, "", {"--jobs"}, {"--jobs", "0"}},
+      {"jobs in words", good, "", {"--jobs", "two"}, {"--jobs", "two"}},
+      {"an unknown option", good, "", {"--fast"}, {"--fast"}},
+      {"a second config", good, "", {"other.toml"}, {"other.toml"}},
+  };
+}
+
+/// Everything below a folder, with sizes.
+std::map<std::string, std::uintmax_t> listing(const fs::path& folder) {
+  std::map<std::string, std::uintmax_t> all;
+  for (const auto& entry : fs::recursive_directory_iterator(folder))
+    all[entry.path().string()] = entry.is_regular_file() ? entry.file_size() : 0;
+  return all;
+}
+
+bool is_utf8(const std::string& text) {
+  std::size_t follow = 0;
+  for (const char byte : text) {
+    const auto c = static_cast<unsigned char>(byte);
+    if (follow > 0) {
+      if (c >> 6U != 2) return false;
+      --follow;
+    } else if (c >= 0x80) {
+      follow = c >> 5U == 6 ? 1 : c >> 4U == 14 ? 2 : c >> 3U == 30 ? 3 : 0;
+      if (follow == 0) return false;
+    }
+  }
+  return follow == 0;
+}
+
+void check_refused(const Finished& result) {
+  INFO("exit code " << result.code << "\nstderr: " << result.err << "stdout: " << result.out);
+  CHECK(result.code == 2);
+  CHECK(std::count(result.err.begin(), result.err.end(), '\n') == 1);
+  CHECK((!result.err.empty() && result.err.back() == '\n'));
+  CHECK(result.err.size() < 500);
+  CHECK(is_utf8(result.err));
+  CHECK(std::none_of(result.err.begin(), result.err.end() - 1,
+                     [](char c) { return static_cast<unsigned char>(c) < 0x20; }));
+  CHECK(result.out.empty());
+}
+
+void write_data(const Scratch& scratch) {
+  scratch.write("x.csv", "1,2,3\n4,5,6\n7,8,9\n1,0,1\n");
+  scratch.write("five.csv", "1\n2\n3\n4\n5\n");
+  scratch.write("nan.csv", "1,2\nnan,4\n");
+  scratch.write("word.csv", "1,2\n3,four\n");
+  scratch.write("ragged.csv", "1,2\n3\n");
+  scratch.write("empty.csv", "");
+  scratch.write("broken.npy", "not numpy at all");
+}
+
+}  // namespace
+
+TEST_CASE("A bad config ends with exit code 2 and one line that says where, what and what else") {
+  const Scratch scratch;
+  write_data(scratch);
+  const std::vector<Case> all = cases();
+  REQUIRE(all.size() >= 40);
+  for (const Case& bad : all) {
+    INFO(bad.what);
+    scratch.write("bad.toml", bad.config);
+    const auto before = listing(scratch.path);
+    std::vector<std::string> arguments{"run", "bad.toml", "--out", "result"};
+    arguments.insert(arguments.end(), bad.arguments.begin(), bad.arguments.end());
+    const Finished result = call(arguments, scratch.path);
+    check_refused(result);
+    INFO(result.err);
+    if (!bad.position.empty())
+      CHECK(result.err.find("bad.toml:" + bad.position) != std::string::npos);
+    for (const std::string& word : bad.words) {
+      INFO("expected: " << word);
+      CHECK(result.err.find(word) != std::string::npos);
+    }
+    CHECK(listing(scratch.path) == before);  // nothing was written
+
+    // `check` says the same.
+    if (bad.arguments.empty() || bad.arguments.front() == "--set") {
+      std::vector<std::string> same{"check", "bad.toml"};
+      same.insert(same.end(), bad.arguments.begin(), bad.arguments.end());
+      CHECK(call(same, scratch.path).err == result.err);
+    }
+  }
+}
+
+TEST_CASE("A config that is not there, or is no file, is refused in one line") {
+  const Scratch scratch;
+  for (const std::string path : {"nothing.toml", ".", "", "no/such/folder/x.toml", "\xff\xfe.toml"}) {
+    INFO(path);
+    check_refused(call({"run", path, "--out", "result"}, scratch.path));
+    check_refused(call({"check", path}, scratch.path));
+  }
+  CHECK(fs::is_empty(scratch.path));
+}
+
+TEST_CASE("A folder that cannot be written to is refused in one line") {
+  const Scratch scratch;
+  scratch.write("good.toml", good);
+  scratch.write("file", "");
+  for (const std::string out : {"file", "file/below", "/dev/null/x", "/proc/gradflow"}) {
+    INFO(out);
+    const Finished result = call({"run", "good.toml", "--out", out}, scratch.path);
+    check_refused(result);
+    CHECK(result.err.find(out) != std::string::npos);
+  }
+}
+
+TEST_CASE("Commands and names that do not exist are refused in one line with the nearest one") {
+  const Scratch scratch;
+  const auto says = [&](const std::vector<std::string>& arguments, const std::string& word) {
+    const Finished result = call(arguments, scratch.path);
+    check_refused(result);
+    INFO(result.err);
+    CHECK(result.err.find(word) != std::string::npos);
+  };
+  says({"rnu", "x.toml"}, "did you mean \"run\"?");
+  says({"models", "linear_regresion"}, "did you mean \"linear_regression\"?");
+  says({"plot", "nothing"}, "result.nc");
+  says({"figures", "nothing"}, "nothing");
+  says({"run"}, "CONFIG");
+  CHECK(fs::is_empty(scratch.path));
+}

@@ -1,0 +1,182 @@
+#pragma once
+
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "study/dataset.hpp"
+#include "study/netcdf_file.hpp"
+#include "tests/catch.hpp"
+
+/// The binary from outside: what it prints, its exit code, and what it leaves on disk.
+namespace gradflow::testing {
+
+namespace fs = std::filesystem;
+
+/// A folder that is gone after the test.
+struct Scratch {
+  fs::path path;
+  Scratch() {
+    static int count = 0;
+    path = fs::temp_directory_path() /
+           ("gradflow-cli-test-" + std::to_string(::getpid()) + "-" + std::to_string(count++));
+    fs::remove_all(path);
+    fs::create_directories(path);
+  }
+  ~Scratch() {
+    std::error_code ignored;
+    fs::remove_all(path, ignored);
+  }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+
+  fs::path operator/(const std::string& name) const { return path / name; }
+  void write(const std::string& name, const std::string& text) const {
+    std::ofstream(path / name, std::ios::binary) << text;
+  }
+};
+
+inline std::string contents(const fs::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+}
+
+/// A program started in a folder, its output going to files beside it.
+class Process {
+ public:
+  Process(const std::string& program, const std::vector<std::string>& arguments,
+          const fs::path& folder) {
+    static int count = 0;
+    const std::string stem = fs::temp_directory_path() / ("gradflow-cli-output-" +
+                             std::to_string(::getpid()) + "-" + std::to_string(count++));
+    out_ = stem + ".out";
+    err_ = stem + ".err";
+    std::vector<std::string> words{program};
+    words.insert(words.end(), arguments.begin(), arguments.end());
+    std::vector<char*> argv;
+    for (std::string& word : words) argv.push_back(word.data());
+    argv.push_back(nullptr);
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    const int flags = O_WRONLY | O_CREAT | O_TRUNC;
+    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_addopen(&actions, 1, out_.c_str(), flags, 0600);
+    posix_spawn_file_actions_addopen(&actions, 2, err_.c_str(), flags, 0600);
+    posix_spawn_file_actions_addchdir_np(&actions, folder.c_str());
+    const int failure =
+        posix_spawnp(&id_, program.c_str(), &actions, nullptr, argv.data(), environ);
+    posix_spawn_file_actions_destroy(&actions);
+    REQUIRE(failure == 0);
+  }
+  ~Process() {
+    if (id_ > 0) {
+      ::kill(id_, SIGKILL);
+      wait();
+    }
+    std::error_code ignored;
+    fs::remove(out_, ignored);
+    fs::remove(err_, ignored);
+  }
+  Process(const Process&) = delete;
+  Process& operator=(const Process&) = delete;
+
+  void send(int signal) const {
+    if (id_ > 0) ::kill(id_, signal);
+  }
+  /// The exit code; minus the signal's number for a killed process.
+  int wait() {
+    if (id_ <= 0) return code_;
+    int status = 0;
+    while (::waitpid(id_, &status, 0) < 0 && errno == EINTR) {
+    }
+    id_ = 0;
+    code_ = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+    return code_;
+  }
+  std::string out() const { return contents(out_); }
+  std::string err() const { return contents(err_); }
+
+ private:
+  pid_t id_ = 0;
+  int code_ = 0;
+  std::string out_, err_;
+};
+
+struct Finished {
+  int code;
+  std::string out, err;
+};
+
+inline Finished run_program(const std::string& program, const std::vector<std::string>& arguments,
+                            const fs::path& folder) {
+  Process process(program, arguments, folder);
+  const int code = process.wait();
+  return {code, process.out(), process.err()};
+}
+
+inline Finished call(const std::vector<std::string>& arguments, const fs::path& folder) {
+  return run_program(GRADFLOW_BINARY, arguments, folder);
+}
+
+/// The same, of a call that must succeed.
+inline Finished call_ok(const std::vector<std::string>& arguments, const fs::path& folder) {
+  Finished result = call(arguments, folder);
+  INFO(result.err);
+  REQUIRE(result.code == 0);
+  return result;
+}
+
+/// Python with Debian's packages, any warning an error but those that NumPy's builds give about
+/// each other.
+inline Finished python(const std::string& script, const fs::path& folder) {
+  const std::string prelude =
+      "import warnings\n"
+      "warnings.simplefilter('error')\n"
+      "warnings.filterwarnings('ignore', message='numpy.*size changed')\n"
+      "warnings.filterwarnings('ignore', category=DeprecationWarning)\n";
+  return run_program("/usr/bin/python3", {"-B", "-c", prelude + script}, folder);
+}
+
+/// All bytes of a variable: NaNs and signed zeros count as what they are.
+inline std::string bits(const Variable& variable) {
+  return std::visit(
+      [](const auto& list) {
+        using T = typename std::decay_t<decltype(list)>::value_type;
+        std::string out;
+        if constexpr (std::is_same_v<T, std::string>)
+          for (const std::string& text : list) out += text + '\0';
+        else
+          out.assign(reinterpret_cast<const char*>(list.data()), list.size() * sizeof(T));
+        return out;
+      },
+      variable.values);
+}
+
+/// Names of what differs between two results, but for `wall_seconds` and the text of the config.
+inline std::vector<std::string> differences(const fs::path& a, const fs::path& b) {
+  const Dataset x = read_netcdf(a), y = read_netcdf(b);
+  std::vector<std::string> out;
+  if (x.variables().size() != y.variables().size()) out.emplace_back("number of variables");
+  if (!(x.dimensions() == y.dimensions())) out.emplace_back("dimensions");
+  for (const Variable& variable : x.variables()) {
+    const Variable* other = y.find(variable.name);
+    if (other == nullptr || other->dimensions != variable.dimensions ||
+        other->attributes != variable.attributes ||
+        (variable.name != "wall_seconds" && bits(*other) != bits(variable)))
+      out.push_back(variable.name);
+  }
+  return out;
+}
+
+}  // namespace gradflow::testing

@@ -1,0 +1,87 @@
+#include "flow/gradient_flow.hpp"
+
+#include "tests/catch.hpp"
+#include "tests/finite_differences.hpp"
+#include "tests/flow/sine_map.hpp"
+
+using namespace gradflow;
+using namespace gradflow::testing;
+
+namespace {
+
+Loss sine_loss(Index n, Index p, RandomStream& stream) {
+  Matrix a(n, p);
+  stream.fill_normal(a);
+  return {std::make_unique<SineMap>(a),
+          std::make_shared<SquaredLoss>(0.5, random_vector(n, stream))};
+}
+
+}  // namespace
+
+TEST_CASE("Gradient flow and heavy ball descend their energies, for all learning rates and decays") {
+  RandomStream stream(8, "test");
+  Loss loss = sine_loss(4, 6, stream);
+  for (const double lambda : {0.0, 0.4}) {
+    DecayAndRate uniform;
+    uniform.decay[0] = lambda;
+    DecayAndRate rates = uniform;
+    rates.rate = random_vector(6, stream).cwiseAbs().array() + 0.1;
+    DecayAndRate decays = rates;
+    decays.decay = random_vector(6, stream).cwiseAbs();
+    DecayAndRate decays_alone = uniform;
+    decays_alone.decay = decays.decay;
+    for (const DecayAndRate& terms : {uniform, rates, decays, decays_alone}) {
+      GradientFlow flow(loss, terms);
+      HeavyBallFlow ball(loss, terms.decay, 0.7);
+      for (int k = 0; k < 3; ++k) {
+        check_system(flow, random_vector(6, stream), stream);
+        check_system(ball, random_vector(12, stream), stream);
+      }
+    }
+  }
+}
+
+TEST_CASE("The gradient flow's right-hand side is -eta (grad F + Lambda w)") {
+  RandomStream stream(9, "test");
+  Loss loss = sine_loss(3, 4, stream);
+  DecayAndRate terms;
+  terms.decay = Vector{{0, 1, 2, 3}};
+  terms.rate = Vector{{1, 2, 0.5, 4}};
+  GradientFlow flow(loss, terms);
+  const Vector w = random_vector(4, stream);
+  Vector gradient(4), rhs(4);
+  loss.gradient(w, gradient);
+  flow.rhs(0, w, rhs);
+  const Vector expected =
+      -(terms.rate.array() * (gradient.array() + terms.decay.array() * w.array())).matrix();
+  CHECK(relative_error(rhs, expected) < 1e-14);
+  // A flow keeps its own point: the loss it was made from may go elsewhere.
+  loss.gradient(2 * w, gradient);
+  flow.rhs(0, w, rhs);
+  CHECK(relative_error(rhs, expected) < 1e-14);
+}
+
+TEST_CASE("Along a direction of the flow, the growth rate is the Hessian's Rayleigh quotient") {
+  const auto model = make_model("matrix_completion",
+                                {{"rows", std::int64_t{1}}, {"columns", std::int64_t{1}},
+                                 {"rank", std::int64_t{1}}, {"true_rank", std::int64_t{1}},
+                                 {"observed", 1.0}});
+  GradientFlow flow(loss_of(*model), {});
+  Loss& loss = loss_of(*model);
+  Vector work(2);
+  const double target = std::sqrt(loss.value(Vector::Zero(2)));  // F = (u v - M)^2: F(0) = M^2
+  // J = 2 M [0 1; 1 0]: growth 2 |M| along the diagonal of M's sign, decay along the other.
+  const double along = growth_rate(flow, 0, Vector::Zero(2), Vector{{1, 1}}, work);
+  const double across = growth_rate(flow, 0, Vector::Zero(2), Vector{{1, -1}}, work);
+  CHECK(std::abs(std::abs(along) - 2 * target) < 1e-12 * target);
+  CHECK(std::abs(along + across) < 1e-12 * target);
+  CHECK(growth_rate(flow, 0, Vector::Zero(2), Vector::Zero(2), work) == 0);
+}
+
+TEST_CASE("A Newton matrix that a system does not offer is refused") {
+  RandomStream stream(10, "test");
+  GradientFlow flow(sine_loss(2, 3, stream), {});
+  CHECK_THROWS_AS(flow.newton_matrix(LinearKind::structured), std::invalid_argument);
+  for (const LinearKind kind : flow.linear_kinds())
+    CHECK(flow.newton_matrix(kind)->name() == linear_kind_name(kind));
+}

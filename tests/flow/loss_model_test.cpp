@@ -1,0 +1,94 @@
+#include "flow/loss_model.hpp"
+
+#include "tests/catch.hpp"
+#include "tests/finite_differences.hpp"
+
+using namespace gradflow;
+using namespace gradflow::testing;
+
+namespace {
+
+std::unique_ptr<Model> network() {
+  return make_model("diagonal_linear_network",
+                    {{"samples", std::int64_t{3}}, {"dimension", std::int64_t{4}}});
+}
+
+double observe(const std::vector<Observable>& all, const std::string& name, const State& state) {
+  for (const Observable& observable : all) {
+    if (observable.name != name) continue;
+    REQUIRE(observable.size() == 1);
+    double value = 0;
+    observable.evaluate(state, &value);
+    return value;
+  }
+  FAIL("no observable " << name);
+  return 0;
+}
+
+}  // namespace
+
+TEST_CASE("Rates and decays by layer need one entry for each layer") {
+  const auto model = network();
+  FlowSettings flow;
+  flow.learning_rates = {1, 2, 3};
+  CHECK_THROWS_WITH(model->system(flow),
+                    "has 3 entries, expected 2, one for each group of parameters");
+  flow.learning_rates = {1, 2};
+  flow.weight_decays = {0.5};
+  CHECK_THROWS_AS(model->system(flow), ParameterError);
+  flow.weight_decays = {0.5, 0};
+  CHECK_NOTHROW(model->system(flow));
+  flow.kind = "heavy_ball";
+  CHECK_THROWS_WITH(model->system(flow), "does not go with flow.kind = \"heavy_ball\"");
+  flow.kind = "mirror";
+  CHECK_THROWS_AS(model->system(flow), ParameterError);
+}
+
+TEST_CASE("Rates and decays by layer act on their layer") {
+  const auto model = network();
+  FlowSettings plain, by_layer;
+  by_layer.learning_rates = {2, 3};
+  by_layer.weight_decays = {0.5, 0};
+  const Vector w = model->initial_state(plain);
+  Vector a(8), b(8);
+  model->system(plain)->rhs(0, w, a);
+  model->system(by_layer)->rhs(0, w, b);
+  CHECK(relative_error(b.head(4), 2 * (a.head(4) - 0.5 * w.head(4))) < 1e-14);
+  CHECK(relative_error(b.tail(4), 3 * a.tail(4)) < 1e-14);
+}
+
+TEST_CASE("Observables are of the state they are given, in whatever order they are asked") {
+  const auto model = network();
+  FlowSettings flow;
+  flow.weight_decay = 0.3;
+  const auto all = model->observables(flow);
+  RandomStream stream(11, "test");
+  const Vector a = random_vector(8, stream), b = random_vector(8, stream);
+  Loss& loss = loss_of(*model);
+  Vector gradient(8);
+  const double value_a = loss.gradient(a, gradient);
+  const double norm_a = (gradient + 0.3 * a).norm();
+  const double value_b = loss.value(b);
+  CHECK(observe(all, "train_loss", {0, a, 1}) == Approx(value_a).epsilon(1e-14));
+  CHECK(observe(all, "train_loss", {0, b, 2}) == Approx(value_b).epsilon(1e-14));
+  CHECK(observe(all, "gradient_norm", {0, a, 3}) == Approx(norm_a).epsilon(1e-14));
+  CHECK(observe(all, "norm", {0, b, 4}) == Approx(b.norm()).epsilon(1e-14));
+  // F = 1/(2n) |f - y|^2 is half the mean squared error.
+  CHECK(observe(all, "train_error", {0, a, 5}) == Approx(2 * value_a).epsilon(1e-14));
+}
+
+TEST_CASE("Heavy ball starts at rest, and its observables are of the weights alone") {
+  const auto model = network();
+  FlowSettings flow;
+  const Vector w = model->initial_state(flow);
+  flow.kind = "heavy_ball";
+  const Vector y = model->initial_state(flow);
+  REQUIRE(y.size() == 16);
+  CHECK(y.head(8) == w);
+  CHECK(y.tail(8).norm() == 0);
+  Vector moving = y;
+  moving.tail(8).setConstant(1e3);
+  const auto all = model->observables(flow);
+  CHECK(observe(all, "norm", {0, moving, 1}) == w.norm());
+  CHECK(observe(all, "train_loss", {0, moving, 2}) == loss_of(*model).value(w));
+}
