@@ -2,6 +2,7 @@
 
 #include <stdexcept>
 
+#include "models/deep_linear_network.hpp"
 #include "models/diagonal_linear_network.hpp"
 #include "models/linear_regression.hpp"
 #include "models/matrix_completion.hpp"
@@ -16,6 +17,7 @@ std::vector<ModelInfo>& list() {
       diagonal_linear_network(),
       matrix_completion(),
       two_layer_network(),
+      deep_linear_network(),
   };
   return all;
 }
