@@ -2,9 +2,11 @@
 
 #include <stdexcept>
 
+#include "models/deep_linear_network.hpp"
 #include "models/diagonal_linear_network.hpp"
 #include "models/linear_regression.hpp"
 #include "models/matrix_completion.hpp"
+#include "models/two_layer_network.hpp"
 
 namespace gradflow {
 namespace {
@@ -14,6 +16,8 @@ std::vector<ModelInfo>& list() {
       linear_regression(),
       diagonal_linear_network(),
       matrix_completion(),
+      two_layer_network(),
+      deep_linear_network(),
   };
   return all;
 }

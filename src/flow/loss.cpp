@@ -9,11 +9,13 @@ void OutputLoss::residual(ConstVectorRef, VectorRef) const {
   throw std::logic_error("this loss has no residuals");
 }
 
-double SquaredLoss::value(ConstVectorRef f) const { return c_ * (f - targets_).squaredNorm(); }
+double SquaredLoss::value(ConstVectorRef f) const {
+  return c_ * (f - targets_).squaredNorm() + constant_;
+}
 
 double SquaredLoss::gradient(ConstVectorRef f, VectorRef g) const {
   g = f - targets_;
-  const double value = c_ * g.squaredNorm();
+  const double value = c_ * g.squaredNorm() + constant_;
   g *= 2 * c_;
   return value;
 }

@@ -25,10 +25,11 @@ class OutputLoss {
   virtual void root_times(ConstVectorRef f, VectorRef v) const = 0;
 };
 
-/// l(f) = c ||f - y||^2.
+/// l(f) = c ||f - y||^2 + constant.
 class SquaredLoss final : public OutputLoss {
  public:
-  SquaredLoss(double c, Vector targets) : c_(c), targets_(std::move(targets)) {}
+  SquaredLoss(double c, Vector targets, double constant = 0)
+      : c_(c), targets_(std::move(targets)), constant_(constant) {}
   double value(ConstVectorRef f) const override;
   void residual(ConstVectorRef f, VectorRef r) const override { r = f - targets_; }
   bool has_residual() const override { return true; }
@@ -42,6 +43,7 @@ class SquaredLoss final : public OutputLoss {
  private:
   double c_;
   Vector targets_;
+  double constant_;
 };
 
 /// l(f) = (1/n) sum_i [log sum_k exp f_ik - f_{i, label_i}], outputs sample by sample: f_ik at

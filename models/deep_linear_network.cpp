@@ -1,0 +1,446 @@
+#include "models/deep_linear_network.hpp"
+
+#include <Eigen/Eigenvalues>
+#include <Eigen/QR>
+#include <Eigen/SVD>
+#include <algorithm>
+#include <cmath>
+
+#include "flow/loss_model.hpp"
+#include "models/supervised_data.hpp"
+#include "numerics/random.hpp"
+
+namespace gradflow {
+namespace {
+
+using ConstRowMap = Eigen::Map<const RowMatrix>;
+using RowMap = Eigen::Map<RowMatrix>;
+
+class DeepLinearMap final : public OutputMap {
+ public:
+  DeepLinearMap(std::vector<Index> widths, std::shared_ptr<const Matrix> right)
+      : widths_(std::move(widths)), right_(std::move(right)) {
+    const std::size_t depth = widths_.size() - 1;
+    Index offset = 0;
+    for (std::size_t l = 0; l < depth; ++l) {
+      offsets_.push_back(offset);
+      offset += widths_[l] * widths_[l + 1];
+    }
+    parameters_ = offset;
+    w_.resize(parameters_);
+    for (const Index width : widths_) {
+      prefix_.emplace_back(width, right_->cols());
+      forward_.emplace_back(width, right_->cols());
+      backward_.emplace_back(width, right_->cols());
+      tangent_.emplace_back(width, right_->cols());
+      suffix_.emplace_back(widths_.back(), width);
+    }
+    prefix_[0] = *right_;
+    forward_[0].setZero();
+    suffix_.back().setIdentity();
+  }
+  std::unique_ptr<OutputMap> clone() const override {
+    return std::make_unique<DeepLinearMap>(widths_, right_);
+  }
+  Index parameters() const override { return parameters_; }
+  Index outputs() const override { return widths_.back() * right_->cols(); }
+
+  void evaluate(ConstVectorRef w, VectorRef f) override {
+    w_ = w;
+    for (std::size_t l = 0; l < layers(); ++l)
+      prefix_[l + 1].noalias() = weights(w_, l) * prefix_[l];
+    f = Eigen::Map<const Vector>(prefix_.back().data(), outputs());
+  }
+  void jacobian_times(ConstVectorRef v, VectorRef jv) override {
+    push(v);
+    jv = Eigen::Map<const Vector>(forward_.back().data(), outputs());
+  }
+  void transpose_times(ConstVectorRef u, VectorRef jtu) override {
+    pull(u);
+    for (std::size_t l = 0; l < layers(); ++l)
+      weights(jtu, l).noalias() = backward_[l + 1] * prefix_[l].transpose();
+  }
+  void curvature_times(ConstVectorRef u, ConstVectorRef v, VectorRef out) override {
+    push(v);
+    pull(u);
+    tangent_.back().setZero();
+    for (std::size_t l = layers(); l-- > 0;) {
+      auto block = weights(out, l);
+      block.noalias() = tangent_[l + 1] * prefix_[l].transpose();
+      block.noalias() += backward_[l + 1] * forward_[l].transpose();
+      tangent_[l].noalias() = weights(v, l).transpose() * backward_[l + 1];
+      tangent_[l].noalias() += weights(w_, l).transpose() * tangent_[l + 1];
+    }
+  }
+  double evaluate_flops() const override {
+    return 2.0 * static_cast<double>(parameters_ * right_->cols());
+  }
+
+  /// K = sum_l (A_{l-1}^T A_{l-1}) (x) (B_l B_l^T), A_l = W_l ... W_1 R and B_l = W_L ... W_{l+1};
+  /// so too for weights that are one number a layer.
+  void gram(ConstVectorRef weight, MatrixRef k) override {
+    if (weight.size() != 0)
+      for (std::size_t l = 0; l < layers(); ++l)
+        if ((weights(weight, l).array() != weight[offsets_[l]]).any()) {
+          OutputMap::gram(weight, k);
+          return;
+        }
+    for (std::size_t l = layers(); l-- > 0;)
+      suffix_[l].noalias() = suffix_[l + 1] * weights(w_, l);
+    const Index p = widths_.back(), columns = right_->cols();
+    k.setZero();
+    for (std::size_t l = 0; l < layers(); ++l) {
+      inner_.noalias() = prefix_[l].transpose() * prefix_[l];
+      outer_.noalias() = suffix_[l + 1] * suffix_[l + 1].transpose();
+      const double factor = weight.size() == 0 ? 1 : weight[offsets_[l]];
+      for (Index j = 0; j < columns; ++j)
+        for (Index i = 0; i < columns; ++i)
+          k.block(i * p, j * p, p, p) += (factor * inner_(i, j)) * outer_;
+    }
+  }
+  double gram_flops() const override {
+    const double n = static_cast<double>(outputs());
+    return static_cast<double>(layers()) * 2 * n * n + 4 * evaluate_flops();
+  }
+
+ private:
+  std::size_t layers() const { return widths_.size() - 1; }
+  ConstRowMap weights(ConstVectorRef w, std::size_t l) const {
+    return {w.data() + offsets_[l], widths_[l + 1], widths_[l]};
+  }
+  RowMap weights(VectorRef& w, std::size_t l) const {
+    return {w.data() + offsets_[l], widths_[l + 1], widths_[l]};
+  }
+  /// Derivative of A_l along v.
+  void push(ConstVectorRef v) {
+    for (std::size_t l = 0; l < layers(); ++l) {
+      forward_[l + 1].noalias() = weights(v, l) * prefix_[l];
+      if (l > 0) forward_[l + 1].noalias() += weights(w_, l) * forward_[l];
+    }
+  }
+  /// B_l^T U.
+  void pull(ConstVectorRef u) {
+    backward_.back() = Eigen::Map<const Matrix>(u.data(), widths_.back(), right_->cols());
+    for (std::size_t l = layers(); l-- > 0;)
+      backward_[l].noalias() = weights(w_, l).transpose() * backward_[l + 1];
+  }
+
+  std::vector<Index> widths_, offsets_;
+  std::shared_ptr<const Matrix> right_;
+  Index parameters_ = 0;
+  Vector w_;
+  std::vector<Matrix> prefix_, forward_, backward_, tangent_, suffix_;
+  Matrix inner_, outer_;
+};
+
+/// Means over samples that a linear network's errors are made of.
+struct Moments {
+  Matrix xx, yx;
+  double yy = 0;  ///< mean |y|^2
+};
+
+Moments moments(const Matrix& x, const Matrix& y) {
+  const double n = static_cast<double>(x.rows());
+  return {x.transpose() * x / n, y.transpose() * x / n, y.squaredNorm() / n};
+}
+
+/// mean |P x - y|^2
+double mean_square(const Moments& m, const Matrix& p) {
+  return (p * m.xx).cwiseProduct(p).sum() - 2 * p.cwiseProduct(m.yx).sum() + m.yy;
+}
+
+struct Task {
+  std::shared_ptr<Matrix> right;  ///< Sigma_xx^{1/2}
+  Matrix target;                  ///< of P Sigma_xx^{1/2}: A, or Sigma_yx Sigma_xx^{-1/2}
+  double constant = 0;            ///< what no linear map removes from F
+  std::optional<Moments> test;
+};
+
+class DeepLinearNetwork final : public LossModel {
+ public:
+  DeepLinearNetwork(Task task, std::vector<Index> widths, Vector initial)
+      : LossModel(Loss(make_deep_linear_map(widths, task.right),
+                       std::make_shared<SquaredLoss>(
+                           0.5, Eigen::Map<const Vector>(task.target.data(), task.target.size()),
+                           task.constant)),
+                  std::move(initial), layers(widths)),
+        task_(std::move(task)),
+        widths_(std::move(widths)),
+        svd_(task_.target, Eigen::ComputeFullU | Eigen::ComputeFullV) {}
+
+  std::vector<Observable> own_observables() override {
+    const Index p = widths_.back(), d = widths_.front(), modes = std::min(p, d);
+    std::vector<Observable> all;
+    all.push_back({"train_error", "training mean squared error an output entry", {}, true,
+                   [this, p](const State& s, double* out) {
+                     const Vector& f = outputs_at(s);
+                     *out = ((f - Eigen::Map<const Vector>(task_.target.data(), f.size()))
+                                 .squaredNorm() +
+                             2 * task_.constant) /
+                            static_cast<double>(p);
+                   }});
+    if (task_.test)
+      all.push_back({"test_error", "test mean squared error an output entry", {}, true,
+                     [this, p](const State& s, double* out) {
+                       *out = mean_square(*task_.test, product(s)) / static_cast<double>(p);
+                     }});
+    all.push_back({"singular_values", "singular values of W_L ... W_1, by size",
+                   {counting_axis("mode", modes, "mode, by size", 1)}, true,
+                   [this, modes](const State& s, double* out) {
+                     Eigen::Map<Vector>(out, modes) =
+                         Eigen::JacobiSVD<Matrix>(product(s)).singularValues();
+                   }});
+    all.push_back({"mode_strength",
+                   "u_i . W_L ... W_1 v_i in the singular vectors u_i, v_i of the target",
+                   {counting_axis("mode", modes, "mode, by size", 1)}, true,
+                   [this, modes](const State& s, double* out) {
+                     const Matrix inner =
+                         svd_.matrixU().transpose() * product(s) * svd_.matrixV();
+                     Eigen::Map<Vector>(out, modes) = inner.diagonal();
+                   }});
+    all.push_back({"imbalance",
+                   "sum over layers of |W_{l+1}^T W_{l+1} - W_l W_l^T|_F, which decays as "
+                   "exp(-2 lambda t) along the gradient flow",
+                   {}, true,
+                   [this](const State& s, double* out) {
+                     *out = 0;
+                     const Vector w = weights(s);
+                     for (std::size_t l = 0; l + 2 < widths_.size(); ++l)
+                       *out += (layer(w, l + 1).transpose() * layer(w, l + 1) -
+                                layer(w, l) * layer(w, l).transpose())
+                                   .norm();
+                   }});
+    all.push_back({"matrix", "W_L ... W_1",
+                   {counting_axis("output", p, "output"), counting_axis("input", d, "input")},
+                   false,
+                   [this, p, d](const State& s, double* out) { RowMap(out, p, d) = product(s); }});
+    return all;
+  }
+
+  std::vector<Measurement> constants(const FlowSettings&) override {
+    const Vector& sigma = svd_.singularValues();
+    return {{"target_singular_values",
+             "singular values s_i of the target, or of the whitened input-output correlation",
+             {counting_axis("mode", sigma.size(), "mode, by size", 1)},
+             {sigma.begin(), sigma.end()}},
+            measured("irreducible_loss", "least F of any linear map", task_.constant)};
+  }
+
+ private:
+  static std::vector<ParameterGroup> layers(const std::vector<Index>& widths) {
+    std::vector<ParameterGroup> groups;
+    Index offset = 0;
+    for (std::size_t l = 0; l + 1 < widths.size(); ++l) {
+      const Index size = widths[l] * widths[l + 1];
+      groups.push_back({"W_" + std::to_string(l + 1), offset, size});
+      offset += size;
+    }
+    return groups;
+  }
+  ConstRowMap layer(const Vector& w, std::size_t l) const {
+    return {w.data() + groups()[l].offset, widths_[l + 1], widths_[l]};
+  }
+  Matrix product(const State& s) const {
+    const Vector w = weights(s);
+    Matrix p = layer(w, 0);
+    for (std::size_t l = 1; l + 1 < widths_.size(); ++l) p = (layer(w, l) * p).eval();
+    return p;
+  }
+
+  Task task_;
+  std::vector<Index> widths_;
+  Eigen::JacobiSVD<Matrix> svd_;
+};
+
+/// x standard Gaussian, y_k = rho_k x_k + sqrt(1 - rho_k^2) noise: unit variances, diagonal
+/// correlation.
+Moments draw_moments(RandomStream& stream, Index n, const std::vector<double>& correlations) {
+  const auto d = static_cast<Index>(correlations.size());
+  Matrix x(n, d), y(n, d);
+  stream.fill_normal(x);
+  stream.fill_normal(y);
+  for (Index k = 0; k < d; ++k) {
+    const double rho = correlations[static_cast<std::size_t>(k)];
+    y.col(k) = rho * x.col(k) + std::sqrt(1 - rho * rho) * y.col(k);
+  }
+  return moments(x, y);
+}
+
+Task make_task(Parameters& p, std::uint64_t seed) {
+  Task task;
+  const bool sampled = p.given("correlations") || p.given("samples");
+  if (!sampled) {
+    for (const char* name : {"samples", "test_samples", "correlations"})
+      p.unused(name, "target_singular_values");
+    if (p.has_file("target")) {
+      p.unused("target_singular_values", "target");
+      task.target = p.file("target");
+    } else {
+      const std::vector<double>& s = p.reals("target_singular_values");
+      const auto modes = static_cast<Index>(s.size());
+      if (modes == 0) throw ParameterError("target_singular_values", "is empty");
+      task.target = Matrix::Zero(modes, modes);
+      for (Index i = 0; i < modes; ++i)
+        task.target(i, i) = s[static_cast<std::size_t>(i)];
+    }
+    task.right =
+        std::make_shared<Matrix>(Matrix::Identity(task.target.cols(), task.target.cols()));
+    return task;
+  }
+  if (p.has_file("target"))
+    throw ParameterError("target", "does not go with model.samples and model.correlations");
+  p.unused("target_singular_values", "correlations");
+  for (const char* name : {"samples", "correlations"})
+    if (!p.has(name))
+      throw ParameterError(name, "is needed: model.samples and model.correlations go together");
+  const std::vector<double>& correlations = p.reals("correlations");
+  if (correlations.empty()) throw ParameterError("correlations", "is empty");
+  const Index n = p.integer("samples"), d = static_cast<Index>(correlations.size());
+  if (n < d)
+    throw ParameterError("samples", "is " + std::to_string(n) + ", expected at least the " +
+                                        std::to_string(d) + " inputs");
+  if (!p.has("test_samples")) p.resolve("test_samples", static_cast<std::int64_t>(n));
+  RandomStream data(seed, "data"), test(seed, "test");
+  const Moments train = draw_moments(data, n, correlations);
+  task.test = draw_moments(test, p.integer("test_samples"), correlations);
+  const Eigen::SelfAdjointEigenSolver<Matrix> root(train.xx);
+  task.right = std::make_shared<Matrix>(root.operatorSqrt());
+  task.target = train.yx * root.operatorInverseSqrt();
+  task.constant = 0.5 * (train.yy - task.target.squaredNorm());
+  return task;
+}
+
+/// (rows, columns) with orthonormal rows or columns.
+Matrix random_orthogonal(RandomStream& stream, Index n) {
+  Matrix g(n, n);
+  stream.fill_normal(g);
+  return Eigen::HouseholderQR<Matrix>(g).householderQ();
+}
+
+Vector draw_initial(const Parameters& p, std::uint64_t seed, const std::vector<Index>& widths,
+                    const Matrix& target) {
+  Index size = 0;
+  for (std::size_t l = 0; l + 1 < widths.size(); ++l) size += widths[l] * widths[l + 1];
+  Vector w(size);
+  RandomStream stream(seed, "initial");
+  const double scale = p.real("initial_scale");
+  const std::string& law = p.text("initial_law");
+  if (law == "gaussian") {
+    stream.fill_normal(w, scale);
+  } else {
+    // W_l = scale O_l D O_{l-1}^T with r ones in D: balanced for any orthogonal O_l, and
+    // aligned where O_0 and O_L are the target's singular vectors.
+    const Index r = *std::min_element(widths.begin(), widths.end());
+    const Eigen::JacobiSVD<Matrix> svd(target, Eigen::ComputeFullU | Eigen::ComputeFullV);
+    Matrix before = random_orthogonal(stream, widths[0]);
+    if (law == "aligned") before = svd.matrixV();
+    Index offset = 0;
+    for (std::size_t l = 0; l + 1 < widths.size(); ++l) {
+      Matrix after = random_orthogonal(stream, widths[l + 1]);
+      if (law == "aligned" && l + 2 == widths.size()) after = svd.matrixU();
+      RowMap(w.data() + offset, widths[l + 1], widths[l]) =
+          scale * after.leftCols(r) * before.leftCols(r).transpose();
+      offset += widths[l] * widths[l + 1];
+      before = after;
+    }
+  }
+  const double balance = p.real("initial_balance");
+  w.head(widths[0] * widths[1]) *= balance;
+  w.tail(widths.back() * widths[widths.size() - 2]) /= balance;
+  return w;
+}
+
+std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
+  Task task = make_task(p, seed);
+  const Index d = task.target.cols(), outputs = task.target.rows();
+  if (!p.has("widths")) {
+    std::vector<std::int64_t> all(static_cast<std::size_t>(p.integer("depth") + 1),
+                                  p.integer("width"));
+    all.front() = d;
+    all.back() = outputs;
+    p.resolve("widths", all);
+  } else {
+    const auto& all = p.integers("widths");
+    if (all.size() < 2) throw ParameterError("widths", "has fewer than two entries");
+    for (const std::int64_t width : all)
+      if (width < 1) throw ParameterError("widths", "has a width below 1");
+    if (all.front() != d || all.back() != outputs)
+      throw ParameterError("widths", "goes from " + std::to_string(all.front()) + " to " +
+                                         std::to_string(all.back()) + ", but the task has " +
+                                         std::to_string(d) + " inputs and " +
+                                         std::to_string(outputs) + " outputs");
+    p.fix_size("depth", static_cast<Index>(all.size()) - 1, "widths");
+    p.unused("width", "widths");
+  }
+  const auto& all = p.integers("widths");
+  const std::vector<Index> widths(all.begin(), all.end());
+  Index size = 0;
+  for (std::size_t l = 0; l + 1 < widths.size(); ++l) size += widths[l] * widths[l + 1];
+  Vector initial;
+  if (p.has_file("initial")) {
+    initial = read_initial(p, size, "the sum of widths[l] * widths[l-1]");
+    for (const char* name : {"initial_law", "initial_scale", "initial_balance"})
+      p.unused(name, "initial");
+  } else {
+    initial = draw_initial(p, seed, widths, task.target);
+  }
+  return std::make_unique<DeepLinearNetwork>(std::move(task), widths, std::move(initial));
+}
+
+}  // namespace
+
+std::unique_ptr<OutputMap> make_deep_linear_map(std::vector<Index> widths,
+                                                std::shared_ptr<const Matrix> right) {
+  return std::make_unique<DeepLinearMap>(std::move(widths), std::move(right));
+}
+
+ModelInfo deep_linear_network() {
+  ParameterInfo correlations = list_parameter(
+      "correlations", std::nullopt,
+      "with samples: correlations rho_k of inputs and targets, y_k = rho_k x_k + noise, unit "
+      "variances");
+  correlations.minimum = -1;
+  correlations.maximum = 1;
+  ParameterInfo samples =
+      integer_parameter("samples", 1, "number of training samples, with correlations");
+  samples.default_value = {};
+  ParameterInfo test_samples =
+      integer_parameter("test_samples", 1, "number of test samples; as many as training samples "
+                                           "without it");
+  test_samples.default_value = {};
+  ParameterInfo singular = list_parameter("target_singular_values",
+                                          std::vector<double>{1.0, 0.7, 0.4},
+                                          "singular values of the (diagonal) target A");
+  singular.minimum = 0;
+  return {
+      "deep_linear_network",
+      "a product of matrices; the model of L2 phase transitions, in closed form",
+      "F(W_1, ..., W_L) = 1/2 |W_L ... W_1 - A|_F^2,  or 1/(2n) sum_i |W_L ... W_1 x_i - y_i|^2",
+      "Ersoy, Wiesner, arXiv 2505.06597; Ziyin, Li, Meng, arXiv 2202.04777",
+      LossModel::flows(),
+      {
+          integer_parameter("depth", 3, "number L of matrices (hidden layers + 1)"),
+          integer_parameter("width", 6, "width of every hidden layer"),
+          integer_list_parameter("widths", std::nullopt,
+                                 "all widths from the inputs to the outputs, in place of depth and "
+                                 "width",
+                                 1),
+          singular,
+          samples,
+          test_samples,
+          correlations,
+          choice_parameter("initial_law", "gaussian", {"gaussian", "orthogonal", "aligned"},
+                           "entries N(0, initial_scale^2); or balanced layers, initial_scale times "
+                           "orthogonal matrices; or those aligned with the target's singular "
+                           "vectors"),
+          nonnegative_parameter("initial_scale", 0.3, "scale of the entries, or of the singular "
+                                                      "values of each layer"),
+          positive_parameter("initial_balance", 1.0, "factor on W_1(0); its inverse on W_L(0)"),
+          file_parameter("target", "(p, d)", "the target A"),
+          file_parameter("initial", "(sum of widths[l] widths[l-1]): W_1, ..., W_L row by row",
+                         "W_l(0), or the folder of an earlier result"),
+      },
+      make};
+}
+
+}  // namespace gradflow
