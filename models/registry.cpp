@@ -5,6 +5,9 @@
 #include "models/diagonal_linear_network.hpp"
 #include "models/linear_regression.hpp"
 #include "models/matrix_completion.hpp"
+#include "models/single_index_mean_field.hpp"
+#include "models/single_index_network.hpp"
+#include "models/single_index_overlaps.hpp"
 
 namespace gradflow {
 namespace {
@@ -14,6 +17,9 @@ std::vector<ModelInfo>& list() {
       linear_regression(),
       diagonal_linear_network(),
       matrix_completion(),
+      single_index_mean_field(),
+      single_index_overlaps(),
+      single_index_network(),
   };
   return all;
 }
