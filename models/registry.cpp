@@ -7,6 +7,9 @@
 #include "models/linear_regression.hpp"
 #include "models/matrix_completion.hpp"
 #include "models/two_layer_network.hpp"
+#include "models/single_index_mean_field.hpp"
+#include "models/single_index_network.hpp"
+#include "models/single_index_overlaps.hpp"
 
 namespace gradflow {
 namespace {
@@ -18,6 +21,9 @@ std::vector<ModelInfo>& list() {
       matrix_completion(),
       two_layer_network(),
       deep_linear_network(),
+      single_index_mean_field(),
+      single_index_overlaps(),
+      single_index_network(),
   };
   return all;
 }

@@ -4,6 +4,7 @@
 
 #include "solve/stepper.hpp"
 #include "solve/sundials.hpp"
+#include "solve/sundials_vector.hpp"
 
 namespace gradflow {
 namespace {
@@ -42,7 +43,8 @@ class CvodeStepper final : public Stepper {
     time_ = previous_ = t0;
     context_ = make_context();
     y_ = N_VMake_Serial(state_.size(), state_.data(), context_);
-    work_ = N_VNew_Serial(state_.size(), context_);
+    sundials::use_vectorised_operations(y_);
+    work_ = N_VClone(y_);
     cvode_ = CVodeCreate(adams_ ? CV_ADAMS : CV_BDF, context_);
     silence(cvode_);
     CVodeInit(cvode_, &CvodeStepper::rhs, t0, y_);

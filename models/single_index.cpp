@@ -1,0 +1,361 @@
+#include "models/single_index.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "measure/plateaus.hpp"
+#include "models/single_index_asymptotics.hpp"
+#include "models/single_index_packs.hpp"
+#include "numerics/hermite.hpp"
+#include "numerics/random.hpp"
+
+namespace gradflow {
+namespace {
+
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+
+std::vector<std::string> names_of_activations() {
+  std::vector<std::string> names;
+  for (const std::string_view name : activation_names()) names.emplace_back(name);
+  return names;
+}
+
+/// Calls f(column) for the d columns of the directions' normal entries, a few at a time.
+template <class F>
+void for_direction_columns(Index width, Index dimension, std::uint64_t seed, F f) {
+  RandomStream stream(seed, "directions");
+  const Index at_once = std::clamp<Index>(4'000'000 / width, 1, dimension);
+  Matrix block(width, at_once);
+  for (Index start = 0; start < dimension; start += at_once) {
+    const Index count = std::min(at_once, dimension - start);
+    stream.fill_normal(block.leftCols(count));
+    f(start, block.leftCols(count));
+  }
+}
+
+}  // namespace
+
+std::vector<ParameterInfo> single_index_parameters(std::int64_t default_width) {
+  std::vector<std::string> targets = names_of_activations();
+  targets.insert(targets.begin(), "hermite");
+  return {
+      integer_parameter("width", default_width, "number m of neurons"),
+      positive_parameter("epsilon", 1e-4,
+                         "ratio of the rates of the first and the second layer: epsilon a' = -m "
+                         "dR/da"),
+      choice_parameter(
+          "target", "hermite", targets,
+          "the target phi: target_hermite, or a function by name, cut at the degree of "
+          "the series"),
+      list_parameter("target_hermite", std::vector<double>{1, -1, 0.6666666666666666},
+                     "coefficients phi_k of the target, in the normalised basis He_k/sqrt(k!)"),
+      choice_parameter("activation", "relu", names_of_activations(), "the activation sigma"),
+      list_parameter("activation_hermite", std::nullopt,
+                     "coefficients sigma_k of the activation, instead of model.activation"),
+      integer_parameter("degree", 20, "last degree K of the series of functions given by name", 0,
+                        400),
+      choice_parameter("initial_second_layer", "uniform_quantiles",
+                       {"uniform", "gaussian", "rademacher", "constant", "uniform_quantiles",
+                        "gaussian_quantiles", "rademacher_quantiles"},
+                       "law of a(0): on [-1, 1], N(0, 1), +-1, or 1; _quantiles: the quantile "
+                       "function at (i + 1/2)/m, without a draw"),
+      integer_parameter("dimension", 0,
+                        "input dimension d of the random unit vectors u_i(0); 0: infinite, u_i "
+                        "orthogonal to each other and to the target's direction",
+                        0, 1e9),
+  };
+}
+
+SingleIndexProblem single_index_problem(Parameters& p) {
+  SingleIndexProblem problem;
+  problem.width = static_cast<Index>(p.integer("width"));
+  problem.epsilon = p.real("epsilon");
+  problem.dimension = p.has("dimension") ? static_cast<Index>(p.integer("dimension")) : 0;
+  const bool named_target = p.text("target") != "hermite";
+  const bool listed_activation = p.has("activation_hermite");
+  if (named_target) p.unused("target_hermite", "target");
+  if (listed_activation) p.unused("activation", "activation_hermite");
+  if (listed_activation && !named_target) p.unused("degree", "activation_hermite");
+
+  Index size = p.has("degree") ? static_cast<Index>(p.integer("degree")) + 1 : 1;
+  const auto list = [&](const char* name) {
+    const std::vector<double>& values = p.reals(name);
+    if (values.empty()) throw ParameterError(name, "is empty, expected at least one coefficient");
+    size = std::max(size, static_cast<Index>(values.size()));
+    return Vector(Eigen::Map<const Vector>(values.data(), static_cast<Index>(values.size())));
+  };
+  Vector phi, sigma;
+  if (!named_target) phi = list("target_hermite");
+  if (listed_activation) sigma = list("activation_hermite");
+  const auto series = [&](const std::string& name, double& tail) {
+    const HermiteSeries found = hermite_series(*parse_activation(name), size - 1);
+    tail = found.tail;
+    problem.quadrature_error = std::max(problem.quadrature_error, found.quadrature_error);
+    return found.coefficients;
+  };
+  if (named_target) phi = series(p.text("target"), problem.target_tail);
+  if (!listed_activation) {
+    sigma = series(p.text("activation"), problem.activation_tail);
+    problem.activation = parse_activation(p.text("activation"));
+  }
+  problem.phi = Vector::Zero(size);
+  problem.sigma = Vector::Zero(size);
+  problem.phi.head(phi.size()) = phi;
+  problem.sigma.head(sigma.size()) = sigma;
+  return problem;
+}
+
+Vector initial_second_layer(const Parameters& p, Index width, std::uint64_t seed) {
+  const std::string& law = p.text("initial_second_layer");
+  Vector a(width);
+  RandomStream stream(seed, "second layer");
+  const double m = static_cast<double>(width);
+  for (Index i = 0; i < width; ++i) {
+    const double quantile = (static_cast<double>(i) + 0.5) / m;
+    if (law == "uniform")
+      a[i] = stream.uniform(-1, 1);
+    else if (law == "gaussian")
+      a[i] = stream.normal();
+    else if (law == "rademacher")
+      a[i] = stream.uniform() < 0.5 ? -1 : 1;
+    else if (law == "constant")
+      a[i] = 1;
+    else if (law == "uniform_quantiles")
+      a[i] = 2 * quantile - 1;
+    else if (law == "gaussian_quantiles")
+      a[i] = normal_quantile(quantile);
+    else
+      a[i] = quantile < 0.5 ? -1 : 1;
+  }
+  return a;
+}
+
+RowMatrix initial_directions(Index width, Index dimension, std::uint64_t seed) {
+  RowMatrix directions(width, dimension);
+  for_direction_columns(width, dimension, seed, [&](Index start, ConstMatrixRef columns) {
+    directions.middleCols(start, columns.cols()) = columns;
+  });
+  for (Index i = 0; i < width; ++i) directions.row(i) /= directions.row(i).norm();
+  return directions;
+}
+
+Vector initial_alignments(Index width, Index dimension, std::uint64_t seed) {
+  Vector first(width), squares = Vector::Zero(width);
+  for_direction_columns(width, dimension, seed, [&](Index start, ConstMatrixRef columns) {
+    if (start == 0) first = columns.col(0);
+    squares += columns.rowwise().squaredNorm();
+  });
+  return first.array() / squares.array().sqrt();
+}
+
+Matrix initial_overlaps(Index width, Index dimension, std::uint64_t seed, Vector& alignments) {
+  Matrix gram = Matrix::Zero(width, width);
+  for_direction_columns(width, dimension, seed, [&](Index start, ConstMatrixRef columns) {
+    if (start == 0) alignments = columns.col(0);
+    gram.noalias() += columns * columns.transpose();
+  });
+  const Vector norms = gram.diagonal().cwiseSqrt();
+  alignments.array() /= norms.array();
+  gram.array().colwise() /= norms.array();
+  gram.array().rowwise() /= norms.array().transpose();
+  gram.diagonal().setOnes();
+  return gram;
+}
+
+void power_moments(ConstVectorRef a, ConstVectorRef s, VectorRef moments) {
+  using namespace packs;
+  const Index m = a.size(), size = moments.size();
+  thread_local PowerSums sums(0);  // no allocation in a right-hand side
+  sums.resize(size);
+  for_each(m, [&](Index i, Index count) {
+    sums.add(load(a.data() + i, count), load(s.data() + i, count));
+  });
+  sums.total(moments);
+  moments /= static_cast<double>(m);
+}
+
+void risk_components(const SingleIndexProblem& problem, ConstVectorRef moments, VectorRef out) {
+  out = 0.5 * (problem.phi.array() - problem.sigma.array() * moments.array()).square();
+}
+
+void refuse_weight_decay(const FlowSettings& flow) {
+  if (flow.weight_decay != 0)
+    throw ParameterError("weight_decay", "does not go with the single-index models");
+  if (!flow.learning_rates.empty())
+    throw ParameterError("learning_rates",
+                         "does not go with the single-index models; use "
+                         "model.epsilon");
+  if (!flow.weight_decays.empty())
+    throw ParameterError("weight_decays", "does not go with the single-index models");
+}
+
+std::vector<Observable> single_index_observables(const SingleIndexProblem& problem,
+                                                 std::function<NeuronView(const State&)> read) {
+  struct Cache {
+    std::uint64_t serial = 0;
+    bool filled = false;
+    Vector moments;
+  };
+  const Index size = problem.phi.size(), m = problem.width;
+  const auto moments = [read, size,
+                        cache = std::make_shared<Cache>()](const State& s) -> const Vector& {
+    if (!cache->filled || cache->serial != s.serial) {
+      const NeuronView view = read(s);
+      cache->moments.resize(size);
+      power_moments(view.a, view.s, cache->moments);
+      cache->serial = s.serial;
+      cache->filled = true;
+    }
+    return cache->moments;
+  };
+  const Axis degree = counting_axis("degree", size, "Hermite degree");
+  const Axis neuron = counting_axis("neuron", m, "neuron");
+  return {
+      {"risk_component",
+       "component (phi_k - sigma_k M_k)^2/2 of the risk",
+       {degree},
+       true,
+       [problem, moments](const State& s, double* out) {
+         Eigen::Map<Vector> components(out, problem.phi.size());
+         risk_components(problem, moments(s), components);
+       }},
+      {"alignment",
+       "moments M_k = (1/m) sum_i a_i s_i^k",
+       {degree},
+       true,
+       [moments, size](const State& s, double* out) {
+         Eigen::Map<Vector>(out, size) = moments(s);
+       }},
+      {"second_layer",
+       "second layer a_i",
+       {neuron},
+       false,
+       [read, m](const State& s, double* out) { Eigen::Map<Vector>(out, m) = read(s).a; }},
+      {"neuron_alignment",
+       "alignment s_i = <u_i, u*> of the neurons with the target",
+       {neuron},
+       false,
+       [read, m](const State& s, double* out) { Eigen::Map<Vector>(out, m) = read(s).s; }},
+  };
+}
+
+std::vector<Measurement> single_index_constants(const SingleIndexProblem& problem,
+                                                ConstVectorRef a0) {
+  const Index size = problem.phi.size();
+  const Axis degree = counting_axis("degree", size, "Hermite degree");
+  const auto list = [](const Vector& v) { return std::vector<double>(v.begin(), v.end()); };
+  const SingleIndexAsymptotics theory(problem, a0);
+  Vector levels(size), times = Vector::Constant(size, nan);
+  double level = 0;
+  for (Index k = size - 1; k >= 0; --k) {
+    level += 0.5 * problem.phi[k] * problem.phi[k];
+    levels[k] = level;
+  }
+  const double predicted[] = {theory.t0(), theory.t1(), theory.t2()};
+  for (Index k = 0; k < std::min<Index>(3, size); ++k) times[k] = predicted[k];
+  return {
+      {"target_coefficient",
+       "Hermite coefficients phi_k of the target",
+       {degree},
+       list(problem.phi)},
+      {"activation_coefficient",
+       "Hermite coefficients sigma_k of the activation",
+       {degree},
+       list(problem.sigma)},
+      measured("activation_tail", "L2 norm of the activation beyond its series",
+               problem.activation_tail),
+      measured("target_tail", "L2 norm of the named target beyond its series", problem.target_tail),
+      measured("coefficient_error", "quadrature error of the coefficients; 0: closed form",
+               problem.quadrature_error),
+      {"predicted_plateau_level",
+       "risk before component k is learnt, half the sum of phi_j^2, j >= k",
+       {degree},
+       list(levels)},
+      {"predicted_component_time",
+       "half time of component k in the small-epsilon theory (degrees 0, 1, 2)",
+       {degree},
+       list(times)},
+      measured("predicted_blow_up",
+               "T* of the outer problem: t_2 ~ T* epsilon^(1/4) as epsilon goes to 0",
+               theory.blow_up()),
+      measured("initial_spread", "Var a(0), plus 1/(d epsilon) at finite d", theory.spread()),
+      measured("canonical_expected",
+               "1 where the conditions of the canonical learning order hold, else 0",
+               theory.canonical() ? 1 : 0),
+  };
+}
+
+std::vector<Measurement> single_index_measurements(const SingleIndexProblem& problem,
+                                                   ConstVectorRef a0,
+                                                   const Trajectory& trajectory) {
+  std::vector<Measurement> all;
+  const std::vector<double>& times = trajectory.times();
+  const std::vector<double>* risk = trajectory.values("risk");
+  const std::vector<double>* components = trajectory.values("risk_component");
+  const Index size = problem.phi.size();
+  const auto degrees = static_cast<std::size_t>(size);
+
+  std::vector<double> half(degrees, nan);
+  if (components != nullptr) {
+    std::vector<double> column(times.size());
+    for (std::size_t k = 0; k < degrees; ++k) {
+      if (problem.phi[static_cast<Index>(k)] == 0) continue;  // nothing to learn
+      for (std::size_t i = 0; i < times.size(); ++i) column[i] = (*components)[i * degrees + k];
+      half[k] = half_time(times, column);
+    }
+    all.push_back({"component_time",
+                   "first time at which component k of the risk is half of its initial value",
+                   {counting_axis("degree", size, "Hermite degree")},
+                   half});
+  }
+  if (risk == nullptr) return all;
+
+  std::vector<Plateau> plateaus = find_plateaus(times, *risk);
+  Index steps = 0;
+  for (Index k = 0; k < size; ++k) steps += problem.phi[k] != 0;
+  const auto slots = static_cast<std::size_t>(steps + 2);
+  std::vector<double> start(slots, nan), end(slots, nan), level(slots, nan);
+  for (std::size_t i = 0; i < std::min(slots, plateaus.size()); ++i) {
+    start[i] = plateaus[i].start;
+    end[i] = plateaus[i].end;
+    level[i] = plateaus[i].level;
+  }
+  const Axis axis = counting_axis("plateau", static_cast<Index>(slots), "plateau");
+  all.push_back({"plateau_start", "start of the plateaus of the risk", {axis}, start});
+  all.push_back({"plateau_end", "end of the plateaus of the risk", {axis}, end});
+  all.push_back({"plateau_level", "risk on the plateaus", {axis}, level});
+
+  // How many degrees were learnt in the canonical way: one after the other, with a plateau at the
+  // predicted level before each (closer to it than a quarter of the smaller of the two drops beside
+  // it), and in time: t_1 within a factor of 2 of its prediction, t_2 - t_1 below 2 T*
+  // epsilon^{1/4}.
+  const SingleIndexAsymptotics theory(problem, a0);
+  Index canonical = 0;
+  double remaining = 0.5 * problem.phi.squaredNorm();
+  for (std::size_t k = 0; k < degrees; ++k) {
+    const auto index = static_cast<Index>(k);
+    if (problem.phi[index] == 0 || !std::isfinite(half[k])) break;
+    if (k > 0) {
+      const double own = 0.5 * problem.phi[index] * problem.phi[index];
+      const double last = 0.5 * problem.phi[index - 1] * problem.phi[index - 1];
+      bool there = false;
+      for (const Plateau& plateau : plateaus)
+        there = there || (plateau.end > half[k - 1] && plateau.start < half[k] &&
+                          std::abs(plateau.level - remaining) < 0.25 * std::min(own, last));
+      if (!(half[k] > half[k - 1]) || !there) break;
+    }
+    if (k == 1 && !(std::abs(std::log(half[1] / theory.t1())) < std::log(2.0))) break;
+    if (k == 2 && !(half[2] - half[1] < 2 * theory.blow_up() * std::pow(problem.epsilon, 0.25)))
+      break;
+    ++canonical;
+    remaining -= 0.5 * problem.phi[index] * problem.phi[index];
+  }
+  all.push_back(measured("canonical_degrees",
+                         "number of leading degrees learnt in the canonical order: one by one, at "
+                         "the predicted levels and times",
+                         static_cast<double>(canonical)));
+  return all;
+}
+
+}  // namespace gradflow

@@ -1,0 +1,366 @@
+#include "models/single_index_mean_field.hpp"
+
+#include <Eigen/Cholesky>
+#include <Eigen/Eigenvalues>
+#include <Eigen/LU>
+#include <algorithm>
+#include <cmath>
+#include <memory>
+
+#include "flow/jacobian_newton.hpp"
+#include "models/single_index_asymptotics.hpp"
+#include "models/single_index_packs.hpp"
+
+namespace gradflow {
+namespace {
+
+using packs::horner;
+using packs::load;
+using packs::Pack;
+using packs::PowerSums;
+using packs::store;
+
+/// Solves (I - gamma J) x = b. In the metric G = diag(epsilon, 1/(1 - s^2)),
+///
+///   J = D - G^{-1} B S B^T,  S = diag(sigma_k^2/m),  B_k = (s_i^k; k a_i s_i^{k-1}),
+///
+/// with D of one 2x2 block a neuron. With Q = I - gamma D and E = Q^{-1} G^{-1} (symmetric blocks)
+/// Woodbury's identity leaves C = I + gamma S^{1/2} B^T E B S^{1/2} of size K + 1, whose entries
+/// are sums of E times powers of s only: Hankel sums, O(mK) and not O(mK^2).
+class MeanFieldMatrix final : public NewtonMatrix {
+ public:
+  explicit MeanFieldMatrix(const SingleIndexProblem& problem)
+      : epsilon_(problem.epsilon),
+        m_(problem.width),
+        phi_(problem.phi),
+        sigma_(problem.sigma),
+        root_weight_(sigma_ / std::sqrt(static_cast<double>(m_))),
+        y_(2 * m_),
+        slope_(m_),
+        curvature_(m_),
+        inverse_det_(m_),
+        q22_(m_),
+        coupling_(m_),
+        t_(2 * m_),
+        g_(sigma_.size()),
+        sums11_(2 * sigma_.size() - 1),
+        sums12_(2 * sigma_.size() - 1),
+        sums22_(2 * sigma_.size() - 1),
+        projection_(sigma_.size()),
+        coefficients_(sigma_.size()),
+        e11_(sums11_.size()),
+        e12_(sums12_.size()),
+        e22_(sums22_.size()),
+        first_(sigma_.size()),
+        second_(sigma_.size()) {}
+
+  void linearise(double, ConstVectorRef y) override {
+    y_ = y;
+    power_moments(y.head(m_), y.tail(m_), g_);
+    g_ = sigma_.array() * (phi_.array() - sigma_.array() * g_.array());
+    packs::for_each(m_, [&](Index i, Index count) {
+      const Pack a = load(y_.data() + i, count), s = load(y_.data() + m_ + i, count);
+      Pack p, d1, half_d2;
+      horner(g_, s, p, d1, half_d2);
+      store(d1, slope_.data() + i, count);
+      store(a * (2 * (1 - s * s) * half_d2 - 2 * s * d1), curvature_.data() + i, count);
+    });
+  }
+
+  bool factorise(double gamma) override {
+    gamma_ = gamma;
+    const Index size = sigma_.size();
+    e11_.clear();
+    e12_.clear();
+    e22_.clear();
+    Index negative = 0;
+    packs::for_each(m_, [&](Index i, Index count) {
+      const Pack a = load(y_.data() + i, count), s = load(y_.data() + m_ + i, count);
+      const Pack d1 = load(slope_.data() + i, count), d2 = load(curvature_.data() + i, count);
+      const Pack area = 1 - s * s;
+      const Pack corner = 1 - gamma * d2;
+      const Pack off = gamma * d1;
+      const Pack det = corner - area * off * off / epsilon_;
+      Pack inverse = 1 / det;
+      negative += (det < 0).count();
+      const Pack scaled_corner = corner * inverse, scaled_off = off * inverse;
+      store(inverse, inverse_det_.data() + i, count);
+      store(scaled_corner, q22_.data() + i, count);
+      store(scaled_off, coupling_.data() + i, count);
+      Pack w11 = scaled_corner / epsilon_;
+      if (count < packs::width)
+        w11.tail(packs::width - count).setZero();  // a = s = 0 does not clear this one
+      e11_.add(w11, s);
+      e12_.add(area * scaled_off * a / epsilon_, s);
+      e22_.add(area * inverse * a * a, s);
+    });
+    e11_.total(sums11_);
+    e12_.total(sums12_);
+    e22_.total(sums22_);
+    Matrix& c = small_;
+    c.resize(size, size);
+    for (Index k = 0; k < size; ++k)
+      for (Index l = 0; l <= k; ++l) {
+        double sum = sums11_[k + l];
+        if (k + l >= 1) sum += static_cast<double>(k + l) * sums12_[k + l - 1];
+        if (l >= 1) sum += static_cast<double>(k * l) * sums22_[k + l - 2];
+        c(k, l) = c(l, k) = gamma * root_weight_[k] * root_weight_[l] * sum + (k == l ? 1.0 : 0.0);
+      }
+    if (!c.allFinite()) return false;
+    // The entries range over many decades (powers of small s over epsilon); with a unit diagonal
+    // the factorisation is accurate whatever the range.
+    scale_ = c.diagonal().cwiseAbs().cwiseMax(1e-300).cwiseSqrt().cwiseInverse();
+    c = scale_.asDiagonal() * c * scale_.asDiagonal();
+    llt_.compute(c);
+    definite_ = llt_.info() == Eigen::Success;
+    negative_ = negative;
+    if (!definite_) {
+      lu_.compute(c);
+      // Inertia of B + U U^T is that of the blocks less the negative ones of C.
+      const Eigen::SelfAdjointEigenSolver<Matrix> eigen(c, Eigen::EigenvaluesOnly);
+      negative_ -= (eigen.eigenvalues().array() < 0).count();
+    }
+    return true;
+  }
+
+  bool solve(VectorRef b, double) override {
+    first_.clear();
+    second_.clear();
+    packs::for_each(m_, [&](Index i, Index count) {
+      const Pack a = load(y_.data() + i, count), s = load(y_.data() + m_ + i, count);
+      const Pack ba = load(b.data() + i, count), bs = load(b.data() + m_ + i, count);
+      const Pack off = load(coupling_.data() + i, count);
+      const Pack ta = load(q22_.data() + i, count) * ba + off * bs / epsilon_;
+      const Pack ts = (1 - s * s) * off * ba + load(inverse_det_.data() + i, count) * bs;
+      store(ta, t_.data() + i, count);
+      store(ts, t_.data() + m_ + i, count);
+      first_.add(ta, s);
+      second_.add(a * ts, s);
+    });
+    first_.total(projection_);
+    second_.total(coefficients_);
+    for (Index k = 1; k < sigma_.size(); ++k)
+      projection_[k] += static_cast<double>(k) * coefficients_[k - 1];
+    projection_.array() *= root_weight_.array() * scale_.array();
+    if (definite_)
+      llt_.solveInPlace(projection_);
+    else
+      projection_ = lu_.solve(projection_).eval();
+    coefficients_ = gamma_ * root_weight_.array() * scale_.array() * projection_.array();
+    packs::for_each(m_, [&](Index i, Index count) {
+      const Pack a = load(y_.data() + i, count), s = load(y_.data() + m_ + i, count);
+      const Pack off = load(coupling_.data() + i, count);
+      const Pack area = 1 - s * s;
+      Pack q, d1;
+      horner(coefficients_, s, q, d1);
+      d1 *= a;
+      store(load(t_.data() + i, count) -
+                (load(q22_.data() + i, count) * q + area * off * d1) / epsilon_,
+            b.data() + i, count);
+      store(load(t_.data() + m_ + i, count) -
+                area * (off * q / epsilon_ + load(inverse_det_.data() + i, count) * d1),
+            b.data() + m_ + i, count);
+    });
+    return true;
+  }
+
+  std::string name() const override { return "2x2 blocks plus rank K + 1"; }
+  bool exact() const override { return true; }
+  std::optional<Index> negative_eigenvalues() const override { return negative_; }
+  NewtonCost cost() const override {
+    const double m = static_cast<double>(m_), k = static_cast<double>(sigma_.size());
+    return {8 * m * k, 12 * m * k + k * k * k / 3, 8 * m * k, 80 * m};
+  }
+
+ private:
+  double epsilon_;
+  Index m_;
+  Vector phi_, sigma_, root_weight_;
+  Vector y_, slope_, curvature_, inverse_det_, q22_, coupling_, t_;
+  Vector g_, sums11_, sums12_, sums22_, projection_, coefficients_, scale_;
+  PowerSums e11_, e12_, e22_, first_, second_;
+  Matrix small_;
+  Eigen::LLT<Matrix> llt_;
+  Eigen::PartialPivLU<Matrix> lu_;
+  bool definite_ = true;
+  Index negative_ = 0;
+  double gamma_ = 0;
+};
+
+class MeanFieldModel final : public Model {
+ public:
+  MeanFieldModel(SingleIndexProblem problem, Vector initial)
+      : problem_(std::move(problem)), initial_(std::move(initial)) {}
+
+  Vector initial_state(const FlowSettings&) override { return initial_; }
+  std::unique_ptr<System> system(const FlowSettings& flow) override {
+    if (flow.kind != "gradient")
+      throw ParameterError(
+          "kind", "is \"" + flow.kind + "\", but the reduced system has only \"gradient\"");
+    refuse_weight_decay(flow);
+    return std::make_unique<MeanFieldFlow>(problem_);
+  }
+  std::vector<Observable> observables(const FlowSettings&) override {
+    const Index m = problem_.width;
+    auto all = single_index_observables(problem_, [m](const State& s) {
+      return NeuronView{s.y.head(m), s.y.segment(m, m)};
+    });
+    const auto flow = std::make_shared<MeanFieldFlow>(problem_);
+    all.insert(all.begin(), {"risk",
+                             "population risk 1/2 E (y - f)^2 of the reduced system",
+                             {},
+                             true,
+                             [flow, m](const State& s, double* out) {
+                               *out = flow->energy(s.y) / static_cast<double>(m);
+                             }});
+    all.push_back(
+        {"spectrum",
+         "ends of the Jacobian's spectrum: fastest decay, the next, fastest growth",
+         {counting_axis("spectrum_end", 3, "0: most negative eigenvalue, 1: the next, 2: largest")},
+         false,
+         [flow](const State& s, double* out) {
+           const SpectrumEnds ends = spectrum_ends(*flow, s.t, s.y);
+           out[0] = ends.lowest;
+           out[1] = ends.second_lowest;
+           out[2] = ends.highest;
+         }});
+    for (Observable& observable : asymptotic_observables(problem_, initial_.head(m)))
+      all.push_back(std::move(observable));
+    return all;
+  }
+  std::vector<Measurement> constants(const FlowSettings&) override {
+    return single_index_constants(problem_, initial_.head(problem_.width));
+  }
+  std::vector<Measurement> measure(const FlowSettings&, const Trajectory& trajectory) override {
+    return single_index_measurements(problem_, initial_.head(problem_.width), trajectory);
+  }
+
+ private:
+  SingleIndexProblem problem_;
+  Vector initial_;
+};
+
+std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
+  if (p.has_file("initial")) {
+    const Index entries = p.file_vector("initial").size();
+    if (entries % 2 != 0)
+      throw ParameterError("initial", "has " + std::to_string(entries) +
+                                          " entries, expected an even number 2m: a, s");
+    p.fix_size("width", entries / 2, "initial");
+    p.unused("initial_second_layer", "initial");
+    p.unused("dimension", "initial");
+  }
+  SingleIndexProblem problem = single_index_problem(p);
+  const Index m = problem.width;
+  Vector initial = Vector::Zero(2 * m);
+  if (p.has_file("initial")) {
+    initial = p.file_vector("initial");
+    if (!(initial.tail(m).cwiseAbs().maxCoeff() <= 1))
+      throw ParameterError("initial", "has alignments s outside of [-1, 1]");
+  } else {
+    initial.head(m) = initial_second_layer(p, m, seed);
+    if (problem.dimension > 0) initial.tail(m) = initial_alignments(m, problem.dimension, seed);
+  }
+  return std::make_unique<MeanFieldModel>(std::move(problem), std::move(initial));
+}
+
+}  // namespace
+
+MeanFieldFlow::MeanFieldFlow(SingleIndexProblem problem)
+    : problem_(std::move(problem)),
+      moments_(problem_.sigma.size()),
+      g_(problem_.sigma.size()),
+      dg_(problem_.sigma.size()),
+      sums_(problem_.sigma.size()),
+      slope_sums_(problem_.sigma.size()) {}
+
+void MeanFieldFlow::residual_coefficients(ConstVectorRef y) {
+  const Index m = problem_.width;
+  power_moments(y.head(m), y.tail(m), moments_);
+  g_ = problem_.sigma.array() * (problem_.phi.array() - problem_.sigma.array() * moments_.array());
+}
+
+void MeanFieldFlow::rhs(double, ConstVectorRef y, VectorRef dydt) {
+  const Index m = problem_.width;
+  residual_coefficients(y);
+  packs::for_each(m, [&](Index i, Index count) {
+    const Pack a = load(y.data() + i, count), s = load(y.data() + m + i, count);
+    Pack p, d1;
+    horner(g_, s, p, d1);
+    store(p / problem_.epsilon, dydt.data() + i, count);
+    store(a * (1 - s * s) * d1, dydt.data() + m + i, count);
+  });
+}
+
+void MeanFieldFlow::jacobian_times(double, ConstVectorRef y, ConstVectorRef v, VectorRef out) {
+  const Index m = problem_.width;
+  residual_coefficients(y);
+  sums_.clear();
+  slope_sums_.clear();
+  packs::for_each(m, [&](Index i, Index count) {
+    const Pack s = load(y.data() + m + i, count);
+    sums_.add(load(v.data() + i, count), s);
+    slope_sums_.add(load(y.data() + i, count) * load(v.data() + m + i, count), s);
+  });
+  sums_.total(dg_);
+  slope_sums_.total(moments_);
+  for (Index k = 1; k < dg_.size(); ++k) dg_[k] += static_cast<double>(k) * moments_[k - 1];
+  dg_.array() *= -problem_.sigma.array().square() / static_cast<double>(m);
+  packs::for_each(m, [&](Index i, Index count) {
+    const Pack a = load(y.data() + i, count), s = load(y.data() + m + i, count);
+    const Pack va = load(v.data() + i, count), vs = load(v.data() + m + i, count);
+    Pack p, d1, half_d2, q, dq;
+    horner(g_, s, p, d1, half_d2);
+    horner(dg_, s, q, dq);
+    store((d1 * vs + q) / problem_.epsilon, out.data() + i, count);
+    store((1 - s * s) * (d1 * va + a * (2 * half_d2 * vs + dq)) - 2 * s * a * d1 * vs,
+          out.data() + m + i, count);
+  });
+}
+
+double MeanFieldFlow::energy(ConstVectorRef y) {
+  const Index m = problem_.width;
+  power_moments(y.head(m), y.tail(m), moments_);
+  return 0.5 * static_cast<double>(m) *
+         (problem_.phi.array() - problem_.sigma.array() * moments_.array()).square().sum();
+}
+
+double MeanFieldFlow::inner_product(ConstVectorRef y, ConstVectorRef u, ConstVectorRef v) {
+  const Index m = problem_.width;
+  // |s| < 1 is invariant; rounding may reach 1, where s' = 0 and the quotient's limit is 0.
+  const auto area = (1 - y.tail(m).array().square()).max(1e-300);
+  return problem_.epsilon * u.head(m).dot(v.head(m)) +
+         (u.tail(m).array() * v.tail(m).array() / area).sum();
+}
+
+std::vector<LinearKind> MeanFieldFlow::linear_kinds() const {
+  return {LinearKind::structured, LinearKind::dense};
+}
+
+std::unique_ptr<NewtonMatrix> MeanFieldFlow::newton_matrix(LinearKind kind) {
+  if (kind == LinearKind::structured) return std::make_unique<MeanFieldMatrix>(problem_);
+  if (kind == LinearKind::dense) return make_dense_newton_matrix(*this);
+  return System::newton_matrix(kind);
+}
+
+LinearKind MeanFieldFlow::preferred_linear_kind(std::string& reason) const {
+  reason = "2x2 blocks plus rank " + std::to_string(problem_.sigma.size()) + ", exact, linear in m";
+  return LinearKind::structured;
+}
+
+ModelInfo single_index_mean_field() {
+  std::vector<ParameterInfo> parameters = single_index_parameters(1000);
+  parameters.push_back(file_parameter("initial", "(2m): a, s", "a(0), s(0)"));
+  return {"single_index_mean_field",
+          "wide two-layer network on a single-index target, in the limit of infinite dimension and "
+          "width: learning in plateaus as epsilon falls",
+          "epsilon a_i' = P(s_i),  s_i' = a_i (1 - s_i^2) P'(s_i),  P(s) = sum_k sigma_k (phi_k - "
+          "sigma_k M_k) s^k,  M_k = (1/m) sum_j a_j s_j^k;  risk 1/2 sum_k (phi_k - sigma_k "
+          "M_k)^2",
+          "Berthier, Montanari, Zhou, arXiv 2303.00055",
+          {"gradient"},
+          std::move(parameters),
+          make};
+}
+
+}  // namespace gradflow

@@ -1,0 +1,222 @@
+#include "flow/jacobian_newton.hpp"
+
+#include <Eigen/Eigenvalues>
+#include <Eigen/LU>
+#include <algorithm>
+#include <cmath>
+
+namespace gradflow {
+namespace {
+
+class DenseNewtonMatrix final : public NewtonMatrix {
+ public:
+  explicit DenseNewtonMatrix(System& system) : system_(system) {}
+
+  void linearise(double t, ConstVectorRef y) override {
+    const Index n = system_.dimension();
+    jacobian_.resize(n, n);
+    Vector unit = Vector::Zero(n);
+    for (Index j = 0; j < n; ++j) {
+      unit[j] = 1;
+      system_.jacobian_times(t, y, unit, jacobian_.col(j));
+      unit[j] = 0;
+    }
+  }
+  bool factorise(double gamma) override {
+    matrix_ = -gamma * jacobian_;
+    matrix_.diagonal().array() += 1;
+    if (!matrix_.allFinite()) return false;
+    lu_.compute(matrix_);
+    return true;
+  }
+  bool solve(VectorRef b, double) override {
+    b = lu_.solve(b).eval();
+    return b.allFinite();
+  }
+  std::string name() const override { return "dense LU"; }
+  bool exact() const override { return true; }
+  NewtonCost cost() const override {
+    const double n = static_cast<double>(system_.dimension());
+    return {n * n, 2 * n * n * n / 3, 2 * n * n, 24 * n * n};
+  }
+
+ private:
+  System& system_;
+  Matrix jacobian_, matrix_;
+  Eigen::PartialPivLU<Matrix> lu_;
+};
+
+class GmresNewtonMatrix final : public NewtonMatrix {
+ public:
+  GmresNewtonMatrix(std::unique_ptr<System> system, std::unique_ptr<Preconditioner> p,
+                    double product_flops, Index basis)
+      : owned_(std::move(system)),
+        system_(*owned_),
+        preconditioner_(std::move(p)),
+        product_flops_(product_flops),
+        basis_(std::min(basis, system_.dimension())),
+        krylov_(system_.dimension(), basis_ + 1),
+        hessenberg_(basis_ + 1, basis_),
+        cosine_(basis_),
+        sine_(basis_),
+        again_(basis_),
+        residual_(basis_ + 1),
+        z_(system_.dimension()),
+        jz_(system_.dimension()),
+        x_(system_.dimension()) {}
+
+  void linearise(double t, ConstVectorRef y) override {
+    t_ = t;
+    y_ = y;
+    preconditioner_->linearise(t, y);
+  }
+  bool factorise(double gamma) override {
+    gamma_ = gamma;
+    return preconditioner_->factorise(gamma);
+  }
+
+  bool solve(VectorRef b, double tolerance) override {
+    const double stop = std::max(tolerance, 1e-14 * b.norm());
+    x_.setZero();
+    krylov_.col(0) = b;
+    for (int cycle = 0; cycle < 4; ++cycle) {
+      const double start = krylov_.col(0).norm();
+      if (!std::isfinite(start)) return false;
+      if (start <= stop) {
+        b = x_;
+        return true;
+      }
+      if (expand(start, stop)) {
+        b = x_;
+        return true;
+      }
+      apply(x_, z_);  // the residual of a restart
+      krylov_.col(0) = b - z_;
+    }
+    return false;
+  }
+
+  std::string name() const override { return "GMRES with " + preconditioner_->name(); }
+  bool exact() const override { return true; }
+  NewtonCost cost() const override {
+    const double n = static_cast<double>(system_.dimension());
+    return {0, 0, 10 * product_flops_ + 200 * n, 8 * n * static_cast<double>(basis_ + 4)};
+  }
+
+ private:
+  void apply(const Vector& v, Vector& out) {
+    system_.jacobian_times(t_, y_, v, jz_);
+    out = v - gamma_ * jz_;
+  }
+
+  /// One cycle from the residual in krylov_.col(0); adds to x_; true where it has converged.
+  bool expand(double start, double stop) {
+    krylov_.col(0) /= start;
+    residual_.setZero();
+    residual_[0] = start;
+    Index used = 0;
+    bool converged = false;
+    for (Index j = 0; j < basis_ && !converged; ++j) {
+      z_ = krylov_.col(j);
+      preconditioner_->solve(z_);
+      system_.jacobian_times(t_, y_, z_, jz_);
+      auto next = krylov_.col(j + 1);
+      next = z_ - gamma_ * jz_;
+      auto h = hessenberg_.col(j);
+      // Gram-Schmidt twice: orthogonal to rounding, as two products with a matrix.
+      h.head(j + 1).noalias() = krylov_.leftCols(j + 1).transpose() * next;
+      next.noalias() -= krylov_.leftCols(j + 1) * h.head(j + 1);
+      again_.head(j + 1).noalias() = krylov_.leftCols(j + 1).transpose() * next;
+      next.noalias() -= krylov_.leftCols(j + 1) * again_.head(j + 1);
+      h.head(j + 1) += again_.head(j + 1);
+      h[j + 1] = next.norm();
+      if (!std::isfinite(h[j + 1])) return false;
+      if (h[j + 1] > 0) next /= h[j + 1];
+      for (Index i = 0; i < j; ++i) rotate(cosine_[i], sine_[i], h[i], h[i + 1]);
+      const double length = std::hypot(h[j], h[j + 1]);
+      if (!(length > 0)) break;
+      cosine_[j] = h[j] / length;
+      sine_[j] = h[j + 1] / length;
+      rotate(cosine_[j], sine_[j], h[j], h[j + 1]);
+      rotate(cosine_[j], sine_[j], residual_[j], residual_[j + 1]);
+      used = j + 1;
+      converged = std::abs(residual_[j + 1]) <= stop;
+    }
+    if (used == 0) return false;
+    const Vector weights = hessenberg_.topLeftCorner(used, used)
+                               .triangularView<Eigen::Upper>()
+                               .solve(residual_.head(used));
+    z_.noalias() = krylov_.leftCols(used) * weights;
+    preconditioner_->solve(z_);
+    x_ += z_;
+    return converged;
+  }
+
+  static void rotate(double c, double s, double& a, double& b) {
+    const double first = c * a + s * b;
+    b = c * b - s * a;
+    a = first;
+  }
+
+  std::unique_ptr<System> owned_;
+  System& system_;
+  std::unique_ptr<Preconditioner> preconditioner_;
+  double product_flops_;
+  Index basis_;
+  Matrix krylov_, hessenberg_;
+  Vector cosine_, sine_, again_, residual_, z_, jz_, x_, y_;
+  double t_ = 0, gamma_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<NewtonMatrix> make_dense_newton_matrix(System& system) {
+  return std::make_unique<DenseNewtonMatrix>(system);
+}
+
+std::unique_ptr<NewtonMatrix> make_gmres_newton_matrix(std::unique_ptr<System> system,
+                                                       std::unique_ptr<Preconditioner> p,
+                                                       double product_flops, Index basis) {
+  return std::make_unique<GmresNewtonMatrix>(std::move(system), std::move(p), product_flops, basis);
+}
+
+SpectrumEnds spectrum_ends(System& system, double t, ConstVectorRef y, Index iterations) {
+  const Index n = system.dimension();
+  const Index most = std::min(iterations, n);
+  Matrix basis(n, most);
+  Vector diagonal(most), off_diagonal(most), next(n);
+  Vector v(n);
+  // A start with no symmetry: the golden ratio's multiples mod 1.
+  for (Index i = 0; i < n; ++i) {
+    const double x = 0.6180339887498949 * static_cast<double>(i + 1);
+    v[i] = x - std::floor(x) - 0.45;
+  }
+  Index used = 0;
+  double largest = 0;
+  for (Index k = 0; k < most; ++k) {
+    // Twice: orthogonal to rounding.
+    for (int pass = 0; pass < 2; ++pass)
+      for (Index j = 0; j < k; ++j) v -= system.inner_product(y, basis.col(j), v) * basis.col(j);
+    const double length = std::sqrt(system.inner_product(y, v, v));
+    if (k > 0) {
+      off_diagonal[k - 1] = length;
+      if (!(length > 1e-14 * largest)) break;  // an invariant subspace
+    }
+    basis.col(k) = v / length;
+    system.jacobian_times(t, y, basis.col(k), next);
+    diagonal[k] = system.inner_product(y, basis.col(k), next);
+    largest = std::max({largest, std::abs(diagonal[k]), k > 0 ? off_diagonal[k - 1] : 0.0});
+    used = k + 1;
+    v = next;
+  }
+  Eigen::SelfAdjointEigenSolver<Matrix> eigen;
+  eigen.computeFromTridiagonal(diagonal.head(used), off_diagonal.head(std::max<Index>(used - 1, 0)),
+                               Eigen::EigenvaluesOnly);
+  SpectrumEnds ends;
+  ends.lowest = eigen.eigenvalues()[0];
+  ends.second_lowest = eigen.eigenvalues()[std::min<Index>(1, used - 1)];
+  ends.highest = eigen.eigenvalues()[used - 1];
+  return ends;
+}
+
+}  // namespace gradflow

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "numerics/types.hpp"
+
+/// Numbers read off runs that learn in steps: when a component is learnt, where the loss stays, and
+/// how such times scale. Functions of arrays alone.
+namespace gradflow {
+
+/// First time at which `values` is at or below `level`: the bracketing samples, refined by the
+/// cubic through the four samples around them in log t (in t next to t = 0). NaN where it never is;
+/// the first time where it is so from the start.
+double first_time_below(std::span<const double> times, std::span<const double> values,
+                        double level);
+
+/// First time at which `values` is at half of its first sample or below. NaN where that is 0.
+double half_time(std::span<const double> times, std::span<const double> values);
+
+struct Plateau {
+  double start = 0, end = 0;
+  double level = 0;
+};
+
+/// The plateaus of a loss that falls in steps on a logarithmic time axis. With D = -dR/dlog t:
+///  - a drop is a local maximum of D. Two neighbouring drops are one unless D between them falls
+///    to half of the lower maximum or less (resolved at half height), and a drop of less than 1 %
+///    of the whole fall belongs to its neighbour;
+///  - a plateau lies between two drops, before the first or after the last. Its level is R where D
+///    is smallest between the two drops (the first and the last sample at the ends of the run);
+///  - it starts when nine tenths of the drop before it are done and ends when one tenth of the drop
+///    after it is (the usual 10-90 % of a rise time); without any time between the two it is none.
+/// Nothing depends on the units of R or t, and nothing is to be set. Samples at t <= 0 are left
+/// out.
+std::vector<Plateau> find_plateaus(std::span<const double> times, std::span<const double> loss);
+
+/// t = c epsilon^p as a straight line in logarithms, after what theory has besides the power.
+struct TimeScale {
+  double exponent = 0;
+  double exponent_error = 0;  ///< half width of a 95 % interval, see `fit_time_scale`
+  double constant = 0;        ///< c
+  double constant_error = 0;
+  Index points = 0;
+};
+
+/// What to take out before the fit.
+struct TimeScaleTheory {
+  /// t = c epsilon^p log(A/epsilon^q) where A > 0: the logarithm is divided out.
+  double log_prefactor = 0;
+  double log_exponent = 0.5;
+  /// t = c epsilon^p (1 + b epsilon^q + ...) where q > 0: b is fitted too. The error then holds,
+  /// besides that of the regression, the change of p when a term epsilon^{2q} is added.
+  double correction_exponent = 0;
+};
+
+/// Fits c and p to (epsilon, t). The error is that of the regression (Student's t on points less
+/// parameters, 95 %) plus, with a correction, the model's own (above). Pairs that are not finite
+/// and positive are left out. All NaN with fewer pairs than parameters + 1.
+TimeScale fit_time_scale(std::span<const double> epsilon, std::span<const double> t,
+                         const TimeScaleTheory& theory = {});
+
+/// sup |a - b| over the times of a that b covers, b interpolated linearly in log t (in t next to
+/// 0).
+double sup_distance(std::span<const double> times_a, std::span<const double> a,
+                    std::span<const double> times_b, std::span<const double> b);
+
+}  // namespace gradflow

@@ -1,0 +1,104 @@
+#include "measure/plateaus.hpp"
+
+#include <cmath>
+#include <vector>
+
+#include "numerics/random.hpp"
+#include "tests/catch.hpp"
+
+using namespace gradflow;
+
+namespace {
+
+std::vector<double> log_grid(double first, double last, int count) {
+  std::vector<double> t;
+  for (int i = 0; i < count; ++i)
+    t.push_back(first * std::pow(last / first, static_cast<double>(i) / (count - 1)));
+  return t;
+}
+
+/// 1 + exponential drops of 1/2 at t = 1e-6, 1/3 at 1e-3 and 1/6 at 1.
+double staircase(double t) {
+  return 0.5 * std::exp(-t / 1e-6) + std::exp(-t / 1e-3) / 3 + std::exp(-t) / 6 + 1;
+}
+
+}  // namespace
+
+TEST_CASE("The plateaus of a staircase of exponentials are found with their levels") {
+  for (const double scale : {1.0, 1e-9, 1e7}) {  // units do not matter
+    std::vector<double> t = log_grid(1e-9, 1e3, 600), r;
+    for (const double x : t) r.push_back(scale * staircase(x));
+    const auto plateaus = find_plateaus(t, r);
+    REQUIRE(plateaus.size() == 4);
+    const double levels[] = {2, 1.5, 7.0 / 6, 1};
+    for (std::size_t i = 0; i < 4; ++i)
+      CHECK(plateaus[i].level / scale == Approx(levels[i]).epsilon(1e-2));
+    // Nine tenths of e^{-t/1e-6} are gone at ln(10) 1e-6, a tenth of e^{-t/1e-3} at -ln(.9) 1e-3;
+    // the neighbours' tails shift that by per cent.
+    CHECK(plateaus[1].start == Approx(2.3026e-6).epsilon(0.05));
+    CHECK(plateaus[1].end == Approx(1.0536e-4).epsilon(0.1));
+  }
+}
+
+TEST_CASE("One smooth drop has two plateaus and a constant one") {
+  std::vector<double> t = log_grid(1e-4, 1e4, 400), one, none(400, 0.7);
+  for (const double x : t) one.push_back(1 / (1 + x));
+  CHECK(find_plateaus(t, one).size() == 2);
+  const auto flat = find_plateaus(t, none);
+  REQUIRE(flat.size() == 1);
+  CHECK(flat[0].level == 0.7);
+}
+
+TEST_CASE("Drops that merge are one drop, and rounding noise makes no plateaus") {
+  std::vector<double> t = log_grid(1e-4, 1e4, 800), merged, noisy;
+  RandomStream stream(1, "noise");
+  for (const double x : t) {
+    merged.push_back(0.5 * std::exp(-x) + 0.5 * std::exp(-x / 2));
+    noisy.push_back(std::exp(-x) + 1e-13 * stream.normal());
+  }
+  CHECK(find_plateaus(t, merged).size() == 2);
+  CHECK(find_plateaus(t, noisy).size() == 2);
+}
+
+TEST_CASE("Half times of an exponential are exact to the cubic's error") {
+  std::vector<double> t = log_grid(1e-3, 10, 200), c;
+  for (const double x : t) c.push_back(std::exp(-2 * x));
+  t.insert(t.begin(), 0.0);
+  c.insert(c.begin(), 1.0);
+  // Spacing h = 0.046 in log t: 9/384 h^4 times the fourth derivative, of order 1.
+  CHECK(half_time(t, c) == Approx(std::log(2.0) / 2).epsilon(1e-6));
+  CHECK(std::isnan(first_time_below(t, c, 1e-30)));
+  CHECK(first_time_below(t, c, 2) == 0);
+}
+
+TEST_CASE("Exponents are recovered with logarithm and correction taken out") {
+  std::vector<double> epsilon, power, log_power, corrected;
+  for (int k = 0; k <= 16; ++k) {
+    const double e = std::pow(10, -6 - 0.5 * k);
+    epsilon.push_back(e);
+    power.push_back(3 * e);
+    log_power.push_back(0.5 * std::sqrt(e) * std::log(10 / std::sqrt(e)));
+    corrected.push_back(2.7 * std::pow(e, 0.25) * std::exp(-0.5 * std::pow(e, 1.0 / 12)));
+  }
+  CHECK(fit_time_scale(epsilon, power).exponent == Approx(1).epsilon(1e-12));
+  CHECK(fit_time_scale(epsilon, power).constant == Approx(3).epsilon(1e-10));
+  TimeScaleTheory with_log;
+  with_log.log_prefactor = 10;
+  CHECK(fit_time_scale(epsilon, log_power, with_log).exponent == Approx(0.5).epsilon(1e-12));
+  CHECK(fit_time_scale(epsilon, log_power).exponent < 0.49);
+  TimeScaleTheory with_correction;
+  with_correction.correction_exponent = 1.0 / 12;
+  const TimeScale scale = fit_time_scale(epsilon, corrected, with_correction);
+  CHECK(scale.exponent == Approx(0.25).epsilon(1e-9));
+  CHECK(scale.constant == Approx(2.7).epsilon(1e-8));
+  CHECK(std::isnan(fit_time_scale(std::vector<double>{1e-3}, std::vector<double>{1}).exponent));
+}
+
+TEST_CASE("The distance of two curves is the largest difference on their common times") {
+  const std::vector<double> coarse{0, 1, 10, 100}, a{0, 1, 2, 3}, fine{0, 1, 3, 10, 30};
+  std::vector<double> b;
+  for (const double x : fine) b.push_back(x < 1 ? x : 1 + std::log10(x));
+  CHECK(sup_distance(fine, b, coarse, a) < 1e-12);
+  b[2] += 0.25;
+  CHECK(sup_distance(fine, b, coarse, a) == Approx(0.25).epsilon(1e-12));
+}
