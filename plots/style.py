@@ -98,20 +98,33 @@ def _metadata(extension):
 
 
 def log_ticks(axis):
-    """At most seven labelled decades on a log axis, unlabelled ticks between them."""
-    low, high = sorted(abs(x) for x in axis.get_view_interval())
-    decades = math.log10(high / low) if low > 0 and high > 0 else 1
-    axis.set_major_locator(ticker.LogLocator(numticks=8))
-    if decades > 9:
-        axis.set_minor_locator(ticker.LogLocator(numticks=60))  # each decade
-        axis.set_minor_formatter(ticker.NullFormatter())
-    elif decades > 1.2:
-        axis.set_minor_locator(ticker.LogLocator(subs=range(2, 10), numticks=60))
-        axis.set_minor_formatter(ticker.NullFormatter())
+    """As many labelled decades on a log axis as have room, unlabelled ticks between them."""
+    low, high = sorted(axis.get_view_interval())
+    decades = math.log10(high / low) if 0 < low < high else 1
+    box, figure = axis.axes.get_position(), axis.axes.figure
+    across = axis.axis_name == "x"
+    inches = (box.width * figure.get_figwidth() if across else box.height * figure.get_figheight())
+    if decades > 1.2:
+        axis.set_major_locator(
+            ticker.LogLocator(numticks=max(3, int(inches / (0.33 if across else 0.28)))))
+        crowded = inches / decades < 0.22
+        axis.set_minor_locator(
+            ticker.LogLocator(subs=(1.0,) if crowded else range(2, 10), numticks=99))
     else:  # less than a decade would show a single number
         axis.set_major_locator(ticker.MaxNLocator(4, steps=[1, 2, 5, 10]))
         axis.set_major_formatter(ticker.ScalarFormatter())
         axis.set_minor_locator(ticker.NullLocator())
+    axis.set_minor_formatter(ticker.NullFormatter())
+
+
+def tex(value):
+    """A number in a label or legend: 0.5, 200, $10^{5}$, $3\\times10^{-4}$."""
+    if value == 0 or not math.isfinite(value) or 1e-2 <= abs(value) < 1e4:
+        return f"{value:g}"
+    mantissa, exponent = f"{value:.3e}".split("e")
+    mantissa = f"{float(mantissa):g}"
+    power = f"10^{{{int(exponent)}}}"
+    return f"${power}$" if mantissa == "1" else f"${mantissa}\\times{power}$"
 
 
 def log_time_axis(ax, times, label="time $t$"):
