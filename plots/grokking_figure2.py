@@ -23,7 +23,7 @@ rank = int((target > 1e-10 * target[0]).sum())
 
 fig = plt.figure(figsize=(style.PAGE, 3.3))
 fig.get_layout_engine().set(wspace=0.06)
-grid = fig.add_gridspec(1, 2)
+grid = fig.add_gridspec(1, 2, width_ratios=[1.08, 1])
 left = grid[0].subgridspec(2, 1, height_ratios=[1.45, 1])
 losses, norm, modes = (fig.add_subplot(g) for g in (left[0], left[1], grid[1]))
 
@@ -36,9 +36,9 @@ style.log_axis(losses, "mean squared error", 1e-8, 2e3)
 losses.legend(handles=grokking.key([
     ("train", {"color": style.BLUE}), ("test", {"color": style.RED}),
     (r"$\lambda = 0$", {"color": style.GREY, "ls": ":", "lw": 1}),
-    ("published (another draw)", {"color": style.GREY, "ls": "", "marker": "o", "mfc": "white",
+    ("published, another draw", {"color": style.GREY, "ls": "", "marker": "o", "mfc": "white",
                                   "ms": 3.2}),
-]), ncol=4, loc="upper right", columnspacing=0.9, handlelength=1.3, fontsize=7.5)
+]), ncol=4, loc="upper right", columnspacing=0.8, handlelength=1.1, fontsize=7)
 style.panel_label(losses, "(a)")
 
 norm.plot(t, run["norm"] ** 2, color=style.GREEN)
@@ -59,7 +59,7 @@ for k in range(values.shape[1]):
 for k in range(rank):
     modes.axhline(target[k], color=style.BLACK, lw=0.7, ls="--")
 style.log_time_axis(modes, t)
-modes.set_ylim(-0.5, 1.38 * target[0])
+modes.set_ylim(-0.5, 1.32 * target[0])
 modes.set_ylabel(r"singular values of $UV^\top$")
 modes.legend(handles=grokking.key([
     ("the three of the target", {"color": style.BLUE}), ("the other seven", {"color": style.SKY}),

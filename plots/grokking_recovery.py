@@ -43,11 +43,12 @@ for k, count in enumerate(seen):
     errors.plot(x[good], relative[k][good], ".", ms=3.5, color=style.BLUE)
     errors.plot(x[~good], relative[k][~good], ".", ms=3.5, color=style.RED)
 errors.axhline(1e-2, color=style.BLACK, lw=0.7, ls="--")
-style.log_axis(errors, r"$\Vert UV^\top - M^\star\Vert_F\,/\,\Vert M^\star\Vert_F$")
+style.log_axis(errors, r"$\Vert UV^\top - M^\star\Vert_F\,/\,\Vert M^\star\Vert_F$",
+               high=2)
 errors.set_xlabel("entries observed, of 400")
 errors.legend(handles=[plt.Line2D([], [], ls="", marker=".", color=c, label=text)
                        for c, text in ((style.BLUE, "recovered"), (style.RED, "not recovered"))],
-              loc="upper right")
+              ncol=2, loc="upper right")
 style.panel_label(errors, "(a)")
 shares.errorbar(seen, share, [share - low, high - share], fmt="o-", color=style.BLUE, ms=4,
                 capsize=2.5, lw=1.0, label="end of the flow")

@@ -187,6 +187,7 @@ class Painter:
     def __init__(self, result):
         self.result = result
         self.panels = []  # (title, draw function)
+        self.linear_time = True
         if result.along is not None:
             self.times = result.times()
             finite = self.times[np.isfinite(self.times)]
@@ -263,7 +264,7 @@ class Painter:
             try:
                 draw(ax, what)
                 if not ax.has_data():
-                    raise ValueError("no finite values")
+                    raise ValueError("no value" + ("" if self.linear_time else " at t > 0"))
             except Exception as problem:  # one panel that cannot be drawn does not cost the others
                 ax.clear()
                 ax.set_xticks([])
@@ -330,9 +331,12 @@ class Painter:
         if result.axes:
             self.key(ax)
         elif many:
-            # Above the panel, where there is no curve to hide.
-            ax.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncol=2, borderaxespad=0.2,
-                      columnspacing=1.0, handlelength=1.2, fontsize=7.5)
+            self.legend_above(ax, 2)
+
+    def legend_above(self, ax, columns):
+        """Above the panel, where there is no curve to hide."""
+        ax.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncol=columns, borderaxespad=0.2,
+                  columnspacing=1.0, handlelength=1.2, fontsize=7.5)
 
     def modes(self, ax, name):
         """A vector observable of one run: a line for each entry."""
@@ -369,7 +373,7 @@ class Painter:
         ax.set_ylabel(self.label(name))
         self.whole_ticks(ax.xaxis, x)
         if len(times) <= MOST_LABELS and ax.has_data():
-            ax.legend()
+            self.legend_above(ax, 3)
 
     def picture(self, ax, name):
         """A matrix at the last time at which it is known."""
@@ -421,7 +425,8 @@ class Painter:
         name = next((n for n in names if "test" in n), names[0])
         values = result.by_run(name)
         last = np.full(result.runs, np.nan)
-        for run in range(result.runs):
+        status = np.asarray(result.data["status"].values).ravel()
+        for run in np.flatnonzero(status == 0):  # the end of those that got there
             good = np.flatnonzero(np.isfinite(values[run]))
             if good.size:
                 last[run] = values[run][good[-1]]
@@ -436,12 +441,14 @@ class Painter:
         words = axis.dtype.kind not in "fiu"
         x = np.arange(axis.size) if words else axis.astype(float)
         order = np.argsort(x)
-        for row in rows[:MOST_CURVES]:
+        second = self.second()
+        few = len(rows) == (result.data.sizes[second] if second else 1)
+        for k, row in enumerate(rows[:MOST_CURVES]):
             good = order[np.isfinite(row[order]) & np.isfinite(x[order])]
             if good.size:
-                ax.plot(x[good], row[good], "o-" if len(rows) <= 8 else ".", ms=3, lw=0.8,
-                        alpha=1 if len(rows) <= 8 else 0.6,
-                        color=style.BLUE if len(rows) > 8 else None)
+                ax.plot(x[good], row[good], color=style.BLUE, ms=3, lw=0.8,
+                        alpha=1 if few else 0.5, marker="o" if few else ".",
+                        ls=style.LINE_STYLES[k] if few else "none")
         if words:
             ax.set_xticks(x, [short(v) for v in axis])
         elif wants_log(x, False) and (x > 0).all():
@@ -528,7 +535,7 @@ class Painter:
         # The key is the same in all panels: once is enough.
         if handles and not getattr(self, "key_is_drawn", False):
             ax.legend(handles=handles, title_fontsize=7, fontsize=7,
-                      title=self.label(result.main) if values.size <= 10 else None)
+                      title=self.label(result.main) if len(handles) >= values.size else None)
             self.key_is_drawn = True
 
     def bar(self, ax, norm, label):
@@ -555,7 +562,7 @@ def main():
             "figure.png")
         result = Result(data)
         figure = Painter(result).draw(title_of(data, options.folder))
-        style.save(figure, out)
+        out = style.save(figure, out)
     except (OSError, ValueError) as problem:
         print(f"gradflow: {options.folder}: cannot be plotted: {problem}", file=sys.stderr)
         return 1

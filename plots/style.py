@@ -47,6 +47,8 @@ def use():
         "axes.prop_cycle": plt.cycler(color=COLORS),
         "axes.axisbelow": True,
         "axes.formatter.useoffset": False,
+        "axes.formatter.limits": (-3, 5),
+        "axes.formatter.use_mathtext": True,
         "lines.linewidth": 1.3,
         "lines.markersize": 4,
         "lines.solid_capstyle": "round",
@@ -79,16 +81,19 @@ def use():
 
 
 def save(fig, path):
-    """Writes PATH as a picture of 200 dpi, and a PDF beside it."""
+    """Writes PATH as a picture of 200 dpi, and a PDF beside it. Returns the picture's path."""
     stem, extension = os.path.splitext(path)
     folder = os.path.dirname(path)
     if folder:
         os.makedirs(folder, exist_ok=True)
     # Without dates and versions in them the same run gives the same files.
-    fig.savefig(path if extension else stem + ".png", metadata=_metadata(extension or ".png"))
+    path = path if extension else stem + ".png"
+    fig.savefig(path, metadata=_metadata(extension or ".png"))
     if extension.lower() != ".pdf":
+        fig.set_layout_engine("none")  # as laid out for the first: that takes most of the time
         fig.savefig(stem + ".pdf", metadata=_metadata(".pdf"))
     plt.close(fig)
+    return path
 
 
 def _metadata(extension):
