@@ -22,8 +22,7 @@ nuclear = target.sum()
 rank = int((target > 1e-10 * target[0]).sum())
 
 fig = plt.figure(figsize=(style.PAGE, 3.3))
-fig.get_layout_engine().set(wspace=0.06)
-grid = fig.add_gridspec(1, 2, width_ratios=[1.08, 1])
+grid = fig.add_gridspec(1, 2, width_ratios=[1.06, 1], wspace=0.08)
 left = grid[0].subgridspec(2, 1, height_ratios=[1.45, 1])
 losses, norm, modes = (fig.add_subplot(g) for g in (left[0], left[1], grid[1]))
 

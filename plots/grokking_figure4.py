@@ -19,8 +19,7 @@ decay = 1e-4
 t = run["time"].values
 
 fig = plt.figure(figsize=(style.PAGE, 3.5))
-fig.get_layout_engine().set(wspace=0.06)
-grid = fig.add_gridspec(1, 2)
+grid = fig.add_gridspec(1, 2, wspace=0.1)
 left = grid[0].subgridspec(2, 1, height_ratios=[1.6, 1])
 right = grid[1].subgridspec(3, 1)
 losses, norm = (fig.add_subplot(g) for g in left)
@@ -65,7 +64,8 @@ for k, cell in enumerate(right):
     low, high = (f(np.append(run["prediction"].values, run["teacher_on_grid"].values))
                  for f in (np.min, np.max))
     margin = 0.08 * (high - low)
-    ax.set_ylim(low - margin, high + 2.6 * margin)
+    ax.set_ylim(low - margin, high + 3.6 * margin)
+    ax.set_yticks([-2, 0, 2, 4])
     ax.text(0.985, 0.93, "$t = " + style.tex(time).strip("$") + "$",
             transform=ax.transAxes, ha="right", va="top", fontsize=8)
     if k == 0:
