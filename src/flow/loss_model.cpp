@@ -1,6 +1,9 @@
 #include "flow/loss_model.hpp"
 
 #include "flow/gradient_flow.hpp"
+#include <Eigen/Eigenvalues>
+#include <algorithm>
+
 #include "flow/riemannian_flow.hpp"
 
 namespace gradflow {
@@ -84,7 +87,103 @@ std::vector<Observable> LossModel::observables(const FlowSettings& flow) {
                               ? (e.gradient + decay.decay[0] * weights(s)).norm()
                               : (e.gradient + decay.decay.cwiseProduct(weights(s))).norm();
                  }});
+  for (Observable& observable : spectral_observables(flow)) all.push_back(std::move(observable));
   for (Observable& observable : own_observables()) all.push_back(std::move(observable));
+  return all;
+}
+
+const LossModel::Spectrum& LossModel::spectrum_at(const State& state) {
+  if (!spectrum_.filled || spectrum_.serial != state.serial) {
+    if (!spectral_loss_) spectral_loss_ = std::make_unique<Loss>(loss_);
+    spectrum_.hessian = hessian_spectrum(*spectral_loss_, weights(state), spectrum_count);
+    spectrum_.serial = state.serial;
+    spectrum_.filled = true;
+  }
+  return spectrum_;
+}
+
+TangentProjection& LossModel::projection_at(const State& state) {
+  if (!projection_) projection_ = std::make_unique<TangentProjection>(loss_);
+  if (projection_serial_ != state.serial) {
+    projection_->linearise(weights(state));
+    projection_serial_ = state.serial;
+  }
+  return *projection_;
+}
+
+std::vector<Observable> LossModel::spectral_observables(const FlowSettings& flow) {
+  const double lambda = flow.weight_decay;
+  const Index p = loss_.dimension(), n = loss_.outputs();
+  const Index count = std::min<Index>(spectrum_count, p / 2);
+  std::vector<Observable> all;
+  all.push_back({"sharpness", "largest eigenvalue of hess F; gradient descent is stable below 2/step",
+                 {}, false, [this](const State& s, double* out) {
+                   *out = spectrum_at(s).hessian.values.tail(1)[0];
+                 }});
+  if (count > 0) {
+    std::vector<double> positions;
+    for (Index k = 1; k <= count; ++k) positions.push_back(static_cast<double>(k));
+    for (Index k = count; k >= 1; --k) positions.push_back(static_cast<double>(-k));
+    all.push_back({"hessian_eigenvalues",
+                   "leading (1, 2, ...) and trailing (..., -2, -1) eigenvalues of hess F + lambda",
+                   {{"eigenvalue", positions, "position from the top, or from the bottom", true}},
+                   false, [this, count, lambda](const State& s, double* out) {
+                     const Vector& values = spectrum_at(s).hessian.values;
+                     const Index size = values.size();
+                     for (Index k = 0; k < count; ++k) out[k] = values[size - 1 - k] + lambda;
+                     for (Index k = 0; k < count; ++k) out[count + k] = values[count - 1 - k] + lambda;
+                   }});
+  }
+  all.push_back({"spectral_gap", "largest ratio of neighbouring rates |mu + lambda| of hess F", {},
+                 false, [this, lambda](const State& s, double* out) {
+                   *out = scale_separation(spectrum_at(s).hessian.values, lambda).gap;
+                 }});
+  all.push_back({"fast_modes", "number of rates of hess F above the largest gap", {}, false,
+                 [this, lambda](const State& s, double* out) {
+                   *out = static_cast<double>(
+                       scale_separation(spectrum_at(s).hessian.values, lambda).fast_modes);
+                 }});
+  all.push_back({"fast_velocity_share", "share of |w'|^2 in the fast modes", {}, false,
+                 [this, lambda](const State& s, double* out) {
+                   const HessianSpectrum& spectrum = spectrum_at(s).hessian;
+                   const Index fast = scale_separation(spectrum.values, lambda).fast_modes;
+                   const Vector velocity = -(at(s).gradient + lambda * weights(s));
+                   const double whole = velocity.squaredNorm();
+                   *out = whole > 0 ? (spectrum.vectors.rightCols(fast).transpose() * velocity)
+                                              .squaredNorm() / whole
+                                    : 0;
+                 }});
+  if (n <= 2000) {
+    all.push_back({"tangent_kernel_eigenvalues", "eigenvalues of the tangent kernel J J^T",
+                   {counting_axis("kernel_mode", n, "mode, by size", 1)}, false,
+                   [this, n](const State& s, double* out) {
+                     at(s);
+                     Matrix kernel(n, n);
+                     loss_.map().gram(Vector(), kernel);
+                     const Eigen::SelfAdjointEigenSolver<Matrix> eigen(kernel,
+                                                                       Eigen::EigenvaluesOnly);
+                     Eigen::Map<Vector>(out, n) = eigen.eigenvalues().reverse();
+                   }});
+    all.push_back({"kkt_residual",
+                   "|P w|, P the projection on ker J: 0 where the norm is stationary among "
+                   "minimisers",
+                   {}, false, [this](const State& s, double* out) {
+                     Vector w = weights(s);
+                     projection_at(s).project(w);
+                     *out = w.norm();
+                   }});
+    if (loss_.output_loss().has_residual())
+      all.push_back({"manifold_distance",
+                     "length of the Gauss-Newton step to the minimisers: distance to the slow "
+                     "manifold",
+                     {}, false, [this](const State& s, double* out) {
+                       TangentProjection& projection = projection_at(s);
+                       Vector r(loss_.outputs()), step(loss_.dimension());
+                       loss_.output_loss().residual(projection.loss().last_outputs(), r);
+                       projection.least_step(r, step);
+                       *out = step.norm();
+                     }});
+  }
   return all;
 }
 

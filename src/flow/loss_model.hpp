@@ -7,6 +7,8 @@
 #include "flow/loss.hpp"
 #include "flow/gradient_flow.hpp"
 #include "flow/model.hpp"
+#include "flow/riemannian_flow.hpp"
+#include "flow/spectrum.hpp"
 
 namespace gradflow {
 
@@ -39,6 +41,16 @@ class LossModel : public Model {
     double loss = 0;
     Vector gradient;
   };
+  /// Sharpness, spectra, time-scale separation, tangent kernel: off unless named.
+  std::vector<Observable> spectral_observables(const FlowSettings& flow);
+  struct Spectrum {
+    std::uint64_t serial = 0;
+    bool filled = false;
+    HessianSpectrum hessian;
+  };
+  const Spectrum& spectrum_at(const State& state);
+  TangentProjection& projection_at(const State& state);
+
   const Evaluation& at(const State& state);
   DecayAndRate terms(const FlowSettings& flow) const;
 
@@ -46,6 +58,12 @@ class LossModel : public Model {
   Vector initial_;
   std::vector<ParameterGroup> groups_;
   Evaluation evaluation_;
+  Spectrum spectrum_;
+  /// Their points move apart from that of loss_, which `outputs_at` relies on.
+  std::unique_ptr<Loss> spectral_loss_;
+  std::unique_ptr<TangentProjection> projection_;
+  std::uint64_t projection_serial_ = 0;
+  static constexpr Index spectrum_count = 10;
 };
 
 /// Mean squared error an output entry between predictions and targets.
