@@ -82,6 +82,8 @@ TEST_CASE("Linear regression's flow is its closed form to 2e-9, by every method 
                               {"cvode", LinearKind::dense},
                               {"cvode", LinearKind::gauss_newton},
                               {"cvode", LinearKind::krylov},
+                              {"rodas", LinearKind::automatic},
+                              {"rodas", LinearKind::dense},
                               {"dopri5", LinearKind::automatic},
                               {"rosenbrock4", LinearKind::automatic}};
   for (const auto& [n, d] : std::vector<std::pair<Index, Index>>{{6, 15}, {15, 6}})

@@ -11,7 +11,7 @@ TEST_CASE("CVODE follows a stiff decay, and its error follows the tolerance") {
   const std::vector<double> times = linear_times(10, 20);
   double last = 1;
   for (const double rtol : {1e-4, 1e-7, 1e-10}) {
-    FunctionSystem system = decay(rates);
+    EnergySystem system = decay(rates);
     SolverSettings settings;
     settings.rtol = rtol;
     settings.atol = rtol * 1e-2;
@@ -31,7 +31,7 @@ TEST_CASE("CVODE follows a stiff decay, and its error follows the tolerance") {
 }
 
 TEST_CASE("CVODE's Adams methods agree with the closed form on a problem that is not stiff") {
-  FunctionSystem system = decay(Vector{{1, 2}});
+  EnergySystem system = decay(Vector{{1, 2}});
   SolverSettings settings;
   settings.rtol = 1e-8;
   settings.atol = 1e-12;
@@ -46,7 +46,7 @@ TEST_CASE("CVODE's Adams methods agree with the closed form on a problem that is
 TEST_CASE("Dense output meets the steps at both ends, and never disturbs them") {
   const Vector rates{{3, 0.5}};
   SolverSettings settings;
-  FunctionSystem one = decay(rates), other = decay(rates);
+  EnergySystem one = decay(rates), other = decay(rates);
   const auto a = make_cvode_stepper(one, settings, false);
   const auto b = make_cvode_stepper(other, settings, false);
   a->start(0, Vector{{1, 1}});
@@ -70,7 +70,7 @@ TEST_CASE("Dense output meets the steps at both ends, and never disturbs them") 
 }
 
 TEST_CASE("A cap on the step is kept, and taken off again") {
-  FunctionSystem system = decay(Vector{{1.0}});
+  EnergySystem system = decay(Vector{{1.0}});
   SolverSettings settings;
   settings.rtol = 1e-3;
   const auto stepper = make_cvode_stepper(system, settings, false);
@@ -91,7 +91,7 @@ TEST_CASE("A cap on the step is kept, and taken off again") {
 }
 
 TEST_CASE("A flow that blows up ends with a status, its time and a way out") {
-  FunctionSystem system = blow_up();
+  EnergySystem system = blow_up();
   SolverSettings settings;
   const auto stepper = make_cvode_stepper(system, settings, false);
   const Samples run = sample(system, *stepper, settings, Vector{{1}}, linear_times(2, 20));
@@ -107,7 +107,7 @@ TEST_CASE("A flow that blows up ends with a status, its time and a way out") {
 
 TEST_CASE("A right-hand side that is not finite is told as such") {
   for (const double from : {0.0, 0.5}) {
-    FunctionSystem system = decay(Vector{{1.0}});
+    EnergySystem system = decay(Vector{{1.0}});
     const auto plain = system.f;
     system.f = [plain, from](double t, const Vector& y) {
       return t >= from ? Vector(Vector{{std::nan("")}}) : plain(t, y);
@@ -122,7 +122,7 @@ TEST_CASE("A right-hand side that is not finite is told as such") {
 }
 
 TEST_CASE("Tolerances below rounding are told as such") {
-  FunctionSystem system = decay(Vector{{1, 10}});
+  EnergySystem system = decay(Vector{{1, 10}});
   SolverSettings settings;
   settings.rtol = 1e-17;
   settings.atol = 1e-30;
@@ -133,7 +133,7 @@ TEST_CASE("Tolerances below rounding are told as such") {
 }
 
 TEST_CASE("A structure that a system does not have is refused with what it has") {
-  FunctionSystem system = decay(Vector{{1.0}});
+  EnergySystem system = decay(Vector{{1.0}});
   SolverSettings settings;
   settings.linear = LinearKind::gauss_newton;
   CHECK_THROWS_AS(make_cvode_stepper(system, settings, false), ParameterError);

@@ -6,7 +6,7 @@ using namespace gradflow;
 using namespace gradflow::testing;
 
 TEST_CASE("Gradient descent is explicit Euler, step by step to the last bit") {
-  FunctionSystem system = double_well();
+  EnergySystem system = double_well();
   const double step = 0.1;
   const auto stepper = make_descent_stepper(system, step);
   SolverSettings settings;
@@ -26,7 +26,7 @@ TEST_CASE("Gradient descent is explicit Euler, step by step to the last bit") {
 }
 
 TEST_CASE("A time between two iterates shows the nearer one") {
-  FunctionSystem system = decay(Vector{{1.0}});
+  EnergySystem system = decay(Vector{{1.0}});
   const auto stepper = make_descent_stepper(system, 0.5);
   stepper->start(0, Vector{{1}});
   stepper->step(10, 1e300);
@@ -41,7 +41,7 @@ TEST_CASE("A time between two iterates shows the nearer one") {
 }
 
 TEST_CASE("A step that is too large ends the run with the reason, not with infinities") {
-  FunctionSystem system = decay(Vector{{1.0}});
+  EnergySystem system = decay(Vector{{1.0}});
   const auto stepper = make_descent_stepper(system, 2.5);  // 2 / curvature = 2
   SolverSettings settings;
   settings.max_steps = 100000;

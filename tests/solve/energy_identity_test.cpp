@@ -18,7 +18,7 @@ std::vector<double> decades(double first, double last) {
   return times;
 }
 
-Outcome run(FunctionSystem& system, const Vector& y0, const SolverSettings& settings,
+Outcome run(EnergySystem& system, const Vector& y0, const SolverSettings& settings,
             const std::vector<double>& times) {
   const auto stepper = make_cvode_stepper(system, settings, false);
   return sample(system, *stepper, settings, y0, times).outcome;
@@ -28,7 +28,7 @@ Outcome run(FunctionSystem& system, const Vector& y0, const SolverSettings& sett
 
 TEST_CASE("Along a quadratic's flow the drop of the energy is the dissipation, decade by decade") {
   const Vector rates{{1e4, 1, 1e-4}}, y0{{1, 1, 100}};
-  FunctionSystem system = decay(rates);
+  EnergySystem system = decay(rates);
   SolverSettings settings;
   const Outcome outcome = run(system, y0, settings, decades(1e-6, 1e5));
   REQUIRE(outcome.status == Status::ok);
@@ -61,7 +61,7 @@ TEST_CASE("Along a quadratic's flow the drop of the energy is the dissipation, d
 
 TEST_CASE("A motion that is not the descent of its energy is reported") {
   // The energy claimed is 1.2 times the one that is descended: drop = 1.2 dissipation.
-  FunctionSystem system = decay(Vector{{1, 3}});
+  EnergySystem system = decay(Vector{{1, 3}});
   const auto energy = system.e;
   system.e = [energy](const Vector& y) { return 1.2 * energy(y); };
   const Outcome outcome = run(system, Vector{{1, 1}}, {}, decades(1e-2, 10));
@@ -72,7 +72,7 @@ TEST_CASE("A motion that is not the descent of its energy is reported") {
 }
 
 TEST_CASE("An energy that rises makes the run doubtful") {
-  FunctionSystem system = decay(Vector{{1, 3}});
+  EnergySystem system = decay(Vector{{1, 3}});
   const auto energy = system.e;
   system.e = [energy](const Vector& y) { return -energy(y); };
   const Outcome outcome = run(system, Vector{{1, 1}}, {}, decades(1e-2, 10));
@@ -81,7 +81,7 @@ TEST_CASE("An energy that rises makes the run doubtful") {
 }
 
 TEST_CASE("A run that has come to rest is not blamed for the noise in its energy") {
-  FunctionSystem system = decay(Vector{{10, 1}});
+  EnergySystem system = decay(Vector{{10, 1}});
   for (const double rtol : {1e-3, 1e-6, 1e-10}) {
     SolverSettings settings;
     settings.rtol = rtol;

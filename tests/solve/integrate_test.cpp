@@ -8,7 +8,7 @@ using namespace gradflow::testing;
 
 namespace {
 
-const std::vector<std::string> methods{"cvode", "cvode_adams", "dopri5", "rosenbrock4"};
+const std::vector<std::string> methods{"cvode", "cvode_adams", "rodas", "dopri5", "rosenbrock4"};
 
 std::unique_ptr<Stepper> make(const std::string& method, System& system, SolverSettings settings) {
   settings.method = method;
@@ -24,7 +24,7 @@ TEST_CASE("Every method gives every sample once, in order, at exactly the time a
   times.push_back(5);
   for (const std::string& method : methods) {
     INFO(method);
-    FunctionSystem system = decay(Vector{{1, 2}});
+    EnergySystem system = decay(Vector{{1, 2}});
     SolverSettings settings;
     const auto stepper = make(method, system, settings);
     const Samples run = sample(system, *stepper, settings, Vector{{1, 1}}, times);
@@ -41,7 +41,7 @@ TEST_CASE("Every method gives every sample once, in order, at exactly the time a
 TEST_CASE("A stop condition ends the run as a success, with the state that met it as last sample") {
   for (const std::string& method : methods) {
     INFO(method);
-    FunctionSystem system = decay(Vector{{1.0}});
+    EnergySystem system = decay(Vector{{1.0}});
     SolverSettings settings;
     const auto stepper = make(method, system, settings);
     const Samples run = sample(system, *stepper, settings, Vector{{1}}, linear_times(100, 1000),
@@ -57,7 +57,7 @@ TEST_CASE("A stop condition ends the run as a success, with the state that met i
 }
 
 TEST_CASE("An interruption ends the run as such, with what was done") {
-  FunctionSystem system = decay(Vector{{1.0}});
+  EnergySystem system = decay(Vector{{1.0}});
   SolverSettings settings;
   const auto stepper = make("cvode", system, settings);
   int calls = 0;
@@ -71,7 +71,7 @@ TEST_CASE("An interruption ends the run as such, with what was done") {
 
 TEST_CASE("Budgets of steps and of seconds end a run with their own status") {
   for (const std::string& method : methods) {
-    FunctionSystem system = decay(Vector{{1.0}});
+    EnergySystem system = decay(Vector{{1.0}});
     SolverSettings settings;
     settings.max_steps = 7;
     const auto stepper = make(method, system, settings);
@@ -80,7 +80,7 @@ TEST_CASE("Budgets of steps and of seconds end a run with their own status") {
     CHECK(run.outcome.statistics.steps == 7);
     CHECK(run.outcome.message.find("solver.max_steps = 7") != std::string::npos);
   }
-  FunctionSystem system = decay(Vector{{1.0}});
+  EnergySystem system = decay(Vector{{1.0}});
   SolverSettings settings;
   settings.max_wall_seconds = 0.02;
   settings.max_steps = 1'000'000'000'000;
@@ -91,7 +91,7 @@ TEST_CASE("Budgets of steps and of seconds end a run with their own status") {
 }
 
 TEST_CASE("A start that is not finite is a failure, not an exception") {
-  FunctionSystem system = decay(Vector{{1.0}});
+  EnergySystem system = decay(Vector{{1.0}});
   SolverSettings settings;
   for (const std::string& method : methods) {
     const auto stepper = make(method, system, settings);
@@ -117,7 +117,7 @@ TEST_CASE("The escape from a saddle comes at its time, however small the start")
     for (const std::string& method : methods) {
       INFO(method << " from " << y0);
       const double half = std::log(1 / (std::sqrt(3.0) * y0));
-      FunctionSystem system = double_well();
+      EnergySystem system = double_well();
       SolverSettings settings;
       settings.rtol = 1e-6;
       settings.atol = 1e-6;
@@ -134,7 +134,7 @@ TEST_CASE("The escape from a saddle comes at its time, however small the start")
 }
 
 TEST_CASE("A flow that starts on an unstable point stays there, which is right") {
-  FunctionSystem system = double_well();
+  EnergySystem system = double_well();
   SolverSettings settings;
   for (const std::string& method : methods) {
     const auto stepper = make(method, system, settings);
@@ -146,7 +146,7 @@ TEST_CASE("A flow that starts on an unstable point stays there, which is right")
 
 TEST_CASE("A horizon of fifteen decades is integrated to its end") {
   const Vector rates{{1, 1e-14}};
-  FunctionSystem system = decay(rates);
+  EnergySystem system = decay(rates);
   SolverSettings settings;
   const auto stepper = make("cvode", system, settings);
   const Samples run = sample(system, *stepper, settings, Vector{{1, 1}}, {0, 1e-3, 1, 1e14, 1e15});

@@ -14,8 +14,8 @@ std::unique_ptr<Stepper> make(const std::string& method, System& system,
 }
 
 /// Coupled and nonlinear: (u, v)' = (-3u + v^2, u - v - v^2), u = e^{-2t}, v = e^{-t} (Kaps).
-FunctionSystem kaps() {
-  FunctionSystem system;
+EnergySystem kaps() {
+  EnergySystem system;
   system.n = 2;
   system.f = [](double, const Vector& y) {
     return Vector{{-3 * y[0] + y[1] * y[1], y[0] - y[1] - y[1] * y[1]}};
@@ -34,7 +34,7 @@ TEST_CASE("dopri5 and rosenbrock4 follow Kaps' problem, their errors the toleran
     double last = 1;
     for (const double tolerance : {1e-4, 1e-6, 1e-8, 1e-10}) {
       INFO(method << " at " << tolerance);
-      FunctionSystem system = kaps();
+      EnergySystem system = kaps();
       SolverSettings settings;
       settings.rtol = settings.atol = tolerance;
       const auto stepper = make(method, system, settings);
@@ -61,7 +61,7 @@ TEST_CASE("dopri5 and rosenbrock4 follow Kaps' problem, their errors the toleran
 
 TEST_CASE("rosenbrock4 takes a stiff problem in few steps, dopri5 runs out of its budget and says so") {
   for (const std::string method : {"dopri5", "rosenbrock4"}) {
-    FunctionSystem system = decay(Vector{{1e6, 1}});
+    EnergySystem system = decay(Vector{{1e6, 1}});
     SolverSettings settings;
     settings.rtol = settings.atol = 1e-6;
     settings.max_steps = 2000;
@@ -80,7 +80,7 @@ TEST_CASE("rosenbrock4 takes a stiff problem in few steps, dopri5 runs out of it
 
 TEST_CASE("A step longer than allowed is not taken") {
   for (const std::string method : {"dopri5", "rosenbrock4"}) {
-    FunctionSystem system = decay(Vector{{1.0}});
+    EnergySystem system = decay(Vector{{1.0}});
     SolverSettings settings;
     settings.rtol = settings.atol = 1e-3;
     const auto stepper = make(method, system, settings);
@@ -102,7 +102,7 @@ TEST_CASE("A step longer than allowed is not taken") {
 
 TEST_CASE("A blow-up ends the explicit and the Rosenbrock method with a status") {
   for (const std::string method : {"dopri5", "rosenbrock4"}) {
-    FunctionSystem system = blow_up();
+    EnergySystem system = blow_up();
     SolverSettings settings;
     settings.max_steps = 20000;
     const auto stepper = make(method, system, settings);

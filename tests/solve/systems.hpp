@@ -1,49 +1,17 @@
 #pragma once
 
-#include <Eigen/LU>
 #include <cmath>
 #include <functional>
 
 #include "flow/system.hpp"
 #include "solve/integrate.hpp"
+#include "tests/solve/test_systems.hpp"
 
-/// Small systems with known solutions, and a Newton matrix for any of them.
+/// Small systems with known solutions and energies.
 namespace gradflow::testing {
 
-/// I - gamma J from products with J, by LU.
-class DenseNewton final : public NewtonMatrix {
- public:
-  explicit DenseNewton(System& system) : system_(system) {}
-  void linearise(double t, ConstVectorRef y) override {
-    const Index n = system_.dimension();
-    jacobian_.resize(n, n);
-    Vector unit = Vector::Zero(n);
-    for (Index j = 0; j < n; ++j) {
-      unit[j] = 1;
-      system_.jacobian_times(t, y, unit, jacobian_.col(j));
-      unit[j] = 0;
-    }
-  }
-  bool factorise(double gamma) override {
-    lu_.compute(Matrix::Identity(jacobian_.rows(), jacobian_.cols()) - gamma * jacobian_);
-    return true;
-  }
-  bool solve(VectorRef b, double) override {
-    b = lu_.solve(b).eval();
-    return true;
-  }
-  std::string name() const override { return "dense"; }
-  bool exact() const override { return true; }
-  NewtonCost cost() const override { return {}; }
-
- private:
-  System& system_;
-  Matrix jacobian_;
-  Eigen::PartialPivLU<Matrix> lu_;
-};
-
 /// y' = f(y) with everything as functions; energy where there is one.
-struct FunctionSystem final : System {
+struct EnergySystem final : System {
   Index n = 1;
   std::function<Vector(double, const Vector&)> f;
   std::function<Matrix(double, const Vector&)> jacobian;
@@ -62,13 +30,14 @@ struct FunctionSystem final : System {
   double energy(ConstVectorRef y) override { return e(y); }
   std::vector<LinearKind> linear_kinds() const override { return {LinearKind::dense}; }
   std::unique_ptr<NewtonMatrix> newton_matrix(LinearKind) override {
-    return std::make_unique<DenseNewton>(*this);
+    return std::make_unique<DenseLu>(
+        [this](double t, ConstVectorRef y, MatrixRef j) { j = jacobian(t, y); }, n);
   }
 };
 
 /// y_i' = -rate_i y_i, the gradient flow of 1/2 sum rate_i y_i^2.
-inline FunctionSystem decay(const Vector& rates) {
-  FunctionSystem system;
+inline EnergySystem decay(const Vector& rates) {
+  EnergySystem system;
   system.n = rates.size();
   system.f = [rates](double, const Vector& y) { return Vector(-rates.cwiseProduct(y)); };
   system.jacobian = [rates](double, const Vector&) { return Matrix((-rates).asDiagonal()); };
@@ -78,8 +47,8 @@ inline FunctionSystem decay(const Vector& rates) {
 
 /// y' = y (1 - y^2), the gradient flow of (1 - y^2)^2 / 4, with a saddle at 0:
 /// y(t)^2 = y0^2 / (y0^2 + (1 - y0^2) e^{-2t}).
-inline FunctionSystem double_well() {
-  FunctionSystem system;
+inline EnergySystem double_well() {
+  EnergySystem system;
   system.f = [](double, const Vector& y) { return Vector{{y[0] * (1 - y[0] * y[0])}}; };
   system.jacobian = [](double, const Vector& y) { return Matrix{{1 - 3 * y[0] * y[0]}}; };
   system.e = [](const Vector& y) {
@@ -93,8 +62,8 @@ inline double double_well_exact(double t, double y0) {
 }
 
 /// y' = y^2: infinite at t = 1 from y = 1.
-inline FunctionSystem blow_up() {
-  FunctionSystem system;
+inline EnergySystem blow_up() {
+  EnergySystem system;
   system.f = [](double, const Vector& y) { return Vector{{y[0] * y[0]}}; };
   system.jacobian = [](double, const Vector& y) { return Matrix{{2 * y[0]}}; };
   return system;

@@ -1,0 +1,485 @@
+#include <algorithm>
+#include <cmath>
+
+#include "study/toml_document.hpp"
+#include "tests/catch.hpp"
+#include "tests/cli/process.hpp"
+
+using namespace gradflow;
+using namespace gradflow::testing;
+
+namespace {
+
+const std::string linear = R"(seed = 3
+[model]
+name = "linear_regression"
+samples = 6
+dimension = 10
+test_samples = 20
+)";
+
+const std::string network = R"(seed = 3
+[model]
+name = "diagonal_linear_network"
+samples = 6
+dimension = 12
+test_samples = 20
+initial_variance = 1
+)";
+
+Dataset result_of(const Scratch& scratch, const std::string& config,
+                  const std::vector<std::string>& more = {}) {
+  static int count = 0;
+  const std::string folder = "result" + std::to_string(count++);
+  scratch.write("run.toml", config);
+  std::vector<std::string> arguments{"run", "run.toml", "--out", folder, "--quiet"};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  call_ok(arguments, scratch.path);
+  return read_netcdf(scratch / folder / "result.nc");
+}
+
+double number(const Dataset& data, const std::string& name) {
+  const auto& values = data.values<double>(name);
+  REQUIRE(values.size() == 1);
+  return values.front();
+}
+
+std::int32_t code(const Dataset& data, const std::string& name) {
+  const auto& values = data.values<std::int32_t>(name);
+  REQUIRE(values.size() == 1);
+  return values.front();
+}
+
+}  // namespace
+
+TEST_CASE("What check prints runs to the same bits as the config it was made from") {
+  const Scratch scratch;
+  scratch.write("points.csv", "x\n-0.9\n-0.3\n0.1\n0.5\n0.8\n");
+  scratch.write("x.csv", "1,2,3\n4,5,6\n");
+  scratch.write("x4.csv", "1,2,3,1\n4,5,6,2\n0,1,0,1\n");
+  scratch.write("y.csv", "1\n2\n");
+  scratch.write("target.csv", "1,2,3\n2,4,6\n3,6,9\n1,1,1\n");
+  scratch.write("mask.csv", "1,0,1\n1,1,1\n0,1,1\n1,1,0\n");
+  const std::string short_time = "[time]\nend = 20\nsamples = 15\n";
+  const std::vector<std::string> configs{
+      linear + short_time,
+      linear + "noise_variance = 0.1\n[flow]\nweight_decay = 0.1\n[time]\nvariable = \"slow\"\nend = 3\n"
+               "spacing = \"linear\"\nsamples = 7\n[output]\nparameters = true\n",
+      linear + "[time]\nend = 1e-5\nsamples = 5\n",  // before the default first sample
+      "[model]\nname = \"linear_regression\"\ninputs = \"x.csv\"\ntargets = \"y.csv\"\n" + short_time,
+      network + short_time,
+      "[model]\nname = \"diagonal_linear_network\"\nfeatures = \"fourier\"\npoints = \"points.csv\"\n"
+      "parametrisation = \"product\"\n" + short_time +
+          "[output]\nobservables = [\"prediction\"]\nsnapshot_times = [3, 1]\n"
+          "snapshot_observables = [\"effective_vector\", \"norm\"]\n",
+      "[model]\nname = \"matrix_completion\"\ntarget = \"target.csv\"\nmask = \"mask.csv\"\nrank = 2\n"
+      "[flow]\nkind = \"gradient_descent\"\nstep = 0.01\nlearning_rates = [1, 0.5]\n" + short_time,
+      "[model]\nname = \"matrix_completion\"\nrows = 4\ncolumns = 5\nrank = 2\ntrue_rank = 1\n"
+      "[solver]\nmethod = \"rosenbrock4\"\nrtol = 1e-4\n[flow]\nkind = \"heavy_ball\"\n" + short_time,
+      // Studies: sizes that files fix must not be written as if they had been given.
+      "[model]\nname = \"linear_regression\"\n" + short_time +
+          "[study]\n\"model.inputs\" = [\"x.csv\", \"x4.csv\"]\nseed = { count = 2 }\n",
+      "[model]\nname = \"matrix_completion\"\ntarget = \"target.csv\"\nrank = 2\n" + short_time +
+          "[study]\n\"flow.weight_decay\" = { log = [1e-3, 1, 4] }\n",
+      "[model]\nname = \"diagonal_linear_network\"\nfeatures = \"fourier\"\n" + short_time +
+          "[study]\n\"model.frequencies\" = [3, 25]\n",
+      linear + "[time]\nsamples = 5\n[study]\n\"time.end\" = [1e-4, 1]\n",
+      network + short_time +
+          "[study]\n\"flow.kind\" = [\"gradient\", \"gradient_descent\"]\n\"flow.step\" = [0.01, 0.02]\n",
+      network + short_time + "[study]\n\"output.parameters\" = [true, false]\n"
+                             "\"solver.method\" = [\"cvode\", \"dopri5\"]\n",
+  };
+  int k = 0;
+  for (const std::string& config : configs) {
+    INFO(config);
+    const std::string name = std::to_string(k++);
+    scratch.write("given.toml", config);
+    // The printed config names its files absolutely: it may lie anywhere.
+    fs::create_directories(scratch / "elsewhere");
+    const Finished check = call_ok({"check", "given.toml"}, scratch.path);
+    scratch.write("elsewhere/resolved.toml", check.out);
+    CHECK(call_ok({"check", "elsewhere/resolved.toml"}, scratch.path).out == check.out);
+    call_ok({"run", "given.toml", "--out", "given" + name, "--quiet"}, scratch.path);
+    call_ok({"run", "elsewhere/resolved.toml", "--out", "resolved" + name, "--quiet"}, scratch.path);
+    CHECK(differences(scratch / ("given" + name) / "result.nc",
+                      scratch / ("resolved" + name) / "result.nc") == std::vector<std::string>{});
+    // The result carries both configs, and the one as resolved runs too.
+    const Dataset data = read_netcdf(scratch / ("given" + name) / "result.nc");
+    CHECK(std::get<std::string>(find_attribute(data.attributes(), "config")->value) == config);
+    CHECK(std::get<std::string>(find_attribute(data.attributes(), "config_resolved")->value) ==
+          check.out);
+  }
+}
+
+TEST_CASE("An override is the same as the key in the file, wherever it stood") {
+  const Scratch scratch;
+  scratch.write("a.toml", linear + "[flow]\nweight_decay = 0.5\n[time]\nend = 5\nsamples = 4\n");
+  scratch.write("b.toml", linear + "[flow]\nweight_decay = 0.1\n[time]\nend = 7\nsamples = 4\n");
+  const Finished a = call_ok({"check", "a.toml", "--set", "flow.weight_decay=0.1", "--set",
+                              "time.end=7"}, scratch.path);
+  CHECK(a.out == call_ok({"check", "b.toml"}, scratch.path).out);
+  // A section that is not in the file, a text, a list, and an axis in both spellings.
+  CHECK(call_ok({"check", "a.toml", "--set", "solver.method=\"dopri5\"", "--set",
+                 "output.observables=[\"norm\"]"}, scratch.path)
+            .out.find("method = \"dopri5\"") != std::string::npos);
+  for (const std::string key : {"study.flow.weight_decay", "study.\"flow.weight_decay\""})
+    CHECK(call_ok({"check", "a.toml", "--set", key + "=[1, 2]"}, scratch.path)
+              .out.find("\"flow.weight_decay\" = [1.0, 2.0]") != std::string::npos);
+  // What was set is part of the config in the result.
+  call_ok({"run", "a.toml", "--out", "r", "--set", "seed=9"}, scratch.path);
+  const Dataset data = read_netcdf(scratch / "r" / "result.nc");
+  const auto& text = std::get<std::string>(find_attribute(data.attributes(), "config")->value);
+  CHECK(text.find("# --set seed=9\n") != std::string::npos);
+}
+
+TEST_CASE("xarray opens results without options or warnings: axes, times, types and meanings") {
+  const Scratch scratch;
+  scratch.write("study.toml", network + R"([flow]
+weight_decay = 0.1
+[time]
+end = 30
+samples = 12
+[study]
+"flow.weight_decay" = { log = [1e-2, 1, 3] }
+seed = { count = 2 }
+)");
+  // Times differ from point to point in slow time, and where runs stop early.
+  scratch.write("slow.toml", network + R"([time]
+variable = "slow"
+end = 3
+samples = 6
+[study]
+"flow.weight_decay" = [0.0625, 0.5]
+)");
+  scratch.write("single.toml", network + "[flow]\nweight_decay = 0.1\n[time]\nend = 30\nsamples = 12\n"
+                                         "[output]\nparameters = true\n");
+  scratch.write("failing.toml", linear + R"([flow]
+kind = "gradient_descent"
+[time]
+end = 1e4
+samples = 12
+[study]
+"flow.step" = [1e-3, 1]
+)");
+  call_ok({"run", "study.toml", "--out", "study", "--jobs", "2"}, scratch.path);
+  call_ok({"run", "slow.toml", "--out", "slow"}, scratch.path);
+  call_ok({"run", "single.toml", "--out", "single"}, scratch.path);
+  CHECK(call({"run", "failing.toml", "--out", "failing"}, scratch.path).code == 1);
+  const Finished result = python(R"(
+import numpy as np, xarray as xr
+d = xr.open_dataset('study/result.nc')
+assert d.train_loss.dims == ('weight_decay', 'seed', 'time'), d.train_loss.dims
+assert dict(d.sizes)['time'] == 13 and d.sizes['weight_decay'] == 3 and d.sizes['seed'] == 2
+assert np.allclose(d.weight_decay, [1e-2, 1e-1, 1]) and list(d.seed.values) == [0, 1]
+assert d.seed.dtype == np.int64 and d.weight_decay.dtype == np.float64
+assert d.time.values[0] == 0 and d.time.values[-1] == 30 and np.all(np.diff(d.time) > 0)
+ratio = d.time.values[2:] / d.time.values[1:-1]
+assert np.allclose(ratio, ratio[0])
+assert d.slow_time.dims == ('weight_decay', 'seed', 'time')
+assert np.allclose(d.slow_time, d.time * d.weight_decay)
+assert d.status.dtype == np.int32 and (d.status == 0).all() and d.steps.dtype == np.int64
+assert (d.steps > 0).all() and (d.wall_seconds > 0).all() and d.wall_seconds.dtype == np.float64
+meanings = d.status.attrs['flag_meanings'].split()
+assert len(meanings) == len(d.status.attrs['flag_values']) and meanings[0] == 'ok'
+assert len(d.warning.attrs['flag_meanings'].split()) == len(d.warning.attrs['flag_masks'])
+for name, v in d.variables.items():
+    assert 'long_name' in v.attrs, name
+    if v.dtype != object: assert 'units' in v.attrs, name
+    if v.dtype.kind == 'i': assert '_FillValue' not in v.encoding, name
+assert d.wall_seconds.attrs['units'] == 's'
+for key in ['config', 'config_resolved', 'gradflow_version', 'gradflow_commit', 'build_flags',
+            'sundials_version', 'eigen_version', 'netcdf_version']:
+    assert key in d.attrs, key
+assert np.all(np.diff(d.train_loss.isel(weight_decay=0, seed=0)) <= 1e-9)
+
+d = xr.open_dataset('slow/result.nc')
+assert d.train_loss.dims == ('weight_decay', 'sample') and d.time.dims == ('weight_decay', 'sample')
+assert np.allclose(d.time[:, -1], 3 / d.weight_decay)
+assert np.allclose(d.slow_time.isel(weight_decay=0), d.slow_time.isel(weight_decay=1))
+assert list(d.sample.values) == list(range(7)) and d.sample.dtype.kind == 'i'
+
+d = xr.open_dataset('single/result.nc')
+assert d.train_loss.dims == ('time',) and d.status.shape == ()
+assert d.parameters.dims == ('time', 'parameter') and d.sizes['parameter'] == 24
+assert np.allclose((d.parameters ** 2).sum('parameter') ** .5, d.norm)
+assert np.array_equal(d.parameters.isel(time=-1), d.final_state)
+# three lines: open, select, plot
+import matplotlib; matplotlib.use('Agg')
+d.train_loss.plot(x='time', xscale='log', yscale='log')
+
+d = xr.open_dataset('failing/result.nc')
+assert list(d.status.values) == [0, 3]
+assert np.isfinite(d.train_loss.isel(step=0)).all()
+lost = np.isnan(d.train_loss.isel(step=1).values)
+assert not lost[0] and lost[-1] and np.all(np.diff(lost.astype(int)) >= 0)
+assert np.isnan(d.final_state.isel(step=1)).all() and 'flow.step' in str(d.message.values[1])
+)", scratch.path);
+  INFO(result.out << result.err);
+  CHECK(result.code == 0);
+  CHECK(result.err.empty());
+}
+
+TEST_CASE("Stop conditions end a run where its loss or gradient is first below the bound") {
+  const Scratch scratch;
+  const std::string base = network + "[flow]\nweight_decay = 1e-3\n[time]\nend = 1e6\nsamples = 60\n";
+  const Dataset whole = result_of(scratch, base);
+  const Dataset loss = result_of(scratch, base + "stop_train_loss = 1e-4\n");
+  const auto& values = loss.values<double>("train_loss");
+  const auto& times = loss.values<double>("time");
+  CHECK(code(loss, "status") == 0);
+  CHECK(values.back() <= 1e-4);
+  CHECK(values[values.size() - 2] > 1e-4);
+  CHECK(times.back() == number(loss, "end_time"));
+  CHECK(times.back() < 1e6);
+  // Up to there it is the same run, bit by bit.
+  const auto& all = whole.values<double>("train_loss");
+  CHECK(std::equal(values.begin(), values.end() - 1, all.begin()));
+
+  const Dataset gradient = result_of(scratch, base + "stop_gradient_norm = 1e-6\n");
+  CHECK(gradient.values<double>("gradient_norm").back() <= 1e-6);
+  CHECK(gradient.values<double>("time").back() < 1e6);
+  // Both: the first that is met.
+  const Dataset both =
+      result_of(scratch, base + "stop_gradient_norm = 1e-6\nstop_train_loss = 1e-4\n");
+  CHECK(both.values<double>("time").back() == times.back());
+  // One that is never met changes nothing.
+  const Dataset never = result_of(scratch, base + "stop_train_loss = 1e-300\n");
+  CHECK(bits(*never.find("train_loss")) == bits(*whole.find("train_loss")));
+}
+
+TEST_CASE("Snapshots show the observables of their own time, in any order and once") {
+  const Scratch scratch;
+  const std::string base = network + "[time]\nend = 100\nsamples = 5\nspacing = \"linear\"\n";
+  const std::string output =
+      "[output]\nsnapshot_times = [40, 0, 3, 40, 100, 3]\n"
+      "snapshot_observables = [\"train_error\", \"effective_vector\", \"train_error\"]\n";
+  const Dataset data = result_of(scratch, base + output);
+  const auto& times = data.values<double>("snapshot_time");
+  CHECK(times == std::vector<double>{0, 3, 40, 100});
+  const auto& snapshot = data.values<double>("train_error_snapshot");
+  const auto& train = data.values<double>("train_error");
+  REQUIRE(train.size() == 6);
+  CHECK(snapshot[0] == train[0]);
+  CHECK(snapshot[2] == train[2]);  // t = 40 is sample 2
+  CHECK(snapshot[3] == train[5]);
+  CHECK(snapshot[1] < train[0]);
+  CHECK(snapshot[1] > train[1]);
+  CHECK(data.find("effective_vector")->dimensions ==
+        std::vector<std::string>{"snapshot_time", "feature"});
+  // Dense sampling at the same time gives the same numbers: nothing stale is shown.
+  const Dataset dense = result_of(scratch, network + "[time]\nend = 100\nsamples = 100\n"
+                                           "spacing = \"linear\"\n" + output);
+  CHECK(bits(*dense.find("train_error_snapshot")) == bits(*data.find("train_error_snapshot")));
+  CHECK(dense.values<double>("train_error")[3] == snapshot[1]);
+}
+
+TEST_CASE("A run starts from the end of an earlier one, and both together are one run") {
+  const Scratch scratch;
+  const std::string tight = "[solver]\nrtol = 1e-10\natol = 1e-13\n";
+  scratch.write("first.toml", network + tight + "[time]\nend = 5\nsamples = 5\n");
+  scratch.write("whole.toml", network + tight + "[time]\nend = 12\nsamples = 5\n");
+  call_ok({"run", "first.toml", "--out", "first"}, scratch.path);
+  call_ok({"run", "whole.toml", "--out", "whole"}, scratch.path);
+  scratch.write("second.toml", network + "initial = \"first\"\n" + tight + "[time]\nend = 7\nsamples = 5\n");
+  call_ok({"run", "second.toml", "--out", "second"}, scratch.path);
+  const auto first = read_netcdf(scratch / "first" / "result.nc").values<double>("final_state");
+  const auto second = read_netcdf(scratch / "second" / "result.nc").values<double>("final_state");
+  const auto whole = read_netcdf(scratch / "whole" / "result.nc").values<double>("final_state");
+  REQUIRE(second.size() == whole.size());
+  for (std::size_t i = 0; i < whole.size(); ++i)
+    CHECK(std::abs(second[i] - whole[i]) < 1e-7);  // 1e3 times the tolerance
+  const Dataset continued = read_netcdf(scratch / "second" / "result.nc");
+  const Dataset start = read_netcdf(scratch / "first" / "result.nc");
+  CHECK(continued.values<double>("norm").front() == start.values<double>("norm").back());
+  // The state is read, not the folder's name: with other contents it is another config.
+  const Finished refused = call({"run", "second.toml", "--out", "second", "--resume", "--set",
+                                 "model.initial=\"whole\""}, scratch.path);
+  CHECK(refused.code == 2);
+
+  // What cannot be started from says so.
+  scratch.write("study.toml", network + "[time]\nend = 1\nsamples = 2\n[study]\nseed = [0, 1]\n");
+  call_ok({"run", "study.toml", "--out", "study"}, scratch.path);
+  scratch.write("failed.toml", network + "[solver]\nmax_steps = 3\n[time]\nend = 10\nsamples = 2\n");
+  CHECK(call({"run", "failed.toml", "--out", "failed"}, scratch.path).code == 1);
+  scratch.write("other.toml", linear + "[time]\nend = 1\nsamples = 2\n");
+  call_ok({"run", "other.toml", "--out", "other"}, scratch.path);
+  for (const std::string folder : {"study", "failed", "other"}) {
+    const Finished bad = call({"run", "second.toml", "--out", "third", "--set",
+                               "model.initial=\"" + folder + "\""}, scratch.path);
+    INFO(folder << ": " << bad.err);
+    CHECK(bad.code == 2);
+    CHECK(bad.err.find("model.initial") != std::string::npos);
+  }
+  CHECK_FALSE(fs::exists(scratch / "third"));
+}
+
+TEST_CASE("verify writes the observed error of every observable, which is of the tolerance") {
+  const Scratch scratch;
+  const std::string base = network + "[flow]\nweight_decay = 1e-2\n[time]\nend = 300\nsamples = 30\n";
+  const Dataset plain = result_of(scratch, base);
+  const Dataset data = result_of(scratch, base + "[solver]\nverify = true\n");
+  CHECK(code(data, "status") == 0);
+  for (const std::string name : {"train_loss", "norm", "gradient_norm", "train_error", "test_error", "l1_norm"}) {
+    INFO(name);
+    CHECK(bits(*data.find(name)) == bits(*plain.find(name)));
+    const auto& error = data.values<double>(name + "_observed_error");
+    const auto& values = data.values<double>(name);
+    REQUIRE(error.size() == values.size());
+    CHECK(error.front() == 0);
+    CHECK(*std::max_element(error.begin(), error.end()) > 0);
+    // rtol = 1e-8 in each of some 300 steps, and gradients up to ten times the state.
+    for (std::size_t k = 0; k < error.size(); ++k) CHECK(error[k] < 1e-4 * (1 + std::abs(values[k])));
+  }
+  // The error is that of the looser run: it falls with the tolerance.
+  const Dataset loose = result_of(scratch, base + "[solver]\nverify = true\nrtol = 1e-4\natol = 1e-6\n");
+  const auto worst = [](const Dataset& d) {
+    const auto& e = d.values<double>("norm_observed_error");
+    return *std::max_element(e.begin(), e.end());
+  };
+  CHECK(worst(loose) > 10 * worst(data));
+
+  // An early stop happens at slightly different times; that is no error of the run.
+  const Dataset stopped = result_of(scratch, network + "[flow]\nweight_decay = 1e-2\n[time]\nend = 300\n"
+                                    "samples = 30\nstop_train_loss = 1e-3\n[solver]\nverify = true\n");
+  CHECK(code(stopped, "status") == 0);
+  CHECK(std::isnan(stopped.values<double>("norm_observed_error").back()));
+
+  // Where the tolerances are far too coarse for what happens, the run is marked.
+  scratch.write("coarse.toml", network + "[flow]\nweight_decay = 1e-2\n[time]\nend = 300\nsamples = 30\n"
+                               "[solver]\nverify = true\nrtol = 0.5\natol = 0.5\nsaddle_guard = false\n");
+  const Finished coarse = call({"run", "coarse.toml", "--out", "coarse"}, scratch.path);
+  INFO(coarse.err);
+  CHECK(coarse.code == 1);
+  const Dataset marked = read_netcdf(scratch / "coarse" / "result.nc");
+  CHECK((code(marked, "status") == 8 || code(marked, "status") == 6));
+}
+
+TEST_CASE("Budgets end a run with exit code 1, a status, and a sentence on what to do") {
+  const Scratch scratch;
+  const std::string base = network + "[time]\nend = 1e6\nsamples = 20\n[solver]\n";
+  scratch.write("steps.toml", base + "max_steps = 20\n");
+  Finished result = call({"run", "steps.toml", "--out", "steps"}, scratch.path);
+  CHECK(result.code == 1);
+  CHECK(result.err.find("solver.max_steps = 20") != std::string::npos);
+  CHECK(result.out == "steps/result.nc\n");
+  Dataset data = read_netcdf(scratch / "steps" / "result.nc");
+  CHECK(code(data, "status") == 4);
+  CHECK(data.values<std::int64_t>("steps").front() == 20);
+  const auto& loss = data.values<double>("train_loss");
+  CHECK(loss.size() == 21);  // NaN after the failure, all times there
+  CHECK(std::isfinite(loss[1]));
+  CHECK(std::isnan(loss.back()));
+  // A budget of steps is the config's own: the same again. --resume finds it done.
+  CHECK(call({"run", "steps.toml", "--out", "steps", "--resume"}, scratch.path).code == 1);
+
+  scratch.write("wall.toml", linear + "[flow]\nkind = \"gradient_descent\"\nstep = 1e-9\n[time]\n"
+                             "end = 10\nsamples = 5\n[solver]\nmax_wall_seconds = 0.1\n");
+  result = call({"run", "wall.toml", "--out", "wall"}, scratch.path);
+  CHECK(result.code == 1);
+  CHECK(code(read_netcdf(scratch / "wall" / "result.nc"), "status") == 5);
+}
+
+TEST_CASE("Samples are geometric from first to end, or linear, with t = 0 besides") {
+  const Scratch scratch;
+  const Dataset log = result_of(scratch, linear + "[time]\nfirst = 1e-2\nend = 1e2\nsamples = 5\n");
+  const auto& a = log.values<double>("time");
+  const std::vector<double> expected{0, 1e-2, 1e-1, 1, 10, 100};
+  REQUIRE(a.size() == 6);
+  for (std::size_t k = 0; k < 6; ++k) CHECK(a[k] == Approx(expected[k]).epsilon(1e-14));
+  CHECK(a[1] == 1e-2);
+  CHECK(a[5] == 100);
+  const Dataset equal = result_of(scratch, linear + "[time]\nspacing = \"linear\"\nend = 10\nsamples = 4\n");
+  CHECK(equal.values<double>("time") == std::vector<double>{0, 2.5, 5, 7.5, 10});
+  const Dataset one = result_of(scratch, linear + "[time]\nend = 10\nsamples = 1\n");
+  CHECK(one.values<double>("time") == std::vector<double>{0, 10});
+  const Dataset slow = result_of(scratch, linear + "[flow]\nweight_decay = 0.25\n[time]\nvariable = \"slow\"\n"
+                                          "spacing = \"linear\"\nend = 2\nsamples = 2\n");
+  CHECK(slow.values<double>("time") == std::vector<double>{0, 4, 8});
+  CHECK(slow.values<double>("slow_time") == std::vector<double>{0, 1, 2});
+  // So fine a grid that neighbours round to one number: each once, to the end.
+  const Dataset fine = result_of(scratch, linear + "[time]\nfirst = 1\nend = 1.0000000000000009\nsamples = 50\n");
+  const auto& b = fine.values<double>("time");
+  CHECK(b.size() == 6);
+  CHECK(b.back() == 1.0000000000000009);
+  CHECK(std::isfinite(fine.values<double>("train_loss").back()));
+}
+
+TEST_CASE("Gradient descent is sampled at its iterates, t = step times count") {
+  const Scratch scratch;
+  const Dataset data = result_of(scratch, linear + "[flow]\nkind = \"gradient_descent\"\nstep = 0.01\n"
+                                          "[time]\nfirst = 1e-3\nend = 10\nsamples = 40\n");
+  const auto& times = data.values<double>("time");
+  CHECK(times.front() == 0);
+  CHECK(times.back() == Approx(10));
+  for (std::size_t k = 0; k < times.size(); ++k) {
+    const double count = times[k] / 0.01;
+    CHECK(std::abs(count - std::round(count)) < 1e-9);
+    if (k > 0) CHECK(times[k] > times[k - 1]);
+  }
+  CHECK(data.values<std::int64_t>("steps").front() == 1000);
+  const auto& loss = data.values<double>("train_loss");
+  CHECK(std::is_sorted(loss.rbegin(), loss.rend()));
+  // Ten million iterations are the config's own word and need no budget raised.
+  scratch.write("long.toml", linear + "[flow]\nkind = \"gradient_descent\"\nstep = 1e-6\n[time]\nend = 10\n");
+  CHECK(call_ok({"check", "long.toml"}, scratch.path).out.find("max_steps = 10000001") !=
+        std::string::npos);
+}
+
+TEST_CASE("A study goes on past points whose values do not go together, and lists them") {
+  const Scratch scratch;
+  // Rank 5 fits 6 rows and 6 columns but not 4 of each: seen when the point is run.
+  scratch.write("study.toml", R"([model]
+name = "matrix_completion"
+rank = 2
+[time]
+end = 1
+samples = 3
+[study]
+"model.rows" = [6, 4]
+"model.true_rank" = [1, 5]
+)");
+  const Finished result = call({"run", "study.toml", "--out", "study"}, scratch.path);
+  INFO(result.err);
+  CHECK(result.code == 1);
+  CHECK(result.err.find("rows = 4, true_rank = 5") != std::string::npos);
+  const Dataset data = read_netcdf(scratch / "study" / "result.nc");
+  CHECK(data.values<std::int32_t>("status") == std::vector<std::int32_t>{0, 0, 0, 11});
+  CHECK(find_attribute(data.find("status")->attributes, "flag_meanings") != nullptr);
+  const Finished again = call({"run", "study.toml", "--out", "study", "--resume"}, scratch.path);
+  CHECK(again.code == 1);
+  CHECK(again.err.find("rows = 4, true_rank = 5") != std::string::npos);
+}
+
+TEST_CASE("An axis takes its key's last part as name, the whole key where that is taken") {
+  const Scratch scratch;
+  scratch.write("a.csv", "1,2\n3,4\n");
+  scratch.write("b.csv", "1,2\n3,5\n");
+  const Dataset target = result_of(scratch, "[model]\nname = \"matrix_completion\"\nrank = 1\n[time]\nend = 1\n"
+                                            "samples = 2\n[study]\n\"model.target\" = [\"a.csv\", \"b.csv\"]\n");
+  CHECK(target.find("model.target") != nullptr);
+  CHECK(target.find("target")->dimensions == std::vector<std::string>{"model.target", "row", "column"});
+  const Dataset samples = result_of(scratch, "[model]\nname = \"linear_regression\"\n[time]\nend = 1\n[study]\n"
+                                             "\"model.samples\" = [3, 4]\n\"time.samples\" = [2, 3]\n");
+  CHECK(samples.find("model.samples") != nullptr);
+  CHECK(samples.find("time.samples") != nullptr);
+  CHECK(samples.find("norm")->dimensions.front() == "model.samples");
+}
+
+TEST_CASE("Messages go to stderr, the path of the result to stdout, and quiet is quiet") {
+  const Scratch scratch;
+  scratch.write("run.toml", linear + "[time]\nend = 1\nsamples = 2\n");
+  const Finished result = call_ok({"run", "run.toml", "--out", "a folder"}, scratch.path);
+  CHECK(result.out == "a folder/result.nc\n");
+  CHECK(result.err.empty());
+  scratch.write("bad.toml", linear + "[solver]\nmax_steps = 1\n[time]\nend = 1\nsamples = 2\n");
+  const Finished failed = call({"run", "bad.toml", "--out", "b", "--quiet"}, scratch.path);
+  CHECK(failed.code == 1);
+  CHECK(std::count(failed.err.begin(), failed.err.end(), '\n') <= 1);
+  CHECK(call({"--version"}, scratch.path).out.find("sundials") != std::string::npos);
+  for (const std::string model : {"linear_regression", "diagonal_linear_network", "matrix_completion"}) {
+    CHECK(call_ok({"models"}, scratch.path).out.find(model) != std::string::npos);
+    const Finished about = call_ok({"models", model}, scratch.path);
+    for (const std::string word : {"equations", "paper", "initial", "train_loss", "default"})
+      CHECK(about.out.find(word) != std::string::npos);
+  }
+}

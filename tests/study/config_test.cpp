@@ -1,0 +1,197 @@
+#include "study/config.hpp"
+
+#include <unistd.h>
+
+#include <fstream>
+
+#include "study/atomic_file.hpp"
+#include "tests/catch.hpp"
+
+using namespace gradflow;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// A folder with config files that is gone after the test.
+struct Configs {
+  fs::path folder = fs::temp_directory_path() / ("gradflow-config-test-" + std::to_string(::getpid()));
+  Configs() { fs::create_directories(folder); }
+  ~Configs() { fs::remove_all(folder); }
+
+  void write(const std::string& name, const std::string& text) const {
+    std::ofstream(folder / name) << text;
+  }
+  Config load(const std::string& text, const std::vector<std::string>& overrides = {}) const {
+    write("c.toml", text);
+    return Config::load(folder / "c.toml", overrides);
+  }
+};
+
+const std::string base = "[model]\nname = \"diagonal_linear_network\"\nsamples = 3\ndimension = 4\n"
+                         "[time]\nend = 10\n";
+
+}  // namespace
+
+TEST_CASE("Ranges are geometric or linear with both ends exact, counts start at zero") {
+  const Configs configs;
+  const Config config = configs.load(base + R"([study]
+"flow.weight_decay" = { log = [1e-6, 1e-2, 5] }
+"model.initial_scale" = { linear = [0, 1, 5] }
+seed = { count = 3 }
+"model.samples" = { log = [1, 100, 3] }
+"model.initial_variance" = [1, 2.5]
+"solver.rtol" = { log = [1e-3, 1e-9, 1] }
+)");
+  const auto& axes = config.axes();
+  REQUIRE(axes.size() == 6);
+  const auto real = [&](std::size_t axis, std::size_t k) { return std::get<double>(axes[axis].values[k]); };
+  CHECK(real(0, 0) == 1e-6);
+  CHECK(real(0, 4) == 1e-2);
+  for (std::size_t k = 0; k < 5; ++k) CHECK(real(0, k) == Approx(std::pow(10.0, static_cast<double>(k) - 6)));
+  for (std::size_t k = 0; k < 5; ++k) CHECK(real(1, k) == 0.25 * static_cast<double>(k));
+  CHECK(axes[2].values == std::vector<ParameterValue>{std::int64_t{0}, std::int64_t{1}, std::int64_t{2}});
+  CHECK(axes[3].values == std::vector<ParameterValue>{std::int64_t{1}, std::int64_t{10}, std::int64_t{100}});
+  CHECK(axes[4].values == std::vector<ParameterValue>{1.0, 2.5});  // an integer among numbers is one
+  CHECK(axes[5].values == std::vector<ParameterValue>{1e-3});
+  // In the order of the file, whatever the alphabet says.
+  std::vector<std::string> names;
+  for (const ConfigAxis& axis : axes) names.push_back(axis.name);
+  CHECK(names == std::vector<std::string>{"weight_decay", "initial_scale", "seed", "samples",
+                                          "initial_variance", "rtol"});
+  CHECK(config.points() == 5U * 5 * 3 * 3 * 2 * 1);
+}
+
+TEST_CASE("Points run through the axes with the last one fastest, each with its own values") {
+  const Configs configs;
+  const Config config = configs.load(base + "[study]\n\"flow.weight_decay\" = [0.1, 0.2]\nseed = [5, 6, 7]\n");
+  REQUIRE(config.points() == 6);
+  for (std::size_t k = 0; k < 6; ++k) {
+    CHECK(config.coordinates(k) == std::vector<std::size_t>{k / 3, k % 3});
+    const RunConfig run = config.run(k);
+    CHECK(run.seed() == 5 + k % 3);
+    CHECK(run.flow().weight_decay == (k < 3 ? 0.1 : 0.2));
+  }
+}
+
+TEST_CASE("Two axes with one last part go by their whole keys, dotted keys are axes as well") {
+  const Configs configs;
+  const Config config = configs.load(base + "[study]\nmodel.samples = [2, 3]\n\"time.samples\" = [5, 6]\nflow.step = [1]\n");
+  std::vector<std::string> names;
+  for (const ConfigAxis& axis : config.axes()) names.push_back(axis.name);
+  CHECK(names == std::vector<std::string>{"model.samples", "time.samples", "step"});
+}
+
+TEST_CASE("The resolved config has every key once, and resolves to itself") {
+  const Configs configs;
+  const Config config = configs.load("[model]\nname = \"linear_regression\"\n[time]\nend = 1e-4\n");
+  const std::string text = config.resolved();
+  // first = 1e-3 would lie behind the end.
+  CHECK(text.find("first = 1e-07\n") != std::string::npos);
+  CHECK(text.find("samples = 20\n") != std::string::npos);
+  CHECK(text.find("inputs") == std::string::npos);  // no file was given
+  CHECK(configs.load(text).resolved() == text);
+  CHECK(configs.load(text).fingerprint() == config.fingerprint());
+}
+
+TEST_CASE("The fingerprint follows values and the contents of files, not the way things are written") {
+  const Configs configs;
+  const auto print = [&](const std::string& text, const std::vector<std::string>& overrides = {}) {
+    return configs.load(text, overrides).fingerprint();
+  };
+  const std::string one = print(base);
+  CHECK(print("# a comment\n" + base) == one);
+  CHECK(print(base + "first = 0.001\n") == one);
+  CHECK(print(base, {"time.end=10.0"}) == one);
+  CHECK(print(base + "first = 0.002\n") != one);
+  CHECK(print(base, {"seed=1"}) != one);
+  configs.write("y.csv", "1\n2\n3\n");
+  const std::string with_file = print(base, {"model.targets=\"" + (configs.folder / "y.csv").string() + "\""});
+  configs.write("y.csv", "1\n2\n4\n");
+  CHECK(print(base, {"model.targets=\"" + (configs.folder / "y.csv").string() + "\""}) != with_file);
+}
+
+TEST_CASE("Files are relative to the config, those of an override to the working folder") {
+  const Configs configs;
+  configs.write("y.csv", "1\n2\n3\n");
+  const Config config = configs.load("[model]\nname = \"diagonal_linear_network\"\ntargets = \"y.csv\"\n[time]\nend = 1\n");
+  RunConfig run = config.run(0);
+  const auto model = config.build(run);
+  CHECK(run.sections.at("model").integer("samples") == 3);
+  CHECK(run.sections.at("model").text("targets") == (configs.folder / "y.csv").string());
+  CHECK_THROWS_AS(configs.load(base, {"model.targets=\"y.csv\""}), ConfigError);
+}
+
+TEST_CASE("What the defaults come to in one point of a study is not imposed on the others") {
+  const Configs configs;
+  configs.write("a.csv", "1,2\n3,4\n");
+  configs.write("b.csv", "1,2,3\n3,4,5\n1,1,1\n");
+  const Config config = configs.load("[model]\nname = \"linear_regression\"\n[time]\nend = 1\n[study]\n"
+                                     "\"model.inputs\" = [\"a.csv\", \"b.csv\"]\n\"time.end\" = [1e-4, 1]\n");
+  const std::string text = config.resolved();
+  CHECK(text.find("\nsamples = 20") == std::string::npos);
+  CHECK(text.find("dimension") == std::string::npos);
+  CHECK(text.find("first") == std::string::npos);
+  CHECK(text.find("noise_variance = 0.0") != std::string::npos);
+  for (std::size_t k = 0; k < 4; ++k) {
+    RunConfig run = config.run(k);
+    config.build(run);
+    CHECK(run.sections.at("model").integer("dimension") == (k < 2 ? 2 : 3));
+  }
+}
+
+TEST_CASE("Of unreadable and missing files the reason is told") {
+  const Configs configs;
+  CHECK_THROWS_AS(Config::load(configs.folder / "nothing.toml", {}), FileError);
+  CHECK_THROWS_AS(Config::load(configs.folder, {}), FileError);
+}
+
+TEST_CASE("The name of a config is its file's without the ending") {
+  const Configs configs;
+  configs.write("figure.2.toml", base);
+  CHECK(Config::load(configs.folder / "figure.2.toml", {}).name() == "figure.2");
+}
+
+TEST_CASE("Texts, numbers and lists are written as TOML that reads back to the same") {
+  const Configs configs;
+  for (const double x : {0.1, 1e-300, 5e-324, 1.7976931348623157e308, -0.0, 3.0, 1e6, 123456789.123456789}) {
+    const TomlValue value = parse_toml("x = " + toml_value(ParameterValue(x)), "");
+    const double back = std::get<double>(value.table()->front().second.value);
+    CHECK(std::signbit(back) == std::signbit(x));
+    CHECK(back == x);
+  }
+  for (const std::string text : {"", "a\"b\\c", "line\nbreak\ttab", "\x01\x1f\x7f", "λ → 0", "#[]='"}) {
+    const TomlValue value = parse_toml("x = " + toml_value(ParameterValue(text)), "");
+    CHECK(std::get<std::string>(value.table()->front().second.value) == text);
+  }
+  CHECK(toml_value(ParameterValue(std::vector<double>{1, 2.5})) == "[1.0, 2.5]");
+  CHECK(toml_value(ParameterValue(std::vector<std::string>{"a", "b"})) == "[\"a\", \"b\"]");
+  CHECK(toml_value(ParameterValue(std::vector<std::int64_t>{})) == "[]");
+}
+
+TEST_CASE("Positions are those of the keys, in nested and inline tables too") {
+  const TomlValue document = parse_toml("a = 1\n[b]\n  c = { d = [1,\n 'x'] }\n", "f.toml");
+  const TomlValue::Table& top = *document.table();
+  CHECK(top[0].second.position.text() == "f.toml:1:1");
+  const auto& c = (*top[1].second.table())[0].second;
+  CHECK(c.position.text() == "f.toml:3:3");
+  const auto& d = (*c.table())[0].second;
+  CHECK(d.position.text() == "f.toml:3:9");
+  CHECK((*d.list())[1].position.text() == "f.toml:4:2");
+  CHECK((*d.list())[1].description() == "the text \"x\"");
+}
+
+TEST_CASE("The nearest name is near, or none") {
+  const std::vector<std::string> names{"samples", "dimension", "seed"};
+  CHECK(nearest_name("sampels", names) == "samples");
+  CHECK(nearest_name("dimensions", names) == "dimension");
+  CHECK(nearest_name("sede", names) == "seed");
+  CHECK(nearest_name("weight_decay", names).empty());
+  CHECK(nearest_name("", names).empty());
+  CHECK(nearest_name("x", {}).empty());
+}
+
+TEST_CASE("Long texts are cut between characters") {
+  CHECK(shortened("abc", 3) == "abc");
+  CHECK(shortened("abcd", 3) == "abc...");
+  CHECK(shortened("aλb", 2) == "a...");  // λ has two bytes
+}
