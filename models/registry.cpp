@@ -5,6 +5,7 @@
 #include "models/diagonal_linear_network.hpp"
 #include "models/linear_regression.hpp"
 #include "models/matrix_completion.hpp"
+#include "models/separable_classification.hpp"
 
 namespace gradflow {
 namespace {
@@ -14,6 +15,7 @@ std::vector<ModelInfo>& list() {
       linear_regression(),
       diagonal_linear_network(),
       matrix_completion(),
+      separable_classification(),
   };
   return all;
 }

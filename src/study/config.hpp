@@ -58,7 +58,7 @@ struct RunConfig {
   std::map<std::string, Parameters> sections;  ///< "" (seed), model, flow, solver, time, output
 
   std::uint64_t seed() const;
-  FlowSettings flow() const { return FlowSettings::from(sections.at("flow")); }
+  FlowSettings flow() const;
   SolverSettings solver() const { return SolverSettings::from(sections.at("solver")); }
   TimeSettings time() const { return TimeSettings::from(sections.at("time")); }
   OutputSettings output() const { return OutputSettings::from(sections.at("output")); }

@@ -37,7 +37,8 @@ class Recording final : public Trajectory {
     for (std::size_t i = times_.size(); i < times.size(); ++i) {
       times_.push_back(times[i]);
       for (std::size_t k = 0; k < observables_.size(); ++k)
-        values_[k].resize(values_[k].size() + static_cast<std::size_t>(observables_[k].size()), nan);
+        values_[k].resize(values_[k].size() + static_cast<std::size_t>(observables_[k].size()),
+                          nan);
       if (keep_states_) states_.resize(states_.size() + static_cast<std::size_t>(state_size_), nan);
     }
   }
@@ -199,6 +200,7 @@ Integration integrate_once(Model& model, const FlowSettings& flow, const SolverS
     }
     if (!stopped && is_snapshot.count(asked) != 0) run.snapshots.add(t, y);
   };
+  control.stop = model.stop_condition(flow);
   if (time.stop_gradient_norm > 0 || time.stop_train_loss > 0) {
     // The observables of these names are what the keys speak of.
     std::vector<std::pair<Observable, double>> conditions;
@@ -210,7 +212,8 @@ Integration integrate_once(Model& model, const FlowSettings& flow, const SolverS
     }
     // Serials of stop questions count down, so that they never meet those of samples.
     auto serial = std::make_shared<std::uint64_t>(std::numeric_limits<std::uint64_t>::max());
-    control.stop = [conditions, serial](double t, ConstVectorRef y) {
+    control.stop = [conditions, serial, first = control.stop](double t, ConstVectorRef y) {
+      if (first && first(t, y)) return true;
       const State state{t, y, --*serial};
       for (const auto& [observable, bound] : conditions) {
         double value = nan;
@@ -230,7 +233,8 @@ Integration integrate_once(Model& model, const FlowSettings& flow, const SolverS
 }
 
 /// |difference| between a run and its repetition at a tenth of the tolerances.
-std::vector<double> observed_error(const std::vector<double>& run, const std::vector<double>& tight) {
+std::vector<double> observed_error(const std::vector<double>& run,
+                                   const std::vector<double>& tight) {
   std::vector<double> error(run.size(), nan);
   for (std::size_t i = 0; i < std::min(run.size(), tight.size()); ++i)
     error[i] = std::abs(run[i] - tight[i]);
@@ -250,17 +254,32 @@ PointResult run_point(const Config& config, std::size_t point,
                       const std::function<bool()>& interrupted) {
   RunConfig run = config.run(point);
   const std::unique_ptr<Model> model = config.build(run);
-  const FlowSettings flow = run.flow();
+  FlowSettings flow = run.flow();
   const SolverSettings solver = run.solver();
-  const TimeSettings time = run.time();
+  TimeSettings time = run.time();
   const OutputSettings output = run.output();
 
+  if (flow.until_settled) {
+    // Where the run ends is found by a first one, so that the samples can be spread over it.
+    flow.until_settled = false;
+    FlowSettings search = flow;
+    search.until_settled = true;
+    time.end = model->default_end(search).value_or(0);
+    TimeSettings ends = time;
+    ends.samples = 1;
+    OutputSettings nothing;
+    const Integration first = integrate_once(*model, search, solver, ends, nothing, interrupted);
+    if (first.outcome.status == Status::ok) time.end = first.outcome.t_end;
+    if (time.spacing == "log") time.first = std::min(time.first, 1e-3 * time.end);
+  }
   Integration main = integrate_once(*model, flow, solver, time, output, interrupted);
   Outcome& outcome = main.outcome;
 
   PointResult result;
   Dataset& data = result.data;
-  data.add_coordinate("time", main.samples.times(), attributes("time t", "1"));
+  data.add_coordinate(
+      "time", main.samples.times(),
+      attributes(flow.accelerated ? "accelerated time log10(1 + s), ds = L dt" : "time t", "1"));
   if (flow.weight_decay > 0 && flow.kind != "riemannian") {
     std::vector<double> slow = main.samples.times();
     for (double& t : slow) t *= flow.weight_decay;
@@ -290,10 +309,13 @@ PointResult run_point(const Config& config, std::size_t point,
   const Index state_size = outcome.final_state.size();
   add_axis(data, counting_axis("parameter", state_size, "entry of the state"));
   if (output.parameters)
-    data.add({"parameters", {"time", "parameter"}, main.samples.states(),
+    data.add({"parameters",
+              {"time", "parameter"},
+              main.samples.states(),
               attributes("state of the flow", "1")});
   const bool failed = outcome.status != Status::ok;
-  data.add({"final_state", {"parameter"},
+  data.add({"final_state",
+            {"parameter"},
             failed ? std::vector<double>(static_cast<std::size_t>(state_size), nan)
                    : std::vector<double>(outcome.final_state.begin(), outcome.final_state.end()),
             attributes("state at the end of the run", "1")});
@@ -338,7 +360,13 @@ PointResult run_point(const Config& config, std::size_t point,
     }
   };
   measure(model->constants(flow));
-  if (!failed) measure(model->measure(flow, main.samples));
+  if (!failed) {
+    measure(model->measure(flow, main.samples));
+    const RunNotes notes = model->notes(flow, main.samples);
+    outcome.warnings |= notes.warnings;
+    for (const std::string& message : notes.messages)
+      outcome.message += (outcome.message.empty() ? "" : "; ") + message;
+  }
 
   if (!outcome.energy.empty()) {
     Axis decade{"decade", {}, "log10 of the time at which a decade begins", true};
@@ -351,9 +379,13 @@ PointResult run_point(const Config& config, std::size_t point,
     }
     add_axis(data, decade);
     data.add({"energy_drop", {"decade"}, drop, attributes("drop of the energy", "1")});
-    data.add({"energy_dissipation", {"decade"}, dissipation,
+    data.add({"energy_dissipation",
+              {"decade"},
+              dissipation,
               attributes("integral of the squared speed", "1")});
-    data.add({"energy_defect", {"decade"}, defect,
+    data.add({"energy_defect",
+              {"decade"},
+              defect,
               attributes("relative defect of the energy identity", "1")});
     add_number(data, "energy_defect_max", outcome.worst_energy_defect,
                "largest relative defect of the energy identity over a decade of time");
@@ -372,11 +404,17 @@ PointResult run_point(const Config& config, std::size_t point,
   add_count(data, "indefinite_factorisations", outcome.statistics.indefinite_factorisations,
             "Newton matrices with negative eigenvalues");
   add_number(data, "wall_seconds", outcome.wall_seconds, "wall-clock time of the run", "s");
-  data.add({"solver_method", {}, std::vector<std::string>{outcome.method},
+  data.add({"solver_method",
+            {},
+            std::vector<std::string>{outcome.method},
             {{"long_name", "method used"}}});
-  data.add({"solver_linear", {}, std::vector<std::string>{outcome.linear},
+  data.add({"solver_linear",
+            {},
+            std::vector<std::string>{outcome.linear},
             {{"long_name", "Newton matrices used, and why"}}});
-  data.add({"message", {}, std::vector<std::string>{outcome.message},
+  data.add({"message",
+            {},
+            std::vector<std::string>{outcome.message},
             {{"long_name", "what there is to say about the run"}}});
 
   result.status = outcome.status;
