@@ -10,6 +10,7 @@
 #include "models/single_index_mean_field.hpp"
 #include "models/single_index_network.hpp"
 #include "models/single_index_overlaps.hpp"
+#include "models/separable_classification.hpp"
 
 namespace gradflow {
 namespace {
@@ -24,6 +25,7 @@ std::vector<ModelInfo>& list() {
       single_index_mean_field(),
       single_index_overlaps(),
       single_index_network(),
+      separable_classification(),
   };
   return all;
 }

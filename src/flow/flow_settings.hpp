@@ -19,6 +19,10 @@ struct FlowSettings {
   std::vector<double> learning_rates;
   std::vector<double> weight_decays;
 
+  // From [time].
+  bool accelerated = false;    ///< mirror flow: time.variable = "accelerated"
+  bool until_settled = false;  ///< no time.end is given
+
   /// What `[flow]` accepts.
   static std::vector<ParameterInfo> declaration();
   static FlowSettings from(const Parameters& parameters);

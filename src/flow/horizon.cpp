@@ -8,8 +8,8 @@ namespace gradflow {
 namespace {
 
 bool same_class(const GrowthClass& part, const Growth& growth) {
-  return part.family == growth.family && (part.family != Growth::Family::power ||
-                                          std::abs(part.exponent - growth.exponent) < 1e-6);
+  return part.family == growth.family &&
+         (part.family != Growth::Family::power || std::abs(part.exponent - growth.exponent) < 1e-6);
 }
 
 bool faster(const GrowthClass& a, const GrowthClass& b) {
@@ -61,9 +61,15 @@ double Horizon::term(const GrowthClass& part, ConstVectorRef beta) {
     const double b = std::abs(beta[part.index[k]]);
     switch (part.family) {
       case Growth::Family::linear:
-      case Growth::Family::entropy: value += part.weight[k] * b; break;
-      case Growth::Family::power: value = std::max(value, b); break;  // the scale of the sum below
-      case Growth::Family::exponential: value = std::max(value, part.weight[k] * b); break;
+      case Growth::Family::entropy:
+        value += part.weight[k] * b;
+        break;
+      case Growth::Family::power:
+        value = std::max(value, b);
+        break;  // the scale of the sum below
+      case Growth::Family::exponential:
+        value = std::max(value, part.weight[k] * b);
+        break;
     }
   }
   if (part.family != Growth::Family::power || value == 0) return value;
@@ -92,8 +98,8 @@ std::string Horizon::name(const GrowthClass& part) {
 std::string Horizon::name() const {
   std::string text = name(classes_.back());
   if (degenerate())
-    text += " of " + std::to_string(classes_.back().index.size()) +
-            " coordinates, infinite off them";
+    text +=
+        " of " + std::to_string(classes_.back().index.size()) + " coordinates, infinite off them";
   return text;
 }
 
@@ -105,7 +111,8 @@ Extrapolated numeric_horizon(const SeparablePotential& potential, ConstVectorRef
         most = std::max(most, potential[i]->log_value(std::abs(beta[static_cast<Index>(i)]) / eta));
     for (std::size_t i = 0; i < potential.size(); ++i)
       if (beta[static_cast<Index>(i)] != 0)
-        sum += std::exp(potential[i]->log_value(std::abs(beta[static_cast<Index>(i)]) / eta) - most);
+        sum +=
+            std::exp(potential[i]->log_value(std::abs(beta[static_cast<Index>(i)]) / eta) - most);
     return eta * inverse(*potential.front(), most + std::log(sum));
   };
   if (beta.isZero(0)) return {0, 0};

@@ -17,8 +17,8 @@ struct GrowthClass {
 
 /// The horizon function phi_inf of a separable potential: the gauge of the limit shape of its
 /// sublevel sets (Pesme, Dragomir, Flammarion, arXiv 2406.12763, section 3). One class: sum a|b|
-/// (entropy), (sum a |b|^p)^(1/p) (powers) or max a|b| (exponentials). More than one: the limit shape
-/// is degenerate, flat in the coordinates of all classes but the slowest.
+/// (entropy), (sum a |b|^p)^(1/p) (powers) or max a|b| (exponentials). More than one: the limit
+/// shape is degenerate, flat in the coordinates of all classes but the slowest.
 class Horizon {
  public:
   explicit Horizon(const SeparablePotential& potential);
@@ -46,7 +46,8 @@ struct Extrapolated {
 };
 
 /// lim eta phi_0^{-1}(phi(b/eta)) as eta -> 0, numerically: four values of eta down to 1e-160,
-/// extrapolated in 1/log(1/eta), in which the slow families (entropy) converge. Needs no closed form.
+/// extrapolated in 1/log(1/eta), in which the slow families (entropy) converge. Needs no closed
+/// form.
 Extrapolated numeric_horizon(const SeparablePotential& potential, ConstVectorRef beta);
 
 }  // namespace gradflow

@@ -43,7 +43,9 @@ void MarginLoss::hessian_times(ConstVectorRef f, ConstVectorRef v, VectorRef out
   for (Index i = 0; i < f.size(); ++i) out[i] = curvature(kind_, f[i]) * v[i];
 }
 
-void MarginLoss::root_transposed_times(ConstVectorRef f, VectorRef v) const { root_times(f, v); }
+void MarginLoss::root_transposed_times(ConstVectorRef f, VectorRef v) const {
+  root_times(f, v);
+}
 
 void MarginLoss::root_times(ConstVectorRef f, VectorRef v) const {
   for (Index i = 0; i < f.size(); ++i) v[i] *= std::sqrt(curvature(kind_, f[i]));

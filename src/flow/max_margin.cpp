@@ -13,7 +13,7 @@ namespace {
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
 /// Solutions further apart than this, beside their size, count as different.
-constexpr double largest_width = 1e-6;
+constexpr double largest_width = 1e-4;
 
 /// The b with |b_j| <= 1 of largest least margin, which is positive for separable data.
 Vector separating(ConstMatrixRef z, double& margin) {
@@ -114,8 +114,7 @@ StageSolution solve_polyhedral(const Stage& stage) {
 StageSolution solve_power(const Stage& stage, ConstVectorRef start) {
   Vector weight = Vector::Zero(stage.z.cols());
   for (std::size_t k = 0; k < stage.own.size(); ++k) weight[stage.own[k]] = stage.weight[k];
-  const PowerSolution found =
-      minimise_power(weight, stage.part.exponent, stage.z, stage.r, start);
+  const PowerSolution found = minimise_power(weight, stage.part.exponent, stage.z, stage.r, start);
   StageSolution out;
   out.method = "convex program (NLopt SLSQP, then Newton)";
   out.converged = found.converged;
@@ -147,8 +146,7 @@ MaxMargin solve_max_margin(ConstMatrixRef margins, const Horizon& horizon) {
     const GrowthClass& part = classes[c];
     std::vector<Index> rest;
     for (const Index j : columns)
-      if (std::find(part.index.begin(), part.index.end(), j) == part.index.end())
-        rest.push_back(j);
+      if (std::find(part.index.begin(), part.index.end(), j) == part.index.end()) rest.push_back(j);
     const bool last = c + 1 == classes.size();
     Vector without;
     if (!last && feasible(margins(Eigen::all, rest), r, without)) {
@@ -183,7 +181,8 @@ MaxMargin solve_max_margin(ConstMatrixRef margins, const Horizon& horizon) {
     if (!unique) {
       // With several solutions in one class the next ones have no well-defined problem.
       out.unique = false;
-      for (std::size_t k = 0; k < columns.size(); ++k) b[columns[k]] = found.b[static_cast<Index>(k)];
+      for (std::size_t k = 0; k < columns.size(); ++k)
+        b[columns[k]] = found.b[static_cast<Index>(k)];
       break;
     }
     if (!last) {

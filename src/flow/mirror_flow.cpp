@@ -12,10 +12,10 @@ namespace {
 
 using std::numbers::ln10;
 
-/// A coordinate's mobility beyond e^40 makes its dual velocity vanish to rounding at any larger
-/// value too; the bound keeps the right-hand side finite for coordinates of cosh below the maximum,
-/// whose mobility is s to a power.
-constexpr double largest_log_mobility = 40;
+/// Coordinates of cosh below the maximum have mobilities (1 + s) m that are powers of s: their dual
+/// velocity (Z^T q)_i = beta_i'/((1 + s) m) is zero, and they follow the margins. Beyond e^25 it is
+/// 1e-11 at most and stays there, which keeps rounding in Z^T q, times the mobility, small.
+constexpr double largest_log_mobility = 25;
 
 /// From here on the logistic loss is the exponential one to rounding.
 constexpr double same_tail = 40;
@@ -52,8 +52,7 @@ class ScaledSymmetric {
     a_ = a;
     b_ = b;
     matrix_ = gamma * h;
-    matrix_.diagonal().array() +=
-        (1 + gamma * ac.array()) / (a.array() * b.array().max(smallest));
+    matrix_.diagonal().array() += (1 + gamma * ac.array()) / (a.array() * b.array().max(smallest));
     b_ = b.cwiseMax(smallest);
     return factorisation_.factorise(matrix_);
   }
@@ -100,9 +99,7 @@ class MirrorNewtonMatrix final : public NewtonMatrix {
       unit[j] = 0;
     }
   }
-  bool factorise(double gamma) override {
-    return matrix_.factorise(gamma, a_, b_, ac_, hessian_);
-  }
+  bool factorise(double gamma) override { return matrix_.factorise(gamma, a_, b_, ac_, hessian_); }
   bool solve(VectorRef b, double) override {
     matrix_.solve(b);
     return b.allFinite();
@@ -146,15 +143,13 @@ void MirrorFlow::rhs(double, ConstVectorRef y, VectorRef dydt) {
   move(y);
   loss_.gradient(beta_, gradient_);
   for (Index i = 0; i < y.size(); ++i)
-    dydt[i] =
-        -rate_ * std::exp(points_[static_cast<std::size_t>(i)].log_mobility) * gradient_[i];
+    dydt[i] = -rate_ * std::exp(points_[static_cast<std::size_t>(i)].log_mobility) * gradient_[i];
 }
 
 void MirrorFlow::jacobian_times(double, ConstVectorRef y, ConstVectorRef v, VectorRef out) {
   move(y);
   loss_.gradient(beta_, gradient_);
-  for (Index i = 0; i < y.size(); ++i)
-    work_[i] = points_[static_cast<std::size_t>(i)].slope * v[i];
+  for (Index i = 0; i < y.size(); ++i) work_[i] = points_[static_cast<std::size_t>(i)].slope * v[i];
   loss_.hessian_times(work_, out);
   for (Index i = 0; i < y.size(); ++i) {
     const ChartPoint& point = points_[static_cast<std::size_t>(i)];
@@ -284,9 +279,9 @@ void AcceleratedMirrorFlow::jacobian_times(double, ConstVectorRef y, ConstVector
     const double log_speed_change =
         capped_[k] ? 0 : ln10 * v[d() + 1] + point.log_mobility_slope * v[i];
     out[i] = ln10 * speed_[i] * (dg_[i] + log_speed_change * g_[i]);
-    rate_change += speed_[i] * g_[i] *
-                   (point.slope * (log_speed_change * g_[i] + 2 * dg_[i]) +
-                    point.curvature * v[i] * g_[i]);
+    rate_change +=
+        speed_[i] * g_[i] *
+        (point.slope * (log_speed_change * g_[i] + 2 * dg_[i]) + point.curvature * v[i] * g_[i]);
   }
   out[d()] = ln10 * (-std::exp(-y[d()]) * v[d()] - rate_change);
   out[d() + 1] = 0;
@@ -294,7 +289,7 @@ void AcceleratedMirrorFlow::jacobian_times(double, ConstVectorRef y, ConstVector
 
 double AcceleratedMirrorFlow::energy(ConstVectorRef y) {
   move(y);
-  return log_loss_;
+  return -std::log(depth());
 }
 
 double AcceleratedMirrorFlow::inner_product(ConstVectorRef y, ConstVectorRef u, ConstVectorRef v) {
@@ -302,7 +297,7 @@ double AcceleratedMirrorFlow::inner_product(ConstVectorRef y, ConstVectorRef u, 
   double sum = 0;
   for (Index i = 0; i < d(); ++i)
     sum += u[i] * (points_[static_cast<std::size_t>(i)].slope / (ln10 * speed_[i])) * v[i];
-  return sum;
+  return sum / depth();
 }
 
 /// x_r is known; the block of x is solved on its own, then delta.
@@ -385,6 +380,7 @@ void AcceleratedMirrorFlow::read(ConstVectorRef y, Reading& out) {
   for (Index i = 0; i < d(); ++i)
     out.velocity[i] = ln10 * points_[static_cast<std::size_t>(i)].slope * speed_[i] * g_[i];
   out.log_loss = log_loss_;
+  out.decay = rate_;
   // log(t + 1/L0), then without 1/L0.
   const double u = y[d()] + rho_ - log_loss_;
   out.log_time = u + std::log(-std::expm1(-std::max(0.0, u + log_initial_loss_)));
@@ -396,9 +392,8 @@ bool AcceleratedMirrorFlow::arithmetic_ends(ConstVectorRef y) const {
     const ChartPoint point = potential_[static_cast<std::size_t>(i)]->at(y[i]);
     if (!(std::abs(point.beta) < largest) || !(point.slope < largest)) return true;
   }
-  return y[d() + 1] > 290 && std::all_of(points_.begin(), points_.end(), [](const ChartPoint& p) {
-           return p.log_mobility == 0;
-         });
+  return y[d() + 1] > 290 && std::all_of(points_.begin(), points_.end(),
+                                         [](const ChartPoint& p) { return p.log_mobility == 0; });
 }
 
 }  // namespace gradflow

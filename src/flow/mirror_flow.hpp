@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <memory>
 
 #include "flow/loss.hpp"
@@ -51,7 +52,8 @@ class MirrorFlow final : public System {
 /// cancellation. State: x (d), delta, and r itself, so that the system is autonomous and its metric
 /// a function of the state; shape (d + 2).
 ///
-/// Energy log L, which falls at the rate D.
+/// Energy -log(1 + log(L_0/L)): L falls at the rate D of log L, by which margins may grow like exp
+/// s; their logarithm is what a step resolves.
 ///
 /// Margins of several support vectors differ by order 1 while they grow without bound, so that
 /// their differences are lost in double precision once |z| ~ 1e16 (and with them Newton's iteration
@@ -86,6 +88,7 @@ class AcceleratedMirrorFlow final : public System {
     Vector weights;   ///< q, at the temperature above
     double log_loss = 0;
     double log_time = 0;  ///< log t; -infinity at t = 0
+    double decay = 0;     ///< D = -d log L/d rho
   };
   void read(ConstVectorRef y, Reading& out);
   /// True where the next step may leave what doubles hold.
@@ -95,8 +98,10 @@ class AcceleratedMirrorFlow final : public System {
   friend class AcceleratedNewtonMatrix;
   Index d() const { return margins_->cols(); }
   void move(ConstVectorRef y);
-  /// sum_i C_i z_i z_i^T, C = -dq/dz at unit temperature, as the covariance of the rows under q, for
-  /// which one weight near 1 is no cancellation.
+  /// 1 + log(L_0/L) at the last point.
+  double depth() const { return 1 + std::max(0.0, log_initial_loss_ - log_loss_); }
+  /// sum_i C_i z_i z_i^T, C = -dq/dz at unit temperature, as the covariance of the rows under q,
+  /// for which one weight near 1 is no cancellation.
   void weight_curvature(MatrixRef out);
 
   std::shared_ptr<const Matrix> margins_;

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,7 @@
 #include "flow/observable.hpp"
 #include "flow/parameters.hpp"
 #include "flow/system.hpp"
+#include "flow/warning.hpp"
 
 namespace gradflow {
 
@@ -20,6 +22,12 @@ class Trajectory {
   /// Samples of an observable, row-major (sample, ...); null where it was not recorded.
   virtual const std::vector<double>* values(const std::string& observable) const = 0;
   virtual const Vector& final_state() const = 0;
+};
+
+/// What a model has to say about a finished run: bits of Warning, and in words.
+struct RunNotes {
+  std::int32_t warnings = 0;
+  std::vector<std::string> messages;
 };
 
 /// A model with its data, as built from a config's parameters and seed. Belongs to one thread.
@@ -37,6 +45,17 @@ class Model {
   virtual std::vector<Measurement> measure(const FlowSettings& /*flow*/, const Trajectory&) {
     return {};
   }
+  virtual RunNotes notes(const FlowSettings& /*flow*/, const Trajectory&) { return {}; }
+
+  /// Asked after each accepted step; true ends the run as a success. Each run has its own (it may
+  /// remember). Null: the run goes on to its end.
+  virtual std::function<bool(double t, ConstVectorRef y)> stop_condition(
+      const FlowSettings& /*flow*/) {
+    return nullptr;
+  }
+  /// Where a run without `time.end` ends at the latest; before that, where `stop_condition` says.
+  /// Without a value `time.end` must be given.
+  virtual std::optional<double> default_end(const FlowSettings& /*flow*/) { return std::nullopt; }
 };
 
 /// The declaration of a model: what `models` prints, configs are checked against, and runs are made

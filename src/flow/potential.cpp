@@ -7,7 +7,9 @@
 namespace gradflow {
 namespace {
 
-double sign(double x) { return x < 0 ? -1.0 : 1.0; }
+double sign(double x) {
+  return x < 0 ? -1.0 : 1.0;
+}
 
 class SquaredNorm final : public Potential {
  public:
@@ -26,9 +28,7 @@ class Power final : public Potential {
   explicit Power(double p) : p_(p), k_(1 / (p - 1)) {}
   std::string name() const override { return "p_norm"; }
   double value(double b) const override { return std::pow(std::abs(b), p_); }
-  double gradient(double b) const override {
-    return sign(b) * p_ * std::pow(std::abs(b), p_ - 1);
-  }
+  double gradient(double b) const override { return sign(b) * p_ * std::pow(std::abs(b), p_ - 1); }
   double conjugate_gradient(double theta) const override {
     return sign(theta) * std::pow(std::abs(theta) / p_, k_);
   }
@@ -175,7 +175,9 @@ double Potential::conjugate_third(double theta) const {
   return (conjugate_hessian(theta + h) - conjugate_hessian(theta - h)) / (2 * h);
 }
 
-double Potential::log_value(double beta) const { return std::log(value(beta)); }
+double Potential::log_value(double beta) const {
+  return std::log(value(beta));
+}
 
 ChartPoint Potential::at(double x) const {
   return {conjugate_gradient(x), conjugate_hessian(x), conjugate_third(x), 0, 0};
@@ -190,7 +192,9 @@ std::shared_ptr<const Potential> power_potential(double p) {
   return std::make_shared<Power>(p);
 }
 
-std::shared_ptr<const Potential> cosh_potential() { return std::make_shared<Cosh>(); }
+std::shared_ptr<const Potential> cosh_potential() {
+  return std::make_shared<Cosh>();
+}
 
 std::shared_ptr<const Potential> hyperbolic_entropy_potential() {
   return std::make_shared<HyperbolicEntropy>();

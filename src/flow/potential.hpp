@@ -72,8 +72,8 @@ std::shared_ptr<const Potential> cosh_potential();
 /// b arcsinh b - sqrt(b^2 + 1) + 1.
 std::shared_ptr<const Potential> hyperbolic_entropy_potential();
 /// The potential of diagonal networks of depth D > 2 (Woodworth et al., arXiv 2002.09277):
-/// (phi*)'(theta) = ((1 - theta)^-k - (1 + theta)^-k)/(2k), k = D/(D - 2), |theta| < 1. Its gradient
-/// is bounded, so that the theorem does not cover it. \throws std::invalid_argument
+/// (phi*)'(theta) = ((1 - theta)^-k - (1 + theta)^-k)/(2k), k = D/(D - 2), |theta| < 1. Its
+/// gradient is bounded, so that the theorem does not cover it. \throws std::invalid_argument
 std::shared_ptr<const Potential> deep_diagonal_potential(int depth);
 /// c phi(b/c).
 std::shared_ptr<const Potential> scaled(std::shared_ptr<const Potential> potential, double c);

@@ -10,7 +10,7 @@ struct LinearSolution {
   bool feasible = false;
   bool bounded = false;
   double value = 0;
-  Vector x;           ///< shape (variables)
+  Vector x;            ///< shape (variables)
   Vector multipliers;  ///< of the rows, >= 0; shape (rows)
 };
 

@@ -70,7 +70,8 @@ double defect(const Problem& problem, ConstVectorRef x, ConstVectorRef mu, Const
   const double size = std::max(g.lpNorm<Eigen::Infinity>(), 1e-300);
   const double stationary = (g - a.transpose() * mu).lpNorm<Eigen::Infinity>() / size;
   const double infeasible = (b - a * x).cwiseMax(0).maxCoeff();
-  const double complementary = mu.size() == 0 ? 0 : (mu.array() * (a * x - b).array()).abs().maxCoeff() / size;
+  const double complementary =
+      mu.size() == 0 ? 0 : (mu.array() * (a * x - b).array()).abs().maxCoeff() / size;
   return std::max({stationary, infeasible, complementary});
 }
 

@@ -6,8 +6,8 @@ namespace gradflow {
 
 struct PowerSolution {
   bool converged = false;
-  Vector x;            ///< shape (variables)
-  Vector multipliers;  ///< of the rows, >= 0; shape (rows)
+  Vector x;             ///< shape (variables)
+  Vector multipliers;   ///< of the rows, >= 0; shape (rows)
   double residual = 0;  ///< largest defect of the optimality conditions, relative
 };
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "flow/warning.hpp"
 #include "numerics/types.hpp"
 
 namespace gradflow {
@@ -24,15 +25,6 @@ enum class Status : std::int32_t {
   interrupted = 9,         ///< Ctrl-C
   not_run = 10,            ///< a point of a study that has not been run yet
   setup_failed = 11        ///< the point's model could not be built
-};
-
-/// Bits of the variable `warning`.
-enum Warning : std::int32_t {
-  energy_defect_high = 1,
-  limit_not_reached = 2,
-  singular_point_reached = 4,
-  tolerance_coarse_for_saddle = 8,
-  stays_on_saddle = 16,
 };
 
 struct StatusName {

@@ -636,6 +636,14 @@ RunConfig Config::run(std::size_t point) const {
   return run;
 }
 
+FlowSettings RunConfig::flow() const {
+  FlowSettings settings = FlowSettings::from(sections.at("flow"));
+  const Parameters& time = sections.at("time");
+  settings.accelerated = time.text("variable") == "accelerated";
+  settings.until_settled = !time.has("end");
+  return settings;
+}
+
 std::unique_ptr<Model> Config::build(RunConfig& run) const {
   std::unique_ptr<Model> model;
   const auto in_section = [&](const std::string& section, auto&& action) {
@@ -662,9 +670,14 @@ std::unique_ptr<Model> Config::build(RunConfig& run) const {
                                                       flow.kind));
   });
   in_section("time", [&] {
+    if (flow.accelerated) {
+      if (flow.kind != "mirror")
+        throw ParameterError("variable", "is \"accelerated\", which needs flow.kind = \"mirror\"");
+      if (!time.given("spacing")) time.resolve("spacing", std::string("linear"));
+    }
     if (!time.has("end")) return;
     const double end = time.real("end"), first = time.real("first");
-    if (time.text("spacing") == "log" && time.text("variable") != "accelerated" && first >= end) {
+    if (time.text("spacing") == "log" && first >= end) {
       if (time.given("first"))
         throw ParameterError("first", "is " + toml_number(first) +
                                           ", expected a number below time.end = " + toml_number(end));
@@ -698,6 +711,12 @@ std::unique_ptr<Model> Config::build(RunConfig& run) const {
     system = model->system(flow);
     model->initial_state(flow);
   });
+  in_section("time", [&] {
+    if (!time.has("end") && !model->default_end(flow))
+      throw ParameterError("end", "missing, expected a number > 0: the last time");
+  });
+  const bool discrete = flow.kind == "gradient_descent" || flow.kind == "sgd" ||
+                        flow.kind == "langevin";
   if (!discrete) in_section("solver", [&] { make_stepper(*system, run.solver()); });
   in_section("measure", [&] {
     const MeasureSettings settings = run.measure();

@@ -72,7 +72,7 @@ struct RunConfig {
                                              ///< measure
 
   std::uint64_t seed() const;
-  FlowSettings flow() const { return FlowSettings::from(sections.at("flow")); }
+  FlowSettings flow() const;
   SolverSettings solver() const { return SolverSettings::from(sections.at("solver")); }
   TimeSettings time() const { return TimeSettings::from(sections.at("time")); }
   MeasureSettings measure() const { return MeasureSettings::from(sections.at("measure")); }

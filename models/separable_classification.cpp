@@ -1,0 +1,611 @@
+#include "models/separable_classification.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+#include <sstream>
+
+#include "flow/linear_map.hpp"
+#include "flow/max_margin.hpp"
+#include "flow/mirror_flow.hpp"
+#include "numerics/fit.hpp"
+#include "numerics/random.hpp"
+
+namespace gradflow {
+namespace {
+
+using std::numbers::ln10;
+
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+constexpr double settled_angle = 1e-3;
+
+/// Angle between unit vectors, to full relative accuracy near 0.
+double angle_between(ConstVectorRef a, ConstVectorRef b) {
+  return 2 * std::asin(std::min(1.0, 0.5 * (a - b).norm()));
+}
+
+std::string number(double value, int digits = 3) {
+  std::ostringstream out;
+  out.precision(digits);
+  out << value;
+  return out.str();
+}
+
+std::vector<double> list(ConstVectorRef v) {
+  return {v.begin(), v.end()};
+}
+
+struct Problem {
+  std::shared_ptr<const Matrix> inputs;  ///< x_i, (n, d)
+  Vector labels;
+  std::shared_ptr<const Matrix> margins;  ///< y_i x_i
+  MarginLossKind loss;
+  SeparablePotential potential;
+  Vector initial;  ///< beta(0)
+};
+
+class SeparableClassification final : public Model {
+ public:
+  explicit SeparableClassification(Problem problem)
+      : problem_(std::move(problem)),
+        horizon_(problem_.potential),
+        n_(problem_.margins->rows()),
+        d_(problem_.margins->cols()),
+        real_(real_flow()),
+        accelerated_(accelerated_flow()) {}
+
+  Vector initial_state(const FlowSettings& flow) override {
+    const Vector x = MirrorFlow::chart(problem_.potential, problem_.initial);
+    if (!flow.accelerated) return x;
+    Vector y = Vector::Zero(d_ + 2);
+    y.head(d_) = x;
+    return y;
+  }
+
+  std::unique_ptr<System> system(const FlowSettings& flow) override {
+    if (flow.weight_decay > 0) throw ParameterError("weight_decay", "does not go with mirror flow");
+    if (flow.accelerated) return std::make_unique<AcceleratedMirrorFlow>(accelerated_flow());
+    return std::make_unique<MirrorFlow>(real_flow());
+  }
+
+  std::vector<Observable> observables(const FlowSettings& flow) override {
+    accelerated_run_ = flow.accelerated;
+    const Axis coordinate = counting_axis("coordinate", d_, "coordinate of beta");
+    const Axis sample = counting_axis("training_sample", n_, "training sample");
+    return {
+        {"direction",
+         "unit vector along beta (at beta = 0 along its velocity)",
+         {coordinate},
+         true,
+         [this](const State& s, double* out) { Eigen::Map<Vector>(out, d_) = at(s).direction; }},
+        {"angle",
+         "angle between beta and the predicted direction",
+         {},
+         true,
+         [this](const State& s, double* out) { *out = angle(at(s).direction); },
+         "radian"},
+        {"log10_time",
+         "log10 of the time t",
+         {},
+         true,
+         [this](const State& s, double* out) { *out = at(s).log_time / ln10; }},
+        {"log10_loss",
+         "log10 of the training loss L",
+         {},
+         true,
+         [this](const State& s, double* out) { *out = at(s).log_loss / ln10; }},
+        {"norm",
+         "2-norm of beta",
+         {},
+         true,
+         [this](const State& s, double* out) { *out = at(s).beta.stableNorm(); }},
+        {"margin_ratio",
+         "margin min_i y_i <x_i, beta>/phi_inf(beta) over the largest that is possible",
+         {},
+         true,
+         [this](const State& s, double* out) {
+           const Reading& r = at(s);
+           *out =
+               has_margin() ? r.margins.minCoeff() / horizon_(r.beta) * prediction().horizon : nan;
+         }},
+        {"weight",
+         "share -l'(z_i)/L of each sample in the gradient",
+         {sample},
+         false,
+         [this](const State& s, double* out) { Eigen::Map<Vector>(out, n_) = at(s).weights; }},
+        {"margin",
+         "margin y_i <x_i, beta> of each sample over the norm of beta",
+         {sample},
+         false,
+         [this](const State& s, double* out) {
+           const Reading& r = at(s);
+           Eigen::Map<Vector>(out, n_) = r.margins / r.beta.stableNorm();
+         }},
+        {"effective_vector",
+         "beta",
+         {coordinate},
+         false,
+         [this](const State& s, double* out) { Eigen::Map<Vector>(out, d_) = at(s).beta; }},
+    };
+  }
+
+  std::vector<Measurement> constants(const FlowSettings&) override {
+    const MaxMargin& p = prediction();
+    const Axis coordinate = counting_axis("coordinate", d_, "coordinate of beta");
+    const Axis sample = counting_axis("training_sample", n_, "training sample");
+    const Vector none = Vector::Constant(d_, nan);
+    Vector multipliers = Vector::Constant(n_, nan);
+    if (p.multipliers.size() == n_) multipliers = p.multipliers;
+    Vector rowwise(n_ * d_);
+    Eigen::Map<RowMatrix>(rowwise.data(), n_, d_) = *problem_.inputs;
+    std::vector<double> horizons;
+    for (Index i = 0; i < d_; ++i) horizons.push_back(horizon_(Vector::Unit(d_, i)));
+    return {
+        {"predicted_direction",
+         "direction of the phi_inf-maximum margin; NaN where the data are not separable or it is "
+         "not unique",
+         {coordinate},
+         list(has_direction() ? p.direction : none)},
+        {"maximum_margin_solution",
+         "a minimiser of phi_inf under margins of at least 1",
+         {coordinate},
+         list(p.separable ? p.solution : none)},
+        {"solution_lowest",
+         "least value of each coordinate over all minimisers",
+         {coordinate},
+         list(p.separable ? p.lowest : none)},
+        {"solution_highest",
+         "largest value of each coordinate over all minimisers",
+         {coordinate},
+         list(p.separable ? p.highest : none)},
+        {"predicted_weight",
+         "multipliers of the maximum-margin problem, with sum 1",
+         {sample},
+         list(multipliers)},
+        measured("predicted_support", "number of support vectors of the maximum-margin problem",
+                 p.separable ? static_cast<double>(p.support.size()) : nan),
+        measured("predicted_margin", "largest margin under phi_inf <= 1",
+                 p.separable ? 1 / p.horizon : nan),
+        measured("margin_residual", "defect of the maximum-margin problem's conditions",
+                 p.separable ? p.residual : nan),
+        measured("separable", "1 where the data are linearly separable", p.separable ? 1 : 0),
+        measured("unique", "1 where the maximum-margin problem has one solution", p.unique ? 1 : 0),
+        measured("theorem_applies",
+                 "1 where the assumptions of the theorem hold: separable data, coercive gradient, "
+                 "non-degenerate limit shape, unique maximum margin",
+                 broken().empty() ? 1 : 0),
+        {"horizon_of_unit", "phi_inf of each unit vector", {coordinate}, horizons},
+        {"input", "inputs x_i", {sample, coordinate}, list(rowwise)},
+        {"label", "labels y_i", {sample}, list(problem_.labels)},
+    };
+  }
+
+  std::vector<Measurement> measure(const FlowSettings& flow, const Trajectory& run) override {
+    accelerated_run_ = flow.accelerated;
+    const Summary s = summarise(run);
+    const Axis coordinate = counting_axis("coordinate", d_, "coordinate of beta");
+    const Axis sample = counting_axis("training_sample", n_, "training sample");
+    const Reading last = read(run.times().back(), run.final_state());
+    std::vector<Measurement> all{
+        measured("final_angle", "angle to the predicted direction at the end", s.final_angle),
+        measured("settled_time",
+                 "first sample time from which on the angle is at most 1e-3 rad (NaN: never)",
+                 s.settled_time),
+        measured("settled_log10_time", "log10 t at settled_time", s.settled_log10_time),
+        measured("angle_exponent", "slope of log angle against log log t in the last third",
+                 s.angle.slope),
+        measured("angle_exponent_error", "its standard error", s.angle.slope_error),
+        measured("loss_exponent", "slope of log L against log t in the last half", s.loss.slope),
+        measured("loss_exponent_error", "its standard error", s.loss.slope_error),
+        {"extrapolated_direction",
+         "limit of the direction extrapolated in 1/|beta|: that of beta(end) - beta(half the norm)",
+         {coordinate},
+         list(s.extrapolated)},
+        measured("extrapolation_error",
+                 "angle between the extrapolations from the last and from the previous halving",
+                 s.extrapolation_error),
+        measured("extrapolated_angle", "angle of the extrapolated to the predicted direction",
+                 has_direction() ? angle(s.extrapolated) : nan),
+        {"final_weight",
+         "share of each sample in the gradient at the end",
+         {sample},
+         list(last.weights)},
+        measured("measured_support", "samples with a share above 1e-3 of the largest at the end",
+                 static_cast<double>(support(last.weights, 1e-3).size())),
+    };
+    if (prediction().separable)
+      all.push_back(
+          measured("support_agrees",
+                   "1 where these are the support vectors of the maximum-margin problem "
+                   "with multipliers above 1e-3 of the largest",
+                   prediction().multipliers.size() == n_ &&
+                           support(last.weights, 1e-3) == support(prediction().multipliers, 1e-3)
+                       ? 1
+                       : 0));
+    return all;
+  }
+
+  RunNotes notes(const FlowSettings& flow, const Trajectory& run) override {
+    accelerated_run_ = flow.accelerated;
+    RunNotes notes;
+    for (const std::string& reason : broken()) {
+      notes.warnings |= assumption_broken;
+      notes.messages.push_back(reason);
+    }
+    const bool ends = flow.accelerated && accelerated_.arithmetic_ends(run.final_state());
+    const std::string where =
+        flow.accelerated
+            ? "log10(1+s) = " + number(run.times().back()) + " (log10 t = " +
+                  number(read(run.times().back(), run.final_state()).log_time / ln10) + ")"
+            : "t = " + number(run.times().back());
+    if (ends)
+      notes.messages.push_back("the arithmetic ends at " + where +
+                               ", where beta leaves the range of doubles");
+    if (!has_direction()) return notes;
+    const Summary s = summarise(run);
+    if (s.final_angle > settled_angle) {
+      notes.warnings |= limit_not_reached;
+      std::string text = "the limit is not reached: at " + where + " the direction is " +
+                         number(s.final_angle) + " rad from its prediction";
+      if (std::isfinite(s.extrapolation_error))
+        text += "; extrapolated it is " + number(angle(s.extrapolated)) + " rad from it, +- " +
+                number(s.extrapolation_error);
+      notes.messages.push_back(text);
+    }
+    return notes;
+  }
+
+  std::function<bool(double, ConstVectorRef)> stop_condition(const FlowSettings& flow) override {
+    if (!flow.accelerated) return nullptr;
+    auto system = std::make_shared<AcceleratedMirrorFlow>(accelerated_flow());
+    if (!flow.until_settled)
+      return [system](double, ConstVectorRef y) { return system->arithmetic_ends(y); };
+    if (!has_direction())
+      // Without a limit to wait for: until the loss is at its least value, which is not 0.
+      return
+          [system, reading = AcceleratedMirrorFlow::Reading()](double, ConstVectorRef y) mutable {
+            system->read(y, reading);
+            return system->arithmetic_ends(y) || (y[y.size() - 1] > 1 && reading.decay < 1e-12);
+          };
+    // Settled: within the angle while log t has grown by a tenth.
+    return [this, system, since = nan, reading = AcceleratedMirrorFlow::Reading()](
+               double, ConstVectorRef y) mutable {
+      if (system->arithmetic_ends(y)) return true;
+      system->read(y, reading);
+      if (angle(reading.beta.stableNormalized()) > settled_angle) {
+        since = nan;
+        return false;
+      }
+      if (std::isnan(since)) since = std::max(1.0, reading.log_time);
+      return reading.log_time >= 1.1 * since;
+    };
+  }
+
+  std::optional<double> default_end(const FlowSettings& flow) override {
+    if (!flow.accelerated) return std::nullopt;
+    if (!prediction().separable) return 16;
+    // Variables that grow like log s have no end in practice; duals overflow at s = 1e290.
+    const bool slow = std::all_of(
+        horizon_.classes().begin(), horizon_.classes().end(),
+        [](const GrowthClass& part) { return part.family == Growth::Family::exponential; });
+    return slow ? 1e5 : 290;
+  }
+
+ private:
+  struct Reading : AcceleratedMirrorFlow::Reading {
+    Vector direction;
+  };
+
+  struct Summary {
+    double final_angle = nan, settled_time = nan, settled_log10_time = nan;
+    double extrapolation_error = nan;
+    LineFit angle{nan, nan, nan, nan, nan, 0}, loss{nan, nan, nan, nan, nan, 0};
+    Vector extrapolated;
+  };
+
+  MirrorFlow real_flow() const {
+    return MirrorFlow(Loss(std::make_unique<LinearMap>(problem_.margins),
+                           std::make_shared<MarginLoss>(problem_.loss)),
+                      problem_.potential);
+  }
+  AcceleratedMirrorFlow accelerated_flow() const {
+    return AcceleratedMirrorFlow(
+        problem_.margins, problem_.loss, problem_.potential,
+        log_margin_loss(problem_.loss, *problem_.margins * problem_.initial));
+  }
+
+  const MaxMargin& prediction() {
+    if (!prediction_) prediction_ = solve_max_margin(*problem_.margins, horizon_);
+    return *prediction_;
+  }
+  bool has_direction() {
+    return prediction().separable && prediction().unique && prediction().converged;
+  }
+  bool has_margin() { return prediction().separable && !horizon_.degenerate(); }
+  double angle(ConstVectorRef direction) {
+    return has_direction() ? angle_between(direction, prediction().direction) : nan;
+  }
+
+  /// What of the theorem's assumptions does not hold, and what the run gives all the same.
+  std::vector<std::string> broken() {
+    std::vector<std::string> all;
+    const MaxMargin& p = prediction();
+    if (!p.separable)
+      all.push_back(
+          "the data are not linearly separable: the loss has a positive infimum and there "
+          "is no limit direction; loss, direction and shares of the samples are those of "
+          "the flow to it");
+    if (!horizon_.coercive_gradient())
+      all.push_back(
+          "the gradient of the potential is bounded (not coercive), which the theorem does "
+          "not cover; the prediction is the maximum margin of its horizon function, " +
+          horizon_.name());
+    if (horizon_.degenerate())
+      all.push_back(
+          "the potentials grow differently, so that the limit of their sublevel sets is "
+          "degenerate (" +
+          horizon_.name() +
+          "), which the theorem does not cover; the "
+          "prediction is the limit of argmin phi at growing margin");
+    if (p.separable && !p.converged)
+      all.push_back("the maximum-margin problem was not solved to rounding (defect " +
+                    number(p.residual) + "), so that there is no prediction");
+    else if (p.separable && !p.unique)
+      all.push_back(
+          "the maximum-margin problem has more than one solution, so that the theorem "
+          "predicts no direction; the margin ratio tends to 1 all the same, and "
+          "solution_lowest and solution_highest bound the solutions");
+    return all;
+  }
+
+  Reading read(double t, ConstVectorRef y) {
+    Reading r;
+    if (accelerated_run_) {
+      accelerated_.read(y, r);
+    } else {
+      r.beta.resize(d_);
+      r.weights.resize(n_);
+      real_.primal(y, r.beta);
+      r.margins = *problem_.margins * r.beta;
+      r.log_loss = margin_weights(problem_.loss, r.margins, r.weights);
+      r.log_time = std::log(t);
+      // d beta/dt up to a factor, for the direction at beta = 0.
+      r.velocity = problem_.margins->transpose() * r.weights;
+      for (Index i = 0; i < d_; ++i) {
+        const ChartPoint point = problem_.potential[static_cast<std::size_t>(i)]->at(y[i]);
+        r.velocity[i] *= point.slope * std::exp(point.log_mobility);
+      }
+    }
+    r.direction = (r.beta.isZero(0) ? r.velocity : r.beta).stableNormalized();
+    return r;
+  }
+
+  const Reading& at(const State& s) {
+    if (!filled_ || serial_ != s.serial) {
+      reading_ = read(s.t, s.y);
+      serial_ = s.serial;
+      filled_ = true;
+    }
+    return reading_;
+  }
+
+  static std::vector<Index> support(ConstVectorRef weights, double share) {
+    std::vector<Index> all;
+    for (Index i = 0; i < weights.size(); ++i)
+      if (weights[i] > share * weights.maxCoeff()) all.push_back(i);
+    return all;
+  }
+
+  Summary summarise(const Trajectory& run) {
+    Summary out;
+    const std::vector<double>&time = run.times(), &angles = *run.values("angle"),
+          &log_time = *run.values("log10_time"), &log_loss = *run.values("log10_loss"),
+          &norm = *run.values("norm"), &direction = *run.values("direction");
+    const std::size_t count = time.size();
+    out.final_angle = angles.back();
+    for (std::size_t k = count; k-- > 0 && angles[k] <= settled_angle;) {
+      out.settled_time = time[k];
+      out.settled_log10_time = log_time[k];
+    }
+    // log angle against log log t; below the resolution of tied margins there is nothing to fit.
+    const double floor =
+        prediction().support.size() > 1 ? 100 * AcceleratedMirrorFlow::softness : 0;
+    std::vector<double> x, y;
+    const double last = std::log(log_time.back() * ln10);
+    for (std::size_t k = 0; k < count; ++k)
+      if (log_time[k] * ln10 > std::exp(1.0) && angles[k] > floor &&
+          std::log(log_time[k] * ln10) > last - (last - 1) / 3) {
+        x.push_back(std::log(log_time[k] * ln10));
+        y.push_back(std::log(angles[k]));
+      }
+    const auto fit = [](const std::vector<double>& a, const std::vector<double>& b, LineFit& line) {
+      if (a.size() < 5) return;
+      line = fit_line(Eigen::Map<const Vector>(a.data(), static_cast<Index>(a.size())),
+                      Eigen::Map<const Vector>(b.data(), static_cast<Index>(b.size())));
+    };
+    fit(x, y, out.angle);
+    x.clear();
+    y.clear();
+    for (std::size_t k = 0; k < count; ++k)
+      if (log_time[k] > 0.5 * log_time.back() && log_time[k] > 0) {
+        x.push_back(log_time[k]);
+        y.push_back(log_loss[k]);
+      }
+    fit(x, y, out.loss);
+
+    // beta = a u + b + ... with u -> infinity: differences over a halving of |beta| lose b.
+    out.extrapolated = Vector::Constant(d_, nan);
+    const auto below = [&](double size) {
+      std::size_t k = count;
+      while (k-- > 1)
+        if (norm[k] <= size) break;
+      return k;
+    };
+    const std::size_t half = below(0.5 * norm.back()), quarter = below(0.5 * norm[half]);
+    const auto beta = [&](std::size_t k) {
+      // In units of the last norm, which may be near the largest double.
+      return Vector(norm[k] / norm.back() *
+                    Eigen::Map<const Vector>(direction.data() + static_cast<Index>(k) * d_, d_));
+    };
+    if (quarter > 0 && norm.back() > 4) {
+      out.extrapolated = (beta(count - 1) - beta(half)).stableNormalized();
+      out.extrapolation_error =
+          angle_between(out.extrapolated, (beta(half) - beta(quarter)).stableNormalized());
+    }
+    return out;
+  }
+
+  Problem problem_;
+  Horizon horizon_;
+  Index n_, d_;
+  MirrorFlow real_;
+  AcceleratedMirrorFlow accelerated_;
+  std::optional<MaxMargin> prediction_;
+  bool accelerated_run_ = true;
+  Reading reading_;
+  std::uint64_t serial_ = 0;
+  bool filled_ = false;
+};
+
+std::shared_ptr<const Potential> make_potential(Parameters& p, const std::string& name) {
+  if (name == "squared_norm") return squared_norm_potential();
+  if (name == "cosh") return cosh_potential();
+  if (name == "hyperbolic_entropy") return hyperbolic_entropy_potential();
+  if (name == "deep_diagonal") return deep_diagonal_potential(static_cast<int>(p.integer("depth")));
+  return power_potential(p.real("p"));
+}
+
+std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
+  if (p.has_file("inputs")) {
+    p.fix_size("samples", p.file("inputs").rows(), "inputs");
+    p.fix_size("dimension", p.file("inputs").cols(), "inputs");
+  } else if (p.has_file("labels")) {
+    throw ParameterError("labels", "needs model.inputs");
+  } else if (p.has_file("initial")) {
+    p.fix_size("dimension", p.file_vector("initial").size(), "initial");
+  }
+  const Index n = p.integer("samples"), d = p.integer("dimension");
+
+  Problem problem;
+  auto inputs = std::make_shared<Matrix>(n, d);
+  problem.labels.resize(n);
+  if (p.has_file("inputs")) {
+    if (!p.has_file("labels")) throw ParameterError("labels", "is missing beside model.inputs");
+    *inputs = p.file("inputs");
+    problem.labels = p.file_vector("labels");
+    if (problem.labels.size() != n)
+      throw ParameterError("labels", "has " + std::to_string(problem.labels.size()) +
+                                         " entries, but there are " + std::to_string(n) +
+                                         " samples");
+    for (const double y : problem.labels)
+      if (y != 1 && y != -1)
+        throw ParameterError("labels", "has " + number(y, 6) + ", expected 1 or -1");
+    p.unused("separation", "inputs");
+  } else {
+    RandomStream data(seed, "data"), teacher_stream(seed, "teacher");
+    Vector teacher(d);
+    teacher_stream.fill_normal(teacher);
+    teacher.normalize();
+    data.fill_normal(*inputs);
+    for (Index i = 0; i < n; ++i) {
+      problem.labels[i] = inputs->row(i).dot(teacher) < 0 ? -1 : 1;
+      inputs->row(i) += problem.labels[i] * p.real("separation") * teacher.transpose();
+    }
+  }
+  problem.inputs = inputs;
+  problem.margins = std::make_shared<Matrix>(problem.labels.asDiagonal() * *inputs);
+  problem.loss =
+      p.text("loss") == "exponential" ? MarginLossKind::exponential : MarginLossKind::logistic;
+
+  const std::vector<std::string>& names = p.texts("potential");
+  const std::vector<double>& scales = p.reals("scale");
+  const auto fits = [&](std::size_t size) { return size == 1 || static_cast<Index>(size) == d; };
+  for (const auto& [parameter, size] :
+       {std::pair{"potential", names.size()}, std::pair{"scale", scales.size()}})
+    if (!fits(size))
+      throw ParameterError(parameter, "has " + std::to_string(size) +
+                                          " entries, expected one, or one for each of " +
+                                          std::to_string(d) + " coordinates");
+  const auto used = [&](const std::string& name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
+  if (used("p_norm") && !p.has("p"))
+    throw ParameterError("p", "is missing, expected a number > 1: the exponent of \"p_norm\"");
+  if (!used("p_norm")) p.unused("p", "potential");
+  for (Index i = 0; i < d; ++i) {
+    const auto k = static_cast<std::size_t>(i);
+    problem.potential.push_back(scaled(make_potential(p, names[names.size() == 1 ? 0 : k]),
+                                       scales[scales.size() == 1 ? 0 : k]));
+  }
+  if (!used("deep_diagonal")) p.unused("depth", "potential");
+
+  problem.initial = Vector::Zero(d);
+  if (p.has_file("initial")) {
+    problem.initial = p.file_vector("initial");
+    if (problem.initial.size() != d)
+      throw ParameterError("initial", "has " + std::to_string(problem.initial.size()) +
+                                          " entries, expected dimension = " + std::to_string(d));
+  }
+  // Slightly off where the inverse gradient is not Lipschitz at 0, towards where the flow goes.
+  Vector weights(n);
+  margin_weights(problem.loss, *problem.margins * problem.initial, weights);
+  const Vector towards = problem.margins->transpose() * weights;
+  for (Index i = 0; i < d; ++i) {
+    const double least = problem.potential[static_cast<std::size_t>(i)]->least_start();
+    if (std::abs(problem.initial[i]) < least) problem.initial[i] = towards[i] < 0 ? -least : least;
+  }
+  return std::make_unique<SeparableClassification>(std::move(problem));
+}
+
+}  // namespace
+
+ModelInfo separable_classification() {
+  ParameterInfo potential;
+  potential.name = "potential";
+  potential.type = ParameterType::text_or_list;
+  potential.default_value = std::vector<std::string>{"squared_norm"};
+  potential.choices = {"squared_norm", "p_norm", "cosh", "hyperbolic_entropy", "deep_diagonal"};
+  potential.meaning =
+      "phi = sum of b^2, |b|^p, cosh b - 1, b arcsinh b - sqrt(b^2 + 1) + 1, or that of a diagonal "
+      "network of model.depth layers; a list gives one for each coordinate";
+  ParameterInfo p = real_parameter("p", std::nullopt, "exponent of \"p_norm\"");
+  p.minimum = 1;
+  p.minimum_excluded = true;
+  ParameterInfo scale = list_parameter(
+      "scale", std::vector<double>{1.0},
+      "c in c phi(b/c): one, or one for each coordinate; the hyperbolic entropy of a diagonal "
+      "network u^2 - v^2 has c = 2 |u v|");
+  scale.minimum = 0;
+  scale.minimum_excluded = true;
+  return {"separable_classification",
+          "mirror flow of exponential-tailed losses on separable data: the direction at infinity",
+          "d grad phi(beta) = -grad L(beta) dt,  L(beta) = sum_i l(y_i <x_i, beta>),  l(z) = "
+          "exp(-z) or "
+          "log(1 + exp(-z))",
+          "Pesme, Dragomir, Flammarion, arXiv 2406.12763",
+          {"mirror"},
+          {
+              std::move(potential),
+              std::move(p),
+              std::move(scale),
+              integer_parameter("depth", 3,
+                                "layers D of \"deep_diagonal\", whose gradient is bounded", 3, 100),
+              choice_parameter("loss", "exponential", {"exponential", "logistic"},
+                               "l(z) = exp(-z) or log(1 + exp(-z))"),
+              integer_parameter("samples", 80, "number of training samples n"),
+              integer_parameter("dimension", 2, "dimension d of the inputs"),
+              nonnegative_parameter(
+                  "separation", 0.5,
+                  "random data are Gaussian, labelled by a random hyperplane and moved "
+                  "away from it by this"),
+              file_parameter("inputs", "(n, d)", "inputs x"),
+              file_parameter("labels", "(n)", "labels y, 1 or -1"),
+              file_parameter("initial", "(d)",
+                             "beta(0), or the folder of an earlier result; 0 without "
+                             "it (1e-6 for p-norms with p > 2, whose inverse gradient "
+                             "is not Lipschitz at 0)"),
+          },
+          make};
+}
+
+}  // namespace gradflow

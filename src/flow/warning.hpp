@@ -1,0 +1,17 @@
+#pragma once
+
+#include <cstdint>
+
+namespace gradflow {
+
+/// Bits of the variable `warning`: the answer is right but limited.
+enum Warning : std::int32_t {
+  energy_defect_high = 1,
+  limit_not_reached = 2,
+  singular_point_reached = 4,
+  tolerance_coarse_for_saddle = 8,
+  stays_on_saddle = 16,
+  assumption_broken = 32,  ///< of the theory that a prediction comes from
+};
+
+}  // namespace gradflow
