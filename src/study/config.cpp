@@ -715,8 +715,6 @@ std::unique_ptr<Model> Config::build(RunConfig& run) const {
     if (!time.has("end") && !model->default_end(flow))
       throw ParameterError("end", "missing, expected a number > 0: the last time");
   });
-  const bool discrete = flow.kind == "gradient_descent" || flow.kind == "sgd" ||
-                        flow.kind == "langevin";
   if (!discrete) in_section("solver", [&] { make_stepper(*system, run.solver()); });
   in_section("measure", [&] {
     const MeasureSettings settings = run.measure();

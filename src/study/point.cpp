@@ -20,110 +20,6 @@ constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 std::vector<double> system_times(const TimeSettings& time, const FlowSettings& flow,
                                  std::vector<double> times) {
   std::sort(times.begin(), times.end());
-/// Observables and states at the samples of one integration.
-class Recording final : public Trajectory {
- public:
-  Recording(std::vector<Observable> observables, Index state_size, bool keep_states)
-      : observables_(std::move(observables)), keep_states_(keep_states), state_size_(state_size) {
-    values_.resize(observables_.size());
-  }
-
-  void add(double t, ConstVectorRef y) {
-    times_.push_back(t);
-    const State state{t, y, ++serial_};
-    for (std::size_t k = 0; k < observables_.size(); ++k) {
-      const auto size = static_cast<std::size_t>(observables_[k].size());
-      values_[k].resize(values_[k].size() + size);
-      observables_[k].evaluate(state, values_[k].data() + values_[k].size() - size);
-    }
-    if (keep_states_) states_.insert(states_.end(), y.begin(), y.end());
-  }
-
-  /// Appends NaN for the times that were not reached, so that all points of a study share them.
-  void pad(const std::vector<double>& times) {
-    for (std::size_t i = times_.size(); i < times.size(); ++i) {
-      times_.push_back(times[i]);
-      for (std::size_t k = 0; k < observables_.size(); ++k)
-        values_[k].resize(values_[k].size() + static_cast<std::size_t>(observables_[k].size()),
-                          nan);
-      if (keep_states_) states_.resize(states_.size() + static_cast<std::size_t>(state_size_), nan);
-    }
-  }
-
-  const std::vector<double>& times() const override { return times_; }
-  const std::vector<double>* values(const std::string& name) const override {
-    for (std::size_t k = 0; k < observables_.size(); ++k)
-      if (observables_[k].name == name) return &values_[k];
-    return nullptr;
-  }
-  const Vector& final_state() const override { return final_state_; }
-  void set_final_state(Vector state) { final_state_ = std::move(state); }
-  const std::vector<Observable>& observables() const { return observables_; }
-  const std::vector<double>& values(std::size_t k) const { return values_[k]; }
-  const std::vector<double>& states() const { return states_; }
-
- private:
-  std::vector<Observable> observables_;
-  bool keep_states_;
-  Index state_size_;
-  std::uint64_t serial_ = 0;
-  std::vector<double> times_, states_;
-  std::vector<std::vector<double>> values_;
-  Vector final_state_;
-};
-
-std::vector<Attribute> attributes(const std::string& long_name, const std::string& units) {
-  return {{"long_name", long_name}, {"units", units}};
-}
-
-void add_axis(Dataset& data, const Axis& axis) {
-  if (data.find_dimension(axis.name) != nullptr) return;
-  if (axis.integer) {
-    data.add_coordinate(axis.name,
-                        std::vector<std::int32_t>(axis.coordinate.begin(), axis.coordinate.end()),
-                        attributes(axis.long_name, "1"));
-  } else {
-    data.add_coordinate(axis.name, axis.coordinate, attributes(axis.long_name, "1"));
-  }
-}
-
-std::vector<std::string> axis_names(Dataset& data, const std::vector<Axis>& axes) {
-  std::vector<std::string> names;
-  for (const Axis& axis : axes) {
-    add_axis(data, axis);
-    names.push_back(axis.name);
-  }
-  return names;
-}
-
-void add_number(Dataset& data, const std::string& name, double value, const std::string& long_name,
-                const std::string& units = "1") {
-  data.add({name, {}, std::vector<double>{value}, attributes(long_name, units)});
-}
-
-void add_count(Dataset& data, const std::string& name, std::int64_t value,
-               const std::string& long_name) {
-  data.add({name, {}, std::vector<std::int64_t>{value}, attributes(long_name, "1")});
-}
-
-void add_codes(Dataset& data, const std::string& name, std::int32_t value,
-               const std::vector<StatusName>& names, const std::string& long_name, bool bits) {
-  std::vector<std::int32_t> values;
-  std::string meanings;
-  for (const StatusName& entry : names) {
-    values.push_back(entry.value);
-    meanings += (meanings.empty() ? "" : " ") + std::string(entry.name);
-  }
-  auto all = attributes(long_name, "1");
-  all.push_back({bits ? "flag_masks" : "flag_values", values});
-  if (bits) all.push_back({"flag_values", values});
-  all.push_back({"flag_meanings", meanings});
-  data.add({name, {}, std::vector<std::int32_t>{value}, std::move(all)});
-}
-
-/// The sample times of the run, in the system's own time.
-std::vector<double> system_times(const TimeSettings& time, const FlowSettings& flow) {
-  std::vector<double> times = time.grid();
   if (time.variable == "slow" && flow.kind != "riemannian")
     for (double& t : times) t /= flow.weight_decay;
   // Each once: a fine grid may have neighbours that round to one number.
@@ -254,13 +150,9 @@ Integration integrate_once(Model& model, const FlowSettings& flow, const SolverS
       if (observable.name == "train_loss" && time.stop_train_loss > 0)
         conditions.emplace_back(observable, time.stop_train_loss);
     }
-    control.stop = [conditions](double t, ConstVectorRef y) {
-      const State state{t, y, next_serial()};
-    // Serials of stop questions count down, so that they never meet those of samples.
-    auto serial = std::make_shared<std::uint64_t>(std::numeric_limits<std::uint64_t>::max());
-    control.stop = [conditions, serial, first = control.stop](double t, ConstVectorRef y) {
+    control.stop = [conditions, first = control.stop](double t, ConstVectorRef y) {
       if (first && first(t, y)) return true;
-      const State state{t, y, --*serial};
+      const State state{t, y, next_serial()};
       for (const auto& [observable, bound] : conditions) {
         double value = nan;
         observable.evaluate(state, &value);
@@ -292,12 +184,6 @@ std::vector<double> observed_error(const Recording& run, const Recording& tight,
     if (run.times()[i] == tight.times()[i])
       for (std::size_t j = i * size; j < (i + 1) * size; ++j)
         error[j] = std::abs(values[j] - tight.values(k)[j]);
-/// |difference| between a run and its repetition at a tenth of the tolerances.
-std::vector<double> observed_error(const std::vector<double>& run,
-                                   const std::vector<double>& tight) {
-  std::vector<double> error(run.size(), nan);
-  for (std::size_t i = 0; i < std::min(run.size(), tight.size()); ++i)
-    error[i] = std::abs(run[i] - tight[i]);
   return error;
 }
 
@@ -380,7 +266,6 @@ PointResult run_point(const Config& config, std::size_t point,
   const SolverSettings solver = run.solver();
   TimeSettings time = run.time();
   const OutputSettings output = run.output();
-
   if (flow.until_settled) {
     // Where the run ends is found by a first one, so that the samples can be spread over it.
     flow.until_settled = false;
@@ -394,14 +279,16 @@ PointResult run_point(const Config& config, std::size_t point,
     if (first.outcome.status == Status::ok) time.end = first.outcome.t_end;
     if (time.spacing == "log") time.first = std::min(time.first, 1e-3 * time.end);
   }
+
   Integration main = integrate_once(*model, flow, solver, time, output, interrupted);
   Outcome& outcome = main.outcome;
 
   PointResult result;
   Dataset& data = result.data;
-  data.add_coordinate(
-      "time", main.samples.times(),
-      attributes(flow.accelerated ? "accelerated time log10(1 + s), ds = L dt" : "time t", "1"));
+  data.add_coordinate("time", main.samples.times(), 
+                      attributes(flow.accelerated ? "accelerated time log10(1 + s), ds = L dt"
+                                                  : "time t",
+                                 "1"));
   if (flow.weight_decay > 0 && flow.kind != "riemannian") {
     std::vector<double> slow = main.samples.times();
     for (double& t : slow) t *= flow.weight_decay;
@@ -431,13 +318,10 @@ PointResult run_point(const Config& config, std::size_t point,
   const Index state_size = outcome.final_state.size();
   add_axis(data, counting_axis("parameter", state_size, "entry of the state"));
   if (output.parameters)
-    data.add({"parameters",
-              {"time", "parameter"},
-              main.samples.states(),
+    data.add({"parameters", {"time", "parameter"}, main.samples.states(),
               attributes("state of the flow", "1")});
   const bool failed = outcome.status != Status::ok;
-  data.add({"final_state",
-            {"parameter"},
+  data.add({"final_state", {"parameter"},
             failed ? std::vector<double>(static_cast<std::size_t>(state_size), nan)
                    : std::vector<double>(outcome.final_state.begin(), outcome.final_state.end()),
             attributes("state at the end of the run", "1")});
@@ -478,6 +362,10 @@ PointResult run_point(const Config& config, std::size_t point,
   add_measurements(data, model->constants(flow));
   if (!failed) {
     add_measurements(data, model->measure(flow, main.samples));
+    const RunNotes notes = model->notes(flow, main.samples);
+    outcome.warnings |= notes.warnings;
+    for (const std::string& message : notes.messages)
+      outcome.message += (outcome.message.empty() ? "" : "; ") + message;
     add_measurements(data, grokking_measurements(flow, run.measure(), main.samples));
     if (run.measure().two_phases && flow.kind == "gradient" && flow.weight_decay > 0) {
       try {
@@ -488,14 +376,6 @@ PointResult run_point(const Config& config, std::size_t point,
         outcome.message = std::string("two-phase measurement: ") + error.what();
       }
     }
-  };
-  measure(model->constants(flow));
-  if (!failed) {
-    measure(model->measure(flow, main.samples));
-    const RunNotes notes = model->notes(flow, main.samples);
-    outcome.warnings |= notes.warnings;
-    for (const std::string& message : notes.messages)
-      outcome.message += (outcome.message.empty() ? "" : "; ") + message;
   }
 
   if (!outcome.energy.empty()) {
@@ -509,13 +389,9 @@ PointResult run_point(const Config& config, std::size_t point,
     }
     add_axis(data, decade);
     data.add({"energy_drop", {"decade"}, drop, attributes("drop of the energy", "1")});
-    data.add({"energy_dissipation",
-              {"decade"},
-              dissipation,
+    data.add({"energy_dissipation", {"decade"}, dissipation,
               attributes("integral of the squared speed", "1")});
-    data.add({"energy_defect",
-              {"decade"},
-              defect,
+    data.add({"energy_defect", {"decade"}, defect,
               attributes("relative defect of the energy identity", "1")});
     add_number(data, "energy_defect_max", outcome.worst_energy_defect,
                "largest relative defect of the energy identity over a decade of time");
@@ -533,19 +409,11 @@ PointResult run_point(const Config& config, std::size_t point,
   add_count(data, "indefinite_factorisations", outcome.statistics.indefinite_factorisations,
             "Newton matrices with negative eigenvalues");
   add_number(data, "wall_seconds", outcome.wall_seconds, "wall-clock time of the run", "s");
-  data.add({"solver_method",
-            {},
-            std::vector<std::string>{outcome.method},
+  data.add({"solver_method", {}, std::vector<std::string>{outcome.method},
             {{"long_name", "method used"}}});
-  data.add({"solver_linear",
-            {},
-            std::vector<std::string>{outcome.linear},
+  data.add({"solver_linear", {}, std::vector<std::string>{outcome.linear},
             {{"long_name", "Newton matrices used, and why"}}});
   add_message(data, outcome.message);
-  data.add({"message",
-            {},
-            std::vector<std::string>{outcome.message},
-            {{"long_name", "what there is to say about the run"}}});
 
   result.status = outcome.status;
   result.warnings = outcome.warnings;
