@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "solve/energy_identity.hpp"
+#include "solve/saddle.hpp"
 
 namespace gradflow {
 namespace {
@@ -32,7 +33,8 @@ std::string number(double value) {
 }  // namespace
 
 SolverSettings tightened(SolverSettings settings, ConstVectorRef y0) {
-  const double rms = std::sqrt(y0.squaredNorm() / static_cast<double>(std::max<Index>(1, y0.size())));
+  const double rms =
+      std::sqrt(y0.squaredNorm() / static_cast<double>(std::max<Index>(1, y0.size())));
   if (rms > 0) settings.atol = std::min(settings.atol, 1e-6 * rms);
   return settings;
 }
@@ -75,8 +77,8 @@ Outcome integrate(System& system, Stepper& stepper, const SolverSettings& settin
 
     while (next < times.size()) {
       if (stepper.statistics().steps >= settings.max_steps) {
-        fail(Status::step_budget, "solver.max_steps = " + std::to_string(settings.max_steps) +
-                                      " steps are used up",
+        fail(Status::step_budget,
+             "solver.max_steps = " + std::to_string(settings.max_steps) + " steps are used up",
              "raise it, or loosen solver.rtol");
         break;
       }
@@ -148,6 +150,28 @@ Outcome integrate(System& system, Stepper& stepper, const SolverSettings& settin
       outcome.warnings |= energy_defect_high;
       outcome.message = "the energy identity is off by " + number(outcome.worst_energy_defect) +
                         " of the drop in one decade of t; lower solver.rtol and solver.atol";
+    }
+  }
+  if (outcome.status == Status::ok && system.has_energy() && system.has_saddles() && !descent &&
+      outcome.t_end > times.front()) {
+    // At rest although a mode would have grown by many orders within the run: a saddle. Of a mode
+    // that the state does not hold, the exact flow has none either, and stays; without the guard
+    // the mode may have been damped away.
+    const GrowingMode mode = fastest_growing_mode(system, outcome.t_end, outcome.final_state);
+    const double elapsed = outcome.t_end - times.front();
+    if (mode.rate * elapsed > 50 && mode.rate > 1e-6 * mode.fastest &&
+        mode.amplitude <= settings.atol) {
+      const std::string where =
+          "the run ends at a saddle with a growth rate of " + number(mode.rate);
+      if (settings.saddle_guard) {
+        outcome.warnings |= stays_on_saddle;
+        outcome.message += (outcome.message.empty() ? "" : "; ") + where +
+                           ", of whose mode the state holds nothing: the exact flow stays there "
+                           "too; other initial values leave it";
+      } else {
+        fail(Status::saddle_unresolved, where + " and solver.saddle_guard is off",
+             "switch it on, or lower solver.atol");
+      }
     }
   }
   return outcome;
