@@ -6,11 +6,14 @@
 #include "models/diagonal_linear_network.hpp"
 #include "models/linear_regression.hpp"
 #include "models/matrix_completion.hpp"
-#include "models/two_layer_network.hpp"
+#include "models/matrix_sensing.hpp"
+#include "models/modular_addition.hpp"
+#include "models/multilayer_perceptron.hpp"
 #include "models/single_index_mean_field.hpp"
 #include "models/single_index_network.hpp"
 #include "models/single_index_overlaps.hpp"
 #include "models/separable_classification.hpp"
+#include "models/two_layer_network.hpp"
 
 namespace gradflow {
 namespace {
@@ -22,6 +25,9 @@ std::vector<ModelInfo>& list() {
       matrix_completion(),
       two_layer_network(),
       deep_linear_network(),
+      modular_addition(),
+      multilayer_perceptron(),
+      matrix_sensing(),
       single_index_mean_field(),
       single_index_overlaps(),
       single_index_network(),

@@ -1,0 +1,268 @@
+#include "models/matrix_sensing.hpp"
+
+#include <Eigen/SVD>
+#include <algorithm>
+#include <cmath>
+
+#include "flow/loss_model.hpp"
+#include "models/supervised_data.hpp"
+#include "numerics/random.hpp"
+
+namespace gradflow {
+namespace {
+
+using ConstRowMap = Eigen::Map<const RowMatrix>;
+using RowMap = Eigen::Map<RowMatrix>;
+
+class MatrixSensingMap final : public OutputMap {
+ public:
+  MatrixSensingMap(std::shared_ptr<const Matrix> operators, Index rows, Index columns, Index rank,
+                   bool symmetric)
+      : operators_(std::move(operators)),
+        rows_(rows),
+        columns_(columns),
+        rank_(rank),
+        symmetric_(symmetric),
+        w_(parameters()),
+        product_(rows, columns),
+        back_(rows * columns) {}
+  std::unique_ptr<OutputMap> clone() const override {
+    return std::make_unique<MatrixSensingMap>(operators_, rows_, columns_, rank_, symmetric_);
+  }
+  Index parameters() const override { return (rows_ + (symmetric_ ? 0 : columns_)) * rank_; }
+  Index outputs() const override { return operators_->rows(); }
+
+  void evaluate(ConstVectorRef w, VectorRef f) override {
+    w_ = w;
+    product_.noalias() = u(w_) * v(w_).transpose();
+    measure(f);
+  }
+  void jacobian_times(ConstVectorRef d, VectorRef jv) override {
+    product_.noalias() = u(d) * v(w_).transpose();
+    product_.noalias() += u(w_) * v(d).transpose();
+    measure(jv);
+  }
+  void transpose_times(ConstVectorRef c, VectorRef jtu) override {
+    back_.noalias() = operators_->transpose() * c;
+    pull(w_, jtu);
+  }
+  void curvature_times(ConstVectorRef c, ConstVectorRef d, VectorRef out) override {
+    back_.noalias() = operators_->transpose() * c;
+    pull(d, out);
+  }
+  void transposed_jacobian(MatrixRef jt) override {
+    for (Index s = 0; s < outputs(); ++s) {
+      back_ = operators_->row(s).transpose();
+      pull(w_, jt.col(s));
+    }
+  }
+  double evaluate_flops() const override {
+    return 2.0 * static_cast<double>(operators_->size()) +
+           2.0 * static_cast<double>(rows_ * columns_ * rank_);
+  }
+  double gram_flops() const override {
+    const double n = static_cast<double>(outputs());
+    return n * n * static_cast<double>(parameters()) +
+           4 * n * static_cast<double>(rows_ * columns_ * rank_);
+  }
+
+ private:
+  ConstRowMap u(ConstVectorRef w) const { return {w.data(), rows_, rank_}; }
+  ConstRowMap v(ConstVectorRef w) const {
+    return {w.data() + (symmetric_ ? 0 : rows_ * rank_), columns_, rank_};
+  }
+  void measure(VectorRef f) const {
+    f.noalias() = *operators_ * Eigen::Map<const Vector>(product_.data(), product_.size());
+  }
+  /// With G = sum_s c_s A_s: (G V, G^T U), or (G + G^T) U, for the U, V of w.
+  void pull(ConstVectorRef w, VectorRef out) const {
+    const Eigen::Map<const Matrix> g(back_.data(), rows_, columns_);
+    RowMap(out.data(), rows_, rank_).noalias() = g * v(w);
+    if (symmetric_)
+      RowMap(out.data(), rows_, rank_).noalias() += g.transpose() * u(w);
+    else
+      RowMap(out.data() + rows_ * rank_, columns_, rank_).noalias() = g.transpose() * u(w);
+  }
+
+  std::shared_ptr<const Matrix> operators_;
+  Index rows_, columns_, rank_;
+  bool symmetric_;
+  Vector w_;
+  Matrix product_;
+  Vector back_;
+};
+
+class MatrixSensing final : public LossModel {
+ public:
+  MatrixSensing(std::shared_ptr<const Matrix> operators, Matrix target, Index rank, bool symmetric,
+                Vector initial)
+      : LossModel(Loss(make_matrix_sensing_map(operators, target.rows(), target.cols(), rank,
+                                               symmetric),
+                       std::make_shared<SquaredLoss>(1.0, measurements_of(*operators, target))),
+                  std::move(initial), factors(target, rank, symmetric)),
+        target_(std::move(target)),
+        measured_(measurements_of(*operators, target_)),
+        rank_(rank),
+        symmetric_(symmetric) {}
+
+  std::vector<Observable> own_observables() override {
+    const Index modes = std::min({target_.rows(), target_.cols(), rank_});
+    std::vector<Observable> all;
+    all.push_back({"train_error", "mean squared error over the measurements", {}, true,
+                   [this](const State& s, double* out) {
+                     *out = mean_squared_error(outputs_at(s), measured_);
+                   }});
+    all.push_back({"test_error", "mean squared error over the entries of the matrix", {}, true,
+                   [this](const State& s, double* out) {
+                     *out = (matrix(s) - target_).squaredNorm() /
+                            static_cast<double>(target_.size());
+                   }});
+    all.push_back({"singular_values", "singular values of the matrix, by size",
+                   {counting_axis("mode", modes, "mode, by size", 1)}, true,
+                   [this, modes](const State& s, double* out) {
+                     Eigen::Map<Vector>(out, modes) =
+                         Eigen::BDCSVD<Matrix>(matrix(s)).singularValues().head(modes);
+                   }});
+    all.push_back({"matrix", "the matrix U V^T",
+                   {counting_axis("row", target_.rows(), "row"),
+                    counting_axis("column", target_.cols(), "column")},
+                   false, [this](const State& s, double* out) {
+                     RowMap(out, target_.rows(), target_.cols()) = matrix(s);
+                   }});
+    if (!symmetric_)
+      all.push_back({"invariant",
+                     "U^T U - V^T V, which decays as exp(-2 lambda t) along the gradient flow",
+                     {counting_axis("factor_row", rank_, "row of U^T U - V^T V"),
+                      counting_axis("factor_column", rank_, "column of U^T U - V^T V")},
+                     false, [this](const State& s, double* out) {
+                       const auto [U, V] = both(s);
+                       RowMap(out, rank_, rank_) = U.transpose() * U - V.transpose() * V;
+                     }});
+    return all;
+  }
+
+  std::vector<Measurement> constants(const FlowSettings&) override {
+    const Vector sigma = Eigen::BDCSVD<Matrix>(target_).singularValues();
+    return {{"target_singular_values", "singular values of the target",
+             {counting_axis("target_mode", sigma.size(), "mode of the target, by size", 1)},
+             {sigma.begin(), sigma.end()}}};
+  }
+
+ private:
+  static Vector measurements_of(const Matrix& operators, const Matrix& target) {
+    return operators * Eigen::Map<const Vector>(target.data(), target.size());
+  }
+  static std::vector<ParameterGroup> factors(const Matrix& target, Index rank, bool symmetric) {
+    const Index first = target.rows() * rank;
+    if (symmetric) return {{"U", 0, first}};
+    return {{"U", 0, first}, {"V", first, target.cols() * rank}};
+  }
+  std::pair<ConstRowMap, ConstRowMap> both(const State& s) const {
+    const double* w = s.y.data();
+    return {ConstRowMap(w, target_.rows(), rank_),
+            ConstRowMap(w + (symmetric_ ? 0 : target_.rows() * rank_), target_.cols(), rank_)};
+  }
+  Matrix matrix(const State& s) const {
+    const auto [U, V] = both(s);
+    return U * V.transpose();
+  }
+
+  Matrix target_;
+  Vector measured_;
+  Index rank_;
+  bool symmetric_;
+};
+
+std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
+  const bool symmetric = p.boolean("symmetric");
+  if (p.has_file("target")) {
+    p.fix_size("rows", p.file("target").rows(), "target");
+    p.fix_size("columns", p.file("target").cols(), "target");
+  } else if (symmetric && !p.given("columns")) {
+    p.resolve("columns", p.integer("rows"));
+  }
+  const Index rows = p.integer("rows"), columns = p.integer("columns"), rank = p.integer("rank");
+  if (symmetric && rows != columns)
+    throw ParameterError("columns", "is " + std::to_string(columns) +
+                                        ", but a symmetric matrix has as many as rows, " +
+                                        std::to_string(rows));
+  RandomStream data(seed, "data"), drawing(seed, "operators"), start(seed, "initial");
+  Matrix target(rows, columns);
+  if (p.has_file("target")) {
+    p.unused("true_rank", "target");
+    target = p.file("target");
+    if (symmetric && target != target.transpose())
+      throw ParameterError("target", "is not symmetric, but model.symmetric = true");
+  } else {
+    const Index true_rank = p.integer("true_rank");
+    if (true_rank > std::min(rows, columns))
+      throw ParameterError("true_rank", "is " + std::to_string(true_rank) +
+                                            ", expected at most the smaller of rows and columns, " +
+                                            std::to_string(std::min(rows, columns)));
+    Matrix a(rows, true_rank), b(columns, true_rank);
+    data.fill_normal(a);
+    data.fill_normal(b);
+    target = a * (symmetric ? a : b).transpose();
+  }
+  if (p.has_file("operators")) {
+    p.require_shape("operators", -1, rows * columns);
+    p.fix_size("measurements", p.file("operators").rows(), "operators");
+  }
+  const Index n = p.integer("measurements");
+  auto operators = std::make_shared<Matrix>(n, rows * columns);
+  if (p.has_file("operators")) {
+    // The file has each A_s row by row.
+    for (Index s = 0; s < n; ++s)
+      for (Index i = 0; i < rows; ++i)
+        for (Index j = 0; j < columns; ++j)
+          (*operators)(s, i + j * rows) = p.file("operators")(s, i * columns + j);
+  } else {
+    drawing.fill_normal(*operators, 1 / std::sqrt(static_cast<double>(n)));
+  }
+
+  const Index size = (rows + (symmetric ? 0 : columns)) * rank;
+  Vector initial(size);
+  if (p.has_file("initial")) {
+    initial = read_initial(p, size, symmetric ? "rows rank" : "(rows + columns) rank");
+    p.unused("initial_variance", "initial");
+  } else {
+    start.fill_normal(initial, std::sqrt(p.real("initial_variance")));
+  }
+  return std::make_unique<MatrixSensing>(operators, std::move(target), rank, symmetric,
+                                         std::move(initial));
+}
+
+}  // namespace
+
+std::unique_ptr<OutputMap> make_matrix_sensing_map(std::shared_ptr<const Matrix> operators,
+                                                   Index rows, Index columns, Index rank,
+                                                   bool symmetric) {
+  return std::make_unique<MatrixSensingMap>(std::move(operators), rows, columns, rank, symmetric);
+}
+
+ModelInfo matrix_sensing() {
+  return {
+      "matrix_sensing",
+      "a low-rank matrix from random linear measurements, as a product of two factors",
+      "F(U, V) = |A(U V^T) - y|^2, or F(U) = |A(U U^T) - y|^2;  A(M)_s = <A_s, M>, y = A(M*)",
+      "Boursier, Pesme, Dragomir, arXiv 2505.20172",
+      LossModel::flows(),
+      {
+          integer_parameter("rows", 10, "rows of the matrix"),
+          integer_parameter("columns", 10, "columns of the matrix; rows where it is symmetric"),
+          integer_parameter("rank", 10, "columns of the factors U and V"),
+          integer_parameter("true_rank", 1, "rank of the target, a product of Gaussian factors"),
+          integer_parameter("measurements", 60, "number n of measurements"),
+          boolean_parameter("symmetric", false, "V = U"),
+          nonnegative_parameter("initial_variance", 1.0, "variance of the entries of U(0), V(0)"),
+          file_parameter("target", "(rows, columns)", "the target matrix M*"),
+          file_parameter("operators", "(n, rows columns): each A_s row by row",
+                         "the measurements; entries N(0, 1/n) without it"),
+          file_parameter("initial", "((rows + columns) rank): U then V, each row by row; U alone "
+                                    "where it is symmetric",
+                         "U(0), V(0), or the folder of an earlier result"),
+      },
+      make};
+}
+
+}  // namespace gradflow

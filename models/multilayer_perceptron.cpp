@@ -1,0 +1,527 @@
+#include "models/multilayer_perceptron.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "flow/loss_model.hpp"
+#include "models/supervised_data.hpp"
+#include "numerics/random.hpp"
+
+namespace gradflow {
+namespace {
+
+using ConstRowMap = Eigen::Map<const RowMatrix>;
+using RowMap = Eigen::Map<RowMatrix>;
+
+/// Where the layers lie in the parameter vector.
+struct Layout {
+  std::vector<Index> widths;  ///< inputs, hidden layers, outputs
+  bool bias = true;
+  std::vector<Index> matrix, offset;  ///< of W_l and b_l
+  Index parameters = 0;
+
+  Layout(std::vector<Index> all_widths, bool with_bias)
+      : widths(std::move(all_widths)), bias(with_bias) {
+    for (std::size_t l = 0; l < layers(); ++l) {
+      matrix.push_back(parameters);
+      parameters += widths[l] * widths[l + 1];
+      offset.push_back(parameters);
+      if (bias) parameters += widths[l + 1];
+    }
+  }
+  std::size_t layers() const { return widths.size() - 1; }
+  ConstRowMap W(ConstVectorRef w, std::size_t l) const {
+    return {w.data() + matrix[l], widths[l + 1], widths[l]};
+  }
+  RowMap W(VectorRef& w, std::size_t l) const {
+    return {w.data() + matrix[l], widths[l + 1], widths[l]};
+  }
+  auto b(ConstVectorRef w, std::size_t l) const { return w.segment(offset[l], widths[l + 1]); }
+};
+
+/// Activations and their derivatives are (width, n): a column a sample.
+class PerceptronMap final : public OutputMap {
+ public:
+  PerceptronMap(std::shared_ptr<const Matrix> inputs, std::vector<Index> widths,
+                Activation activation, bool bias, double scale)
+      : inputs_(std::move(inputs)),
+        layout_(std::move(widths), bias),
+        activation_(activation),
+        scale_(scale) {}
+  std::unique_ptr<OutputMap> clone() const override {
+    return std::make_unique<PerceptronMap>(inputs_, layout_.widths, activation_, layout_.bias,
+                                           scale_);
+  }
+  Index parameters() const override { return layout_.parameters; }
+  Index outputs() const override { return n() * layout_.widths.back(); }
+
+  void evaluate(ConstVectorRef w, VectorRef f) override {
+    if (value_.empty()) allocate();
+    w_ = w;
+    for (std::size_t l = 0; l < layers(); ++l) {
+      z_[l].noalias() = layout_.W(w_, l) * value_[l];
+      if (layout_.bias) z_[l].colwise() += layout_.b(w_, l);
+      if (l + 1 < layers())
+        activation_.evaluate(z_[l].data(), z_[l].size(), value_[l + 1].data(), first_[l].data());
+    }
+    have_second_ = false;
+    f = scale_ * Eigen::Map<const Vector>(z_.back().data(), outputs());
+  }
+  void jacobian_times(ConstVectorRef v, VectorRef jv) override {
+    push(v);
+    jv = scale_ * Eigen::Map<const Vector>(dz_.back().data(), outputs());
+  }
+  void transpose_times(ConstVectorRef u, VectorRef jtu) override {
+    pull(u);
+    for (std::size_t l = 0; l < layers(); ++l) {
+      layout_.W(jtu, l).noalias() = delta_[l] * value_[l].transpose();
+      if (layout_.bias)
+        jtu.segment(layout_.offset[l], layout_.widths[l + 1]) = delta_[l].rowwise().sum();
+    }
+  }
+  /// The derivative of J^T u along v (Pearlmutter, "Fast exact multiplication by the Hessian", 1994).
+  void curvature_times(ConstVectorRef u, ConstVectorRef v, VectorRef out) override {
+    need_second();
+    push(v);
+    pull(u);
+    tangent_.back().setZero();
+    for (std::size_t l = layers(); l-- > 0;) {
+      auto W = layout_.W(out, l);
+      W.noalias() = tangent_[l] * value_[l].transpose();
+      if (l > 0) W.noalias() += delta_[l] * dvalue_[l].transpose();
+      if (layout_.bias)
+        out.segment(layout_.offset[l], layout_.widths[l + 1]) = tangent_[l].rowwise().sum();
+      if (l == 0) break;
+      tangent_[l - 1].noalias() = layout_.W(v, l).transpose() * delta_[l];
+      tangent_[l - 1].noalias() += layout_.W(w_, l).transpose() * tangent_[l];
+      tangent_[l - 1].array() =
+          tangent_[l - 1].array() * first_[l - 1].array() +
+          pulled_[l - 1].array() * second_[l - 1].array() * dz_[l - 1].array();
+    }
+  }
+  double evaluate_flops() const override {
+    double flops = 0;
+    for (std::size_t l = 0; l < layers(); ++l)
+      flops += static_cast<double>(layout_.widths[l + 1]) *
+               static_cast<double>(2 * layout_.widths[l] + 30);
+    return flops * static_cast<double>(n());
+  }
+
+  void transposed_jacobian(MatrixRef jt) override {
+    unit_pulls();
+    const Index k = layout_.widths.back();
+    for (Index i = 0; i < n(); ++i)
+      for (Index c = 0; c < k; ++c) {
+        const Index column = i * k + c;
+        for (std::size_t l = 0; l < layers(); ++l) {
+          const auto delta = unit_delta_[l].col(column);
+          RowMap(jt.col(column).data() + layout_.matrix[l], layout_.widths[l + 1],
+                 layout_.widths[l])
+              .noalias() = delta * value_[l].col(i).transpose();
+          if (layout_.bias)
+            jt.col(column).segment(layout_.offset[l], layout_.widths[l + 1]) = delta;
+        }
+      }
+  }
+  /// K_(i,c),(j,e) = sum_l (h_i . h_j + 1) delta_(i,c) . delta_(j,e), h the layer's inputs and delta
+  /// the derivatives by its preactivations: N^2 sum of widths instead of N^2 p. So too for weights
+  /// that are one number for each W_l and b_l.
+  void gram(ConstVectorRef weight, MatrixRef k) override {
+    if (weight.size() != 0 && !by_layer(weight)) {
+      OutputMap::gram(weight, k);
+      return;
+    }
+    unit_pulls();
+    const Index outputs_each = layout_.widths.back();
+    product_.resize(outputs(), outputs());
+    inner_.resize(n(), n());
+    k.setZero();
+    for (std::size_t l = 0; l < layers(); ++l) {
+      const double w = weight.size() == 0 ? 1 : weight[layout_.matrix[l]];
+      const double b = !layout_.bias ? 0 : weight.size() == 0 ? 1 : weight[layout_.offset[l]];
+      inner_.noalias() = value_[l].transpose() * value_[l];
+      product_.setZero();
+      product_.selfadjointView<Eigen::Lower>().rankUpdate(unit_delta_[l].transpose());
+      for (Index j = 0; j < n(); ++j)
+        for (Index i = j; i < n(); ++i)
+          k.block(i * outputs_each, j * outputs_each, outputs_each, outputs_each) +=
+              (w * inner_(i, j) + b) * product_.block(i * outputs_each, j * outputs_each,
+                                                      outputs_each, outputs_each);
+    }
+    k.triangularView<Eigen::StrictlyUpper>() = k.transpose();
+  }
+  double gram_flops() const override {
+    double width = 0;
+    for (std::size_t l = 0; l < layers(); ++l) width += static_cast<double>(layout_.widths[l + 1]);
+    const double N = static_cast<double>(outputs());
+    return N * N * (width + 2 * static_cast<double>(layers())) +
+           static_cast<double>(layout_.widths.back()) * evaluate_flops();
+  }
+
+ private:
+  Index n() const { return inputs_->rows(); }
+  std::size_t layers() const { return layout_.layers(); }
+  void allocate() {
+    for (std::size_t l = 0; l < layers(); ++l) {
+      const Index in = layout_.widths[l], out = layout_.widths[l + 1];
+      value_.emplace_back(in, n());
+      dvalue_.emplace_back(in, n());
+      for (auto* list : {&z_, &dz_, &delta_, &tangent_, &pulled_}) list->emplace_back(out, n());
+      if (l + 1 < layers())
+        for (auto* list : {&first_, &second_}) list->emplace_back(out, n());
+    }
+    value_[0] = inputs_->transpose();
+  }
+  /// Derivatives of preactivations and activations along v.
+  void push(ConstVectorRef v) {
+    for (std::size_t l = 0; l < layers(); ++l) {
+      dz_[l].noalias() = layout_.W(v, l) * value_[l];
+      if (l > 0) dz_[l].noalias() += layout_.W(w_, l) * dvalue_[l];
+      if (layout_.bias) dz_[l].colwise() += layout_.b(v, l);
+      if (l + 1 < layers()) dvalue_[l + 1] = first_[l].cwiseProduct(dz_[l]);
+    }
+  }
+  /// delta_l: derivatives of u . f by preactivations; pulled_l: by activations.
+  void pull(ConstVectorRef u) {
+    delta_.back() = scale_ * Eigen::Map<const Matrix>(u.data(), layout_.widths.back(), n());
+    for (std::size_t l = layers() - 1; l > 0; --l) {
+      pulled_[l - 1].noalias() = layout_.W(w_, l).transpose() * delta_[l];
+      delta_[l - 1] = pulled_[l - 1].cwiseProduct(first_[l - 1]);
+    }
+  }
+  /// delta_l of each output of each sample alone: column i k + c.
+  void unit_pulls() {
+    const Index k = layout_.widths.back();
+    unit_delta_.resize(layers());
+    for (std::size_t l = 0; l < layers(); ++l)
+      unit_delta_[l].resize(layout_.widths[l + 1], outputs());
+    unit_delta_.back() = scale_ * Matrix::Identity(k, k).replicate(1, n());
+    for (std::size_t l = layers() - 1; l > 0; --l) {
+      unit_delta_[l - 1].noalias() = layout_.W(w_, l).transpose() * unit_delta_[l];
+      for (Index i = 0; i < n(); ++i)
+        unit_delta_[l - 1].middleCols(i * k, k).array().colwise() *= first_[l - 1].col(i).array();
+    }
+  }
+  bool by_layer(ConstVectorRef weight) const {
+    for (std::size_t l = 0; l < layers(); ++l) {
+      const double w = weight[layout_.matrix[l]];
+      if ((layout_.W(weight, l).array() != w).any()) return false;
+      if (layout_.bias && (layout_.b(weight, l).array() != weight[layout_.offset[l]]).any())
+        return false;
+    }
+    return true;
+  }
+  void need_second() {
+    if (have_second_) return;
+    for (std::size_t l = 0; l + 1 < layers(); ++l)
+      activation_.evaluate(z_[l].data(), z_[l].size(), value_[l + 1].data(), first_[l].data(),
+                           second_[l].data());
+    have_second_ = true;
+  }
+
+  std::shared_ptr<const Matrix> inputs_;
+  Layout layout_;
+  Activation activation_;
+  double scale_;
+  Vector w_;
+  std::vector<Matrix> value_, dvalue_, z_, dz_, first_, second_, delta_, pulled_, tangent_,
+      unit_delta_;
+  Matrix product_, inner_;
+  bool have_second_ = false;
+};
+
+/// Outputs for the rows of x, (outputs, k).
+Matrix predict(const Layout& layout, Activation activation, double scale, const Matrix& x,
+               ConstVectorRef w) {
+  Matrix h = x.transpose();
+  for (std::size_t l = 0; l < layout.layers(); ++l) {
+    h = (layout.W(w, l) * h).eval();
+    if (layout.bias) h.colwise() += layout.b(w, l);
+    if (l + 1 < layout.layers()) activation.evaluate(h.data(), h.size(), h.data());
+  }
+  return scale * h;
+}
+
+double accuracy(const Matrix& outputs, const std::vector<Index>& labels) {
+  Index right = 0;
+  for (Index i = 0; i < outputs.cols(); ++i) {
+    Index largest = 0;
+    outputs.col(i).maxCoeff(&largest);
+    right += largest == labels[static_cast<std::size_t>(i)];
+  }
+  return static_cast<double>(right) / static_cast<double>(outputs.cols());
+}
+
+struct PerceptronData {
+  Matrix inputs, test_inputs;              ///< (n, d)
+  Matrix targets, test_targets;            ///< (outputs, n), squared error
+  std::vector<Index> labels, test_labels;  ///< cross-entropy
+  bool classes() const { return !labels.empty(); }
+};
+
+std::shared_ptr<OutputLoss> make_output_loss(const PerceptronData& data, Index outputs) {
+  if (data.classes()) return std::make_shared<CrossEntropyLoss>(data.labels, outputs);
+  return std::make_shared<SquaredLoss>(
+      0.5 / static_cast<double>(data.inputs.rows()),
+      Eigen::Map<const Vector>(data.targets.data(), data.targets.size()));
+}
+
+class MultilayerPerceptron final : public LossModel {
+ public:
+  MultilayerPerceptron(PerceptronData data, Layout layout, Activation activation, double scale,
+                       Vector initial)
+      : LossModel(Loss(make_perceptron_map(std::make_shared<Matrix>(data.inputs), layout.widths,
+                                           activation, layout.bias, scale),
+                       make_output_loss(data, layout.widths.back())),
+                  std::move(initial), groups_of(layout)),
+        data_(std::move(data)),
+        layout_(std::move(layout)),
+        activation_(activation),
+        scale_(scale) {}
+
+  std::vector<Observable> own_observables() override {
+    const bool classes = data_.classes();
+    const Index k = layout_.widths.back();
+    std::vector<Observable> all;
+    all.push_back({"train_error",
+                   classes ? "training mean cross-entropy" : "training mean squared error an output entry",
+                   {}, true,
+                   [this, classes](const State& s, double* out) {
+                     const Vector& f = outputs_at(s);
+                     *out = classes ? loss().output_loss().value(f)
+                                    : mean_squared_error(f, flat(data_.targets));
+                   }});
+    if (classes)
+      all.push_back({"train_accuracy", "fraction of the training samples with the right label", {},
+                     true, [this, k](const State& s, double* out) {
+                       const Vector& f = outputs_at(s);
+                       *out = accuracy(Eigen::Map<const Matrix>(f.data(), k, f.size() / k),
+                                       data_.labels);
+                     }});
+    if (data_.test_inputs.rows() > 0) {
+      all.push_back({"test_error",
+                     classes ? "test mean cross-entropy" : "test mean squared error an output entry",
+                     {}, true,
+                     [this, classes, k](const State& s, double* out) {
+                       const Vector f = flat(test(s));
+                       *out = classes ? CrossEntropyLoss(data_.test_labels, k).value(f)
+                                      : mean_squared_error(f, flat(data_.test_targets));
+                     }});
+      if (classes)
+        all.push_back({"test_accuracy", "fraction of the test samples with the right label", {},
+                       true, [this](const State& s, double* out) {
+                         *out = accuracy(test(s), data_.test_labels);
+                       }});
+    }
+    const auto layers = static_cast<Index>(layout_.layers());
+    all.push_back({"layer_norm", "Frobenius norm of each W_l",
+                   {counting_axis("layer", layers, "layer", 1)}, false,
+                   [this](const State& s, double* out) {
+                     const Vector w = weights(s);
+                     for (std::size_t l = 0; l < layout_.layers(); ++l)
+                       out[l] = layout_.W(w, l).norm();
+                   }});
+    if (activation_.homogeneity() == 1 && !layout_.bias && layers > 1)
+      all.push_back({"imbalance",
+                     "|W_{l+1}|_F^2 - |W_l|_F^2, which decays as exp(-2 lambda t) along the "
+                     "gradient flow",
+                     {counting_axis("inner_layer", layers - 1, "layer", 1)}, false,
+                     [this](const State& s, double* out) {
+                       const Vector w = weights(s);
+                       for (std::size_t l = 0; l + 1 < layout_.layers(); ++l)
+                         out[l] = layout_.W(w, l + 1).squaredNorm() - layout_.W(w, l).squaredNorm();
+                     }});
+    return all;
+  }
+
+ private:
+  static std::vector<ParameterGroup> groups_of(const Layout& layout) {
+    std::vector<ParameterGroup> groups;
+    for (std::size_t l = 0; l < layout.layers(); ++l) {
+      const std::string number = std::to_string(l + 1);
+      groups.push_back({"W_" + number, layout.matrix[l], layout.widths[l] * layout.widths[l + 1]});
+      if (layout.bias) groups.push_back({"b_" + number, layout.offset[l], layout.widths[l + 1]});
+    }
+    return groups;
+  }
+  static Vector flat(const Matrix& m) { return Eigen::Map<const Vector>(m.data(), m.size()); }
+  const Matrix& test(const State& s) {
+    if (!tested_ || serial_ != s.serial) {
+      test_outputs_ = predict(layout_, activation_, scale_, data_.test_inputs, weights(s));
+      serial_ = s.serial;
+      tested_ = true;
+    }
+    return test_outputs_;
+  }
+
+  PerceptronData data_;
+  Layout layout_;
+  Activation activation_;
+  double scale_;
+  Matrix test_outputs_;
+  std::uint64_t serial_ = 0;
+  bool tested_ = false;
+};
+
+/// Matrices N(0, variance / fan-in), no biases.
+Vector draw_weights(RandomStream& stream, const Layout& layout, double variance) {
+  Vector w = Vector::Zero(layout.parameters);
+  for (std::size_t l = 0; l < layout.layers(); ++l)
+    stream.fill_normal(w.segment(layout.matrix[l], layout.widths[l] * layout.widths[l + 1]),
+                       std::sqrt(variance / static_cast<double>(layout.widths[l])));
+  return w;
+}
+
+std::vector<Index> read_labels(const Parameters& p, const std::string& name, Index n, Index classes) {
+  const Vector numbers = p.file_vector(name);
+  if (numbers.size() != n)
+    throw ParameterError(name, "has " + std::to_string(numbers.size()) + " entries, but there are " +
+                                   std::to_string(n) + " samples");
+  std::vector<Index> labels;
+  for (const double x : numbers) {
+    if (!(x >= 0) || x != std::floor(x) || x >= static_cast<double>(classes))
+      throw ParameterError(name, "has an entry that is no integer from 0 to " +
+                                     std::to_string(classes - 1));
+    labels.push_back(static_cast<Index>(x));
+  }
+  return labels;
+}
+
+std::vector<Index> largest_outputs(const Matrix& outputs) {
+  std::vector<Index> labels(static_cast<std::size_t>(outputs.rows()));
+  for (Index i = 0; i < outputs.rows(); ++i)
+    outputs.row(i).maxCoeff(&labels[static_cast<std::size_t>(i)]);
+  return labels;
+}
+
+std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
+  const auto& all = p.integers("widths");
+  if (all.size() < 2) throw ParameterError("widths", "has fewer than two entries");
+  const Layout layout({all.begin(), all.end()}, p.boolean("bias"));
+  const Index d = layout.widths.front(), k = layout.widths.back();
+  const Activation activation = *parse_activation(p.text("activation"));
+  const bool classes = p.text("loss") == "cross_entropy";
+  if (classes && k < 2) throw ParameterError("widths", "ends with 1, but cross-entropy needs at least two outputs");
+  for (const char* name : {"targets", "test_targets"})
+    if (classes && p.has_file(name))
+      throw ParameterError(name, "does not go with model.loss = \"cross_entropy\", which needs labels");
+  for (const char* name : {"labels", "test_labels"})
+    if (!classes && p.has_file(name))
+      throw ParameterError(name, "needs model.loss = \"cross_entropy\"");
+
+  fix_supervised_sizes(p, "");
+  if (p.has_file("inputs") && p.file("inputs").cols() != d)
+    throw ParameterError("widths", "begins with " + std::to_string(d) + ", but model.inputs has " +
+                                       std::to_string(p.file("inputs").cols()) + " columns");
+  if (p.has_file("labels") && !p.has_file("inputs"))
+    throw ParameterError("labels", "is there without model.inputs");
+  if (p.has_file("test_labels") && !p.has_file("test_inputs"))
+    throw ParameterError("test_labels", "is there without model.test_inputs");
+  if (p.has_file("labels") && p.has_file("test_inputs") && !p.has_file("test_labels"))
+    throw ParameterError("test_inputs", "is there without model.test_labels");
+
+  // The teacher: a perceptron with the same activation, or a linear map.
+  const bool own_targets = !p.has_file("targets") && !p.has_file("labels");
+  std::vector<Index> teacher_widths{d, k};
+  if (own_targets && p.text("teacher") == "network")
+    teacher_widths = {d, p.integer("teacher_width"), k};
+  if (!own_targets)
+    for (const char* name : {"teacher", "teacher_width"})
+      p.unused(name, classes ? "labels" : "targets");
+  const Layout teacher_layout(teacher_widths, false);
+  RandomStream teacher_stream(seed, "teacher");
+  const Vector teacher = draw_weights(teacher_stream, teacher_layout, 1);
+  const auto values = [&](const Matrix& x) -> Matrix {
+    return predict(teacher_layout, activation, 1, x, teacher).transpose();
+  };
+  // Labels from a file stand in for targets: the reader then needs no teacher.
+  SupervisedData drawn = read_supervised_data(p, seed, d, k, false, values);
+
+  PerceptronData data;
+  data.inputs = std::move(drawn.inputs);
+  data.test_inputs = std::move(drawn.test_inputs);
+  if (classes) {
+    const Index n = data.inputs.rows();
+    data.labels = p.has_file("labels") ? read_labels(p, "labels", n, k)
+                                       : largest_outputs(drawn.targets);
+    if (p.has_file("test_labels"))
+      data.test_labels = read_labels(p, "test_labels", data.test_inputs.rows(), k);
+    else if (p.has_file("labels"))
+      data.test_inputs.resize(0, d);
+    else
+      data.test_labels = largest_outputs(drawn.test_targets);
+  } else {
+    data.targets = drawn.targets.transpose();
+    data.test_targets = drawn.test_targets.transpose();
+  }
+
+  double scale = 1;
+  if (layout.layers() > 1) {
+    const double width = static_cast<double>(layout.widths[layout.layers() - 1]);
+    const std::string& name = p.text("output_scale");
+    scale = name == "sqrt" ? 1 / std::sqrt(width) : name == "mean" ? 1 / width : 1;
+  }
+  Vector initial;
+  if (p.has_file("initial")) {
+    initial = read_initial(p, layout.parameters, "the number of weights and biases");
+    for (const char* name : {"initial_variance", "initial_scale", "initial_balance"})
+      p.unused(name, "initial");
+  } else {
+    RandomStream stream(seed, "initial");
+    initial = p.real("initial_scale") * draw_weights(stream, layout, p.real("initial_variance"));
+    const double balance = p.real("initial_balance");
+    initial.head(layout.offset[0]) *= balance;
+    initial.segment(layout.matrix.back(), layout.offset.back() - layout.matrix.back()) /= balance;
+  }
+  return std::make_unique<MultilayerPerceptron>(std::move(data), layout, activation, scale,
+                                                std::move(initial));
+}
+
+}  // namespace
+
+std::unique_ptr<OutputMap> make_perceptron_map(std::shared_ptr<const Matrix> inputs,
+                                               std::vector<Index> widths, Activation activation,
+                                               bool bias, double output_scale) {
+  return std::make_unique<PerceptronMap>(std::move(inputs), std::move(widths), activation, bias,
+                                         output_scale);
+}
+
+ModelInfo multilayer_perceptron() {
+  std::vector<std::string> activations;
+  for (const std::string_view name : activation_names()) activations.emplace_back(name);
+  std::vector<ParameterInfo> parameters{
+      integer_list_parameter("widths", std::vector<std::int64_t>{10, 30, 30, 1},
+                             "widths from the inputs to the outputs", 1),
+      choice_parameter("activation", "tanh", activations, "activation sigma of the hidden layers"),
+      boolean_parameter("bias", true, "biases b_l in all layers"),
+      choice_parameter("loss", "squared", {"squared", "cross_entropy"},
+                       "squared error, or cross-entropy of the outputs' softmax"),
+      choice_parameter("output_scale", "one", {"one", "sqrt", "mean"},
+                       "factor c of the outputs: 1, or 1/sqrt(m) or 1/m of the last hidden width m"),
+      choice_parameter("teacher", "network", {"network", "linear"},
+                       "where targets (or labels: its largest output) come from: a random network "
+                       "with one hidden layer, or a random linear map"),
+      integer_parameter("teacher_width", 5, "hidden neurons of the teacher"),
+      nonnegative_parameter("initial_variance", 1.0,
+                            "variance of the entries of W_l(0), times the layer's number of inputs; "
+                            "biases begin at 0"),
+      nonnegative_parameter("initial_scale", 1.0, "factor on all W_l(0)"),
+      positive_parameter("initial_balance", 1.0, "factor on W_1(0); its inverse on W_L(0)"),
+      file_parameter("labels", "(n)", "training labels 0, ..., outputs - 1"),
+      file_parameter("test_labels", "(k)", "test labels"),
+      file_parameter("initial", "(p): W_1 row by row, b_1 (with bias), W_2, ...",
+                     "W_l(0), b_l(0), or the folder of an earlier result"),
+  };
+  for (ParameterInfo& info : supervised_data_parameters(40)) parameters.push_back(std::move(info));
+  return {
+      "multilayer_perceptron",
+      "a fully connected network of any depth, with one or several outputs",
+      "F = 1/(2n) sum_i |f(x_i) - y_i|^2, or mean cross-entropy;  f(x) = c (W_L sigma(... "
+      "sigma(W_1 x + b_1) ...) + b_L)",
+      "the networks of Ersoy, Wiesner, arXiv 2505.06597, and of many others",
+      LossModel::flows(),
+      std::move(parameters),
+      make};
+}
+
+}  // namespace gradflow

@@ -1,0 +1,100 @@
+#include "models/multilayer_perceptron.hpp"
+
+#include "models/two_layer_network.hpp"
+#include "tests/finite_differences.hpp"
+#include "tests/run_model.hpp"
+
+using namespace gradflow;
+using namespace gradflow::testing;
+
+TEST_CASE("All derivatives of a perceptron agree with finite differences") {
+  RandomStream stream(1, "perceptron");
+  const std::vector<std::vector<Index>> shapes = {{3, 2}, {2, 4, 1}, {3, 4, 5, 2}, {2, 3, 4, 3, 3}};
+  const char* activations[4] = {"tanh", "softplus", "gelu", "sigmoid"};
+  for (std::size_t s = 0; s < shapes.size(); ++s)
+    for (const bool bias : {false, true}) {
+      auto inputs = std::make_shared<Matrix>(4, shapes[s].front());
+      stream.fill_normal(*inputs);
+      const auto map =
+          make_perceptron_map(inputs, shapes[s], *parse_activation(activations[s]), bias, 0.6);
+      INFO("depth " << shapes[s].size() - 1 << ", bias " << bias);
+      const Vector w = random_vector(map->parameters(), stream).normalized();
+      check_output_map(*map, w, stream);
+      Loss squared(map->clone(),
+                   std::make_shared<SquaredLoss>(0.2, random_vector(map->outputs(), stream)));
+      check_loss(squared, w, stream);
+      if (shapes[s].back() > 1) {
+        const auto k = static_cast<std::uint64_t>(shapes[s].back());
+        std::vector<Index> labels;
+        for (int i = 0; i < 4; ++i) labels.push_back(static_cast<Index>(stream.below(k)));
+        Loss entropy(map->clone(), std::make_shared<CrossEntropyLoss>(labels, shapes[s].back()));
+        check_loss(entropy, w, stream);
+      }
+    }
+}
+
+TEST_CASE("Weights that are one number a layer have a perceptron's short Gram matrix") {
+  RandomStream stream(2, "gram");
+  auto inputs = std::make_shared<Matrix>(5, 2);
+  stream.fill_normal(*inputs);
+  const auto map = make_perceptron_map(inputs, {2, 3, 2}, *parse_activation("tanh"), true, 1);
+  Vector f(map->outputs()), weight(map->parameters());
+  map->evaluate(random_vector(map->parameters(), stream), f);
+  weight.segment(0, 6).setConstant(2);
+  weight.segment(6, 3).setConstant(0.5);
+  weight.segment(9, 6).setConstant(3);
+  weight.segment(15, 2).setConstant(0.1);
+  Matrix jt(map->parameters(), map->outputs()), k(map->outputs(), map->outputs());
+  map->transposed_jacobian(jt);
+  map->gram(weight, k);
+  CHECK(relative_error(k, jt.transpose() * weight.asDiagonal() * jt) <= 1e-13);
+}
+
+TEST_CASE("A perceptron with one hidden layer and one output is the two-layer network") {
+  RandomStream stream(3, "same");
+  auto inputs = std::make_shared<Matrix>(6, 2);
+  stream.fill_normal(*inputs);
+  const Index m = 4;
+  const auto deep = make_perceptron_map(inputs, {2, m, 1}, *parse_activation("erf"), true, 0.3);
+  const auto flat = make_two_layer_map(inputs, m, *parse_activation("erf"), true, 0.3);
+  // The perceptron has one parameter more: b_2, the last.
+  Vector w = random_vector(deep->parameters(), stream);
+  w[w.size() - 1] = 0;
+  Vector f(6), g(6);
+  deep->evaluate(w, f);
+  flat->evaluate(w.head(w.size() - 1), g);
+  CHECK((f - g).norm() <= 1e-14);
+}
+
+TEST_CASE("Layers of a ReLU perceptron without biases keep their balance up to exp(-2 lambda t)") {
+  const auto model = make_model("multilayer_perceptron",
+                                {{"widths", std::vector<std::int64_t>{3, 6, 5, 1}},
+                                 {"activation", std::string("relu")},
+                                 {"bias", false},
+                                 {"samples", std::int64_t{6}}});
+  FlowSettings flow;
+  flow.weight_decay = 0.1;
+  SolverSettings settings;
+  settings.rtol = 1e-8;
+  const Run run = run_model(*model, flow, settings, {0, 1, 3});
+  const auto& imbalance = run.observables.at("imbalance");
+  for (std::size_t k = 1; k < run.times.size(); ++k)
+    CHECK((imbalance[k] - std::exp(-0.2 * run.times[k]) * imbalance[0]).norm() <=
+          1e-5 * (1 + imbalance[0].norm()));
+}
+
+TEST_CASE("A perceptron learns labels with cross-entropy") {
+  const auto model = make_model("multilayer_perceptron",
+                                {{"widths", std::vector<std::int64_t>{4, 20, 3}},
+                                 {"loss", std::string("cross_entropy")},
+                                 {"samples", std::int64_t{30}}});
+  FlowSettings flow;
+  flow.weight_decay = 1e-3;
+  SolverSettings settings;
+  settings.rtol = 1e-6;
+  const Run run = run_model(*model, flow, settings, {0, 10, 1000});
+  CHECK(run.last("train_accuracy") == 1);
+  CHECK(run.last("train_error") == Approx(run.last("train_loss")).epsilon(1e-12));
+  // Stationary to what rtol leaves of the largest terms.
+  CHECK(run.last("gradient_norm") < 1e-3);
+}
