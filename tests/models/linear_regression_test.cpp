@@ -16,7 +16,7 @@ struct Data {
   Vector targets, initial;
 };
 
-Data random_data(Index n, Index d, std::uint64_t seed, bool noisy = true) {
+Data gaussian_data(Index n, Index d, std::uint64_t seed, bool noisy = true) {
   RandomStream stream(seed, "test");
   Data data{Matrix(n, d), Vector(n), Vector(d)};
   stream.fill_normal(data.inputs);
@@ -64,7 +64,7 @@ double worst_error(const Data& data, double lambda, const Run& run) {
 TEST_CASE("Linear regression's derivatives agree with finite differences, for all shapes") {
   RandomStream stream(1, "test");
   for (const auto& [n, d] : std::vector<std::pair<Index, Index>>{{1, 1}, {1, 6}, {6, 1}, {4, 9}, {9, 4}, {20, 50}}) {
-    const auto model = model_of(random_data(n, d, 3));
+    const auto model = model_of(gaussian_data(n, d, 3));
     check_loss_model(*model, stream);
     CHECK(loss_of(*model).map().affine());
   }
@@ -88,7 +88,7 @@ TEST_CASE("Linear regression's flow is its closed form to 2e-9, by every method 
                               {"rosenbrock4", LinearKind::automatic}};
   for (const auto& [n, d] : std::vector<std::pair<Index, Index>>{{6, 15}, {15, 6}})
     for (const double lambda : {0.0, 0.1}) {
-      const Data data = random_data(n, d, 7);
+      const Data data = gaussian_data(n, d, 7);
       const auto model = model_of(data);
       FlowSettings flow;
       flow.weight_decay = lambda;
@@ -108,7 +108,7 @@ TEST_CASE("Linear regression's flow is its closed form to 2e-9, by every method 
 
 TEST_CASE("Over long times, in the slow phase, linear regression stays on its closed form") {
   // lambda = 1e-6 to t = 10/lambda: the fast modes are at rest, the kernel decays.
-  const Data data = random_data(6, 15, 8);
+  const Data data = gaussian_data(6, 15, 8);
   const auto model = model_of(data);
   FlowSettings flow;
   flow.weight_decay = 1e-6;
@@ -125,7 +125,7 @@ TEST_CASE("Over long times, in the slow phase, linear regression stays on its cl
 }
 
 TEST_CASE("Linear regression's observables are what they say, along the run") {
-  const Data data = random_data(5, 9, 9);
+  const Data data = gaussian_data(5, 9, 9);
   const auto model = model_of(data);
   FlowSettings flow;
   flow.weight_decay = 0.01;
@@ -181,7 +181,7 @@ TEST_CASE("Heavy ball on linear regression is the damped oscillator in each mode
 }
 
 TEST_CASE("Learning rates by parameter group and gradient descent have their closed forms") {
-  const Data data = random_data(6, 3, 12);
+  const Data data = gaussian_data(6, 3, 12);
   const auto model = model_of(data);
   FlowSettings flow;
   flow.weight_decay = 0.2;

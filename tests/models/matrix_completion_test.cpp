@@ -155,7 +155,7 @@ TEST_CASE("At rest, flow and gradient descent are at the same point whatever the
   CHECK((a - b).norm() < 1e-6 * a.norm());
 }
 
-TEST_CASE("The steps to 10/lambda do not grow with 1/lambda") {
+TEST_CASE("Completion takes no more steps to 10/lambda as lambda falls") {
   const auto model = figure2();
   SolverSettings settings;
   settings.rtol = 1e-6;
