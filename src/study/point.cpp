@@ -349,7 +349,7 @@ PointResult run_point(const Config& config, std::size_t point,
         for (const double e : observed_error(main.samples, second.samples, k))
           if (std::isfinite(e)) worst = std::max(worst, e);
         const double range = *high - *low;
-        if (worst > 0.01 * range && worst > 100 * solver.atol && outcome.status == Status::ok) {
+        if (worst > 0.01 * range && worst > 1000 * tight.atol && outcome.status == Status::ok) {
           outcome.status = Status::verify_failed;
           outcome.message = main.samples.observables()[k].name +
                             " changes by more than a hundredth of its range at a tenth of the "
