@@ -47,6 +47,9 @@ class HeavyBallFlow final : public System {
   void rhs(double t, ConstVectorRef y, VectorRef dydt) override;
   void jacobian_times(double t, ConstVectorRef y, ConstVectorRef v, VectorRef out) override;
   bool has_energy() const override { return true; }
+  /// The dissipation sees velocities alone, so that a growth rate in it says nothing of saddles: a
+  /// ball at a turning point has an infinite one.
+  bool has_saddles() const override { return false; }
   double energy(ConstVectorRef y) override;
   double inner_product(ConstVectorRef y, ConstVectorRef u, ConstVectorRef v) override;
   std::vector<LinearKind> linear_kinds() const override;

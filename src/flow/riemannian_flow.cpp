@@ -94,6 +94,15 @@ void RiemannianFlow::jacobian_times(double t, ConstVectorRef y, ConstVectorRef v
   out = (ahead - out) / (2 * h);
 }
 
+double RiemannianFlow::misfit(ConstVectorRef y) {
+  Loss& loss = projection_.loss();
+  if (loss.map().affine()) return 0;
+  loss.linearise(y);
+  loss.output_loss().residual(loss.last_outputs(), residual_);
+  const double size = residual_.norm();
+  return size > 0 ? size / (size + loss.last_outputs().norm()) : 0;
+}
+
 void RiemannianFlow::correct(double, VectorRef y) {
   // Quadratic convergence: two steps from an error of the tolerance are at rounding.
   for (int k = 0; k < 3; ++k) {

@@ -57,6 +57,9 @@ class RiemannianFlow final : public System {
   double energy(ConstVectorRef y) override { return 0.5 * y.squaredNorm(); }
   /// Gauss-Newton steps back to the manifold, until the residuals are at rounding.
   void correct(double t, VectorRef y) override;
+  /// |residuals| over |outputs| + |residuals|; 0 for affine outputs, whose kernel is the same
+  /// everywhere.
+  double misfit(ConstVectorRef y) override;
   /// The rank of J has fallen: sparse vectors, low-rank matrices.
   bool at_singular_point() const override { return singular_; }
 

@@ -33,6 +33,8 @@ class System {
 
   /// Brings a state back to what the exact flow never leaves (a manifold); applied to samples.
   virtual void correct(double /*t*/, VectorRef /*y*/) {}
+  /// How far a corrected state is from where the flow is defined, relative; 0: it is there.
+  virtual double misfit(ConstVectorRef /*y*/) { return 0; }
   /// True where the flow has come to a point at which it is not defined (after the last rhs).
   virtual bool at_singular_point() const { return false; }
 

@@ -90,7 +90,8 @@ PhaseReference phase_reference(System& gradient_flow, System& riemannian, ConstV
                       "the flow without weight decay has not converged by t = 1e12", "");
   reference.limit = limit.y;
   riemannian.correct(0, reference.limit);
-  if ((reference.limit - limit.y).norm() > 1e-3 * limit.y.norm())
+  if (!((reference.limit - limit.y).norm() <= 1e-3 * limit.y.norm()) ||
+      !(riemannian.misfit(reference.limit) < 1e-8))
     throw SolverError(Status::no_convergence,
                       "the limit of the flow without weight decay does not fit the data", "");
   reference.limit_speed = limit.speed;

@@ -98,7 +98,9 @@ Outcome integrate(System& system, Stepper& stepper, const SolverSettings& settin
         if (watch_saddles) {
           const double rate = growth_rate(system, stepper.time(), stepper.state(), slope, work);
           curvature = std::max(curvature, std::abs(rate));
-          longest = rate > 0 ? growth_fraction / rate : std::numeric_limits<double>::infinity();
+          // A rate beyond the resolution of t is a blow-up, not a saddle: that is the solver's to tell.
+          longest = rate > 0 ? std::max(growth_fraction / rate, 1e-8 * stepper.time())
+                             : std::numeric_limits<double>::infinity();
         }
         energy.accept(stepper, curvature, slope.norm());
       }

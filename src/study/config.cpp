@@ -681,7 +681,7 @@ std::unique_ptr<Model> Config::build(RunConfig& run) const {
       if (time.given("first"))
         throw ParameterError("first", "is " + toml_number(first) +
                                           ", expected a number below time.end = " + toml_number(end));
-      time.resolve("first", 1e-3 * end);
+      time.resolve("first", end / 1000);
     }
     const bool slow = time.text("variable") == "slow" && flow.kind != "riemannian";
     if (slow && flow.weight_decay <= 0)

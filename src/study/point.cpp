@@ -79,8 +79,9 @@ Vector start_of_run(Model& model, const FlowSettings& flow, const SolverSettings
                       "the flow without weight decay has not reached its limit by t = 1e12",
                       "the slow flow starts there");
   start = limit.y;
-  model.system(flow)->correct(0, start);
-  if (!((start - limit.y).norm() <= 1e-3 * limit.y.norm()))
+  const std::unique_ptr<System> slow = model.system(flow);
+  slow->correct(0, start);
+  if (!((start - limit.y).norm() <= 1e-3 * limit.y.norm()) || !(slow->misfit(start) < 1e-8))
     throw SolverError(Status::no_convergence,
                       "the limit of the flow without weight decay does not fit the data",
                       "the slow flow is that on a manifold of interpolating minimisers");

@@ -84,7 +84,7 @@ TEST_CASE("The slow flow of u^2 - v^2 agrees with its closed form") {
   Vector targets(n), initial(2 * d);
   for (Index i = 0; i < n; ++i) {
     for (Index j = 0; j < d; ++j)
-      inputs(i, j) = std::sin(1.7 * static_cast<double>(i * d + j) + 0.3);
+      inputs(i, j) = std::sin(1.7 * static_cast<double>((i * d + j) * (i * d + j)) + 0.3);
     targets[i] = std::cos(2.1 * static_cast<double>(i));
   }
   for (Index i = 0; i < 2 * d; ++i) initial[i] = 0.8 + 0.5 * std::cos(3.3 * static_cast<double>(i));
