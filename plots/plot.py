@@ -226,7 +226,7 @@ class Painter:
                 self.add(self.picture, name)
         if result.axes:
             numbers = result.names()
-            if not numbers and result.along is not None:
+            if result.along is not None:
                 self.add(self.last_values, None)
             for name in numbers:
                 self.add(self.measurement, name)
