@@ -94,7 +94,7 @@ class Result:
 
     def time_label(self):
         name = "time" if self.along == "sample" and "time" in self.data else self.along
-        return plain(self.data[name].attrs.get("long_name", name))
+        return plain(self.data[name].attrs.get("long_name", name)).split(",")[0]
 
     def names(self, *dims):
         """Variables over the axes and then these dimensions ("*": any), in the file's order."""
@@ -122,7 +122,10 @@ class Result:
         return dict(zip(self.axes, np.unravel_index(run, self.shape))) if self.axes else {}
 
     def where(self, run):
-        return ", ".join(f"{a} = {short(self.axis_values(a)[k])}" for a, k in self.index(run).items())
+        """The point of a run in words, as they would stand in a config."""
+        values = {a: self.axis_values(a)[k] for a, k in self.index(run).items()}
+        return ", ".join(f"{a} = {v:g}" if isinstance(v, np.floating) else f"{a} = {v}"
+                         for a, v in values.items())
 
 
 def flags(data, name, value):
@@ -145,7 +148,7 @@ def footnotes(result):
             shown = [": ".join(filter(None, (result.where(k), flags(data, "status", status[k]))))
                      for k in bad[:3]]
             more = f" and {bad.size - 3} more" if bad.size > 3 else ""
-            count = f"{bad.size} of {result.runs} runs failed" if result.axes else "the run failed"
+            count = f"{bad.size} of {result.runs} runs failed or are missing" if result.axes else "the run failed"
             note = f"{count} ({'; '.join(shown)}{more})"
             if bad.size == 1 and "message" in data:
                 note += f": {np.atleast_1d(data['message'].values).ravel()[bad[0]]}"
@@ -168,16 +171,16 @@ def wants_log(values, loss_like):
     positive = finite[finite > 0]
     if positive.size < 2:
         return False
-    spread = positive.max() / positive.min()
-    return spread > 30 or (loss_like and spread > 3)
+    decades = np.log10(positive.max()) - np.log10(positive.min())
+    return decades > (0.5 if loss_like else 1.5)
 
 
 def is_linear(values):
-    """Equally spaced to rounding."""
+    """Equally spaced to rounding, but for the last, where a run may have ended early."""
     values = values[np.isfinite(values)]
-    if values.size < 3:
+    if values.size < 4:
         return True
-    steps = np.diff(values)
+    steps = np.diff(values)[:-1]
     return bool(np.allclose(steps, steps.mean(), rtol=1e-3, atol=0))
 
 
@@ -191,7 +194,8 @@ class Painter:
         if result.along is not None:
             self.times = result.times()
             finite = self.times[np.isfinite(self.times)]
-            self.linear_time = (all(is_linear(row) for row in self.times[:50])
+            self.linear_time = ("log10" in result.time_label()
+                                or all(is_linear(row) for row in self.times[:50])
                                 or not (finite > 0).any() or (finite < 0).any())
         self.choose()
 
@@ -225,11 +229,14 @@ class Painter:
             if not result.axes:
                 self.add(self.picture, name)
         if result.axes:
-            numbers = result.names()
-            if not numbers and result.along is not None:
+            if result.along is not None:
                 self.add(self.last_values, None)
-            for name in numbers:
-                self.add(self.measurement, name)
+            for name in result.names():
+                values = result.by_run(name)
+                values = values[np.isfinite(values)]
+                # What is the same in all runs was given, or is no news.
+                if values.size and (values != values[0]).any():
+                    self.add(self.measurement, name)
         elif not self.panels:
             for name in self.other_vectors():
                 self.add(self.profile, name)
@@ -288,7 +295,8 @@ class Painter:
             # Below 1e-14 of the largest is rounding.
             positive = values[np.isfinite(values) & (values > 0)]
             floor = 1e-14 * positive.max()
-            style.log_axis(ax, low=floor if positive.min() < floor else None)
+            cut = positive.min() < floor
+            style.log_axis(ax, low=floor if cut else None, high=5 * positive.max() if cut else None)
         ax.set_ylabel(label)
 
     def time_axis(self, ax, drawn=None):
@@ -450,9 +458,13 @@ class Painter:
                         alpha=1 if few else 0.5, marker="o" if few else ".",
                         ls=style.LINE_STYLES[k] if few else "none")
         if words:
-            ax.set_xticks(x, [short(v) for v in axis])
+            long = sum(len(short(v)) for v in axis) > 16
+            ax.set_xticks(x, [short(v) for v in axis], rotation=20 if long else 0,
+                          ha="right" if long else "center", fontsize=7)
+            ax.set_xlim(-0.3, x.size - 0.7)
         elif wants_log(x, False) and (x > 0).all():
             ax.set_xscale("log")
+            ax.set_xlim(x.min() / 1.3, x.max() * 1.3)
             style.log_ticks(ax.xaxis)
         else:
             self.whole_ticks(ax.xaxis, axis)

@@ -105,17 +105,20 @@ def _metadata(extension):
 def log_ticks(axis):
     """As many labelled decades on a log axis as have room, unlabelled ticks between them."""
     low, high = sorted(axis.get_view_interval())
-    decades = math.log10(high / low) if 0 < low < high else 1
+    decades, whole = 0, 0
+    if 0 < low < high:
+        decades = math.log10(high) - math.log10(low)
+        whole = math.floor(math.log10(high) + 1e-9) - math.ceil(math.log10(low) - 1e-9) + 1
     box, figure = axis.axes.get_position(), axis.axes.figure
     across = axis.axis_name == "x"
     inches = (box.width * figure.get_figwidth() if across else box.height * figure.get_figheight())
-    if decades > 1.2:
+    if whole >= 2:
         axis.set_major_locator(
             ticker.LogLocator(numticks=max(3, int(inches / (0.33 if across else 0.28)))))
         crowded = inches / decades < 0.22
         axis.set_minor_locator(
             ticker.LogLocator(subs=(1.0,) if crowded else range(2, 10), numticks=99))
-    else:  # less than a decade would show a single number
+    else:  # one power of ten alone would not tell the scale
         axis.set_major_locator(ticker.MaxNLocator(4, steps=[1, 2, 5, 10]))
         axis.set_major_formatter(ticker.ScalarFormatter())
         axis.set_minor_locator(ticker.NullLocator())

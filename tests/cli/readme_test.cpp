@@ -1,36 +1,20 @@
-#include <unistd.h>
-
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <regex>
 #include <sstream>
-#include <string>
-#include <vector>
 
-#include "tests/catch.hpp"
+#include "study/toml_document.hpp"
+#include "tests/cli/process.hpp"
 
-// What the README shows is run here as it stands there.
+// What the README shows is run here as it stands there, and the docs are held against the program.
+using namespace gradflow;
+using namespace gradflow::testing;
+
 namespace {
-
-namespace fs = std::filesystem;
-
-std::string text_of(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
 
 const fs::path source = GRADFLOW_SOURCE;
 
-std::string readme() {
-  return text_of(source / "README.md");
-}
-
 /// The first block of the README that is fenced as `language` and contains `phrase`.
 std::string block(const std::string& language, const std::string& phrase = "") {
-  const std::string text = readme(), fence = "```" + language + "\n";
+  const std::string text = contents(source / "README.md"), fence = "```" + language + "\n";
   for (std::size_t from = text.find(fence); from != std::string::npos;
        from = text.find(fence, from + 1)) {
     const std::size_t begin = from + fence.size();
@@ -41,65 +25,80 @@ std::string block(const std::string& language, const std::string& phrase = "") {
   return "";
 }
 
-/// An empty folder of this process, removed at the end.
-struct Folder {
-  fs::path path = fs::temp_directory_path() / ("gradflow-readme-test-" + std::to_string(getpid()));
-  Folder() {
-    fs::remove_all(path);
-    fs::create_directories(path);
-  }
-  ~Folder() {
-    std::error_code ignored;
-    fs::remove_all(path, ignored);
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-
-  void write(const std::string& name, const std::string& text) const {
-    std::ofstream(path / name, std::ios::binary) << text;
-  }
-  /// Exit code of a shell command run in the folder, with its output in the files out and err.
-  int run(const std::string& command) const {
-    const std::string line =
-        "cd '" + path.string() + "' && { " + command + "; } > out 2> err < /dev/null";
-    const int status = std::system(line.c_str());
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  }
-};
-
 }  // namespace
 
 TEST_CASE("The README's config runs, and the README's lines of Python plot its result") {
-  const Folder folder;
+  const Scratch folder;
   folder.write("first.toml", block("toml"));
-  REQUIRE(folder.run("'" GRADFLOW_BINARY "' run first.toml") == 0);
-  CHECK(text_of(folder.path / "out") == "results/first/result.nc\n");
+  CHECK(call_ok({"run", "first.toml"}, folder.path).out == "results/first/result.nc\n");
 
-  const std::string python = block("python");
-  std::istringstream lines(python);
+  const std::string lines = block("python");
+  std::istringstream stream(lines);
   int count = 0;
-  for (std::string line; std::getline(lines, line);) count += line.empty() ? 0 : 1;
+  for (std::string line; std::getline(stream, line);) count += line.empty() ? 0 : 1;
   CHECK(count <= 3);
-  folder.write("lines.py", python);
-  const int code = folder.run("MPLBACKEND=Agg /usr/bin/python3 -B lines.py");
-  INFO(text_of(folder.path / "err"));
-  REQUIRE(code == 0);
+  folder.write("lines.py", lines);
+  const Finished python = run_program(
+      "/usr/bin/env", {"MPLBACKEND=Agg", "/usr/bin/python3", "-B", "lines.py"}, folder.path);
+  INFO(python.err);
+  REQUIRE(python.code == 0);
   std::smatch name;
-  REQUIRE(std::regex_search(python, name, std::regex("savefig\\(\"([^\"]+)\"\\)")));
-  CHECK(fs::file_size(folder.path / name[1].str()) > 5000);
+  REQUIRE(std::regex_search(lines, name, std::regex("savefig\\(\"([^\"]+)\"\\)")));
+  CHECK(fs::file_size(folder / name[1].str()) > 5000);
+
+  const Finished plot = call_ok({"plot", "results/first"}, folder.path);
+  CHECK(plot.out == "results/first/figure.png\n");
+  CHECK(fs::file_size(folder / "results/first/figure.png") > 5000);
 }
 
 TEST_CASE("The README's typing mistake gets the message that stands there") {
-  const Folder folder;
+  const Scratch folder;
   std::string config = block("toml");
   const std::size_t at = config.find("dimension");
   REQUIRE(at != std::string::npos);
   config.replace(at, 9, "dimesion");
   folder.write("first.toml", config);
-  CHECK(folder.run("'" GRADFLOW_BINARY "' run first.toml") == 2);
-  const std::string message = text_of(folder.path / "err");
-  INFO(message);
-  CHECK(block("text", "dimesion").find(message) != std::string::npos);
+  const Finished run = call({"run", "first.toml"}, folder.path);
+  CHECK(run.code == 2);
+  CHECK(run.err == block("text", "dimesion"));
+}
+
+TEST_CASE("The config reference has every key with its default and no other key") {
+  const Scratch folder;
+  folder.write("plain.toml", "[model]\nname = \"linear_regression\"\n[time]\nend = 1\n");
+  const std::string resolved = call_ok({"check", "plain.toml"}, folder.path).out;
+  const std::string page = contents(source / "docs/config.md");
+  // Of each section, the rows of its table.
+  const auto documented = [&](const std::string& section) {
+    const std::string heading = section.empty() ? "\n## Top level\n" : "\n## [" + section + "]\n";
+    const std::size_t begin = page.find(heading);
+    INFO("section " << section);
+    REQUIRE(begin != std::string::npos);
+    return page.substr(begin, page.find("\n## ", begin + 1) - begin);
+  };
+  std::string section;
+  std::map<std::string, int> keys;
+  std::istringstream stream(resolved);
+  for (std::string line; std::getline(stream, line);) {
+    if (line.rfind('[', 0) == 0) section = line.substr(1, line.size() - 2);
+    const std::size_t equals = line.find(" = ");
+    if (equals == std::string::npos || section == "model") continue;
+    const std::string key = line.substr(0, equals), value = line.substr(equals + 3);
+    ++keys[section];
+    // Given here, and so not a default.
+    const std::string row = key == "end" ? "| `end` |" : "| `" + key + "` | `" + value + "` |";
+    INFO(row);
+    CHECK(documented(section).find(row) != std::string::npos);
+  }
+  for (const auto& [name, count] : keys) {
+    const std::string text = documented(name);
+    int rows = 0;
+    for (std::size_t at = text.find("\n| `"); at != std::string::npos;
+         at = text.find("\n| `", at + 1))
+      ++rows;
+    INFO("section " << name);
+    CHECK(rows == count);
+  }
 }
 
 TEST_CASE("What the README and the docs link to is there") {
@@ -108,13 +107,39 @@ TEST_CASE("What the README and the docs link to is there") {
     if (entry.path().extension() == ".md") pages.push_back(entry.path());
   const std::regex link("\\]\\(([^)#]+)(#[^)]*)?\\)");
   for (const fs::path& page : pages) {
-    const std::string text = text_of(page);
+    const std::string text = contents(page);
     for (auto it = std::sregex_iterator(text.begin(), text.end(), link);
          it != std::sregex_iterator(); ++it) {
       const std::string target = (*it)[1];
       if (target.find("://") != std::string::npos) continue;
       INFO(page.string() << " links to " << target);
       CHECK(fs::exists(page.parent_path() / target));
+    }
+  }
+}
+
+TEST_CASE("Every example is a valid config, and every figure has its configs and its script") {
+  for (const auto& group : fs::directory_iterator(source / "examples")) {
+    for (const auto& entry : fs::directory_iterator(group.path())) {
+      const fs::path& file = entry.path();
+      if (file.extension() != ".toml") continue;
+      INFO(file.string());
+      if (file.filename() != "figures.toml") {
+        const Finished check = call({"check", file.string()}, group.path());
+        INFO(check.err);
+        CHECK(check.code == 0);
+        continue;
+      }
+      const TomlValue figures = parse_toml(contents(file), file.string());
+      for (const auto& [key, list] : *figures.table())
+        for (const TomlValue& figure : *list.list())
+          for (const auto& [field, value] : *figure.table()) {
+            if (field == "script")
+              CHECK(fs::exists(source / "plots" / std::get<std::string>(value.value)));
+            if (field == "configs")
+              for (const TomlValue& config : *value.list())
+                CHECK(fs::exists(group.path() / std::get<std::string>(config.value)));
+          }
     }
   }
 }
