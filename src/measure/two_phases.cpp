@@ -145,7 +145,8 @@ TwoPhaseErrors two_phase_errors(System& decayed, System& gradient_flow, System& 
 
 GrokkingTimes grokking_times(const std::vector<double>& times,
                              const std::vector<double>& train_error,
-                             const std::vector<double>& test_error, double threshold) {
+                             const std::vector<double>& test_error, double threshold,
+                             double latest) {
   GrokkingTimes found{nan, nan, nan, nan};
   const std::size_t n = times.size();
   if (n < 3) return found;
@@ -157,7 +158,7 @@ GrokkingTimes grokking_times(const std::vector<double>& times,
   double least = std::numeric_limits<double>::infinity();
   std::size_t plateau = n;
   const double window = std::pow(10.0, 1.0 / 3);
-  for (std::size_t i = std::max<std::size_t>(fit, 1); i < n && times[i] <= 0.1 * times.back(); ++i) {
+  for (std::size_t i = std::max<std::size_t>(fit, 1); i < n && times[i] <= latest; ++i) {
     std::size_t j = i;
     while (j + 1 < n && times[j] < window * times[i]) ++j;
     const double change =

@@ -62,10 +62,11 @@ struct GrokkingTimes {
 };
 
 /// NaN for a time that does not exist: no fit, or a test error that never falls from its plateau.
-/// The plateau is where |d test / d log t|, over a third of a decade, is least between `fit` and a
-/// tenth of the run's last time; the halfway time is interpolated in log t.
+/// The plateau is where |d test / d log t|, over a third of a decade, is least between `fit` and
+/// `latest` (a tenth of the slow phase's time 1/lambda); the halfway time is interpolated in log t.
 GrokkingTimes grokking_times(const std::vector<double>& times,
                              const std::vector<double>& train_error,
-                             const std::vector<double>& test_error, double threshold);
+                             const std::vector<double>& test_error, double threshold,
+                             double latest);
 
 }  // namespace gradflow

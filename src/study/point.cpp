@@ -196,7 +196,8 @@ std::vector<Measurement> grokking_measurements(const FlowSettings& flow,
   if (train == nullptr || test == nullptr || flow.weight_decay <= 0 || flow.kind == "riemannian")
     return {};
   const GrokkingTimes times =
-      grokking_times(samples.times(), *train, *test, settings.fit_threshold);
+      grokking_times(samples.times(), *train, *test, settings.fit_threshold,
+                     0.1 / flow.weight_decay);
   return {
       measured("fit_time", "time at which the training error is below measure.fit_threshold times "
                            "its start",
