@@ -15,9 +15,11 @@ struct Jet {
   double value, first, second;
 };
 
-Jet relu(double r, double root) {
+Jet relu(double r) {
+  const double square = (1 - r) * (1 + r), root = std::sqrt(square);
   const double angle = pi - std::acos(r);
-  return {(root + r * angle) / (2 * pi), angle / (2 * pi), 1 / (2 * pi * root)};
+  return {(root + r * angle) / (2 * pi), angle / (2 * pi),
+          1 / (2 * pi * std::max(root, 1e-8))};
 }
 
 Jet closed_form(Activation::Kind kind, double r) {
@@ -25,8 +27,7 @@ Jet closed_form(Activation::Kind kind, double r) {
   switch (kind) {
     case Kind::relu:
     case Kind::leaky_relu: {
-      const double root = std::sqrt(std::max(1 - r * r, 1e-16));
-      Jet jet = relu(r, root);
+      Jet jet = relu(r);
       if (kind == Kind::leaky_relu) {  // s z + (1 - s) relu(z)
         constexpr double s = Activation::leaky_slope;
         constexpr double rest = (1 - s) * (1 - s);

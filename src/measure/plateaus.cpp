@@ -6,6 +6,7 @@
 #include <boost/math/distributions/students_t.hpp>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 namespace gradflow {
 namespace {
@@ -173,26 +174,33 @@ TimeScale fit_time_scale(std::span<const double> epsilon, std::span<const double
   }
   const auto points = static_cast<Index>(x.size());
   const bool corrected = theory.correction_exponent > 0;
+  const Index parameters = corrected ? 3 : 2;
+  TimeScale scale{nan, nan, nan, nan, points};
+  if (points < parameters + 1) return scale;
+  // By falling epsilon, so that the smaller half is the tail.
+  std::vector<Index> order(x.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::sort(order.begin(), order.end(), [&](Index i, Index j) {
+    return x[static_cast<std::size_t>(i)] > x[static_cast<std::size_t>(j)];
+  });
   struct Fit {
     Vector c, error;
   };
-  const auto fit = [&](Index terms) -> Fit {
-    const Index parameters = 2 + terms;
-    Matrix design(points, parameters);
-    Vector target(points);
-    for (Index i = 0; i < points; ++i) {
-      const double log_epsilon = x[static_cast<std::size_t>(i)];
+  const auto fit = [&](Index first) {
+    const Index count = points - first;
+    Matrix design(count, parameters);
+    Vector target(count);
+    for (Index i = 0; i < count; ++i) {
+      const auto at = static_cast<std::size_t>(order[static_cast<std::size_t>(first + i)]);
       design(i, 0) = 1;
-      design(i, 1) = log_epsilon;
-      for (Index k = 1; k <= terms; ++k)
-        design(i, 1 + k) =
-            std::exp(static_cast<double>(k) * theory.correction_exponent * log_epsilon);
-      target[i] = y[static_cast<std::size_t>(i)];
+      design(i, 1) = x[at];
+      if (corrected) design(i, 2) = std::exp(theory.correction_exponent * x[at]);
+      target[i] = y[at];
     }
     const Eigen::ColPivHouseholderQR<Matrix> qr(design);
     Fit result;
     result.c = qr.solve(target);
-    const double freedom = static_cast<double>(points - parameters);
+    const double freedom = static_cast<double>(count - parameters);
     const double variance = (target - design * result.c).squaredNorm() / freedom;
     const Matrix inverse = (design.transpose() * design).inverse();
     const double quantile =
@@ -200,19 +208,18 @@ TimeScale fit_time_scale(std::span<const double> epsilon, std::span<const double
     result.error = quantile * (variance * inverse.diagonal().array()).max(0).sqrt().matrix();
     return result;
   };
-  TimeScale scale{nan, nan, nan, nan, points};
-  if (points < (corrected ? 4 : 3)) return scale;
-  const Fit main = fit(corrected ? 1 : 0);
-  double shift = 0, constant_shift = 0;
-  if (corrected && points >= 5) {
-    const Fit finer = fit(2);
-    shift = std::abs(finer.c[1] - main.c[1]);
-    constant_shift = std::abs(finer.c[0] - main.c[0]);
+  const Fit all = fit(0);
+  scale.exponent = all.c[1];
+  scale.exponent_error = all.error[1];
+  double constant_error = all.error[0];
+  const Index half = points / 2;
+  if (points - half >= parameters + 1) {
+    const Fit small = fit(half);
+    scale.exponent_error += std::abs(small.c[1] - all.c[1]);
+    constant_error += std::abs(small.c[0] - all.c[0]);
   }
-  scale.exponent = main.c[1];
-  scale.exponent_error = main.error[1] + shift;
-  scale.constant = std::exp(main.c[0]);
-  scale.constant_error = scale.constant * (main.error[0] + constant_shift);
+  scale.constant = std::exp(all.c[0]);
+  scale.constant_error = scale.constant * constant_error;
   return scale;
 }
 

@@ -49,14 +49,15 @@ struct TimeScaleTheory {
   /// t = c epsilon^p log(A/epsilon^q) where A > 0: the logarithm is divided out.
   double log_prefactor = 0;
   double log_exponent = 0.5;
-  /// t = c epsilon^p (1 + b epsilon^q + ...) where q > 0: b is fitted too. The error then holds,
-  /// besides that of the regression, the change of p when a term epsilon^{2q} is added.
+  /// t = c epsilon^p (1 + b epsilon^q) where q > 0: log t is fitted with a term epsilon^q.
   double correction_exponent = 0;
 };
 
-/// Fits c and p to (epsilon, t). The error is that of the regression (Student's t on points less
-/// parameters, 95 %) plus, with a correction, the model's own (above). Pairs that are not finite
-/// and positive are left out. All NaN with fewer pairs than parameters + 1.
+/// Fits c and p to (epsilon, t). The times of one flow scatter by rounding only, so that what
+/// limits the exponent is the drift of its local value as epsilon falls: the error is that of the
+/// regression (Student's t, 95 %) plus the change of the fit when the larger half of the epsilons
+/// is left out. Pairs that are not finite and positive are left out. All NaN with fewer pairs than
+/// parameters + 1.
 TimeScale fit_time_scale(std::span<const double> epsilon, std::span<const double> t,
                          const TimeScaleTheory& theory = {});
 

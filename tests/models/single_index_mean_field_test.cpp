@@ -1,6 +1,6 @@
 #include "models/single_index_mean_field.hpp"
 
-#include <chrono>
+#include <algorithm>
 #include <cmath>
 
 #include "flow/jacobian_newton.hpp"
@@ -178,8 +178,10 @@ TEST_CASE("Learning times and plateaus of the baseline are the reference ones to
     CHECK(times[2] == Approx(row.t2).epsilon(4e-4));
     CHECK(risk_at(result, std::sqrt(times[0] * times[1])) == Approx(row.first).margin(6e-5));
     CHECK(risk_at(result, std::sqrt(times[1] * times[2])) == Approx(row.second).margin(6e-5));
+    double rise = 0;
     for (std::size_t i = 1; i < result["risk"].size(); ++i)
-      CHECK(result["risk"][i] <= result["risk"][i - 1] + 1e-9);
+      rise = std::max(rise, result["risk"][i] - result["risk"][i - 1]);
+    CHECK(rise < 1e-9);
     CHECK(result.outcome.worst_energy_defect < 1e-2);
     CHECK(result.outcome.linear.find("structured") != std::string::npos);
   }
@@ -281,10 +283,10 @@ TEST_CASE("A run of the reduced system is linear in its width") {
   const auto seconds = [](std::int64_t width) {
     const auto model = build("single_index_mean_field", baseline(1e-4, width));
     double best = 1e9;
-    for (int repeat = 0; repeat < 3; ++repeat)
-      best = std::min(best, run(*model, gradient(), SolverSettings{}, {0, 0.1}).outcome.wall_seconds);
+    for (int repeat = 0; repeat < 2; ++repeat)
+      best = std::min(best, run(*model, gradient(), SolverSettings{}, {0, 0.01}).outcome.wall_seconds);
     return best;
   };
-  // A factor of 16 in width, with a wide allowance for a busy machine.
-  CHECK(seconds(32000) < 40 * seconds(2000));
+  // A factor of 8 in width, with a wide allowance for a busy machine; m^2 would give 64.
+  CHECK(seconds(16000) < 30 * seconds(2000));
 }

@@ -81,8 +81,8 @@ TEST_CASE("Overlaps and weights give the same run") {
   const auto overlaps = build("single_index_overlaps", network_values(12, 30, "erf"), 7);
   const auto network = build("single_index_network", network_values(12, 30, "erf"), 7);
   const auto times = log_times(1e-4, 2, 60);
-  const Run a = run(*overlaps, gradient(), tight(), times);
-  const Run b = run(*network, gradient(), tight(), times);
+  const Run a = run(*overlaps, gradient(), SolverSettings{}, times);
+  const Run b = run(*network, gradient(), SolverSettings{}, times);
   for (std::size_t i = 0; i < times.size(); ++i)
     CHECK(a["risk"][i] == Approx(b["risk"][i]).margin(1e-6));  // 100 times the tolerance
   for (const double defect : b["sphere_defect"]) CHECK(defect < 1e-5);
@@ -100,7 +100,7 @@ TEST_CASE("The overlap system tends to the reduced one as 1/m, to the published 
     const auto reduced = build("single_index_mean_field", values);
     std::vector<double> times{0};
     for (int i = 1; i <= 400; ++i) times.push_back(i / 400.0);
-    const Run a = run(*overlaps, gradient(), tight(), times);
+    const Run a = run(*overlaps, gradient(), SolverSettings{}, times);
     const Run b = run(*reduced, gradient(), tight(), times);
     double most = 0;
     for (std::size_t i = 0; i < times.size(); ++i)
