@@ -85,7 +85,7 @@ rows += [
     ("|w|^2 at t = 1e3: flow, gradient descent", grokking.at(t, run["norm"].values, 1e3) ** 2,
      float(descent["norm"][-1]) ** 2),
     ("(U'U - V'V) e^{2 lambda t}, t <= 1e3: relative change", 0,
-     grokking.decay_defect(run, decay, 1e3)),
+     f"{grokking.decay_defect(run, decay, 1e3):.0e}"),
     ("steps of the solver to t = 1e5", None, int(run["steps"])),
 ]
 style.table(rows)
