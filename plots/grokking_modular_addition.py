@@ -48,7 +48,7 @@ panels[0, 0].set_ylabel("accuracy (%)")
 chance = 100 / 13
 for ax in panels[0]:
     ax.axhline(chance, color=style.BLACK, lw=0.6, ls="--")
-panels[0, 1].annotate("chance", (2e-4, chance), xytext=(0, 2), textcoords="offset points", fontsize=8)
+panels[0, 1].annotate("chance", (6e-2, chance), xytext=(0, 2), textcoords="offset points", fontsize=8)
 panels[1, 0].legend(handles=grokking.key(
     [(r"$\lambda = $ " + style.tex(d), {"color": c}) for d, c in zip(decays, colors)]),
     loc="lower left", fontsize=7.5)
