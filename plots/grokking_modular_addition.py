@@ -1,0 +1,89 @@
+"""Grokking on a + b mod 13: accuracy and error against log t for several lambda, and their collapse."""
+
+import os
+
+import numpy as np
+
+import grokking
+import style
+from matplotlib import pyplot as plt
+
+options = style.arguments(__doc__)
+style.use()
+
+study = style.load(os.path.join(options.runs, "modular_addition"))
+decays = study["weight_decay"].values
+times = study["time"].values
+colors = [style.SEQUENCE(k / (len(decays) - 1)) for k in range(len(decays))]
+
+
+def first(t, values, level):
+    """When the values first reach a level, interpolated in log t; NaN where they never do."""
+    above = np.flatnonzero(values >= level)
+    if above.size == 0 or above[0] == 0:
+        return np.nan
+    k = above[0]
+    return float(np.exp(np.interp(level, values[k - 1:k + 1], np.log(t[k - 1:k + 1]))))
+
+
+fig, panels = plt.subplots(2, 2, figsize=(style.PAGE, 4.0), sharey="row")
+for column, collapsed in enumerate((False, True)):
+    accuracy, error = panels[:, column]
+    for k, decay in enumerate(decays):
+        run = study.isel(weight_decay=k, sample=slice(1, None))
+        x = times[k][1:] * (decay if collapsed else 1)
+        for what, dashes in (("train", style.LINE_STYLES[2]), ("test", "-")):
+            how = dict(color=colors[k], ls=dashes, lw=1.2 if what == "test" else 1.0)
+            accuracy.plot(x, 100 * run[f"{what}_accuracy"], **how)
+            error.plot(x, run[f"{what}_error"], **how)
+    range_ = (times[:, 1:] * (decays[:, None] if collapsed else 1)).ravel()
+    low = 1e-4 if collapsed else 1e-1
+    for ax in (accuracy, error):
+        style.log_time_axis(ax, [low, range_.max()],
+                            r"slow time $\tau = \lambda t$" if collapsed else "time $t$")
+    grokking.shared_time(accuracy, error)
+    accuracy.set_ylim(-3, 106)
+    style.log_axis(error, None if collapsed else "mean squared error", 3e-6, 3e1)
+panels[0, 0].set_ylabel("accuracy (%)")
+chance = 100 / 13
+for ax in panels[0]:
+    ax.axhline(chance, color=style.BLACK, lw=0.6, ls="--")
+panels[0, 1].annotate("chance", (6e-2, chance), xytext=(0, 2), textcoords="offset points", fontsize=8)
+panels[1, 0].legend(handles=grokking.key(
+    [(r"$\lambda = $ " + style.tex(d), {"color": c}) for d, c in zip(decays, colors)]),
+    loc="lower left", fontsize=7.5)
+panels[1, 1].legend(handles=grokking.key(
+    [("test", {"color": style.BLACK}),
+     ("train", {"color": style.BLACK, "ls": style.LINE_STYLES[2], "lw": 1.0})]),
+    loc="lower left")
+for ax, letter in zip(panels.flat, "abcd"):
+    style.panel_label(ax, f"({letter})")
+style.save(fig, options.out)
+
+learnt, generalised = (np.array([
+    first(times[k], study[f"{what}_accuracy"].values[k], level) for k in range(len(decays))])
+    for what, level in (("train", 0.995), ("test", 0.5)))
+slope, covariance = np.polyfit(np.log(decays), np.log(generalised), 1, cov=True)
+order, order_error = slope[0], covariance[0, 0] ** 0.5
+middle = int(np.argmin(np.abs(decays - 2e-3)))
+
+
+def at(name, time):
+    return grokking.at(times[middle], study[name].values[middle], time)
+
+
+rows = [("lambda = 0.002: train accuracy at t = 250", 1, at("train_accuracy", 250))]
+rows += [(f"  test accuracy at t = {t:g} (descent, another draw)", published, at("test_accuracy", t))
+         for t, published in ((1500, 0.06), (3000, 0.90), (4500, 1))]
+rows += [(f"lambda = {d:g}: train accuracy 1 at t, test accuracy 1/2 at t", None,
+          f"{learnt[k]:.3g}, {generalised[k]:.5g}") for k, d in enumerate(decays)]
+rows += [(f"  lambda t of test accuracy 1/2, lambda = {d:g}", None, d * generalised[k])
+         for k, d in enumerate(decays)]
+rows += [
+    ("exponent of t(test accuracy 1/2) in lambda", -1, f"{order:.3f} +- {order_error:.1g}"),
+    ("least train, test accuracy at tau = 20", 1,
+     "{:g}, {:g}".format(*(study[f"{w}_accuracy"].values[:, -1].min() for w in ("train", "test")))),
+    ("steps of the solver, least and most", None,
+     f"{int(study['steps'].min())}, {int(study['steps'].max())}"),
+]
+style.table(rows)
