@@ -31,7 +31,7 @@ def blas():
     with open("/proc/self/maps") as maps:
         found = {os.path.basename(os.path.realpath(line.split()[-1]))
                  for line in maps if "blas" in line and "/" in line}
-    library = sorted(name for name in found if not name.startswith("_")) or ["unknown"]
+    library = sorted(name for name in found if "openblas" in name) or sorted(found)
     paths = {line.split()[-1] for line in open("/proc/self/maps")
              if "openblas" in line or "libblas" in line}
     kind = "OpenBLAS" if any("openblas" in path for path in paths) else "reference or other"

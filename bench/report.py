@@ -104,8 +104,20 @@ def machine():
     return f"{model}, {os.cpu_count()} cores; {compiler.splitlines()[0]}, -O3 -march=native"
 
 
-def problem_table(name, title, rows):
+SECTION = {"tanh_600": "tanh", "mean_field_1000": "mean_field", "relu_600": "relu"}
+
+
+def command(results, name):
+    """The line that made a table: what `bench/run` noted, or how to make it again."""
+    section = SECTION.get(name, name)
+    path = os.path.join(results, f"{section}.command")
+    text = open(path).read().strip() if os.path.exists(path) else f"bench/run --only {section}"
+    print("\n".join(f"`{line}`  " for line in text.splitlines()) + "\n")
+
+
+def problem_table(results, name, title, rows):
     print(f"\n### {name}: {title}\n")
+    command(results, name)
     for row in rows:
         if row["solver"] == "reference check":
             print(f"Reference at rtol 1e-12; {row['note'].split(',')[0]} at rtol 1e-11 differs from "
@@ -140,8 +152,9 @@ def problem_table(name, title, rows):
               f"{cell(row['steps'], '{:.0f}')} | {cell(row['factorisations'], '{:.0f}')} | {note} |")
 
 
-def growth_table(name, what, title, rows):
+def growth_table(results, name, what, title, rows):
     print(f"\n### {name}: {title}\n")
+    command(results, name)
     loads = [row["load"] for row in rows]
     print(f"Load average {min(loads):.1f} to {max(loads):.1f} while it ran.\n")
     print(f"| solver | {what} | steps | seconds | milliseconds a step | Newton matrix |")
@@ -209,14 +222,15 @@ def main():
     print("\n## Time and true error")
     for name, title in PROBLEMS:
         if name in files:
-            problem_table(name, title, files[name])
+            problem_table(results, name, title, files[name])
     print("\n## How the cost grows")
     for name, what, title in GROWTH:
         if name in files:
-            growth_table(name, what, title, files[name])
+            growth_table(results, name, what, title, files[name])
     peak = os.path.join(results, "machine.md")
     if os.path.exists(peak):
         print("\n## Against the machine's peak\n")
+        command(results, "machine")
         print(open(peak).read())
 
 
