@@ -1,0 +1,120 @@
+#include "bench/machine.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <functional>
+#include <string>
+
+#include "bench/problems.hpp"
+#include "bench/solvers.hpp"
+
+namespace gradflow::bench {
+namespace {
+
+/// Seconds of one call: the least of five batches of at least 20 ms each.
+double seconds_of(const std::function<void()>& call) {
+  call();
+  std::int64_t batch = 1;
+  double best = INFINITY;
+  for (int k = 0; k < 5;) {
+    const double began = cpu_seconds();
+    for (std::int64_t i = 0; i < batch; ++i) call();
+    const double elapsed = cpu_seconds() - began;
+    if (elapsed < 0.02) {
+      batch *= 2;
+      continue;
+    }
+    best = std::min(best, elapsed / static_cast<double>(batch));
+    ++k;
+  }
+  return best;
+}
+
+double product_flops(Index n) {
+  const Matrix a = Matrix::Random(n, n), b = Matrix::Random(n, n);
+  Matrix c(n, n);
+  return 2.0 * std::pow(static_cast<double>(n), 3) / seconds_of([&] { c.noalias() = a * b; });
+}
+
+double triad_bytes(Index n) {
+  const Vector b = Vector::Ones(n), c = Vector::Ones(n);
+  Vector a = Vector::Zero(n);
+  double s = 0.5;
+  return 24.0 * static_cast<double>(n) / seconds_of([&] {
+           a = b + s * c;
+           s = a[0] * 1e-3;
+         });
+}
+
+}  // namespace
+
+void measure_machine(std::ostream& out) {
+  char line[300];
+  const double peak = product_flops(512), small = product_flops(64);
+  const double cache = triad_bytes(10'000), memory = triad_bytes(40'000'000);
+  std::snprintf(
+      line, sizeof line,
+      "One core: matrix product %.1f Gflop/s (512 x 512; %.1f at 64 x 64), triad %.1f GB/s "
+      "in cache (240 kB), %.1f GB/s in memory (960 MB).\n\n",
+      1e-9 * peak, 1e-9 * small, 1e-9 * cache, 1e-9 * memory);
+  out << line
+      << "| problem | kernel | microseconds | flops | Gflop/s | share of the peak | bytes | GB/s "
+         "|\n"
+         "|---|---|--:|--:|--:|--:|--:|--:|\n";
+  struct Case {
+    Problem problem;
+    LinearKind kind;
+    double rhs_flops;  ///< counted from the formulas
+  };
+  // Mean field with K + 1 = 4: moments (K + 1 products and sums) and a polynomial with its slope.
+  const auto field = [](double m) { return m * (2 * 4 + 4 * 4 + 5); };
+  std::vector<Case> cases;
+  cases.push_back({mean_field(1000, 1e-4), LinearKind::structured, field(1e3)});
+  cases.push_back({mean_field(1'000'000, 1e-4), LinearKind::structured, field(1e6)});
+  // Outputs, transposed Jacobian: 2 x rank flops an entry forward, 4 x rank back.
+  cases.push_back({completion(1e-3, 1e5), LinearKind::gauss_newton, 6.0 * 200 * 10});
+  // tanh counted as 30 flops, as in the cost model.
+  cases.push_back({tanh_network(200, 40, 1e-5), LinearKind::gauss_newton, 200 * 40 * (30 + 12.0)});
+  cases.push_back({tanh_network(200, 40, 1e-5), LinearKind::structured, 200 * 40 * (30 + 12.0)});
+  cases.push_back(
+      {tanh_network(20000, 40, 1e-5), LinearKind::gauss_newton, 2e4 * 40 * (30 + 12.0)});
+  for (Case& c : cases) {
+    const auto system = c.problem.system();
+    const auto newton = system->newton_matrix(c.kind);
+    const Index p = system->dimension();
+    Vector y = c.problem.start, slope(p), b = Vector::Ones(p);
+    // Off the initial state, where s = 0 makes some terms vanish.
+    system->rhs(0, y, slope);
+    y += 0.1 * slope / slope.cwiseAbs().maxCoeff();
+    const double gamma = 1e-2;
+    const NewtonCost cost = newton->cost();
+    const auto print = [&](const char* kernel, double flops, double bytes, double seconds) {
+      std::snprintf(line, sizeof line, "| %s | %s | %.3g | %.3g | %.2f | %.0f %% | ",
+                    c.problem.name.c_str(), kernel, 1e6 * seconds, flops, 1e-9 * flops / seconds,
+                    100 * flops / seconds / peak);
+      out << line;
+      if (bytes > 0) {
+        std::snprintf(line, sizeof line, "%.3g | %.1f |\n", bytes, 1e-9 * bytes / seconds);
+        out << line;
+      } else {
+        out << "- | - |\n";
+      }
+    };
+    const bool streams = c.problem.epsilon > 0;  // all arrays pass once or twice
+    const double vector = 8.0 * static_cast<double>(p);
+    print("right-hand side", c.rhs_flops, streams ? 3 * vector : 0,
+          seconds_of([&] { system->rhs(0, y, slope); }));
+    const std::string name = newton->name();
+    print(("linearise, " + name).c_str(), cost.linearise_flops, streams ? 4 * vector : 0,
+          seconds_of([&] { newton->linearise(0, y); }));
+    print("factorise", cost.factorise_flops, streams ? 3.5 * vector : 0,
+          seconds_of([&] { newton->factorise(gamma); }));
+    print("solve", cost.solve_flops, streams ? 8.5 * vector : 0, seconds_of([&] {
+            b.setOnes();
+            newton->solve(b, 1e-10);
+          }));
+  }
+}
+
+}  // namespace gradflow::bench

@@ -1,0 +1,319 @@
+#!/usr/bin/python3
+"""The peers in Python, on the data that gradflow_bench left: SciPy's stiff solvers with analytic
+Jacobians, and gradient descent in NumPy and in PyTorch.
+
+    peers.py RESULTS [--only completion,tanh_600] [--cap SECONDS] [--repeat N] [--quick]
+
+One thread (OPENBLAS_NUM_THREADS=1), processor seconds, rows in RESULTS/peers_PROBLEM.csv.
+"""
+
+import os
+
+for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[name] = "1"
+
+import argparse
+import csv
+import glob
+import time
+
+import numpy as np
+import scipy
+from scipy.integrate import solve_ivp
+
+
+class Capped(Exception):
+    pass
+
+
+def blas():
+    """The library behind NumPy's products, as the loader found it."""
+    with open("/proc/self/maps") as maps:
+        found = {os.path.basename(os.path.realpath(line.split()[-1]))
+                 for line in maps if "blas" in line and "/" in line}
+    library = sorted(name for name in found if "openblas" in name) or sorted(found)
+    paths = {line.split()[-1] for line in open("/proc/self/maps")
+             if "openblas" in line or "libblas" in line}
+    kind = "OpenBLAS" if any("openblas" in path for path in paths) else "reference or other"
+    return f"{kind} ({', '.join(library)})"
+
+
+class Completion:
+    """F = sum over observed (i, j) of ((U V^T)_ij - M_ij)^2, with weight decay."""
+
+    rank = 10
+
+    def __init__(self, folder, decay):
+        self.decay = decay
+        size = int(round(np.load(f"{folder}/target.npy").size ** 0.5))
+        self.target = np.load(f"{folder}/target.npy").reshape(size, size)
+        self.mask = np.load(f"{folder}/mask.npy").reshape(size, size)
+        self.size = size
+        self.i, self.j = np.nonzero(self.mask)
+
+    def split(self, w):
+        half = self.size * self.rank
+        return w[:half].reshape(-1, self.rank), w[half:].reshape(-1, self.rank)
+
+    def rhs(self, t, w):
+        U, V = self.split(w)
+        R = self.mask * (U @ V.T - self.target)
+        return -np.concatenate(((2 * (R @ V)).ravel(), (2 * (R.T @ U)).ravel())) - self.decay * w
+
+    def jacobian(self, t, w):
+        U, V = self.split(w)
+        n, r, p = len(self.i), self.rank, w.size
+        J = np.zeros((n, 2 * self.size, r))
+        J[np.arange(n), self.i] = V[self.j]
+        J[np.arange(n), self.size + self.j] = U[self.i]
+        J = J.reshape(n, p)
+        H = 2 * J.T @ J
+        residual = 2 * ((U @ V.T - self.target)[self.i, self.j])
+        view = H.reshape(2 * self.size, r, 2 * self.size, r)
+        for k in range(r):
+            view[self.i, k, self.size + self.j, k] += residual
+            view[self.size + self.j, k, self.i, k] += residual
+        return -H - self.decay * np.eye(p)
+
+
+class Tanh:
+    """F = 1/(2n) |f - y|^2, f = sum_k a_k tanh(w_k x + b_k) / sqrt(m), state (w, b, a)."""
+
+    def __init__(self, folder, decay):
+        self.decay = decay
+        self.x, self.y = np.load(f"{folder}/point.npy"), np.load(f"{folder}/target.npy")
+
+    def rhs(self, t, p):
+        w, b, a = p.reshape(3, -1)
+        s = np.tanh(np.outer(self.x, w) + b)
+        c = 1 / np.sqrt(len(a))
+        r = (c * (s @ a) - self.y) / len(self.y)
+        g = c * r[:, None] * (1 - s * s) * a
+        return -np.concatenate((self.x @ g, g.sum(0), c * (r @ s))) - self.decay * p
+
+    def jacobian(self, t, p):
+        w, b, a = p.reshape(3, -1)
+        m, n, x = len(a), len(self.y), self.x
+        s = np.tanh(np.outer(x, w) + b)
+        c, d1 = 1 / np.sqrt(m), 1 - s * s
+        d2 = -2 * s * d1
+        r = (c * (s @ a) - self.y) / n
+        g = c * d1 * a
+        J = np.concatenate((x[:, None] * g, g, c * s), axis=1)
+        H = J.T @ J / n
+        curved = c * r[:, None] * d2 * a
+        slope = c * r[:, None] * d1
+        i = np.arange(m)
+        H[i, i] += x * x @ curved
+        H[i, m + i] += x @ curved
+        H[m + i, i] += x @ curved
+        H[m + i, m + i] += curved.sum(0)
+        for block, values in ((0, x @ slope), (m, slope.sum(0))):
+            H[block + i, 2 * m + i] += values
+            H[2 * m + i, block + i] += values
+        return -H - self.decay * np.eye(3 * m)
+
+
+class MeanField:
+    """epsilon a' = P(s), s' = a (1 - s^2) P'(s), P = sum_k sigma_k (phi_k - sigma_k M_k) s^k."""
+
+    def __init__(self, folder, epsilon):
+        self.epsilon = epsilon
+        self.phi = np.load(f"{folder}/target_coefficient.npy")
+        self.sigma = np.load(f"{folder}/activation_coefficient.npy")
+        self.k = np.arange(len(self.phi))
+
+    def moments(self, y):
+        a, s = y.reshape(2, -1)
+        powers = np.vander(s, len(self.phi), increasing=True)
+        return a, s, powers, self.sigma * (self.phi - self.sigma * (a @ powers) / len(a))
+
+    def rhs(self, t, y):
+        a, s, powers, g = self.moments(y)
+        slope = powers[:, :-1] @ (self.k[1:] * g[1:])
+        return np.concatenate((powers @ g / self.epsilon, a * (1 - s * s) * slope))
+
+    def jacobian(self, t, y):
+        a, s, powers, g = self.moments(y)
+        m, k = len(a), self.k
+        slope = powers[:, :-1] @ (k[1:] * g[1:])
+        bend = powers[:, :-2] @ (k[2:] * (k[2:] - 1) * g[2:])
+        dpowers = np.zeros_like(powers)
+        dpowers[:, 1:] = k[1:] * powers[:, :-1]
+        weight = -self.sigma**2 / m  # dg_k / dM_k, with M's mean
+        left = np.concatenate((powers / self.epsilon, (a * (1 - s * s))[:, None] * dpowers))
+        right = np.concatenate((powers, a[:, None] * dpowers))
+        J = (left * weight) @ right.T
+        i = np.arange(m)
+        J[i, m + i] += slope / self.epsilon
+        J[m + i, i] += (1 - s * s) * slope
+        J[m + i, m + i] += a * ((1 - s * s) * bend - 2 * s * slope)
+        return J
+
+
+class Diagonal:
+    """F = 1/(2n) |X (u^2 - v^2) - y|^2 on Fourier features, with weight decay."""
+
+    def __init__(self, folder, decay):
+        self.decay = decay
+        x, self.y = np.load(f"{folder}/point.npy"), np.load(f"{folder}/target.npy")
+        phase = 0.5 * np.pi * np.outer(x, np.arange(1, 31))
+        self.X = np.hstack((np.ones((len(x), 1)), np.cos(phase), np.sin(phase)))
+
+    def rhs(self, t, w):
+        u, v = w.reshape(2, -1)
+        back = self.X.T @ (self.X @ (u * u - v * v) - self.y) / len(self.y)
+        return -np.concatenate((2 * u * back, -2 * v * back)) - self.decay * w
+
+    def jacobian(self, t, w):
+        u, v = w.reshape(2, -1)
+        back = self.X.T @ (self.X @ (u * u - v * v) - self.y) / len(self.y)
+        J = np.hstack((self.X * (2 * u), -self.X * (2 * v)))
+        H = J.T @ J / len(self.y)
+        H[np.diag_indices_from(H)] += np.concatenate((2 * back, -2 * back)) + self.decay
+        return -H
+
+
+def problem_of(name, folder):
+    decay, epsilon, _ = np.load(f"{folder}/numbers.npy")
+    if name == "completion":
+        return Completion(folder, decay)
+    if name.startswith("tanh"):
+        return Tanh(folder, decay)
+    if name.startswith("mean_field"):
+        return MeanField(folder, epsilon)
+    if name == "diagonal":
+        return Diagonal(folder, decay)
+    return None
+
+
+def run(problem, method, start, times, rtol, atol, cap):
+    began = time.process_time()
+    last = [0.0]
+
+    def rhs(t, y):
+        last[0] = t
+        if time.process_time() - began > cap:
+            raise Capped
+        return problem.rhs(t, y)
+
+    def jacobian(t, y):
+        last[0] = t
+        if time.process_time() - began > cap:
+            raise Capped
+        return problem.jacobian(t, y)
+
+    try:
+        result = solve_ivp(rhs, (0, times[-1]), start, method=method, jac=jacobian, t_eval=times,
+                           rtol=rtol, atol=atol)
+    except Capped:
+        return time.process_time() - began, None, last[0], 0, 0, "cap"
+    return (time.process_time() - began, result.y.T if result.success else None,
+            times[-1] if result.success else last[0], result.nfev, result.nlu,
+            "" if result.success else result.message)
+
+
+def numpy_descent(problem, start, steps, step=1e-2):
+    """Plain steps, two matrix products each; NumPy's small-matrix overhead is most of the time."""
+    U, V = (part.copy() for part in problem.split(start))
+    shrink = 1 - step * problem.decay
+    began = time.process_time()
+    for _ in range(steps):
+        R = problem.mask * (U @ V.T - problem.target)
+        R *= 2 * step
+        U, V = shrink * U - R @ V, shrink * V - R.T @ U
+    return time.process_time() - began
+
+
+def torch_descent(problem, start, steps, step=1e-2):
+    import torch
+
+    torch.set_num_threads(1)
+    U, V = (torch.tensor(part, dtype=torch.float64, requires_grad=True)
+            for part in problem.split(start))
+    mask, target = torch.tensor(problem.mask), torch.tensor(problem.target)
+    optimizer = torch.optim.SGD([U, V], lr=step, weight_decay=problem.decay)
+    began = time.process_time()
+    for _ in range(steps):
+        optimizer.zero_grad()
+        (mask * (U @ V.T - target)).square().sum().backward()
+        optimizer.step()
+    return time.process_time() - began
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("results")
+    parser.add_argument("--only", default="")
+    parser.add_argument("--methods", default="LSODA,BDF,Radau")
+    parser.add_argument("--rtols", default="")
+    parser.add_argument("--cap", type=float, default=60)
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--quick", action="store_true")
+    arguments = parser.parse_args()
+    ladder = [1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10]
+    if arguments.quick:
+        ladder = [1e-4, 1e-6, 1e-8]
+    if arguments.rtols:
+        ladder = [float(word) for word in arguments.rtols.split(",")]
+    about = f"NumPy {np.__version__}, SciPy {scipy.__version__}, BLAS: {blas()}, one thread"
+    print(about, flush=True)
+    with open(f"{arguments.results}/peers.txt", "w") as file:
+        file.write(about + "\n")
+    for folder in sorted(glob.glob(f"{arguments.results}/data/*/")):
+        name = os.path.basename(folder.rstrip("/"))
+        if arguments.only and name not in arguments.only.split(","):
+            continue
+        problem = problem_of(name, folder)
+        if problem is None:
+            continue
+        start, times = np.load(f"{folder}/start.npy"), np.load(f"{folder}/times.npy")
+        reference = np.load(f"{folder}/reference.npy")
+        factor = np.load(f"{folder}/numbers.npy")[2]
+        sizes = np.linalg.norm(reference, axis=1)
+        with open(f"{arguments.results}/peers_{name}.csv", "w", newline="") as file:
+            rows = csv.writer(file)
+            rows.writerow("problem,solver,value,rtol,seconds,seconds_median,runs,steps,rhs,"
+                          "factorisations,error,error_end,finished,t_end,load,note".split(","))
+
+            def write(solver, rtol, seconds, steps, rhs, lus, error, end, finished, t, note):
+                rows.writerow([name, solver, 0, rtol, min(seconds), sorted(seconds)[len(seconds) // 2],
+                               len(seconds), steps, rhs, lus, error, end, int(finished), t,
+                               os.getloadavg()[0], note])
+                file.flush()
+                print(name, solver, f"rtol {rtol:g}  {min(seconds):.3g} s  error {error}", note,
+                      flush=True)
+
+            for method in arguments.methods.split(","):
+                for rtol in ladder:
+                    seconds = []
+                    while len(seconds) < arguments.repeat and sum(seconds) < 2:
+                        spent, states, t, rhs, lus, note = run(problem, method, start, times, rtol,
+                                                               factor * rtol, arguments.cap)
+                        seconds.append(spent)
+                    error = end = ""
+                    if states is not None:
+                        errors = np.linalg.norm(states - reference, axis=1) / sizes
+                        error, end = errors.max(), errors[-1]
+                    write(f"scipy_{method}", rtol, seconds, "", rhs, lus, error, end,
+                          states is not None, t, note)
+                    if states is None:
+                        break
+            if name == "completion":
+                total = round(times[-1] / 1e-2)
+                for solver, descent, steps in (("numpy_descent", numpy_descent, 20000),
+                                               ("pytorch_sgd", torch_descent, 3000)):
+                    try:
+                        seconds = [descent(problem, start, steps) * total / steps
+                                   for _ in range(arguments.repeat)]
+                    except ImportError as missing:
+                        print(f"{name} {solver}: skipped, {missing}", flush=True)
+                        rows.writerow([name, solver] + [""] * 10 + [0, "", os.getloadavg()[0],
+                                                                     f"skipped: {missing}"])
+                        continue
+                    write(solver, 0, seconds, total, total, "", "", "", True, times[-1],
+                          f"extrapolated from {steps} steps to {total}")
+
+
+if __name__ == "__main__":
+    main()

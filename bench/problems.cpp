@@ -1,0 +1,120 @@
+#include "bench/problems.hpp"
+
+#include <cmath>
+#include <sstream>
+#include <stdexcept>
+
+#include "models/registry.hpp"
+#include "study/data_file.hpp"
+
+namespace gradflow::bench {
+namespace {
+
+std::string text_of(const ParameterValue& value) {
+  std::ostringstream out;
+  if (const auto* text = std::get_if<std::string>(&value)) out << *text;
+  if (const auto* flag = std::get_if<bool>(&value)) out << (*flag ? "true" : "false");
+  if (const auto* number = std::get_if<double>(&value)) out << *number;
+  if (const auto* count = std::get_if<std::int64_t>(&value)) out << *count;
+  if (const auto* list = std::get_if<std::vector<double>>(&value))
+    for (const double x : *list) out << (x == list->front() ? "[" : ", ") << x;
+  if (std::holds_alternative<std::vector<double>>(value)) out << "]";
+  return out.str();
+}
+
+std::string short_number(double value) {
+  std::ostringstream out;
+  out << value;
+  return out.str();
+}
+
+std::int64_t count(Index n) {
+  return static_cast<std::int64_t>(n);
+}
+
+}  // namespace
+
+Problem make_problem(std::string name, const std::string& model, const std::vector<Setting>& set,
+                     double weight_decay, double first, double end, std::uint64_t seed,
+                     const std::vector<std::pair<std::string, std::string>>& files) {
+  const ModelInfo* info = find_model(model);
+  if (info == nullptr) throw std::invalid_argument("no model " + model);
+  Problem problem;
+  problem.name = std::move(name);
+  Parameters parameters(info->parameters);
+  problem.setting = model;
+  for (const auto& [key, value] : set) {
+    parameters.set(key, value);
+    problem.setting += ", " + key + " = " + text_of(value);
+  }
+  for (const auto& [key, path] : files) parameters.set_file(key, path, read_data_file(path));
+  if (weight_decay > 0) problem.setting += ", weight_decay = " + short_number(weight_decay);
+  problem.setting += ", seed = " + std::to_string(seed) + ", to t = " + short_number(end);
+  problem.flow.weight_decay = weight_decay;
+  problem.model = info->make(parameters, seed);
+  problem.start = problem.model->initial_state(problem.flow);
+  const int samples = 61;
+  problem.times.push_back(0);
+  for (int k = 0; k < samples; ++k)
+    problem.times.push_back(k + 1 == samples ? end
+                                             : first * std::pow(end / first, k / (samples - 1.0)));
+  return problem;
+}
+
+Problem completion(double weight_decay, double end) {
+  const std::string data = GRADFLOW_SOURCE "/examples/grokking/data/";
+  return make_problem("completion", "matrix_completion", {{"rank", std::int64_t{10}}}, weight_decay,
+                      1e-2, end, 0,
+                      {{"target", data + "matrix_completion_target.csv"},
+                       {"mask", data + "matrix_completion_mask.csv"}});
+}
+
+Problem diagonal(double weight_decay, double end) {
+  return make_problem("diagonal", "diagonal_linear_network",
+                      {{"features", std::string("fourier")}, {"frequencies", std::int64_t{30}}},
+                      weight_decay, 1e-1, end, 28,
+                      {{"points", GRADFLOW_SOURCE "/examples/grokking/data/figure4_points.csv"}});
+}
+
+Problem tanh_network(Index width, Index samples, double weight_decay) {
+  return make_problem("tanh_" + std::to_string(3 * width), "two_layer_network",
+                      {{"width", count(width)},
+                       {"activation", std::string("tanh")},
+                       {"output_scale", std::string("sqrt")},
+                       {"samples", count(samples)},
+                       {"input_law", std::string("uniform")}},
+                      weight_decay, 1e-2, 10 / weight_decay);
+}
+
+Problem relu_network(Index width, Index samples, double weight_decay, double end) {
+  return make_problem("relu_" + std::to_string(3 * width), "two_layer_network",
+                      {{"width", count(width)},
+                       {"activation", std::string("relu")},
+                       {"output_scale", std::string("sqrt")},
+                       {"samples", count(samples)},
+                       {"input_law", std::string("uniform")}},
+                      weight_decay, 1e-2, end);
+}
+
+Problem deep_linear() {
+  Problem problem =
+      make_problem("deep_linear", "deep_linear_network",
+                   {{"depth", std::int64_t{3}}, {"width", std::int64_t{6}}, {"initial_scale", 0.1}},
+                   1e-4, 1e-1, 1e5);
+  problem.atol_factor = 1e-4;
+  return problem;
+}
+
+Problem mean_field(Index width, double epsilon) {
+  const std::vector<double> target{1, -1, 2.0 / 3, 0.3}, activation{0.4, 0.5, 0.3, 0.2};
+  Problem problem = make_problem("mean_field_" + std::to_string(width), "single_index_mean_field",
+                                 {{"width", count(width)},
+                                  {"epsilon", epsilon},
+                                  {"target_hermite", target},
+                                  {"activation_hermite", activation}},
+                                 0, 1e-2 * epsilon, 1);
+  problem.epsilon = epsilon;
+  return problem;
+}
+
+}  // namespace gradflow::bench

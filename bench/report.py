@@ -1,0 +1,238 @@
+#!/usr/bin/python3
+"""The tables of a benchmark, from the rows that gradflow_bench and peers.py wrote.
+
+    report.py RESULTS > table.md
+"""
+
+import csv
+import glob
+import math
+import os
+import subprocess
+import sys
+
+PROBLEMS = [
+    ("completion", "matrix completion of figure 2 (p = 400, 200 residuals), lambda = 1e-3, to 1e5"),
+    ("diagonal", "diagonal network of figure 4 (p = 122, 12 residuals), lambda = 1e-4, to 3e5"),
+    ("tanh_600", "two-layer tanh network (p = 600, n = 40), lambda = 1e-5, to 1e6"),
+    ("mean_field_100", "single-index mean field, m = 100 (200 unknowns), epsilon = 1e-4, to 1"),
+    ("mean_field_1000", "single-index mean field, m = 1000 (2000 unknowns), epsilon = 1e-4, to 1"),
+    ("deep_linear", "deep linear network, depth 3, scale 0.1, lambda = 1e-4, to 1e5"),
+    ("relu_600", "two-layer ReLU network (p = 600, n = 20), lambda = 1e-3, to 1e4"),
+]
+GROWTH = [
+    ("lambda_completion", "lambda", "matrix completion to 10/lambda, rtol 1e-6"),
+    ("lambda_diagonal", "lambda", "diagonal network to 10/lambda, rtol 1e-6"),
+    ("lambda_tanh", "lambda", "tanh network, p = 600, n = 40, to 10/lambda, rtol 1e-6"),
+    ("epsilon", "epsilon", "mean field, m = 1000, to 1, rtol 1e-8"),
+    ("width", "m", "mean field, epsilon = 1e-4, to 1, rtol 1e-8"),
+    ("parameters", "p", "tanh network, n = 40, lambda = 1e-5, to 1e6, rtol 1e-6"),
+    ("samples", "n", "tanh network, p = 1200, lambda = 1e-5, to 1e6, rtol 1e-6"),
+]
+OURS = ("auto", "cvode", "cvode+structured", "cvode+dense", "rodas", "rodas+structured",
+        "rodas+dense")
+LEVEL = 1e-6
+
+
+def number(text, default=math.nan):
+    return float(text) if text not in ("", None) else default
+
+
+def read(results):
+    """Rows by the name of their file; the peers' rows go with their problem's."""
+    files = {}
+    for path in sorted(glob.glob(os.path.join(results, "*.csv"))):
+        name = os.path.basename(path)[:-4].removeprefix("peers_")
+        with open(path, newline="") as file:
+            for row in csv.DictReader(file):
+                row["done"] = row["finished"] == "1"
+                for key in ("value", "rtol", "seconds", "seconds_median", "steps", "rhs",
+                            "factorisations", "error", "error_end", "t_end", "load"):
+                    row[key] = number(row[key])
+                files.setdefault(row["problem"] if name.startswith("mean_field") or
+                                 name in ("tanh", "relu") else name, []).append(row)
+    return files
+
+
+def solvers_of(rows):
+    return list(dict.fromkeys(row["solver"] for row in rows
+                              if not row["solver"].startswith("reference")))
+
+
+def front(rows):
+    """Finished runs that no other run of the same solver beats in both time and error."""
+    points = sorted((row["error"], row["seconds"]) for row in rows
+                    if row["done"] and math.isfinite(row["error"]) and row["error"] > 0)
+    best, kept = math.inf, []
+    for error, seconds in points:
+        if seconds < best:
+            best = seconds
+            kept.append((error, seconds))
+    return kept
+
+
+def at_level(rows, level=LEVEL):
+    """(seconds at that true error, how it was found), by interpolation of log time in log error."""
+    points = front(rows)
+    cut = [row["seconds"] for row in rows if not row["done"] and row["seconds"] > 0]
+    if not points:
+        return (max(cut), "cut") if cut else (math.nan, "no run")
+    if points[0][0] > level:
+        if cut:
+            return max(cut), "cut"
+        return math.nan, f"least error {points[0][0]:.1g}"
+    for (e0, s0), (e1, s1) in zip(points, points[1:]):
+        if e0 <= level <= e1:
+            part = math.log(level / e0) / math.log(e1 / e0)
+            return math.exp(math.log(s0) + part * (math.log(s1) - math.log(s0))), ""
+    return points[-1][1], f"error {points[-1][0]:.1g} at its loosest"
+
+
+def cell(value, form="{:.3g}"):
+    return "-" if value is None or (isinstance(value, float) and math.isnan(value)) \
+        else form.format(value)
+
+
+def machine():
+    model = "unknown"
+    with open("/proc/cpuinfo") as file:
+        for line in file:
+            if line.startswith("model name"):
+                model = line.split(":", 1)[1].strip()
+                break
+    compiler = subprocess.run(["g++", "--version"], capture_output=True, text=True).stdout
+    return f"{model}, {os.cpu_count()} cores; {compiler.splitlines()[0]}, -O3 -march=native"
+
+
+SECTION = {"tanh_600": "tanh", "mean_field_1000": "mean_field", "relu_600": "relu"}
+
+
+def command(results, name):
+    """The line that made a table: what `bench/run` noted, or how to make it again."""
+    section = SECTION.get(name, name)
+    path = os.path.join(results, f"{section}.command")
+    text = open(path).read().strip() if os.path.exists(path) else f"bench/run --only {section}"
+    print("\n".join(f"`{line}`  " for line in text.splitlines()) + "\n")
+
+
+def problem_table(results, name, title, rows):
+    print(f"\n### {name}: {title}\n")
+    command(results, name)
+    for row in rows:
+        if row["solver"] == "reference check":
+            print(f"Reference at rtol 1e-12; {row['note'].split(',')[0]} at rtol 1e-11 differs from "
+                  f"it by {row['error']:.1g}.\n")
+    loads = [row["load"] for row in rows if math.isfinite(row["load"])]
+    print(f"Load average {min(loads):.1f} to {max(loads):.1f} while it ran.\n")
+    best = min((at_level([r for r in rows if r["solver"] == s]) + (s,) for s in solvers_of(rows)
+                if s in OURS), default=(math.nan, "", ""))
+    print(f"| solver | seconds at error {LEVEL:g} | times ours |")
+    print("|---|--:|--:|")
+    for solver in solvers_of(rows):
+        seconds, how = at_level([r for r in rows if r["solver"] == solver])
+        bound = "> " if how == "cut" else "< " if how.endswith("loosest") else ""
+        note = f" ({how})" if how and how != "cut" else ""
+        print(f"| {solver} | {bound}{cell(seconds)}{note} | {bound}{cell(seconds / best[0], '{:.3g}')} |")
+    print("\n| solver | rtol | error, largest | at the end | seconds, least | median | runs | steps "
+          "| factorisations | |")
+    print("|---|--:|--:|--:|--:|--:|--:|--:|--:|---|")
+    for row in rows:
+        if row["solver"].startswith("reference"):
+            continue
+        if not math.isfinite(row["seconds"]):
+            print(f"| {row['solver']} | | | | | | | | | {row['note']} |")
+            continue
+        note = "" if row["done"] else f"cut at t = {row['t_end']:.3g}"
+        if "extrapolated" in row["note"]:
+            note = row["note"]
+        print(f"| {row['solver']} | {cell(row['rtol'] or math.nan)} | "
+              f"{cell(row['error'] if row['done'] else math.nan, '{:.1e}')} | "
+              f"{cell(row['error_end'], '{:.1e}')} | "
+              f"{cell(row['seconds'])} | {cell(row['seconds_median'])} | {row['runs']} | "
+              f"{cell(row['steps'], '{:.0f}')} | {cell(row['factorisations'], '{:.0f}')} | {note} |")
+
+
+def growth_table(results, name, what, title, rows):
+    print(f"\n### {name}: {title}\n")
+    command(results, name)
+    loads = [row["load"] for row in rows]
+    print(f"Load average {min(loads):.1f} to {max(loads):.1f} while it ran.\n")
+    print(f"| solver | {what} | steps | seconds | milliseconds a step | Newton matrix |")
+    print("|---|--:|--:|--:|--:|---|")
+    for row in rows:
+        kind = row["note"].split(", ", 1)[-1].split(" (")[0] if row["done"] else \
+            f"cut at t = {row['t_end']:.3g}"
+        print(f"| {row['solver']} | {row['value']:g} | {cell(row['steps'], '{:.0f}')} | "
+              f"{cell(row['seconds'])} | {cell(1e3 * row['seconds'] / max(row['steps'], 1))} | "
+              f"{kind} |")
+
+
+def ratio_row(files, what, problem, ours, peers, target):
+    rows = files.get(problem, [])
+    best, peer = [], []
+    for group, names in ((best, ours), (peer, peers)):
+        for solver in names:
+            mine = [row for row in rows if row["solver"] == solver]
+            if not mine:
+                continue
+            if solver.startswith(("descent", "numpy", "pytorch")):
+                done = [row for row in mine if math.isfinite(row["seconds"])]
+                if done:
+                    group.append((done[0]["seconds"], "" if done[0]["done"] else "cut", solver))
+                continue
+            seconds, how = at_level(mine)
+            if math.isfinite(seconds) and not (group is best and how):
+                group.append((seconds, how, solver))
+    if not best or not peer:
+        print(f"| {what} | {target:g} | not measured | |")
+        return
+    mine, theirs = min(best), min(peer)
+    ratio = theirs[0] / mine[0]
+    bound = "> " if theirs[1] == "cut" else "< " if theirs[1].endswith("loosest") else ""
+    verdict = "met" if ratio >= target else \
+        "at least, run cut" if bound == "> " else f"missed by {target / ratio:.3g} times"
+    print(f"| {what} | {target:g} | {bound}{ratio:.3g} ({theirs[2]} {theirs[0]:.3g} s, "
+          f"{mine[2]} {mine[0]:.3g} s) | {verdict} |")
+
+
+def main():
+    results = sys.argv[1]
+    files = read(results)
+    print("Printed by `bench/run`.\n")
+    print(f"Machine: {machine()}. Times are processor seconds of one thread, the least of several "
+          "runs beside the median, so that other work on the machine counts only through shared "
+          "caches. Error: the largest over 62 times of |y - reference|/|reference|.")
+    peers = os.path.join(results, "peers.txt")
+    if os.path.exists(peers):
+        print(f"Peers in Python: {open(peers).read().strip()}.")
+    print("\n## Ratios\n\nAt equal true error 1e-6, ours the best of our methods.\n")
+    print("| ratio | target | measured | |\n|---|--:|---|---|")
+    field = ("auto", "cvode", "rodas")
+    ratio_row(files, "mean field m = 1000, CVODE dense", "mean_field_1000", field, ["cvode_dense"], 300)
+    ratio_row(files, "mean field m = 1000, SciPy's best", "mean_field_1000", field,
+              ["scipy_LSODA", "scipy_BDF", "scipy_Radau"], 100)
+    ratio_row(files, "mean field m = 1000, rodas over cvode (ours both)", "mean_field_1000",
+              ["rodas"], ["cvode"], 2)
+    ratio_row(files, "completion, gradient descent in C++", "completion", OURS, ["descent"], 80)
+    ratio_row(files, "completion, the same tuned by hand", "completion", OURS, ["descent_tuned"], 80)
+    ratio_row(files, "completion, gradient descent in NumPy", "completion", OURS,
+              ["numpy_descent"], 1)
+    ratio_row(files, "completion, PyTorch", "completion", OURS, ["pytorch_sgd"], 2000)
+    ratio_row(files, "tanh p = 600, CVODE dense", "tanh_600", OURS, ["cvode_dense"], 50)
+    print("\n## Time and true error")
+    for name, title in PROBLEMS:
+        if name in files:
+            problem_table(results, name, title, files[name])
+    print("\n## How the cost grows")
+    for name, what, title in GROWTH:
+        if name in files:
+            growth_table(results, name, what, title, files[name])
+    peak = os.path.join(results, "machine.md")
+    if os.path.exists(peak):
+        print("\n## Against the machine's peak\n")
+        command(results, "machine")
+        print(open(peak).read())
+
+
+if __name__ == "__main__":
+    main()
