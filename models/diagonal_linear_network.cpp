@@ -3,7 +3,9 @@
 #include <cmath>
 #include <numbers>
 
+#include "flow/linear_map.hpp"
 #include "flow/loss_model.hpp"
+#include "flow/mirror_flow.hpp"
 #include "numerics/random.hpp"
 
 namespace gradflow {
@@ -144,38 +146,100 @@ class DiagonalLinearNetwork final : public LossModel {
  public:
   DiagonalLinearNetwork(Data data, Parametrisation kind, Vector initial)
       : LossModel(Loss(std::make_unique<DiagonalMap>(data.inputs, kind),
-                       std::make_shared<SquaredLoss>(
-                           0.5 / static_cast<double>(data.targets.size()), data.targets)),
-                  std::move(initial),
+                       std::make_shared<SquaredLoss>(0.5 / static_cast<double>(data.targets.size()),
+                                                     data.targets)),
+                  initial,
                   {{"u", 0, data.inputs->cols()}, {"v", data.inputs->cols(), data.inputs->cols()}}),
         data_(std::move(data)),
         kind_(kind),
+        initial_(std::move(initial)),
         map_(data_.inputs, kind),
         beta_(data_.inputs->cols()) {}
 
+  Vector initial_state(const FlowSettings& flow) override {
+    if (flow.kind != "mirror") return LossModel::initial_state(flow);
+    // theta = arcsinh(beta/(2 |u v|)) = log |u/v|.
+    const Index d = beta_.size();
+    return (initial_.head(d).array() / initial_.tail(d).array()).abs().log();
+  }
+
+  /// The gradient flow of (u, v) as mirror flow of beta = u^2 - v^2: d beta = -4 (u^2 + v^2) grad F
+  /// dt and u_i v_i constant, so that d arcsinh(beta/c) = -4 grad F dt with c = 2 |u v| (Woodworth
+  /// et al., arXiv 2002.09277).
+  std::unique_ptr<System> system(const FlowSettings& flow) override {
+    if (flow.kind != "mirror") return LossModel::system(flow);
+    if (flow.accelerated)
+      throw ParameterError("kind",
+                           "is \"mirror\", which this model has in real time alone; set "
+                           "time.variable = \"time\"");
+    if (kind_ != Parametrisation::difference)
+      throw ParameterError("kind",
+                           "is \"mirror\", which needs model.parametrisation = "
+                           "\"difference\"");
+    if (flow.weight_decay > 0 || !flow.weight_decays.empty() || !flow.learning_rates.empty())
+      throw ParameterError("weight_decay", "does not go with mirror flow");
+    const Index d = beta_.size();
+    SeparablePotential potential;
+    for (Index i = 0; i < d; ++i) {
+      const double scale = 2 * std::abs(initial_[i] * initial_[d + i]);
+      if (scale == 0)
+        throw ParameterError("kind", "is \"mirror\", which needs u_i(0) v_i(0) other than 0");
+      potential.push_back(scaled(hyperbolic_entropy_potential(), scale));
+    }
+    return std::make_unique<MirrorFlow>(
+        Loss(std::make_unique<LinearMap>(data_.inputs),
+             std::make_shared<SquaredLoss>(0.5 / static_cast<double>(data_.targets.size()),
+                                           data_.targets)),
+        std::move(potential), 4);
+  }
+
+  /// Mirror flow's are those of the network at the (u, v) that its dual stands for.
+  std::vector<Observable> observables(const FlowSettings& flow) override {
+    std::vector<Observable> all = LossModel::observables(flow);
+    if (flow.kind != "mirror") return all;
+    for (Observable& observable : all)
+      observable.evaluate = [this, inner = observable.evaluate](const State& s, double* out) {
+        const Index d = beta_.size();
+        const auto scale = (initial_.head(d).array() * initial_.tail(d).array()).abs().sqrt();
+        network_.resize(2 * d);
+        network_.head(d) = initial_.head(d).array().sign() * scale * (0.5 * s.y.array()).exp();
+        network_.tail(d) = initial_.tail(d).array().sign() * scale * (-0.5 * s.y.array()).exp();
+        inner(State{s.t, network_, s.serial}, out);
+      };
+    return all;
+  }
+
   std::vector<Observable> own_observables() override {
     std::vector<Observable> all;
-    all.push_back({"train_error", "training mean squared error", {}, true,
+    all.push_back({"train_error",
+                   "training mean squared error",
+                   {},
+                   true,
                    [this](const State& s, double* out) {
                      *out = mean_squared_error(outputs_at(s), data_.targets);
                    }});
     if (data_.test_inputs.rows() > 0)
-      all.push_back({"test_error", "test mean squared error", {}, true,
-                     [this](const State& s, double* out) {
-                       *out = mean_squared_error(data_.test_inputs * beta(s), data_.test_targets);
-                     }});
-    all.push_back({"l1_norm", "l1 norm of the effective vector beta", {}, true,
+      all.push_back(
+          {"test_error", "test mean squared error", {}, true, [this](const State& s, double* out) {
+             *out = mean_squared_error(data_.test_inputs * beta(s), data_.test_targets);
+           }});
+    all.push_back({"l1_norm",
+                   "l1 norm of the effective vector beta",
+                   {},
+                   true,
                    [this](const State& s, double* out) { *out = beta(s).lpNorm<1>(); }});
-    all.push_back({"effective_vector", "effective vector beta",
-                   {counting_axis("feature", beta_.size(), "feature")}, false,
-                   [this](const State& s, double* out) {
-                     Eigen::Map<Vector>(out, beta_.size()) = beta(s);
-                   }});
+    all.push_back(
+        {"effective_vector",
+         "effective vector beta",
+         {counting_axis("feature", beta_.size(), "feature")},
+         false,
+         [this](const State& s, double* out) { Eigen::Map<Vector>(out, beta_.size()) = beta(s); }});
     all.push_back({"invariant",
                    kind_ == Parametrisation::difference
                        ? "u_i v_i, which decays as exp(-2 lambda t) along the gradient flow"
                        : "u_i^2 - v_i^2, which decays as exp(-2 lambda t) along the gradient flow",
-                   {counting_axis("feature", beta_.size(), "feature")}, false,
+                   {counting_axis("feature", beta_.size(), "feature")},
+                   false,
                    [this](const State& s, double* out) {
                      const Index d = beta_.size();
                      const auto u = weights(s).head(d), v = weights(s).segment(d, d);
@@ -187,7 +251,10 @@ class DiagonalLinearNetwork final : public LossModel {
                    }});
     if (data_.grid.size() > 0) {
       Axis grid{"grid_point", {data_.grid.begin(), data_.grid.end()}, "input x", false};
-      all.push_back({"prediction", "prediction on a grid of inputs", {grid}, false,
+      all.push_back({"prediction",
+                     "prediction on a grid of inputs",
+                     {grid},
+                     false,
                      [this](const State& s, double* out) {
                        Eigen::Map<Vector>(out, data_.grid.size()) = data_.grid_features * beta(s);
                      }});
@@ -199,18 +266,22 @@ class DiagonalLinearNetwork final : public LossModel {
     std::vector<Measurement> all;
     const auto vector = [](const Vector& v) { return std::vector<double>(v.begin(), v.end()); };
     if (data_.teacher.size() > 0)
-      all.push_back({"teacher", "coefficients beta* of the teacher",
+      all.push_back({"teacher",
+                     "coefficients beta* of the teacher",
                      {counting_axis("feature", data_.teacher.size(), "feature")},
                      vector(data_.teacher)});
-    all.push_back({"target", "training targets y",
+    all.push_back({"target",
+                   "training targets y",
                    {counting_axis("training_sample", data_.targets.size(), "training sample")},
                    vector(data_.targets)});
     if (data_.points.size() > 0) {
-      all.push_back({"point", "training points x",
+      all.push_back({"point",
+                     "training points x",
                      {counting_axis("training_sample", data_.points.size(), "training sample")},
                      vector(data_.points)});
       if (data_.teacher.size() > 0)
-        all.push_back({"teacher_on_grid", "teacher on the grid of inputs",
+        all.push_back({"teacher_on_grid",
+                       "teacher on the grid of inputs",
                        {{"grid_point", vector(data_.grid), "input x", false}},
                        vector(data_.grid_features * data_.teacher)});
     }
@@ -224,11 +295,13 @@ class DiagonalLinearNetwork final : public LossModel {
   }
   Data data_;
   Parametrisation kind_;
+  Vector initial_, network_;
   DiagonalMap map_;
   Vector beta_;
 };
 
-/// The teacher's coefficients from its support and values, with defaults that depend on the features.
+/// The teacher's coefficients from its support and values, with defaults that depend on the
+/// features.
 Vector make_teacher(Parameters& p, Index d, bool fourier) {
   if (!p.has("teacher_support")) {
     // Fourier: 1 + sin(6 pi x/2) + sin(21 pi x/2), the teacher that figure 4 plots.
@@ -245,10 +318,9 @@ Vector make_teacher(Parameters& p, Index d, bool fourier) {
     p.resolve("teacher_values", std::vector<double>(support.size(), 1.0));
   const std::vector<double>& values = p.reals("teacher_values");
   if (values.size() != support.size())
-    throw ParameterError("teacher_values", "has " + std::to_string(values.size()) +
-                                               " entries, expected " +
-                                               std::to_string(support.size()) +
-                                               " as in model.teacher_support");
+    throw ParameterError("teacher_values",
+                         "has " + std::to_string(values.size()) + " entries, expected " +
+                             std::to_string(support.size()) + " as in model.teacher_support");
   Vector teacher = Vector::Zero(d);
   for (std::size_t i = 0; i < support.size(); ++i) {
     if (support[i] >= d)
@@ -314,7 +386,8 @@ std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
     data.targets = p.file_vector("targets");
     if (data.targets.size() != n)
       throw ParameterError("targets", "has " + std::to_string(data.targets.size()) +
-                                          " entries, but there are " + std::to_string(n) + " samples");
+                                          " entries, but there are " + std::to_string(n) +
+                                          " samples");
     if (p.given("teacher_support") || p.given("teacher_values"))
       throw ParameterError("targets", "does not go with a teacher");
   } else {
@@ -354,9 +427,9 @@ std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
   if (p.has_file("initial")) {
     initial = p.file_vector("initial");
     if (initial.size() != 2 * d)
-      throw ParameterError("initial", "has " + std::to_string(initial.size()) +
-                                          " entries, expected 2 dimension = " +
-                                          std::to_string(2 * d));
+      throw ParameterError("initial",
+                           "has " + std::to_string(initial.size()) +
+                               " entries, expected 2 dimension = " + std::to_string(2 * d));
   } else {
     start.fill_normal(initial, p.real("initial_scale") * std::sqrt(p.real("initial_variance")));
   }
@@ -366,12 +439,14 @@ std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
 }  // namespace
 
 ModelInfo diagonal_linear_network() {
+  std::vector<std::string> flows = LossModel::flows();
+  flows.push_back("mirror");
   return {
       "diagonal_linear_network",
       "linear regression in an overparametrised, diagonal form; sparse at minimum norm",
       "F(u, v) = 1/(2n) |X beta - y|^2,  beta = u^2 - v^2 (difference) or u v (product)",
       "Boursier, Pesme, Dragomir, arXiv 2505.20172, figure 4",
-      LossModel::flows(),
+      flows,
       {
           choice_parameter("parametrisation", "difference", {"difference", "product"},
                            "beta = u^2 - v^2 or beta = u v, entry by entry"),
@@ -393,8 +468,9 @@ ModelInfo diagonal_linear_network() {
           nonnegative_parameter("initial_variance", 0.1, "variance of the entries of u(0), v(0)"),
           nonnegative_parameter("initial_scale", 1.0, "factor on u(0), v(0)"),
           file_parameter("inputs", "(n, d)", "the features X"),
-          file_parameter("points", "(n)", "the points x of fourier features; uniform on [-1, 1] "
-                                          "without it"),
+          file_parameter("points", "(n)",
+                         "the points x of fourier features; uniform on [-1, 1] "
+                         "without it"),
           file_parameter("targets", "(n)", "training targets y; the teacher's without it"),
           file_parameter("test_inputs", "(k, d)", "test features"),
           file_parameter("test_targets", "(k)", "test targets"),

@@ -140,7 +140,7 @@ class SeparableClassification final : public Model {
     Eigen::Map<RowMatrix>(rowwise.data(), n_, d_) = *problem_.inputs;
     std::vector<double> horizons;
     for (Index i = 0; i < d_; ++i) horizons.push_back(horizon_(Vector::Unit(d_, i)));
-    return {
+    std::vector<Measurement> all{
         {"predicted_direction",
          "direction of the phi_inf-maximum margin; NaN where the data are not separable or it is "
          "not unique",
@@ -178,6 +178,8 @@ class SeparableClassification final : public Model {
         {"input", "inputs x_i", {sample, coordinate}, list(rowwise)},
         {"label", "labels y_i", {sample}, list(problem_.labels)},
     };
+    if (d_ == 2) add_shapes(all);
+    return all;
   }
 
   std::vector<Measurement> measure(const FlowSettings& flow, const Trajectory& run) override {
@@ -198,11 +200,11 @@ class SeparableClassification final : public Model {
         measured("loss_exponent", "slope of log L against log t in the last half", s.loss.slope),
         measured("loss_exponent_error", "its standard error", s.loss.slope_error),
         {"extrapolated_direction",
-         "limit of the direction extrapolated in 1/|beta|: that of beta(end) - beta(half the norm)",
+         "limit of the direction extrapolated in a power of 1/|beta|",
          {coordinate},
          list(s.extrapolated)},
         measured("extrapolation_error",
-                 "angle between the extrapolations from the last and from the previous halving",
+                 "angle between the extrapolations from the last and from earlier sizes of beta",
                  s.extrapolation_error),
         measured("extrapolated_angle", "angle of the extrapolated to the predicted direction",
                  has_direction() ? angle(s.extrapolated) : nan),
@@ -302,6 +304,40 @@ class SeparableClassification final : public Model {
     LineFit angle{nan, nan, nan, nan, nan, 0}, loss{nan, nan, nan, nan, nan, 0};
     Vector extrapolated;
   };
+
+  /// In the plane: sublevel sets of phi at growing levels and their limit, all of unit size.
+  void add_shapes(std::vector<Measurement>& all) const {
+    constexpr Index directions = 241;
+    Axis angle{"polar_angle", {}, "polar angle in the plane of beta", false};
+    const Axis level{"level", {0, 1, 2, 4, 8, 16, 64, 256}, "log10 of the level of phi", true};
+    std::vector<double> limit, sublevel;
+    Matrix u(2, directions);
+    for (Index k = 0; k < directions; ++k) {
+      const double phi = 2 * std::numbers::pi * static_cast<double>(k) / (directions - 1);
+      angle.coordinate.push_back(phi);
+      u.col(k) << std::cos(phi), std::sin(phi);
+      // Exactly on the axes, where a degenerate shape is not zero.
+      if (k % ((directions - 1) / 4) == 0) u.col(k) = u.col(k).array().round();
+      limit.push_back(1 / horizon_(u.col(k)));
+    }
+    const auto to_unit_size = [](std::vector<double>& radius, std::size_t first) {
+      const double most =
+          *std::max_element(radius.begin() + static_cast<long>(first), radius.end());
+      for (std::size_t k = first; k < radius.size(); ++k) radius[k] /= most;
+    };
+    to_unit_size(limit, 0);
+    for (const double c : level.coordinate) {
+      const std::size_t first = sublevel.size();
+      for (Index k = 0; k < directions; ++k)
+        sublevel.push_back(level_radius(problem_.potential, u.col(k), c * ln10));
+      to_unit_size(sublevel, first);
+    }
+    all.push_back({"limit_shape", "radius of {phi_inf <= 1}, scaled to unit size", {angle}, limit});
+    all.push_back({"sublevel_shape",
+                   "radius of {phi <= level}, scaled to unit size",
+                   {level, angle},
+                   sublevel});
+  }
 
   MirrorFlow real_flow() const {
     return MirrorFlow(Loss(std::make_unique<LinearMap>(problem_.margins),
@@ -426,33 +462,59 @@ class SeparableClassification final : public Model {
     fit(x, y, out.angle);
     x.clear();
     y.clear();
+    // The last half of log t, and at least twenty samples where log t itself grows like exp s.
     for (std::size_t k = 0; k < count; ++k)
-      if (log_time[k] > 0.5 * log_time.back() && log_time[k] > 0) {
+      if (log_time[k] > 0 && (log_time[k] > 0.5 * log_time.back() || k + 20 >= count)) {
         x.push_back(log_time[k]);
         y.push_back(log_loss[k]);
       }
     fit(x, y, out.loss);
+    extrapolate(norm, direction, out);
+    return out;
+  }
 
-    // beta = a u + b + ... with u -> infinity: differences over a halving of |beta| lose b.
+  /// The limit of the direction from its values at sizes |beta|, |beta|/F, ... of the run.
+  void extrapolate(const std::vector<double>& norm, const std::vector<double>& direction,
+                   Summary& out) const {
     out.extrapolated = Vector::Constant(d_, nan);
+    const std::size_t count = norm.size();
     const auto below = [&](double size) {
-      std::size_t k = count;
-      while (k-- > 1)
-        if (norm[k] <= size) break;
+      std::size_t k = count - 1;
+      while (k > 0 && norm[k] > size) --k;
       return k;
     };
-    const std::size_t half = below(0.5 * norm.back()), quarter = below(0.5 * norm[half]);
-    const auto beta = [&](std::size_t k) {
-      // In units of the last norm, which may be near the largest double.
-      return Vector(norm[k] / norm.back() *
-                    Eigen::Map<const Vector>(direction.data() + static_cast<Index>(k) * d_, d_));
+    const auto unit = [&](std::size_t k) {
+      return Vector(Eigen::Map<const Vector>(direction.data() + static_cast<Index>(k) * d_, d_));
     };
-    if (quarter > 0 && norm.back() > 4) {
-      out.extrapolated = (beta(count - 1) - beta(half)).stableNormalized();
+    const double size = norm.back();
+    const std::size_t last = count - 1, half = below(size / 2), quarter = below(norm[half] / 2);
+    if (quarter == 0 || !(size > 4) || !std::isfinite(size)) return;
+    const Vector step = unit(last) - unit(half), before = unit(half) - unit(quarter);
+    const double ratio = before.squaredNorm() > 0 ? step.dot(before) / before.squaredNorm() : 0;
+    // beta = a u + b, u -> infinity (potentials that grow like powers or faster): the direction is
+    // off by order 1/|beta|, and differences of beta lose b.
+    if (ratio < 0.7) {
+      const auto beta = [&](std::size_t k) { return Vector(norm[k] / size * unit(k)); };
+      out.extrapolated = (beta(last) - beta(half)).stableNormalized();
       out.extrapolation_error =
           angle_between(out.extrapolated, (beta(half) - beta(quarter)).stableNormalized());
+      return;
     }
-    return out;
+    // A smaller power of |beta| (entropies): Aitken's process on directions at sizes between which
+    // the error halves.
+    const double factor =
+        std::exp2(std::min(-1 / std::log2(std::min(ratio, 0.999)), 0.2 * std::log2(size)));
+    std::size_t index[4] = {last, 0, 0, 0};
+    for (int k = 1; k < 4; ++k) index[k] = below(norm[index[k - 1]] / factor);
+    if (index[3] == 0) return;
+    const auto aitken = [&](std::size_t a, std::size_t b, std::size_t c) {
+      const Vector new_step = unit(a) - unit(b), old_step = unit(b) - unit(c);
+      // The sizes of samples are not quite in the ratio asked for.
+      const double shrink = std::clamp(new_step.norm() / old_step.norm(), 0.0, 0.95);
+      return Vector((unit(a) + shrink / (1 - shrink) * new_step).normalized());
+    };
+    out.extrapolated = aitken(index[0], index[1], index[2]);
+    out.extrapolation_error = angle_between(out.extrapolated, aitken(index[1], index[2], index[3]));
   }
 
   Problem problem_;

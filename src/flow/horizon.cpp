@@ -24,14 +24,18 @@ std::string number(double value) {
   return text;
 }
 
-/// The r > 0 with log phi(r) = level, by bisection in log r.
-double inverse(const Potential& potential, double level) {
-  double low = -700, high = 708;  // what doubles hold
-  for (int i = 0; i < 200 && high - low > 1e-15 * std::max(1.0, std::abs(low)); ++i) {
-    const double middle = 0.5 * (low + high);
-    (potential.log_value(std::exp(middle)) < level ? low : high) = middle;
+/// log phi(r u).
+double log_value(const SeparablePotential& potential, ConstVectorRef u, double r) {
+  double most = -std::numeric_limits<double>::infinity(), sum = 0;
+  std::vector<double> terms;
+  for (std::size_t i = 0; i < potential.size(); ++i) {
+    const double b = r * std::abs(u[static_cast<Index>(i)]);
+    if (b == 0) continue;
+    terms.push_back(potential[i]->log_value(b));
+    most = std::max(most, terms.back());
   }
-  return std::exp(0.5 * (low + high));
+  for (const double term : terms) sum += std::exp(term - most);
+  return most + std::log(sum);
 }
 
 }  // namespace
@@ -103,19 +107,21 @@ std::string Horizon::name() const {
   return text;
 }
 
+double level_radius(const SeparablePotential& potential, ConstVectorRef u, double log_level) {
+  double low = -700, high = 708;  // bisection in log r, over what doubles hold
+  for (int i = 0; i < 200 && high - low > 1e-15 * std::max(1.0, std::abs(low)); ++i) {
+    const double middle = 0.5 * (low + high);
+    (log_value(potential, u, std::exp(middle)) < log_level ? low : high) = middle;
+  }
+  return std::exp(0.5 * (low + high));
+}
+
 Extrapolated numeric_horizon(const SeparablePotential& potential, ConstVectorRef beta) {
-  const auto at = [&](double eta) {
-    double most = -std::numeric_limits<double>::infinity(), sum = 0;
-    for (std::size_t i = 0; i < potential.size(); ++i)
-      if (beta[static_cast<Index>(i)] != 0)
-        most = std::max(most, potential[i]->log_value(std::abs(beta[static_cast<Index>(i)]) / eta));
-    for (std::size_t i = 0; i < potential.size(); ++i)
-      if (beta[static_cast<Index>(i)] != 0)
-        sum +=
-            std::exp(potential[i]->log_value(std::abs(beta[static_cast<Index>(i)]) / eta) - most);
-    return eta * inverse(*potential.front(), most + std::log(sum));
-  };
   if (beta.isZero(0)) return {0, 0};
+  const SeparablePotential first_alone{potential.front()};
+  const auto at = [&](double eta) {
+    return eta * level_radius(first_alone, Vector::Ones(1), log_value(potential, beta, 1 / eta));
+  };
   const double v1 = at(1e-20), v2 = at(1e-40), v3 = at(1e-80), v4 = at(1e-160);
   const double first = 2 * v2 - v1, second = 2 * v3 - v2, third = 2 * v4 - v3;
   // The next term is log log/log^2 or 1/log^2: once more.

@@ -50,4 +50,7 @@ struct Extrapolated {
 /// form.
 Extrapolated numeric_horizon(const SeparablePotential& potential, ConstVectorRef beta);
 
+/// The r with phi(r u) = exp(log_level): the boundary of a sublevel set in the direction u.
+double level_radius(const SeparablePotential& potential, ConstVectorRef u, double log_level);
+
 }  // namespace gradflow

@@ -388,12 +388,13 @@ void AcceleratedMirrorFlow::read(ConstVectorRef y, Reading& out) {
 
 bool AcceleratedMirrorFlow::arithmetic_ends(ConstVectorRef y) const {
   for (Index i = 0; i < d(); ++i) {
-    if (std::abs(y[i]) > largest) return true;
+    if (!(std::abs(y[i]) < largest)) return true;
     const ChartPoint point = potential_[static_cast<std::size_t>(i)]->at(y[i]);
     if (!(std::abs(point.beta) < largest) || !(point.slope < largest)) return true;
+    // Duals move with 1 + s itself, which must stay a double.
+    if (point.log_mobility == 0 && y[d() + 1] > 290) return true;
   }
-  return y[d() + 1] > 290 && std::all_of(points_.begin(), points_.end(),
-                                         [](const ChartPoint& p) { return p.log_mobility == 0; });
+  return false;
 }
 
 }  // namespace gradflow

@@ -106,7 +106,8 @@ class DeepDiagonal final : public Potential {
   /// convex function makes it monotone.
   double gradient(double b) const override {
     const double a = std::abs(b);
-    double theta = std::min(1 - std::pow(2 * k_ * a + 1, -1 / k_), 1 - 1e-16);
+    double theta = 1 - std::pow(2 * k_ * a + 1, -1 / k_);
+    if (theta > 1 - 1e-12) return sign(b) * theta;  // the other pole is 1e12k smaller
     for (int i = 0; i < 60; ++i) {
       const double step = (conjugate_gradient(theta) - a) / conjugate_hessian(theta);
       theta -= step;

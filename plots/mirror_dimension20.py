@@ -1,0 +1,47 @@
+"""50 points in 20 dimensions: angles to the predicted direction for potentials and mixtures."""
+
+import os
+
+import matplotlib.pyplot as plt
+
+import mirror
+import style
+
+
+def main():
+    args = style.arguments(__doc__)
+    style.use()
+    fig, ax = plt.subplots(figsize=(0.62 * style.PAGE, 2.7))
+    rows = []
+    entries = [(label, color, run) for name, run in
+               mirror.runs(style.load(os.path.join(args.runs, "dimension20")))
+               for label, color, _ in [mirror.NAMES[name]]]
+    entries += [("cosh, scales 0.5 to 2.4", style.ORANGE,
+                 style.load(os.path.join(args.runs, "mixture_scales"))),
+                ("squares and entropies", style.PURPLE,
+                 style.load(os.path.join(args.runs, "mixture_degenerate")))]
+    for label, color, run in entries:
+        log10_time, angle = run["log10_time"].values, run["angle"].values
+        keep = (log10_time > 0) & (angle > 0)
+        ax.plot(log10_time[keep], angle[keep], color=color, label=label)
+        name = label.replace("$", "").replace("\\", "")
+        rows += [(f"{name}: angle at the end", 0, float(angle[-1])),
+                 (f"{name}: log10 t there", None, float(log10_time[-1])),
+                 (f"{name}: support vectors", int(run["predicted_support"]),
+                  int(run["measured_support"]))]
+    short = style.load(os.path.join(args.runs, "dimension20_too_short"))
+    rows += [("cosh to s = 1e150: angle", 0, float(short["final_angle"])),
+             ("cosh to s = 1e150: angle of the extrapolated direction", 0,
+              f"{float(short['extrapolated_angle']):.2g} +- {float(short['extrapolation_error']):.1g}")]
+    ax.axhline(1e-3, color=style.GREY, lw=0.6, ls=(0, (5, 2)))
+    ax.set_xscale("log")
+    ax.set_xlim(left=1)
+    style.log_axis(ax, "angle to prediction (rad)", 3e-4, 2)
+    style.log_ticks(ax.xaxis)
+    ax.set_xlabel(r"$\log_{10} t$")
+    ax.legend(loc="upper right")
+    style.save(fig, args.out)
+    style.table(rows)
+
+
+main()
