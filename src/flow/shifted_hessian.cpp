@@ -368,7 +368,8 @@ class KrylovHessian final : public ShiftedHessian {
     const Index most = 200;
     r_ = b;
     x_.setZero();
-    const double stop = std::max(tolerance, 1e-14 * r_.norm());
+    // Below 1e-12 of b rounding in the products sets the residual.
+    const double stop = std::max(tolerance, 1e-12 * r_.norm());
     if (r_.norm() <= stop) {
       b.setZero();
       return true;

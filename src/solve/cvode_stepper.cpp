@@ -83,6 +83,9 @@ class CvodeStepper final : public Stepper {
     sunrealtype reached = time_;
     const int flag = CVode(cvode_, t_stop, y_, &reached, CV_ONE_STEP);
     if (flag < 0) fail(flag);
+    if (!(reached > previous_) && saw_non_finite_)
+      throw SolverError(Status::not_finite, "the right-hand side is not finite",
+                        "the flow may blow up in finite time; check data and initial values");
     if (!(reached > previous_))
       throw SolverError(Status::step_underflow, "t + h = t",
                         "the time scale is below the resolution of t at this horizon");

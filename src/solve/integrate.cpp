@@ -130,7 +130,13 @@ Outcome integrate(System& system, Stepper& stepper, const SolverSettings& settin
       }
     }
   } catch (const SolverError& error) {
-    fail(error.status(), error.what(), error.advice());
+    // Steps that shrink to nothing while the state grows without bound are a blow-up in finite time.
+    const bool grown = error.status() == Status::step_underflow &&
+                       stepper.state().norm() > 1e8 * std::max(1.0, y0.norm());
+    if (grown)
+      fail(Status::not_finite, "the state grows without bound", "the flow blows up in finite time");
+    else
+      fail(error.status(), error.what(), error.advice());
   }
 
   outcome.t_end = stepper.time();

@@ -588,16 +588,21 @@ const Matrix& Config::numbers(const std::filesystem::path& path) const {
   return files_.emplace(path.string(), std::move(matrix)).first->second;
 }
 
+std::filesystem::path Config::absolute_path(const std::string& key,
+                                            std::filesystem::path file) const {
+  // Relative to the config, or to where an option was typed.
+  if (file.is_relative() && !position_of(key).origin.starts_with("--set"))
+    file = path_.parent_path() / file;
+  return std::filesystem::absolute(file).lexically_normal();
+}
+
 void Config::set(RunConfig& run, const std::string& key, const ParameterValue& value) const {
   const auto [section, name] = split(key);
   Parameters& parameters = run.sections.at(section);
   try {
     parameters.set(name, value);
     if (parameters.find(name)->type == ParameterType::file) {
-      std::filesystem::path file = std::get<std::string>(value);
-      if (file.is_relative() && !position_of(key).origin.starts_with("--set"))
-        file = path_.parent_path() / file;
-      file = std::filesystem::absolute(file).lexically_normal();
+      const std::filesystem::path file = absolute_path(key, std::get<std::string>(value));
       try {
         parameters.set_file(name, file.string(), numbers(file));
       } catch (const FileError& error) {
@@ -799,8 +804,11 @@ void Config::validate() const {
     out << "\n[study]\n";
     for (const ConfigAxis& axis : axes_) {
       std::string values;
+      const bool files = declared(axis.key, axis.position).type == ParameterType::file;
       for (const ParameterValue& value : axis.values)
-        values += (values.empty() ? "" : ", ") + toml_value(value);
+        values += (values.empty() ? "" : ", ") +
+                  (files ? toml_text(absolute_path(axis.key, std::get<std::string>(value)).string())
+                         : toml_value(value));
       out << toml_text(axis.key) << " = [" << values << "]\n";
     }
   }

@@ -119,6 +119,7 @@ class Config {
   ParameterValue convert(const std::string& key, const ParameterInfo& info,
                          const TomlValue& value) const;
   const ParameterInfo& declared(const std::string& key, const SourcePosition& position) const;
+  std::filesystem::path absolute_path(const std::string& key, std::filesystem::path file) const;
   void set(RunConfig& run, const std::string& key, const ParameterValue& value) const;
   const SourcePosition& position_of(const std::string& key) const;
   std::vector<std::string> all_keys() const;

@@ -27,7 +27,7 @@ std::vector<Case> cases() {
       // --- not TOML
       {"a value is missing", good + "first =\n", "6:8", {"not valid TOML"}},
       {"a text has no end", "[model]\nname = \"linear\n", "2:15", {"not valid TOML"}},
-      {"a key stands twice", good + "end = 20\n", "6:8", {"not valid TOML", "end"}},
+      {"a key stands twice", good + "end = 20\n", "6:7", {"not valid TOML", "end"}},
       {"a section stands twice", good + "[model]\n", "6:", {"not valid TOML", "model"}},
       {"an unquoted text", "[model]\nname = linear_regression\n", "2:8", {"not valid TOML"}},
       {"a number with two points", good + "first = 1.2.3\n", "6:", {"not valid TOML"}},

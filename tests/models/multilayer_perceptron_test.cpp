@@ -92,7 +92,7 @@ TEST_CASE("A perceptron learns labels with cross-entropy") {
   flow.weight_decay = 1e-3;
   SolverSettings settings;
   settings.rtol = 1e-6;
-  const Run run = run_model(*model, flow, settings, {0, 10, 1000});
+  const Run run = run_model(*model, flow, settings, {0, 10, 1e5});  // 100/lambda: at rest
   CHECK(run.last("train_accuracy") == 1);
   CHECK(run.last("train_error") == Approx(run.last("train_loss")).epsilon(1e-12));
   // Stationary to what rtol leaves of the largest terms.

@@ -86,7 +86,7 @@ TEST_CASE("The resolved config has every key once, and resolves to itself") {
   const Config config = configs.load("[model]\nname = \"linear_regression\"\n[time]\nend = 1e-4\n");
   const std::string text = config.resolved();
   // first = 1e-3 would lie behind the end.
-  CHECK(text.find("first = 1e-07\n") != std::string::npos);
+  CHECK(text.find("first = 1.0000000000000001e-07\n") != std::string::npos);
   CHECK(text.find("samples = 20\n") != std::string::npos);
   CHECK(text.find("inputs") == std::string::npos);  // no file was given
   CHECK(configs.load(text).resolved() == text);
