@@ -75,10 +75,11 @@ class HeavyBallMatrix final : public NewtonMatrix {
     return hessian_->factorise(shift_, gamma * gamma);
   }
 
-  bool solve(VectorRef b, double tolerance) override {
+  bool solve(VectorRef b, double /*tolerance*/) override {
     const Index p = x_.size();
     x_ = gamma_ * b.tail(p) + (1 + gamma_ * friction_) * b.head(p);
-    if (!hessian_->solve(x_, tolerance * std::max(gamma_, 1.0))) return false;
+    // Velocities are a difference over gamma: nothing less than all digits will do.
+    if (!hessian_->solve(x_, 0)) return false;
     b.tail(p) = (x_ - b.head(p)) / gamma_;
     b.head(p) = x_;
     return true;

@@ -224,7 +224,9 @@ Growth measured_growth(const Potential& potential) {
     };
     return {Growth::Family::exponential, rate(1e6), 0};
   }
-  const double far = 1e100;
+  // As far out as the potential's value is a number.
+  double far = 1e100;
+  while (far > 1e3 && !std::isfinite(potential.log_value(10 * far))) far = std::sqrt(far);
   const double p = exponent(far);
   // |b| log |b| has e = 1 + 1/log R, 1.0043 here; its gradient grows by a log 10 a decade.
   if (p < 1.01) {

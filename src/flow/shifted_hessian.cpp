@@ -369,7 +369,8 @@ class KrylovHessian final : public ShiftedHessian {
     r_ = b;
     x_.setZero();
     // Below 1e-12 of b rounding in the products sets the residual.
-    const double stop = std::max(tolerance, 1e-12 * r_.norm());
+    // Never looser than a ten-thousandth of it: a solution of zero is no correction.
+    const double stop = std::max(std::min(tolerance, 1e-4 * r_.norm()), 1e-12 * r_.norm());
     if (r_.norm() <= stop) {
       b.setZero();
       return true;

@@ -527,6 +527,10 @@ void Config::read_axes(const TomlValue& study) {
     for (const Section& section : sections_)
       trial.sections.emplace(section.name, Parameters(section.declaration));
     for (ParameterValue& entry : axis.values) {
+      // As one path wherever the config lies: `check` may be asked to print it from elsewhere.
+      if (info.type == ParameterType::file)
+        if (const auto* file = std::get_if<std::string>(&entry))
+          entry = absolute_path(key, *file).string();
       if (info.type == ParameterType::real && std::holds_alternative<std::int64_t>(entry))
         entry = static_cast<double>(std::get<std::int64_t>(entry));
       try {
@@ -804,11 +808,8 @@ void Config::validate() const {
     out << "\n[study]\n";
     for (const ConfigAxis& axis : axes_) {
       std::string values;
-      const bool files = declared(axis.key, axis.position).type == ParameterType::file;
       for (const ParameterValue& value : axis.values)
-        values += (values.empty() ? "" : ", ") +
-                  (files ? toml_text(absolute_path(axis.key, std::get<std::string>(value)).string())
-                         : toml_value(value));
+        values += (values.empty() ? "" : ", ") + toml_value(value);
       out << toml_text(axis.key) << " = [" << values << "]\n";
     }
   }

@@ -176,7 +176,7 @@ assert d.time.values[0] == 0 and d.time.values[-1] == 30 and np.all(np.diff(d.ti
 ratio = d.time.values[2:] / d.time.values[1:-1]
 assert np.allclose(ratio, ratio[0])
 assert d.slow_time.dims == ('weight_decay', 'seed', 'time')
-assert np.allclose(d.slow_time, d.time * d.weight_decay)
+assert (abs(d.slow_time - d.time * d.weight_decay) <= 1e-12 * d.slow_time).all()
 assert d.status.dtype == np.int32 and (d.status == 0).all() and d.steps.dtype == np.int64
 assert (d.steps > 0).all() and (d.wall_seconds > 0).all() and d.wall_seconds.dtype == np.float64
 meanings = d.status.attrs['flag_meanings'].split()
@@ -190,12 +190,13 @@ assert d.wall_seconds.attrs['units'] == 's'
 for key in ['config', 'config_resolved', 'gradflow_version', 'gradflow_commit', 'build_flags',
             'sundials_version', 'eigen_version', 'netcdf_version']:
     assert key in d.attrs, key
-assert np.all(np.diff(d.train_loss.isel(weight_decay=0, seed=0)) <= 1e-9)
+# F may rise for the sake of the decay term, but not back to where it began
+assert (d.train_loss.isel(time=-1) < d.train_loss.isel(time=0)).all()
 
 d = xr.open_dataset('slow/result.nc')
-assert d.train_loss.dims == ('weight_decay', 'sample') and d.time.dims == ('weight_decay', 'sample')
-assert np.allclose(d.time[:, -1], 3 / d.weight_decay)
-assert np.allclose(d.slow_time.isel(weight_decay=0), d.slow_time.isel(weight_decay=1))
+assert d.train_loss.dims == ('weight_decay', 'sample') and d.time.dims == ('weight_decay', 'sample'), d
+assert np.allclose(d.time.values[:, -1], 3 / d.weight_decay.values), d.time.values
+assert np.allclose(d.slow_time.values[0], d.slow_time.values[1]), d.slow_time.values
 assert list(d.sample.values) == list(range(7)) and d.sample.dtype.kind == 'i'
 
 d = xr.open_dataset('single/result.nc')
