@@ -100,25 +100,35 @@ Loss::Loss(std::unique_ptr<OutputMap> map, std::shared_ptr<const OutputLoss> out
   jv_.resize(outputs());
   djv_.resize(outputs());
   curved_.resize(dimension());
+  point_.resize(dimension());
 }
 
 Loss::Loss(const Loss& other) : Loss(other.map_->clone(), other.output_loss_) {}
 
-double Loss::value(ConstVectorRef w) {
+void Loss::move_to(ConstVectorRef w) {
+  if (have_point_ && w == point_) return;  // never for NaN
+  point_ = w;
   map_->evaluate(w, f_);
-  return output_loss_->value(f_);
+  have_point_ = true;
+  have_gradient_ = false;
+}
+
+double Loss::value(ConstVectorRef w) {
+  move_to(w);
+  return have_gradient_ ? value_ : output_loss_->value(f_);
 }
 
 double Loss::gradient(ConstVectorRef w, VectorRef g) {
-  map_->evaluate(w, f_);
-  const double value = output_loss_->gradient(f_, g_);
+  linearise(w);
   map_->transpose_times(g_, g);
-  return value;
+  return value_;
 }
 
 void Loss::linearise(ConstVectorRef w) {
-  map_->evaluate(w, f_);
-  output_loss_->gradient(f_, g_);
+  move_to(w);
+  if (have_gradient_) return;
+  value_ = output_loss_->gradient(f_, g_);
+  have_gradient_ = true;
 }
 
 void Loss::gauss_newton_times(ConstVectorRef v, VectorRef out) {

@@ -66,7 +66,8 @@ class CrossEntropyLoss final : public OutputLoss {
 };
 
 /// F(w) = l(f(w)): value, exact gradient J^T l', exact Hessian-vector product
-/// J^T D J v + sum_i l'_i (hess f_i) v.
+/// J^T D J v + sum_i l'_i (hess f_i) v. A second call at the same point does not evaluate the map
+/// again: guard, energy and Lanczos iterations ask for many products at one w.
 class Loss {
  public:
   Loss(std::unique_ptr<OutputMap> map, std::shared_ptr<const OutputLoss> output_loss);
@@ -80,11 +81,14 @@ class Loss {
   double gradient(ConstVectorRef w, VectorRef g);
   /// Moves the point to w without a gradient.
   void linearise(ConstVectorRef w);
+  /// The map has changed: the next call evaluates it.
+  void forget() { have_point_ = have_gradient_ = false; }
   /// (hess F) v at the last point.
   void hessian_times(ConstVectorRef v, VectorRef out);
   /// Its Gauss-Newton part J^T D J v.
   void gauss_newton_times(ConstVectorRef v, VectorRef out);
 
+  /// Who evaluates the map at another point must call `forget`.
   OutputMap& map() { return *map_; }
   const OutputMap& map() const { return *map_; }
   const OutputLoss& output_loss() const { return *output_loss_; }
@@ -95,7 +99,11 @@ class Loss {
  private:
   std::unique_ptr<OutputMap> map_;
   std::shared_ptr<const OutputLoss> output_loss_;
-  Vector f_, g_, jv_, djv_, curved_;
+  /// Evaluates f at w unless that is where it was evaluated last.
+  void move_to(ConstVectorRef w);
+  Vector point_, f_, g_, jv_, djv_, curved_;
+  double value_ = 0;
+  bool have_point_ = false, have_gradient_ = false;
 };
 
 }  // namespace gradflow

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
+#include <cstdint>
 
 namespace gradflow {
 
@@ -27,9 +29,40 @@ constexpr double inv_sqrt_pi = 0.564189583547756286948;
 constexpr double inv_sqrt_two_pi = 0.398942280401432677940;
 constexpr double sqrt_half = 0.707106781186547524401;
 
-/// e = exp(-c |z|), by Eigen's exponential, which is vectorised (libm's is not).
-void decay(const Buffer& z, Index n, double c, Buffer& e) {
-  e.head(n) = (-c * z.head(n).abs()).exp();
+/// e = exp(-c |z|), and d = e - 1 without cancellation, each to 2 ulp; beyond c |z| = 708, where e is
+/// about to underflow, both stay what they are there. x = k log 2 + r with |r| <= log(2)/2; e^r - 1 = r + r^2 q(r), q the
+/// Taylor polynomial to r^13/13!, whose remainder is below (log(2)/2)^13/14! = 1e-17 of r. No
+/// division and no branch, so that compilers vectorise it (libm's exp and expm1 they do not).
+void decay(const Buffer& z, Index n, double c, Buffer& e, Buffer& d) {
+  constexpr double inverse_log_2 = 1.44269504088896340736;
+  // log 2 in two parts, the first with zeros at its end, so that k times it is exact (Cody, Waite).
+  constexpr double log_2_high = 6.93147180369123816490e-1, log_2_low = 1.90821492927058770002e-10;
+  // Adding and subtracting it rounds to an integer, which its last bits then hold.
+  constexpr double shifter = 0x1.8p52;
+  for (Index i = 0; i < n; ++i) {
+    const double a = c * std::abs(z[i]);
+    const double x = a > 708 ? -708.0 : -a;  // NaN passes
+    const double shifted = x * inverse_log_2 + shifter;
+    const double k = shifted - shifter;
+    const double r = (x - k * log_2_high) - k * log_2_low;
+    double q = 1.0 / 6227020800.0;
+    q = q * r + 1.0 / 479001600.0;
+    q = q * r + 1.0 / 39916800.0;
+    q = q * r + 1.0 / 3628800.0;
+    q = q * r + 1.0 / 362880.0;
+    q = q * r + 1.0 / 40320.0;
+    q = q * r + 1.0 / 5040.0;
+    q = q * r + 1.0 / 720.0;
+    q = q * r + 1.0 / 120.0;
+    q = q * r + 1.0 / 24.0;
+    q = q * r + 1.0 / 6.0;
+    q = q * r + 0.5;
+    const double small = r + r * r * q;
+    const auto bits = std::bit_cast<std::int64_t>(shifted) << 52;
+    const double power = std::bit_cast<double>(bits + std::bit_cast<std::int64_t>(1.0));  // 2^k
+    e[i] = power * small + power;
+    d[i] = power * small + (power - 1);
+  }
 }
 
 /// y = exp(-c z^2) for c >= 1/2. Beyond |z| = 40 that is 0, which must be exact: the vectorised
@@ -66,46 +99,32 @@ void leaky_relu_kernel(Chunk& c, Index n) {
   }
 }
 
-/// tanh z. For |z| < 0.625 the rational approximation of the Cephes library (Moshier), of relative
-/// error 2e-17 before rounding; otherwise (1 - e)/(1 + e) with e = exp(-2|z|), where the
-/// subtraction loses nothing. sigma' = 4e/(1 + e)^2 rather than 1 - tanh^2, which cancels in the
-/// tails.
+/// tanh |z| = -d/(2 + d) with d = expm1(-2|z|), which loses nothing at either end;
+/// sigma' = 4e/(1 + e)^2 rather than 1 - tanh^2, which cancels in the tails.
 void tanh_kernel(Chunk& c, Index n, int order) {
-  Buffer e, near, far;
-  decay(c.z, n, 2, e);
-  for (Index i = 0; i < n; ++i) near[i] = std::abs(c.z[i]) > 0.625 ? 0.625 : std::abs(c.z[i]);
+  Buffer e, d, r;
+  decay(c.z, n, 2, e, d);
   for (Index i = 0; i < n; ++i) {
-    const double x = near[i];
-    const double s = x * x;
-    const double p =
-        (-9.64399179425052238628e-1 * s - 9.92877231001918586564e1) * s - 1.61468768441708447952e3;
-    const double q = ((s + 1.12811678491632931402e2) * s + 2.23548839060100448583e3) * s +
-                     4.84406305325125486048e3;
-    near[i] = x + x * s * (p / q);
-  }
-  for (Index i = 0; i < n; ++i) far[i] = (1 - e[i]) / (1 + e[i]);
-  for (Index i = 0; i < n; ++i) {
-    const double a = std::abs(c.z[i]);
-    c.value[i] = std::copysign(a > 0.625 ? far[i] : near[i], c.z[i]);
+    r[i] = 1 / (1 + e[i]);
+    c.value[i] = std::copysign(d[i] * r[i], c.z[i]);
   }
   if (order < 1) return;
   for (Index i = 0; i < n; ++i) {
-    const double r = 1 / (1 + e[i]);
-    c.first[i] = 4 * e[i] * r * r;
+    c.first[i] = 4 * e[i] * r[i] * r[i];
     c.second[i] = -2 * c.value[i] * c.first[i];
   }
 }
 
 /// Logistic function s, s' = e/(1 + e)^2 and s'' = -s' tanh(z/2), with e = exp(-|z|).
 void sigmoid_kernel(const Buffer& z, Index n, Buffer& value, Buffer& first, Buffer& second) {
-  Buffer e, left, right;
-  decay(z, n, 1, e);
+  Buffer e, d, left, right;
+  decay(z, n, 1, e, d);
   for (Index i = 0; i < n; ++i) {
     const double r = 1 / (1 + e[i]);
     right[i] = r;
     left[i] = e[i] * r;
     first[i] = e[i] * r * r;
-    second[i] = -std::copysign(first[i] * (1 - e[i]) * r, z[i]);
+    second[i] = -std::copysign(first[i] * d[i] * r, z[i]);
   }
   for (Index i = 0; i < n; ++i) value[i] = z[i] < 0 ? left[i] : right[i];
 }
@@ -117,8 +136,8 @@ void softplus_kernel(Chunk& c, Index n, int order) {
   static constexpr std::array<double, 17> series = {
       1.0,      1.0 / 3,  1.0 / 5,  1.0 / 7,  1.0 / 9,  1.0 / 11, 1.0 / 13, 1.0 / 15, 1.0 / 17,
       1.0 / 19, 1.0 / 21, 1.0 / 23, 1.0 / 25, 1.0 / 27, 1.0 / 29, 1.0 / 31, 1.0 / 33};
-  Buffer e;
-  decay(c.z, n, 1, e);
+  Buffer e, d;
+  decay(c.z, n, 1, e, d);
   for (Index i = 0; i < n; ++i) {
     const double s = e[i] / (2 + e[i]);
     const double t = s * s;

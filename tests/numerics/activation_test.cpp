@@ -44,9 +44,11 @@ long double reference(Kind kind, long double z) {
   return 0;
 }
 
-/// Both signs, from 1e-12 to 30, and the neighbourhood of where formulas are joined.
+/// Both signs, from 1e-12 to 30, and both sides of where the exponentials change their power of 2.
 std::vector<double> sample_points() {
-  std::vector<double> points = {0.625, std::nextafter(0.625, 1), std::nextafter(0.625, 0)};
+  std::vector<double> points;
+  for (const double join : {0.25 * std::log(2.0), 0.5 * std::log(2.0), 1.5 * std::log(2.0)})
+    for (const double side : {0.0, 10.0}) points.push_back(std::nextafter(join, side));
   for (double z = 1e-12; z < 30; z *= 1.013) points.push_back(z);
   const std::size_t count = points.size();
   for (std::size_t i = 0; i < count; ++i) points.push_back(-points[i]);
