@@ -215,6 +215,9 @@ void run_section(const std::string& section, const Options& options) {
         mean_field(section == "mean_field" ? 1000 : 100, 1e-4),
         {"auto", "cvode", "rodas", "cvode_gmres", "dopri5", "cvode_dense", "rosenbrock4"}, "rodas",
         "cvode");
+  } else if (section == "mean_field_epsilon") {
+    for (const double epsilon : {1e-2, 1e-6, 1e-8, 1e-10, 1e-12})
+      bench.work_precision(mean_field(1000, epsilon), {"cvode", "rodas"}, "rodas", "cvode");
   } else if (section == "deep_linear") {
     bench.work_precision(deep_linear(),
                          {"auto", "cvode+dense", "rodas", "rodas+dense", "cvode_dense",
@@ -294,7 +297,7 @@ Options read(int argc, char** argv) {
   }
   if (options.sections.empty())
     options.sections = {"machine",         "completion",        "diagonal",    "tanh",
-                        "mean_field_100",  "mean_field",        "deep_linear", "relu",
+                        "mean_field_100",  "mean_field",        "mean_field_epsilon", "deep_linear", "relu",
                         "lambda_diagonal", "lambda_completion", "lambda_tanh", "epsilon",
                         "width",           "parameters",        "samples"};
   return options;

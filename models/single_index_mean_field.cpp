@@ -348,6 +348,12 @@ LinearKind MeanFieldFlow::preferred_linear_kind(std::string& reason) const {
   return LinearKind::structured;
 }
 
+std::string MeanFieldFlow::preferred_method(double rtol) const {
+  // At tight tolerances and small epsilon BDF is up to three times faster at the same tolerance; at
+  // looser ones the Rosenbrock method is, at a fifth to a hundredth of BDF's error.
+  return rtol > 2e-8 ? "rodas" : "cvode";
+}
+
 ModelInfo single_index_mean_field() {
   std::vector<ParameterInfo> parameters = single_index_parameters(1000);
   parameters.push_back(file_parameter("initial", "(2m): a, s", "a(0), s(0)"));

@@ -19,6 +19,11 @@ LinearKind System::preferred_linear_kind(std::string& reason) const {
   return kinds.front();
 }
 
+std::string System::preferred_method(double /*rtol*/) const {
+  // BDF's steps do not grow with stiffness on curved slow manifolds; a Rosenbrock method's do.
+  return linear_kinds().empty() ? "dopri5" : "cvode";
+}
+
 void System::discrete_step(double t, double step, VectorRef y) {
   euler_slope_.resize(y.size());
   rhs(t, y, euler_slope_);

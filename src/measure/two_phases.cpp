@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
 
 #include "solve/stationary_point.hpp"
@@ -64,8 +65,8 @@ Matrix states_at(System& system, const SolverSettings& settings, ConstVectorRef 
   const std::unique_ptr<Stepper> stepper = make_stepper(system, used);
   IntegrationControl control;
   const bool with_start = times.front() > 0;
-  if (with_start) control.times.push_back(0);
-  control.times.insert(control.times.end(), times.begin(), times.end());
+  if (with_start) control.times = {0.0};
+  std::copy(times.begin(), times.end(), std::back_inserter(control.times));
   control.sample = [&](std::size_t index, double t, ConstVectorRef y) {
     if (t != control.times[index]) return;  // an early end
     const Index column = static_cast<Index>(index) - (with_start ? 1 : 0);
@@ -116,8 +117,8 @@ TwoPhaseErrors two_phase_errors(System& decayed, System& gradient_flow, System& 
   const std::vector<double> all = geometric(1e-3, windows.slow_to / lambda, 200);
 
   std::vector<double> times = reference.fast_times;
-  times.insert(times.end(), slow.begin(), slow.end());
-  times.insert(times.end(), all.begin(), all.end());
+  std::copy(slow.begin(), slow.end(), std::back_inserter(times));
+  std::copy(all.begin(), all.end(), std::back_inserter(times));
   std::sort(times.begin(), times.end());
   times.erase(std::unique(times.begin(), times.end()), times.end());
   const Matrix states = states_at(decayed, settings, y0, times, interrupted);

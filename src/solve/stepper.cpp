@@ -1,8 +1,21 @@
 #include "solve/stepper.hpp"
 
+#include <algorithm>
+
 #include "flow/gradient_flow.hpp"
 
 namespace gradflow {
+namespace {
+
+/// Below this dimension an exact dense factorisation costs less than the steps it saves.
+constexpr Index largest_dense = 200;
+
+bool offers(const System& system, LinearKind kind) {
+  const std::vector<LinearKind> kinds = system.linear_kinds();
+  return std::find(kinds.begin(), kinds.end(), kind) != kinds.end();
+}
+
+}  // namespace
 
 std::unique_ptr<NewtonMatrix> choose_newton_matrix(System& system, const SolverSettings& settings,
                                                    std::string& description) {
@@ -12,23 +25,30 @@ std::unique_ptr<NewtonMatrix> choose_newton_matrix(System& system, const SolverS
     throw ParameterError("method", "needs Newton matrices, which this flow does not have; use "
                                    "\"dopri5\" or \"cvode_adams\"");
   if (kind == LinearKind::automatic) kind = system.preferred_linear_kind(reason);
-  bool offered = false;
+  // A Rosenbrock method has its order with the exact Jacobian alone; it is worth more than a cheaper
+  // set-up wherever it is to be had at a like price.
+  if (settings.linear == LinearKind::automatic && settings.method == "rodas" &&
+      kind == LinearKind::gauss_newton)
+    for (const LinearKind exact : {LinearKind::structured, LinearKind::dense})
+      if (kind == LinearKind::gauss_newton && offers(system, exact) &&
+          (exact == LinearKind::structured || system.dimension() <= largest_dense)) {
+        kind = exact;
+        reason = "exact, for the order of a Rosenbrock method";
+      }
   std::string names;
   for (const LinearKind k : system.linear_kinds()) {
-    offered = offered || k == kind;
     names += (names.empty() ? "\"" : ", \"") + std::string(linear_kind_name(k)) + '"';
   }
-  if (!offered)
+  if (!offers(system, kind))
     throw ParameterError("linear", std::string("is \"") + linear_kind_name(kind) +
                                        "\", but this model offers " + names);
   description = std::string(linear_kind_name(kind)) + " (" + reason + ")";
   return system.newton_matrix(kind);
 }
 
-std::unique_ptr<Stepper> make_stepper(System& system, const SolverSettings& settings) {
-  if (settings.method == "auto")
-    return system.linear_kinds().empty() ? make_dopri5_stepper(system, settings)
-                                         : make_cvode_stepper(system, settings, false);
+std::unique_ptr<Stepper> make_stepper(System& system, const SolverSettings& given) {
+  SolverSettings settings = given;
+  if (settings.method == "auto") settings.method = system.preferred_method(settings.rtol);
   if (settings.method == "cvode") return make_cvode_stepper(system, settings, false);
   if (settings.method == "cvode_adams") return make_cvode_stepper(system, settings, true);
   if (settings.method == "rodas") return make_rodas_stepper(system, settings);
