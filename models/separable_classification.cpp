@@ -454,10 +454,16 @@ class SeparableClassification final : public Model {
         x.push_back(std::log(log_time[k] * ln10));
         y.push_back(std::log(angles[k]));
       }
-    const auto fit = [](const std::vector<double>& a, const std::vector<double>& b, LineFit& line) {
+    // In units of the last values, whose squares may overflow.
+    const auto fit = [](std::vector<double>& a, std::vector<double>& b, LineFit& line) {
       if (a.size() < 5) return;
+      const double unit_a = a.back(), unit_b = b.back();
+      for (double& value : a) value /= unit_a;
+      for (double& value : b) value /= unit_b;
       line = fit_line(Eigen::Map<const Vector>(a.data(), static_cast<Index>(a.size())),
                       Eigen::Map<const Vector>(b.data(), static_cast<Index>(b.size())));
+      line.slope *= unit_b / unit_a;
+      line.slope_error *= std::abs(unit_b / unit_a);
     };
     fit(x, y, out.angle);
     x.clear();

@@ -5,7 +5,7 @@ import numpy as np
 import style
 
 NAMES = {
-    "squared_norm": (r"$\|\beta\|_2^2$", style.BLUE, "2-norm"),
+    "squared_norm": (r"$\Vert\beta\Vert_2^2$", style.BLUE, "2-norm"),
     "cosh": (r"$\sum\cosh\beta_i$", style.RED, r"$\infty$-norm"),
     "hyperbolic_entropy": ("hyperbolic entropy", style.GREEN, "1-norm"),
 }

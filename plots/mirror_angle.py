@@ -44,8 +44,8 @@ def main():
                  (f"{name}: angle at the end", 0, float(angle[-1]))]
     ax.axhline(1e-3, color=style.GREY, lw=0.6, ls=(0, (5, 2)))
     ax.set_xscale("log")
-    ax.set_xlim(1, 1e12)
-    style.log_axis(ax, "angle to prediction (rad)", 1e-9, 1)
+    ax.set_xlim(1, 1e24)
+    style.log_axis(ax, "angle to prediction (rad)", 3e-7, 1)
     style.log_ticks(ax.xaxis)
     ax.set_xlabel(r"$\log_{10} t$")
     ax.legend(loc="lower left")

@@ -12,7 +12,7 @@ import style
 
 def margin_polytope(ax, z, width):
     """{b: min_i z_i . b >= 1} on a grid that is fine enough for its corners."""
-    grid = np.linspace(-0.2 * width, width, 900)
+    grid = np.linspace(-width, width, 1200)
     b1, b2 = np.meshgrid(grid, grid)
     margin = np.min(z[:, 0, None, None] * b1 + z[:, 1, None, None] * b2, axis=0)
     ax.contourf(b1, b2, margin, levels=[1, np.inf], colors=["#e4e4e4"], zorder=0)

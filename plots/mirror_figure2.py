@@ -33,7 +33,7 @@ def main():
         rows += [(f"{name}: distance of the shape at level 10^{int(level)} to the limit", 0,
                   float(np.max(np.abs(radius - limit)))) for level, radius in zip(levels, shapes)
                  if level in (0, 16, 256)]
-    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside right center")
+    axes[1].legend(loc="center left", bbox_to_anchor=(1.02, 0.5))
     style.save(fig, args.out)
     style.table(rows)
 

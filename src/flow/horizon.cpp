@@ -34,6 +34,7 @@ double log_value(const SeparablePotential& potential, ConstVectorRef u, double r
     terms.push_back(potential[i]->log_value(b));
     most = std::max(most, terms.back());
   }
+  if (!std::isfinite(most)) return most;
   for (const double term : terms) sum += std::exp(term - most);
   return most + std::log(sum);
 }

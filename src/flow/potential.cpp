@@ -64,6 +64,7 @@ class Cosh final : public Potential {
   }
   double log_value(double b) const override {
     const double a = std::abs(b);
+    if (a < 1) return std::numbers::ln2 + 2 * std::log(std::sinh(0.5 * a));
     return a - std::numbers::ln2 + 2 * std::log1p(-std::exp(-a));
   }
   double to_chart(double b) const override { return b; }
@@ -97,23 +98,13 @@ class DeepDiagonal final : public Potential {
       : k_(static_cast<double>(depth) / static_cast<double>(depth - 2)) {}
   std::string name() const override { return "deep_diagonal"; }
   double value(double b) const override {
-    const double theta = gradient(b);
+    const double a = std::abs(b), e = distance_to_bound(a);
     const double conjugate =
-        (std::pow(1 - theta, 1 - k_) + std::pow(1 + theta, 1 - k_) - 2) / (2 * k_ * (k_ - 1));
-    return theta * b - conjugate;
+        (std::pow(e, 1 - k_) + std::pow(2 - e, 1 - k_) - 2) / (2 * k_ * (k_ - 1));
+    return a - e * a - conjugate;
   }
-  /// Newton on b = (phi*)'(theta), started at the pole's own inverse, above the solution, where the
-  /// convex function makes it monotone.
   double gradient(double b) const override {
-    const double a = std::abs(b);
-    double theta = 1 - std::pow(2 * k_ * a + 1, -1 / k_);
-    if (theta > 1 - 1e-12) return sign(b) * theta;  // the other pole is 1e12k smaller
-    for (int i = 0; i < 60; ++i) {
-      const double step = (conjugate_gradient(theta) - a) / conjugate_hessian(theta);
-      theta -= step;
-      if (std::abs(step) <= 1e-16) break;
-    }
-    return sign(b) * theta;
+    return sign(b) * (1 - distance_to_bound(std::abs(b)));
   }
   double conjugate_gradient(double theta) const override {
     return (std::pow(1 - theta, -k_) - std::pow(1 + theta, -k_)) / (2 * k_);
@@ -127,6 +118,18 @@ class DeepDiagonal final : public Potential {
   std::optional<Growth> growth() const override { return Growth{Growth::Family::linear, 1, 1}; }
 
  private:
+  /// e = 1 - |theta| with (phi*)'(1 - e) = a: Newton from below the solution, where the convex,
+  /// decreasing function makes it monotone.
+  double distance_to_bound(double a) const {
+    double e = std::pow(2 * k_ * a + 1, -1 / k_);
+    for (int i = 0; i < 100; ++i) {
+      const double defect = std::pow(e, -k_) - std::pow(2 - e, -k_) - 2 * k_ * a;
+      const double step = defect / (k_ * (std::pow(e, -k_ - 1) + std::pow(2 - e, -k_ - 1)));
+      e += step;
+      if (std::abs(step) <= 1e-16 * e) break;
+    }
+    return std::min(e, 1.0);
+  }
   double k_;
 };
 
