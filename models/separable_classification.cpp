@@ -168,11 +168,17 @@ class SeparableClassification final : public Model {
                  p.separable ? 1 / p.horizon : nan),
         measured("margin_residual", "defect of the maximum-margin problem's conditions",
                  p.separable ? p.residual : nan),
+        measured("horizon_defect",
+                 "relative difference of phi_inf to the limit of its formula by numbers, at a "
+                 "vector without zeros",
+                 horizon_check().value),
+        measured("horizon_defect_error", "error of that limit, as extrapolated",
+                 horizon_check().error),
         measured("separable", "1 where the data are linearly separable", p.separable ? 1 : 0),
         measured("unique", "1 where the maximum-margin problem has one solution", p.unique ? 1 : 0),
         measured("theorem_applies",
                  "1 where the assumptions of the theorem hold: separable data, coercive gradient, "
-                 "non-degenerate limit shape, unique maximum margin",
+                 "non-degenerate limit shape, unique maximum margin, phi'' > 0",
                  broken().empty() ? 1 : 0),
         {"horizon_of_unit", "phi_inf of each unit vector", {coordinate}, horizons},
         {"input", "inputs x_i", {sample, coordinate}, list(rowwise)},
@@ -191,7 +197,8 @@ class SeparableClassification final : public Model {
     std::vector<Measurement> all{
         measured("final_angle", "angle to the predicted direction at the end", s.final_angle),
         measured("settled_time",
-                 "first sample time from which on the angle is at most 1e-3 rad (NaN: never)",
+                 "time from which on the angle is at most 1e-3 rad (NaN: never), between samples "
+                 "by a power of log t",
                  s.settled_time),
         measured("settled_log10_time", "log10 t at settled_time", s.settled_log10_time),
         measured("angle_exponent", "slope of log angle against log log t in the last third",
@@ -203,9 +210,11 @@ class SeparableClassification final : public Model {
          "limit of the direction extrapolated in a power of 1/|beta|",
          {coordinate},
          list(s.extrapolated)},
-        measured("extrapolation_error",
-                 "angle between the extrapolations from the last and from earlier sizes of beta",
-                 s.extrapolation_error),
+        measured(
+            "extrapolation_error",
+            "angle between the extrapolations from the last and from earlier sizes of beta, or "
+            "to the last direction where samples without weight have less margin in between",
+            s.extrapolation_error),
         measured("extrapolated_angle", "angle of the extrapolated to the predicted direction",
                  has_direction() ? angle(s.extrapolated) : nan),
         {"final_weight",
@@ -245,6 +254,10 @@ class SeparableClassification final : public Model {
                                ", where beta leaves the range of doubles");
     if (!has_direction()) return notes;
     const Summary s = summarise(run);
+    if (flow.until_settled && std::isfinite(s.settled_time))
+      notes.messages.push_back("the direction has settled within " + number(settled_angle) +
+                               " rad of its prediction at log10(1+s) = " + number(s.settled_time) +
+                               " (log10 t = " + number(s.settled_log10_time) + ")");
     if (s.final_angle > settled_angle) {
       notes.warnings |= limit_not_reached;
       std::string text = "the limit is not reached: at " + where + " the direction is " +
@@ -362,6 +375,18 @@ class SeparableClassification final : public Model {
     return has_direction() ? angle_between(direction, prediction().direction) : nan;
   }
 
+  /// phi_inf of a vector against the formula's limit by numbers: relative difference, and its
+  /// error.
+  Extrapolated horizon_check() {
+    if (!has_margin() || !prediction().converged) return {nan, nan};
+    // Not at the solution itself, which may be zero in most coordinates.
+    const Vector& solution = prediction().solution;
+    const Vector b = solution.cwiseAbs().array() + solution.lpNorm<Eigen::Infinity>();
+    const double closed = horizon_(b) / horizon_(Vector::Unit(d_, 0));
+    const Extrapolated formula = numeric_horizon(problem_.potential, b);
+    return {std::abs(formula.value / closed - 1), formula.error / closed};
+  }
+
   /// What of the theorem's assumptions does not hold, and what the run gives all the same.
   std::vector<std::string> broken() {
     std::vector<std::string> all;
@@ -376,6 +401,18 @@ class SeparableClassification final : public Model {
           "the gradient of the potential is bounded (not coercive), which the theorem does "
           "not cover; the prediction is the maximum margin of its horizon function, " +
           horizon_.name());
+    if (!std::all_of(problem_.potential.begin(), problem_.potential.end(),
+                     [](const auto& phi) { return phi->smooth(); }))
+      all.push_back(
+          "phi'' is zero or infinite at 0, where the theorem assumes it positive; the prediction "
+          "is "
+          "the maximum margin of phi_inf all the same, " +
+          horizon_.name());
+    const Extrapolated check = horizon_check();
+    if (check.value > 1e-2 + 10 * check.error)
+      all.push_back("phi_inf as read off the potential's growth, " + horizon_.name() +
+                    ", differs by " + number(check.value) +
+                    " from the limit of its formula, so that the prediction is doubtful");
     if (horizon_.degenerate())
       all.push_back(
           "the potentials grow differently, so that the limit of their sublevel sets is "
@@ -439,10 +476,7 @@ class SeparableClassification final : public Model {
           &norm = *run.values("norm"), &direction = *run.values("direction");
     const std::size_t count = time.size();
     out.final_angle = angles.back();
-    for (std::size_t k = count; k-- > 0 && angles[k] <= settled_angle;) {
-      out.settled_time = time[k];
-      out.settled_log10_time = log_time[k];
-    }
+    settle(time, angles, log_time, out);
     // log angle against log log t; below the resolution of tied margins there is nothing to fit.
     const double floor =
         prediction().support.size() > 1 ? 100 * AcceleratedMirrorFlow::softness : 0;
@@ -475,11 +509,43 @@ class SeparableClassification final : public Model {
         y.push_back(log_loss[k]);
       }
     fit(x, y, out.loss);
-    extrapolate(norm, direction, out);
+    extrapolate(norm, direction, read(time.back(), run.final_state()), out);
     return out;
   }
 
+  /// Where the angle passes 1e-3 for the last time, as a power of log t between samples.
+  void settle(const std::vector<double>& time, const std::vector<double>& angles,
+              const std::vector<double>& log_time, Summary& out) const {
+    std::size_t k = angles.size();
+    while (k > 0 && angles[k - 1] <= settled_angle) --k;
+    if (k == angles.size()) return;
+    out.settled_time = time[k];
+    out.settled_log10_time = log_time[k];
+    if (k == 0 || !(log_time[k - 1] > 0) || !(angles[k] > 0)) return;
+    const double share =
+        std::log(angles[k - 1] / settled_angle) / std::log(angles[k - 1] / angles[k]);
+    out.settled_log10_time = log_time[k - 1] * std::pow(log_time[k] / log_time[k - 1], share);
+    out.settled_time = accelerated_run_ ? time[k - 1] + share * (time[k] - time[k - 1])
+                                        : std::pow(10.0, out.settled_log10_time);
+  }
+
   /// The limit of the direction from its values at sizes |beta|, |beta|/F, ... of the run.
+  void extrapolate(const std::vector<double>& norm, const std::vector<double>& direction,
+                   const Reading& reading, Summary& out) const {
+    extrapolate(norm, direction, out);
+    if (!out.extrapolated.allFinite()) return;
+    // The path bends where a point without weight comes to have the least margin: ahead, if it has
+    // it in the extrapolated direction.
+    const Vector margins = *problem_.margins * out.extrapolated;
+    double least = std::numeric_limits<double>::infinity();
+    for (const Index i : support(reading.weights, 1e-2)) least = std::min(least, margins[i]);
+    const double resolution =
+        problem_.margins->rowwise().norm().maxCoeff() * std::max(1e-12, out.extrapolation_error);
+    if (margins.minCoeff() < least - resolution)
+      out.extrapolation_error =
+          std::max(out.extrapolation_error, angle_between(out.extrapolated, reading.direction));
+  }
+
   void extrapolate(const std::vector<double>& norm, const std::vector<double>& direction,
                    Summary& out) const {
     out.extrapolated = Vector::Constant(d_, nan);
@@ -535,12 +601,25 @@ class SeparableClassification final : public Model {
   bool filled_ = false;
 };
 
-std::shared_ptr<const Potential> make_potential(Parameters& p, const std::string& name) {
-  if (name == "squared_norm") return squared_norm_potential();
-  if (name == "cosh") return cosh_potential();
-  if (name == "hyperbolic_entropy") return hyperbolic_entropy_potential();
-  if (name == "deep_diagonal") return deep_diagonal_potential(static_cast<int>(p.integer("depth")));
-  return power_potential(p.real("p"));
+using PotentialPointer = std::shared_ptr<const Potential>;
+
+/// The potentials that a config can name. A new one is a line here.
+const std::vector<std::pair<std::string, PotentialPointer (*)(Parameters&)>>& potentials() {
+  static const std::vector<std::pair<std::string, PotentialPointer (*)(Parameters&)>> all{
+      {"squared_norm", [](Parameters&) { return squared_norm_potential(); }},
+      {"p_norm", [](Parameters& p) { return power_potential(p.real("p")); }},
+      {"cosh", [](Parameters&) { return cosh_potential(); }},
+      {"hyperbolic_entropy", [](Parameters&) { return hyperbolic_entropy_potential(); }},
+      {"deep_diagonal",
+       [](Parameters& p) { return deep_diagonal_potential(static_cast<int>(p.integer("depth"))); }},
+  };
+  return all;
+}
+
+PotentialPointer make_potential(Parameters& p, const std::string& name) {
+  const auto found = std::find_if(potentials().begin(), potentials().end(),
+                                  [&](const auto& entry) { return entry.first == name; });
+  return found->second(p);
 }
 
 std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
@@ -632,7 +711,7 @@ ModelInfo separable_classification() {
   potential.name = "potential";
   potential.type = ParameterType::text_or_list;
   potential.default_value = std::vector<std::string>{"squared_norm"};
-  potential.choices = {"squared_norm", "p_norm", "cosh", "hyperbolic_entropy", "deep_diagonal"};
+  for (const auto& [name, factory] : potentials()) potential.choices.push_back(name);
   potential.meaning =
       "phi = sum of b^2, |b|^p, cosh b - 1, b arcsinh b - sqrt(b^2 + 1) + 1, or that of a diagonal "
       "network of model.depth layers; a list gives one for each coordinate";

@@ -1,4 +1,5 @@
-"""The angle to the predicted direction against log log t, with the rates of theory."""
+"""The angle to the predicted direction against log log t, with the rates of theory: a power of log t
+for each potential."""
 
 import os
 
@@ -12,43 +13,44 @@ import style
 def main():
     args = style.arguments(__doc__)
     style.use()
-    fig, ax = plt.subplots(figsize=(0.62 * style.PAGE, 2.7))
+    fig, (near, far) = plt.subplots(1, 2, figsize=(style.PAGE, 2.5))
     rows = []
     for name, (label, color, _) in mirror.NAMES.items():
         run = style.load(os.path.join(args.runs, "far_" + name))
         log10_time, angle = run["log10_time"].values, run["angle"].values
-        keep = (log10_time > 0.5) & (angle > 0)
-        ax.plot(log10_time[keep], angle[keep], color=color, label=label)
-        z = (run["input"].values * run["label"].values[:, None])[int(run["predicted_weight"].argmax())]
-        z1, z2 = np.abs(z)
-        log_t = np.log(10) * log10_time[keep]
-        loss = -1.0
-        exponent = -1.0
+        keep = (log10_time > 1) & (angle > 0)
+        log10_time, angle = log10_time[keep], angle[keep]
+        # The heaviest support vector, its entries in absolute value.
+        z1, z2 = np.abs(run["input"].values[int(run["predicted_weight"].argmax())])
+        log_t = np.log(10) * log10_time
+        exponent, loss = -1.0, -1.0
         if name == "cosh":
             constant = (1 + z1 + z2) * abs(np.log(z1 / z2)) / 2
             theory = constant / log_t
             loss = -(z1 + z2) / (1 + z1 + z2)
             rows.append(("cosh: angle times log t", constant, float(angle[-1] * log_t[-1])))
-        elif name == "hyperbolic_entropy":
-            exponent = -(z1 - z2) / z1
-            theory = angle[keep][-1] * (log_t / log_t[-1]) ** exponent
         else:
-            theory = angle[keep][-1] * log_t[-1] / log_t
-        ax.plot(log10_time[keep], theory, color=color, lw=0.8, ls=(0, (1, 1.5)))
+            if name == "hyperbolic_entropy":
+                exponent = -(z1 - z2) / z1
+            theory = angle[-1] * (log_t / log_t[-1]) ** exponent
+        for ax in (near, far):
+            ax.plot(np.log10(log10_time), angle, color=color, label=label)
+            ax.plot(np.log10(log10_time), theory, color=color, lw=0.9, ls=(0, (1, 1.5)))
         rows += [(f"{name}: slope of log angle against log log t", exponent,
                   f"{float(run['angle_exponent']):.5f} +- {float(run['angle_exponent_error']):.1g}"),
                  (f"{name}: slope of log L against log t", loss,
                   f"{float(run['loss_exponent']):.5f} +- {float(run['loss_exponent_error']):.1g}"),
                  (f"{name}: log10 t when settled within 1e-3 rad", None,
                   float(run["settled_log10_time"])),
+                 (f"{name}: log10 t at the end", None, float(log10_time[-1])),
                  (f"{name}: angle at the end", 0, float(angle[-1]))]
-    ax.axhline(1e-3, color=style.GREY, lw=0.6, ls=(0, (5, 2)))
-    ax.set_xscale("log")
-    ax.set_xlim(1, 1e24)
-    style.log_axis(ax, "angle to prediction (rad)", 3e-7, 1)
-    style.log_ticks(ax.xaxis)
-    ax.set_xlabel(r"$\log_{10} t$")
-    ax.legend(loc="lower left")
+    for ax, right, low, mark in ((near, 7, 3e-7, "(a)"), (far, 285, 1e-34, "(b)")):
+        ax.axhline(1e-3, color=style.GREY, lw=0.6, ls=(0, (5, 2)), zorder=1)
+        ax.set_xlim(0, right)
+        style.log_axis(ax, "angle to prediction (rad)", low, 1)
+        ax.set_xlabel(r"$\log_{10}\,\log_{10}\,t$")
+        style.panel_label(ax, mark)
+    far.legend(loc="upper right", bbox_to_anchor=(1, 0.88))
     style.save(fig, args.out)
     style.table(rows)
 

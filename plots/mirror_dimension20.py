@@ -13,20 +13,19 @@ def main():
     style.use()
     fig, ax = plt.subplots(figsize=(0.62 * style.PAGE, 2.7))
     rows = []
-    entries = [(label, color, run) for name, run in
+    entries = [(name, label, color, run) for name, run in
                mirror.runs(style.load(os.path.join(args.runs, "dimension20")))
                for label, color, _ in [mirror.NAMES[name]]]
-    entries += [("cosh, scales 0.5 to 2.4", style.ORANGE,
-                 style.load(os.path.join(args.runs, "mixture_scales"))),
-                ("squares and entropies", style.PURPLE,
-                 style.load(os.path.join(args.runs, "mixture_degenerate")))]
-    for label, color, run in entries:
+    for label, color, config in (("cosh, scales 0.5 to 2.4", style.ORANGE, "mixture_scales"),
+                                 ("squares and entropies", style.PURPLE, "mixture_degenerate")):
+        entries.append((label, label, color, style.load(os.path.join(args.runs, config))))
+    for name, label, color, run in entries:
         log10_time, angle = run["log10_time"].values, run["angle"].values
-        keep = (log10_time > 0) & (angle > 0)
+        keep = (log10_time > 1) & (angle > 0)
         ax.plot(log10_time[keep], angle[keep], color=color, label=label)
-        name = label.replace("$", "").replace("\\", "")
         rows += [(f"{name}: angle at the end", 0, float(angle[-1])),
-                 (f"{name}: log10 t there", None, float(log10_time[-1])),
+                 (f"{name}: log10 t when settled within 1e-3 rad", None,
+                  float(run["settled_log10_time"])),
                  (f"{name}: support vectors", int(run["predicted_support"]),
                   int(run["measured_support"]))]
     short = style.load(os.path.join(args.runs, "dimension20_too_short"))
@@ -36,7 +35,7 @@ def main():
     ax.axhline(1e-3, color=style.GREY, lw=0.6, ls=(0, (5, 2)))
     ax.set_xscale("log")
     ax.set_xlim(left=1)
-    style.log_axis(ax, "angle to prediction (rad)", 3e-4, 2)
+    style.log_axis(ax, "angle to prediction (rad)", 3e-4, 0.7)
     style.log_ticks(ax.xaxis)
     ax.set_xlabel(r"$\log_{10} t$")
     ax.legend(loc="upper right")

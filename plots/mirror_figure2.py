@@ -13,7 +13,7 @@ import style
 def main():
     args = style.arguments(__doc__)
     style.use()
-    fig, axes = plt.subplots(1, 2, figsize=(0.72 * style.PAGE, 2.6))
+    fig, axes = plt.subplots(1, 2, figsize=(0.8 * style.PAGE, 2.3))
     rows = []
     for ax, name, mark in zip(axes, ("cosh", "hyperbolic_entropy"), ("(a)", "(b)")):
         run = style.load(os.path.join(args.runs, "figure2_" + name))

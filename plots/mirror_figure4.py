@@ -14,7 +14,7 @@ def main():
     args = style.arguments(__doc__)
     style.use()
     dataset = style.load(os.path.join(args.runs, "trajectories"))
-    fig, (left, right) = plt.subplots(1, 2, figsize=(0.8 * style.PAGE, 2.7))
+    fig, (left, right) = plt.subplots(1, 2, figsize=(0.88 * style.PAGE, 2.7))
     rows = []
     shown = 30
     for name, run in mirror.runs(dataset):
@@ -31,8 +31,9 @@ def main():
         rows.append((f"{name}: end under b/(1+|b|), x", float(predicted[0]), float(compact[-1, 0])))
         rows.append((f"{name}: end under b/(1+|b|), y", float(predicted[1]), float(compact[-1, 1])))
         rows.append((f"{name}: |beta| at the end", None, float(size[-1])))
-    left.set_xlim(0, shown)
-    left.set_ylim(0, 0.85 * shown)
+    left.set_xlim(0, 1.05 * shown)
+    left.set_ylim(-0.03 * shown, 0.85 * shown)
+    left.set_aspect("equal")
     left.set_xlabel(r"$\beta_1$")
     left.set_ylabel(r"$\beta_2$")
     left.legend(loc="upper left")

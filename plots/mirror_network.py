@@ -19,12 +19,12 @@ def main():
     difference = np.abs(b - c).max(axis=1)
     fig, (left, right) = plt.subplots(1, 2, figsize=(style.PAGE, 2.4))
     for k in range(b.shape[1]):
-        left.plot(t, b[:, k], color=style.BLUE, lw=0.9, label="gradient flow of $(u, v)$" if k == 0 else None)
+        left.plot(t, b[:, k], color=style.BLUE, lw=0.9, label="gradient flow" if k == 0 else None)
         left.plot(t, c[:, k], color=style.ORANGE, lw=1.1, ls=(0, (1, 2)),
-                  label=r"mirror flow of $\beta$" if k == 0 else None)
+                  label="mirror flow" if k == 0 else None)
     style.log_time_axis(left, t)
     left.set_ylabel(r"$\beta_i$")
-    left.legend(loc="center left")
+    left.legend(loc="upper left")
     style.panel_label(left, "(a)")
     right.plot(t, difference, color=style.BLACK)
     style.log_time_axis(right, t)

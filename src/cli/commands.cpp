@@ -35,7 +35,10 @@ void print_summary(const RunSummary& summary, bool quiet) {
         break;
       }
       const std::string at = note.where.empty() ? "" : note.where + ": ";
-      report((note.status == Status::ok ? "warning: " : "failed: ") + at + note.message);
+      const char* kind = note.status != Status::ok ? "failed: "
+                         : note.warnings != 0      ? "warning: "
+                                                   : "note: ";
+      report(kind + at + note.message);
     }
   }
   if (summary.failed > 0)

@@ -8,8 +8,7 @@ namespace gradflow {
 namespace {
 
 bool same_class(const GrowthClass& part, const Growth& growth) {
-  return part.family == growth.family &&
-         (part.family != Growth::Family::power || std::abs(part.exponent - growth.exponent) < 1e-6);
+  return part.family == growth.family && std::abs(part.exponent - growth.exponent) < 1e-6;
 }
 
 bool faster(const GrowthClass& a, const GrowthClass& b) {
@@ -123,7 +122,11 @@ Extrapolated numeric_horizon(const SeparablePotential& potential, ConstVectorRef
   const auto at = [&](double eta) {
     return eta * level_radius(first_alone, Vector::Ones(1), log_value(potential, beta, 1 / eta));
   };
-  const double v1 = at(1e-20), v2 = at(1e-40), v3 = at(1e-80), v4 = at(1e-160);
+  // As small as values of phi are numbers.
+  double least = 160;
+  while (least > 2 && !std::isfinite(log_value(potential, beta, std::pow(10.0, least)))) least /= 2;
+  const double v1 = at(std::pow(10.0, -least / 8)), v2 = at(std::pow(10.0, -least / 4)),
+               v3 = at(std::pow(10.0, -least / 2)), v4 = at(std::pow(10.0, -least));
   const double first = 2 * v2 - v1, second = 2 * v3 - v2, third = 2 * v4 - v3;
   // The next term is log log/log^2 or 1/log^2: once more.
   const double before = second + (second - first) / 3, last = third + (third - second) / 3;

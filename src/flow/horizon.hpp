@@ -10,7 +10,7 @@ namespace gradflow {
 /// Coordinates whose potentials grow alike: one term of the horizon function.
 struct GrowthClass {
   Growth::Family family = Growth::Family::power;
-  double exponent = 2;         ///< of powers
+  double exponent = 2;         ///< of powers and exponentials
   std::vector<Index> index;    ///< coordinates
   std::vector<double> weight;  ///< their constants a
 };
@@ -45,9 +45,9 @@ struct Extrapolated {
   double error = 0;
 };
 
-/// lim eta phi_0^{-1}(phi(b/eta)) as eta -> 0, numerically: four values of eta down to 1e-160,
-/// extrapolated in 1/log(1/eta), in which the slow families (entropy) converge. Needs no closed
-/// form.
+/// lim eta phi_0^{-1}(phi(b/eta)) as eta -> 0, numerically: four values of eta down to 1e-160 (or
+/// as far as log phi is a number), extrapolated in 1/log(1/eta), in which the slow families
+/// (entropy) converge. Needs no closed form.
 Extrapolated numeric_horizon(const SeparablePotential& potential, ConstVectorRef beta);
 
 /// The r with phi(r u) = exp(log_level): the boundary of a sublevel set in the direction u.

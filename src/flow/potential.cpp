@@ -41,6 +41,7 @@ class Power final : public Potential {
   }
   double log_value(double b) const override { return p_ * std::log(std::abs(b)); }
   std::optional<Growth> growth() const override { return Growth{Growth::Family::power, 1, p_}; }
+  bool smooth() const override { return p_ == 2; }
   double least_start() const override { return p_ > 2 ? 1e-6 : 0; }
 
  private:
@@ -74,7 +75,7 @@ class Cosh final : public Potential {
     return {x, 1, 0, -(a - std::numbers::ln2 + std::log1p(std::exp(-2 * a))), -std::tanh(x)};
   }
   std::optional<Growth> growth() const override {
-    return Growth{Growth::Family::exponential, 1, 0};
+    return Growth{Growth::Family::exponential, 1, 1};
   }
 };
 
@@ -165,6 +166,7 @@ class Scaled final : public Potential {
     if (g && g->family == Growth::Family::exponential) g->coefficient /= c_;
     return g;
   }
+  bool smooth() const override { return potential_->smooth(); }
   double least_start() const override { return c_ * potential_->least_start(); }
 
  private:
@@ -220,19 +222,28 @@ Growth measured_growth(const Potential& potential) {
   const auto exponent = [&](double r) {
     return (potential.log_value(10 * r) - potential.log_value(r)) / std::numbers::ln10;
   };
-  // An exponential: e(R) grows like R itself; the limit of d log phi/d R is the rate.
-  if (exponent(10) > 4 * exponent(1) && exponent(100) > 4 * exponent(10)) {
-    const auto rate = [&](double r) {
-      return (potential.log_value(2 * r) - potential.log_value(r)) / r;
+  // An exponential: e(R) grows like R^q. Differences of log phi over factors of 2 are (2^q - 1) (a
+  // R)^q without the constant and all but a trace of a power in front.
+  if (exponent(10) > 1.5 * exponent(1) && exponent(100) > 1.5 * exponent(10)) {
+    double r = 1e6;
+    while (r > 1 && !std::isfinite(potential.log_value(20 * r))) r /= 2;
+    const auto doubling = [&](double x) {
+      return potential.log_value(2 * x) - potential.log_value(x);
     };
-    return {Growth::Family::exponential, rate(1e6), 0};
+    const double q = std::log10(doubling(10 * r) / doubling(r));
+    return {Growth::Family::exponential,
+            std::pow(doubling(r) / std::expm1(q * std::numbers::ln2), 1 / q) / r, q};
   }
   // As far out as the potential's value is a number.
   double far = 1e100;
   while (far > 1e3 && !std::isfinite(potential.log_value(10 * far))) far = std::sqrt(far);
-  const double p = exponent(far);
-  // |b| log |b| has e = 1 + 1/log R, 1.0043 here; its gradient grows by a log 10 a decade.
-  if (p < 1.01) {
+  // With a power of log R in front e is p + c/log R: two points, extrapolated to 1/log R = 0.
+  const double near = std::sqrt(far);
+  const double x1 = 1 / (std::log(near) + 0.5 * std::numbers::ln10),
+               x2 = 1 / (std::log(far) + 0.5 * std::numbers::ln10);
+  const double p = (exponent(far) * x1 - exponent(near) * x2) / (x1 - x2);
+  // |b| log |b| and |b| both have p = 1; the gradient of the first grows by a log 10 a decade.
+  if (p < 1.001) {
     const double g1 = potential.gradient(1e40), g2 = potential.gradient(1e60),
                  g3 = potential.gradient(1e80);
     const double first = g2 - g1, second = g3 - g2;

@@ -16,11 +16,11 @@ struct Growth {
     linear,      ///< phi ~ a |b|: the gradient is bounded, outside the theorem
     entropy,     ///< phi ~ a |b| log |b|
     power,       ///< phi ~ a |b|^p, p > 1
-    exponential  ///< log phi ~ a |b|
+    exponential  ///< log phi ~ (a |b|)^q, q > 0
   };
   Family family = Family::power;
   double coefficient = 1;  ///< a
-  double exponent = 2;     ///< p, of powers
+  double exponent = 2;     ///< p of powers, q of exponentials, else 1
 };
 
 /// A point of the variable x in which a coordinate is integrated, and what the flow needs of the
@@ -58,6 +58,8 @@ class Potential {
 
   /// In closed form where it is known; otherwise `measured_growth` finds it.
   virtual std::optional<Growth> growth() const { return std::nullopt; }
+  /// Whether phi'' is finite and positive everywhere, as the theorem on directions assumes.
+  virtual bool smooth() const { return true; }
   /// Where ((phi*)')' is infinite at 0, a flow started at beta = 0 exactly has a right-hand side
   /// that is not Lipschitz: runs start this far off.
   virtual double least_start() const { return 0; }
@@ -81,7 +83,8 @@ std::shared_ptr<const Potential> scaled(std::shared_ptr<const Potential> potenti
 /// A separable potential of R^d: one for each coordinate.
 using SeparablePotential = std::vector<std::shared_ptr<const Potential>>;
 
-/// The family, exponent and coefficient read off values and gradients at large b.
+/// The family, exponent and coefficient read off values and gradients at large b. Factors that vary
+/// slowly (logarithms) are extrapolated away.
 Growth measured_growth(const Potential& potential);
 /// The closed form, or the measured one.
 Growth growth_of(const Potential& potential);

@@ -364,7 +364,7 @@ PointResult run_point(const Config& config, std::size_t point,
   add_measurements(data, model->constants(flow));
   if (!failed) {
     add_measurements(data, model->measure(flow, main.samples));
-    const RunNotes notes = model->notes(flow, main.samples);
+    const RunNotes notes = model->notes(run.flow(), main.samples);
     outcome.warnings |= notes.warnings;
     for (const std::string& message : notes.messages)
       outcome.message += (outcome.message.empty() ? "" : "; ") + message;

@@ -263,7 +263,8 @@ RunSummary run_config(const Config& config, const RunOptions& options) {
         if (point.status != Status::ok) ++failed;
       }
       if (point.status != Status::ok || !point.message.empty())
-        summary.notes.push_back({k, where(config, k), point.status, point.message});
+        summary.notes.push_back(
+            {k, where(config, k), point.status, point.message, point.warnings});
       progress.advance(done, failed, done_before);
     }
   };

@@ -23,6 +23,7 @@ struct PointNote {
   std::string where;  ///< "weight_decay = 0.001, seed = 2"
   Status status;
   std::string message;
+  std::int32_t warnings = 0;  ///< 0: the message is no more than a note
 };
 
 struct RunSummary {

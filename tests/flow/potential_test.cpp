@@ -26,7 +26,7 @@ std::vector<Named> all_potentials() {
           {"scaled 3-norm", scaled(power_potential(3), 2.5)}};
 }
 
-/// x log(1 + |x|)-like growth in none of the closed forms: a user's potential with four functions.
+/// A potential of a user's own, with four functions and no closed form of its growth.
 class Quartic final : public Potential {
  public:
   std::string name() const override { return "quartic"; }
@@ -41,6 +41,39 @@ class Quartic final : public Potential {
     const double b = conjugate_gradient(theta);
     return 1 / (2 + 36 * b * b);
   }
+};
+
+/// exp(b^2/2) - 1, by its logarithm where it overflows.
+class GaussianGrowth final : public Potential {
+ public:
+  std::string name() const override { return "gaussian growth"; }
+  double value(double b) const override { return std::expm1(0.5 * b * b); }
+  double gradient(double b) const override { return b * std::exp(0.5 * b * b); }
+  double conjugate_gradient(double theta) const override {
+    double b = std::asinh(theta);
+    for (int i = 0; i < 100; ++i)
+      b -= (b - theta * std::exp(-0.5 * b * b)) / (1 + b * theta * std::exp(-0.5 * b * b));
+    return b;
+  }
+  double conjugate_hessian(double theta) const override {
+    const double b = conjugate_gradient(theta);
+    return std::exp(-0.5 * b * b) / (1 + b * b);
+  }
+  double log_value(double b) const override {
+    return b < 1 && b > -1 ? std::log(value(b)) : 0.5 * b * b + std::log1p(-std::exp(-0.5 * b * b));
+  }
+};
+
+/// b^2 log(1 + b^2): its limit is that of b^2, which slow logarithms hide. Inverse not needed here.
+class SlowFactor final : public Potential {
+ public:
+  std::string name() const override { return "slow factor"; }
+  double value(double b) const override { return b * b * std::log1p(b * b); }
+  double gradient(double b) const override {
+    return 2 * b * std::log1p(b * b) + 2 * b * b * b / (1 + b * b);
+  }
+  double conjugate_gradient(double theta) const override { return theta; }
+  double conjugate_hessian(double) const override { return 1; }
 };
 
 }  // namespace
@@ -106,6 +139,15 @@ TEST_CASE("the growth read off numbers is the growth in closed form",
   CHECK(quartic.family == Growth::Family::power);
   CHECK(quartic.exponent == Approx(4));
   CHECK(quartic.coefficient == Approx(3).epsilon(1e-6));
+  const Growth gaussian = measured_growth(GaussianGrowth());
+  CHECK(gaussian.family == Growth::Family::exponential);
+  CHECK(gaussian.exponent == Approx(2).epsilon(1e-9));
+  // log phi = (a b)^2 with a^2 = 1/2.
+  CHECK(gaussian.coefficient == Approx(std::sqrt(0.5)).epsilon(1e-6));
+  const Growth slow = measured_growth(SlowFactor());
+  CHECK(slow.family == Growth::Family::power);
+  // 2 + 1/log R, extrapolated: the next term is of order 1/log^3 R, 1e-6 at R = 1e50.
+  CHECK(slow.exponent == Approx(2).margin(2e-6));
 }
 
 TEST_CASE("horizon functions by the formula agree with the closed forms of the paper's table",
@@ -125,6 +167,9 @@ TEST_CASE("horizon functions by the formula agree with the closed forms of the p
   // 1/log(1/eta) is 3e-3 at best; extrapolated twice.
   check(hyperbolic_entropy_potential(), b.lpNorm<1>(), 1e-3);
   check(deep_diagonal_potential(3), b.lpNorm<1>(), 1e-6);
+  // Of a user's own: without closed forms.
+  check(std::make_shared<Quartic>(), std::pow(b.array().pow(4).sum(), 0.25), 1e-10);
+  check(std::make_shared<GaussianGrowth>(), b.lpNorm<Eigen::Infinity>(), 1e-10);
 }
 
 TEST_CASE("a horizon says what it is: weighted, degenerate, of a bounded gradient", "[horizon]") {

@@ -1,7 +1,9 @@
 #include "models/separable_classification.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <map>
+#include <numbers>
 
 #include "solve/integrate.hpp"
 #include "study/data_file.hpp"
@@ -85,6 +87,7 @@ Run run(Parameters p, double end, std::uint64_t seed = 1, bool accelerated = tru
     out.final_state_ = out.outcome.final_state;
     return out;
   };
+  const FlowSettings given = flow;
   if (flow.until_settled) {
     end = once(end, 1).outcome.t_end;
     flow.until_settled = false;
@@ -92,7 +95,7 @@ Run run(Parameters p, double end, std::uint64_t seed = 1, bool accelerated = tru
   Run out = once(end, 200);
   for (const Measurement& m : model->constants(flow)) out.numbers[m.name] = m.values;
   for (const Measurement& m : model->measure(flow, out)) out.numbers[m.name] = m.values;
-  out.notes = model->notes(flow, out);
+  out.notes = model->notes(given, out);
   return out;
 }
 
@@ -118,11 +121,44 @@ TEST_CASE("the paper's three directions are predicted and reached within 1e-3 ra
     CHECK(r.notes.warnings == 0);
     CHECK(r.numbers.at("theorem_applies")[0] == 1);
     CHECK(r.numbers.at("support_agrees")[0] == 1);
-    // The end was found, up to the solver's last step.
-    CHECK(r.numbers.at("settled_time")[0] > 0.4 * r.times().back());
+    CHECK(text(r.notes).find("has settled within 0.001 rad") != std::string::npos);
+    return r;
   };
-  check("squared_norm", 0.8330, 0.5533);
-  check("cosh", 0.7071, 0.7071);
+  // The support vectors z of a run, heaviest first.
+  const auto support = [](const Run& r) {
+    const auto &weight = r.numbers.at("predicted_weight"), &x = r.numbers.at("input"),
+               &y = r.numbers.at("label");
+    std::vector<std::pair<double, Vector>> all;
+    for (std::size_t i = 0; i < weight.size(); ++i)
+      if (weight[i] > 1e-6)
+        all.emplace_back(weight[i], y[i] * (Vector(2) << x[2 * i], x[2 * i + 1]).finished());
+    std::sort(all.begin(), all.end(), [](auto& a, auto& b) { return a.first > b.first; });
+    return all;
+  };
+  const Run square = check("squared_norm", 0.8330, 0.5533);
+  const auto tied = support(square);
+  REQUIRE(tied.size() == 2);
+  // beta = s w/2 + b with (z_1 - z_2) b = log(q_2/q_1), and z_1 - z_2 across w: the angle is
+  // |b|/|beta|, and log t = <z_1, beta> + O(1), of 4e3 log 10.
+  const Vector across = tied[0].second - tied[1].second;
+  const double size = std::log(tied[0].first / tied[1].first) / across.norm() / 1e-3;
+  const auto& u = square.numbers.at("predicted_direction");
+  const double margin = tied[0].second.dot((Vector(2) << u[0], u[1]).finished());
+  CHECK(square.numbers.at("settled_log10_time")[0] ==
+        Approx(size * margin / std::numbers::ln10).epsilon(2e-3));
+  const Run cosh = check("cosh", 0.7071, 0.7071);
+  const auto single = support(cosh);
+  REQUIRE(single.size() == 1);
+  // beta_i = log(2 s z_i): tan(pi/4 - angle) is their ratio, and t the integral of 1/L = e^<z, beta>.
+  const double a = std::log(2 * single[0].second[0]), b = std::log(2 * single[0].second[1]);
+  const double ratio = std::tan(std::numbers::pi / 4 + (a > b ? -1e-3 : 1e-3));
+  const double log_s = (ratio * a - b) / (1 - ratio), m = single[0].second.sum();
+  const double log_t = (1 + m) * log_s + single[0].second.dot((Vector(2) << a, b).finished()) -
+                       std::log1p(m);
+  // Between samples 1 % apart the interpolation is off by 1e-4/8.
+  CHECK(cosh.numbers.at("settled_time")[0] == Approx(log_s / std::numbers::ln10).epsilon(5e-5));
+  CHECK(cosh.numbers.at("settled_log10_time")[0] ==
+        Approx(log_t / std::numbers::ln10).epsilon(5e-5));
   check("hyperbolic_entropy", 1, 0);
 }
 
@@ -136,6 +172,13 @@ TEST_CASE("p-norms on the same points: directions and errors at the published ti
   const Run half = run(with_points({{"potential", std::string("p_norm")}, {"p", 1.5}}), std::log10(301));
   CHECK(half.numbers.at("predicted_direction")[0] == Approx(0.9018).margin(1e-4));
   CHECK(half.last("angle") == Approx(9e-4).epsilon(0.05));
+  CHECK(text(half.notes).find("phi'' is zero or infinite at 0") != std::string::npos);
+  // The path bends where a second point comes to bear, beyond the end: extrapolation cannot know how
+  // far it goes, and says so.
+  const Run bend = run(with_points({{"potential", std::string("p_norm")}, {"p", 1.1}}), 0);
+  CHECK(bend.numbers.at("measured_support")[0] == 1);
+  CHECK(bend.numbers.at("predicted_support")[0] == 2);
+  CHECK(bend.numbers.at("extrapolated_angle")[0] <= bend.numbers.at("extrapolation_error")[0]);
 }
 
 TEST_CASE("rates: 1/log t for the squared norm and cosh, powers of t for the loss",
@@ -173,6 +216,7 @@ TEST_CASE("in 20 dimensions with 50 points the directions are reached, for mixtu
   std::vector<double> scales;
   for (int i = 0; i < 20; ++i) scales.push_back(0.5 + 0.1 * i);
   reached({{"potential", std::string("squared_norm")}, {"scale", scales}}, "weighted squares");
+  reached({{"potential", std::string("cosh")}, {"scale", scales}}, "a weighted max-norm");
   // A degenerate one: squares and entropies, whose limit is the maximum 1-norm margin of the latter.
   std::vector<std::string> mixed(20, "hyperbolic_entropy");
   mixed[0] = mixed[7] = "squared_norm";
@@ -189,8 +233,10 @@ TEST_CASE("a limit that is not reached is said, with the extrapolated direction"
   CHECK(r.last("angle") > 1e-3);
   CHECK((r.notes.warnings & limit_not_reached) != 0);
   CHECK(text(r.notes).find("the limit is not reached") != std::string::npos);
-  // Extrapolation in 1/|beta| gains an order of magnitude at least.
+  // Extrapolation in 1/|beta| gains an order of magnitude at least, and knows its error.
   CHECK(r.numbers.at("extrapolated_angle")[0] < 0.1 * r.last("angle"));
+  CHECK(r.numbers.at("extrapolation_error")[0] < 0.1 * r.last("angle"));
+  CHECK(r.numbers.at("extrapolated_angle")[0] <= r.numbers.at("extrapolation_error")[0]);
 }
 
 TEST_CASE("what breaks the assumptions is said, and the rest is computed",
@@ -213,6 +259,7 @@ TEST_CASE("what breaks the assumptions is said, and the rest is computed",
     CHECK(r.outcome.status == Status::ok);
     CHECK(text(r.notes).find("bounded") != std::string::npos);
     CHECK(r.numbers.at("theorem_applies")[0] == 0);
+    CHECK(r.last("angle") <= 1e-3);
   }
   SECTION("a degenerate limit shape, x^2 + y^4") {
     const Run r = run(with_points({{"potential", std::vector<std::string>{"squared_norm", "p_norm"}},
