@@ -406,8 +406,7 @@ class SeparableClassification final : public Model {
       all.push_back(
           "phi'' is zero or infinite at 0, where the theorem assumes it positive; the prediction "
           "is "
-          "the maximum margin of phi_inf all the same, " +
-          horizon_.name());
+          "made as if it were");
     const Extrapolated check = horizon_check();
     if (check.value > 1e-2 + 10 * check.error)
       all.push_back("phi_inf as read off the potential's growth, " + horizon_.name() +
@@ -534,14 +533,26 @@ class SeparableClassification final : public Model {
                    const Reading& reading, Summary& out) const {
     extrapolate(norm, direction, out);
     if (!out.extrapolated.allFinite()) return;
-    // The path bends where a point without weight comes to have the least margin: ahead, if it has
-    // it in the extrapolated direction.
+    // Points that share the gradient have equal margins in the limit: where they differ in the
+    // extrapolated direction, some are on their way out.
     const Vector margins = *problem_.margins * out.extrapolated;
-    double least = std::numeric_limits<double>::infinity();
-    for (const Index i : support(reading.weights, 1e-2)) least = std::min(least, margins[i]);
+    double least = std::numeric_limits<double>::infinity(), most = -least, tied = least;
+    for (const Index i : support(reading.weights, 1e-3)) {
+      least = std::min(least, margins[i]);
+      most = std::max(most, margins[i]);
+      if (reading.weights[i] > 1e-2 * reading.weights.maxCoeff()) tied = std::min(tied, margins[i]);
+    }
+    if (!(least > 0)) {
+      out.extrapolated.setConstant(nan);  // no direction that separates
+      out.extrapolation_error = nan;
+      return;
+    }
     const double resolution =
-        problem_.margins->rowwise().norm().maxCoeff() * std::max(1e-12, out.extrapolation_error);
-    if (margins.minCoeff() < least - resolution)
+        std::max(1e-12, out.extrapolation_error) * problem_.margins->rowwise().norm().maxCoeff();
+    out.extrapolation_error =
+        std::max(out.extrapolation_error, std::min(std::numbers::pi, (most - least) / least));
+    // The path bends ahead where a point without weight has the least margin in that direction.
+    if (margins.minCoeff() < tied - resolution)
       out.extrapolation_error =
           std::max(out.extrapolation_error, angle_between(out.extrapolated, reading.direction));
   }

@@ -29,6 +29,8 @@ void print_summary(const RunSummary& summary, bool quiet) {
   std::size_t shown = 0;
   if (!quiet) {
     for (const PointNote& note : summary.notes) {
+      // Of a large study only what needs attention; the rest is in the result.
+      if (note.status == Status::ok && note.warnings == 0 && summary.points > 10) continue;
       if (++shown > most) {
         report("  ... and " + std::to_string(summary.notes.size() - most) +
                " more (variable `message` of the result)");

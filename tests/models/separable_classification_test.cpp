@@ -239,6 +239,23 @@ TEST_CASE("a limit that is not reached is said, with the extrapolated direction"
   CHECK(r.numbers.at("extrapolated_angle")[0] <= r.numbers.at("extrapolation_error")[0]);
 }
 
+TEST_CASE("the error of an extrapolated direction is right to a factor of three",
+          "[separable_classification]") {
+  // Late in the approach and early in it; with a sample that leaves the gradient slowly (seed 0 in five
+  // dimensions), and with one that is yet to come.
+  for (const std::uint64_t seed : {0, 1, 2})
+    for (const auto& [samples, dimension] : {std::pair{50, 20}, std::pair{30, 5}})
+      for (const double end : {60.0, 150.0, 290.0}) {
+        const Run r = run(parameters({{"samples", std::int64_t{samples}},
+                                      {"dimension", std::int64_t{dimension}},
+                                      {"potential", std::string("cosh")}}),
+                          end, seed);
+        INFO("seed " << seed << ", dimension " << dimension << ", end " << end);
+        CHECK(r.numbers.at("extrapolated_angle")[0] <=
+              3 * r.numbers.at("extrapolation_error")[0]);
+      }
+}
+
 TEST_CASE("what breaks the assumptions is said, and the rest is computed",
           "[separable_classification]") {
   SECTION("data that are not separable") {
