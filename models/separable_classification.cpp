@@ -203,9 +203,13 @@ class SeparableClassification final : public Model {
         measured("settled_log10_time", "log10 t at settled_time", s.settled_log10_time),
         measured("angle_exponent", "slope of log angle against log log t in the last third",
                  s.angle.slope),
-        measured("angle_exponent_error", "its standard error", s.angle.slope_error),
+        measured("angle_exponent_error",
+                 "the larger of its standard error and its change in the later half",
+                 s.angle.slope_error),
         measured("loss_exponent", "slope of log L against log t in the last half", s.loss.slope),
-        measured("loss_exponent_error", "its standard error", s.loss.slope_error),
+        measured("loss_exponent_error",
+                 "the larger of its standard error and its change in the later half",
+                 s.loss.slope_error),
         {"extrapolated_direction",
          "limit of the direction extrapolated in a power of 1/|beta|",
          {coordinate},
@@ -282,17 +286,29 @@ class SeparableClassification final : public Model {
             system->read(y, reading);
             return system->arithmetic_ends(y) || (y[y.size() - 1] > 1 && reading.decay < 1e-12);
           };
-    // Settled: within the angle while log t has grown by a tenth.
-    return [this, system, since = nan, reading = AcceleratedMirrorFlow::Reading()](
+    // Settled: within the angle while log t has grown by a tenth, and headed there too. A path that
+    // only passes by the prediction has it in beta, but not in what beta gains as |beta| doubles.
+    struct Passed {
+      std::vector<Vector> beta;
+      std::vector<double> size;
+      double since = nan;
+    };
+    return [this, system, passed = Passed(), reading = AcceleratedMirrorFlow::Reading()](
                double, ConstVectorRef y) mutable {
       if (system->arithmetic_ends(y)) return true;
       system->read(y, reading);
-      if (angle(reading.beta.stableNormalized()) > settled_angle) {
-        since = nan;
+      passed.beta.push_back(reading.beta);
+      passed.size.push_back(reading.beta.stableNorm());
+      std::size_t half = passed.size.size() - 1;
+      while (half > 0 && passed.size[half] > 0.5 * passed.size.back()) --half;
+      const Vector gain = passed.beta.back() - passed.beta[half];
+      if (angle(reading.beta.stableNormalized()) > settled_angle ||
+          angle(gain.stableNormalized()) > settled_angle) {
+        passed.since = nan;
         return false;
       }
-      if (std::isnan(since)) since = std::max(1.0, reading.log_time);
-      return reading.log_time >= 1.1 * since;
+      if (std::isnan(passed.since)) passed.since = std::max(1.0, reading.log_time);
+      return reading.log_time >= 1.1 * passed.since;
     };
   }
 
@@ -372,7 +388,8 @@ class SeparableClassification final : public Model {
   }
   bool has_margin() { return prediction().separable && !horizon_.degenerate(); }
   double angle(ConstVectorRef direction) {
-    return has_direction() ? angle_between(direction, prediction().direction) : nan;
+    if (!has_direction() || !direction.allFinite()) return nan;
+    return angle_between(direction, prediction().direction);
   }
 
   /// phi_inf of a vector against the formula's limit by numbers: relative difference, and its
@@ -487,14 +504,22 @@ class SeparableClassification final : public Model {
         x.push_back(std::log(log_time[k] * ln10));
         y.push_back(std::log(angles[k]));
       }
-    // In units of the last values, whose squares may overflow.
+    // In units of the last values, whose squares may overflow. The points have no noise but a trend
+    // of their own: the slope changes by more than its standard error from all of them to their
+    // later half.
     const auto fit = [](std::vector<double>& a, std::vector<double>& b, LineFit& line) {
-      if (a.size() < 5) return;
+      if (a.size() < 10) return;
       const double unit_a = a.back(), unit_b = b.back();
       for (double& value : a) value /= unit_a;
       for (double& value : b) value /= unit_b;
-      line = fit_line(Eigen::Map<const Vector>(a.data(), static_cast<Index>(a.size())),
-                      Eigen::Map<const Vector>(b.data(), static_cast<Index>(b.size())));
+      const auto from = [&](std::size_t first) {
+        const auto count = static_cast<Index>(a.size() - first);
+        return fit_line(Eigen::Map<const Vector>(a.data() + first, count),
+                        Eigen::Map<const Vector>(b.data() + first, count));
+      };
+      line = from(0);
+      line.slope_error =
+          std::max(line.slope_error, std::abs(from(a.size() / 2).slope - line.slope));
       line.slope *= unit_b / unit_a;
       line.slope_error *= std::abs(unit_b / unit_a);
     };
@@ -536,25 +561,31 @@ class SeparableClassification final : public Model {
     // Points that share the gradient have equal margins in the limit: where they differ in the
     // extrapolated direction, some are on their way out.
     const Vector margins = *problem_.margins * out.extrapolated;
-    double least = std::numeric_limits<double>::infinity(), most = -least, tied = least;
+    double least = std::numeric_limits<double>::infinity(), most = -least;
+    Index tied = -1;
     for (const Index i : support(reading.weights, 1e-3)) {
       least = std::min(least, margins[i]);
       most = std::max(most, margins[i]);
-      if (reading.weights[i] > 1e-2 * reading.weights.maxCoeff()) tied = std::min(tied, margins[i]);
+      if (reading.weights[i] > 1e-2 * reading.weights.maxCoeff() &&
+          (tied < 0 || margins[i] < margins[tied]))
+        tied = i;
     }
     if (!(least > 0)) {
       out.extrapolated.setConstant(nan);  // no direction that separates
       out.extrapolation_error = nan;
       return;
     }
-    const double resolution =
-        std::max(1e-12, out.extrapolation_error) * problem_.margins->rowwise().norm().maxCoeff();
+    const double resolution = std::max(1e-12, out.extrapolation_error);
     out.extrapolation_error =
         std::max(out.extrapolation_error, std::min(std::numbers::pi, (most - least) / least));
-    // The path bends ahead where a point without weight has the least margin in that direction.
-    if (margins.minCoeff() < tied - resolution)
-      out.extrapolation_error =
-          std::max(out.extrapolation_error, angle_between(out.extrapolated, reading.direction));
+    // The path bends ahead where a point without weight has the least margin in that direction, by
+    // more than its error explains.
+    for (Index i = 0; i < n_; ++i)
+      if (margins[i] <
+          margins[tied] -
+              resolution * (problem_.margins->row(i) - problem_.margins->row(tied)).norm())
+        out.extrapolation_error =
+            std::max(out.extrapolation_error, angle_between(out.extrapolated, reading.direction));
   }
 
   void extrapolate(const std::vector<double>& norm, const std::vector<double>& direction,

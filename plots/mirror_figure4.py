@@ -31,6 +31,8 @@ def main():
         rows.append((f"{name}: end under b/(1+|b|), x", float(predicted[0]), float(compact[-1, 0])))
         rows.append((f"{name}: end under b/(1+|b|), y", float(predicted[1]), float(compact[-1, 1])))
         rows.append((f"{name}: |beta| at the end", None, float(size[-1])))
+        rows.append((f"{name}: log10 t at |beta| = 500", None,
+                     float(np.interp(500, size, run["log10_time"].values))))
     left.set_xlim(0, 1.05 * shown)
     left.set_ylim(-0.03 * shown, 0.85 * shown)
     left.set_aspect("equal")

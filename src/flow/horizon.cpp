@@ -102,8 +102,9 @@ std::string Horizon::name(const GrowthClass& part) {
 std::string Horizon::name() const {
   std::string text = name(classes_.back());
   if (degenerate())
-    text +=
-        " of " + std::to_string(classes_.back().index.size()) + " coordinates, infinite off them";
+    text += " of " + std::to_string(classes_.back().index.size()) +
+            (classes_.back().index.size() == 1 ? " coordinate" : " coordinates") +
+            ", infinite off them";
   return text;
 }
 
