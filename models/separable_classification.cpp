@@ -513,9 +513,9 @@ class SeparableClassification final : public Model {
       for (double& value : a) value /= unit_a;
       for (double& value : b) value /= unit_b;
       const auto from = [&](std::size_t first) {
-        const auto count = static_cast<Index>(a.size() - first);
-        return fit_line(Eigen::Map<const Vector>(a.data() + first, count),
-                        Eigen::Map<const Vector>(b.data() + first, count));
+        const auto points = static_cast<Index>(a.size() - first);
+        return fit_line(Eigen::Map<const Vector>(a.data() + first, points),
+                        Eigen::Map<const Vector>(b.data() + first, points));
       };
       line = from(0);
       line.slope_error =
