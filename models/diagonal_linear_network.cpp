@@ -68,6 +68,13 @@ class DiagonalMap final : public OutputMap {
       out.tail(d()) = back_.cwiseProduct(v.head(d()));
     }
   }
+  void transposed_jacobian(MatrixRef jt) override {
+    const bool difference = kind_ == Parametrisation::difference;
+    back_ = difference ? 2 * w_.head(d()) : 1 * w_.tail(d());
+    jt.topRows(d()).noalias() = back_.asDiagonal() * inputs_->transpose();
+    back_ = difference ? -2 * w_.tail(d()) : 1 * w_.head(d());
+    jt.bottomRows(d()).noalias() = back_.asDiagonal() * inputs_->transpose();
+  }
   const BlockStructure* curvature_blocks() const override { return &blocks_; }
   void curvature(ConstVectorRef u, std::vector<double>& blocks) override {
     back_.noalias() = inputs_->transpose() * u;

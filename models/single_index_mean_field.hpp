@@ -27,7 +27,7 @@ class MeanFieldFlow final : public System {
   std::vector<LinearKind> linear_kinds() const override;
   std::unique_ptr<NewtonMatrix> newton_matrix(LinearKind kind) override;
   LinearKind preferred_linear_kind(std::string& reason) const override;
-  std::string preferred_method(double rtol) const override;
+  std::string preferred_method() const override;
 
  private:
   /// sigma_k (phi_k - sigma_k M_k): the coefficients of P.

@@ -134,11 +134,11 @@ class TwoLayerMap final : public OutputMap {
     if (bias_) extended_.bottomRows(1).setOnes();
     for (Index k = 0; k < m_; ++k) {
       Eigen::Map<Matrix> block(&blocks[static_cast<std::size_t>(k * size * size)], size, size);
-      weighted_ = extended_ * (scale_ * a_[k] *
-                               u.cwiseProduct(second_.row(k).transpose())).asDiagonal();
+      weight_ = scale_ * a_[k] * u.cwiseProduct(second_.row(k).transpose());
+      weighted_ = extended_ * weight_.asDiagonal();
       block.topLeftCorner(inner, inner).noalias() = weighted_ * extended_.transpose();
-      block.topRightCorner(inner, 1).noalias() =
-          scale_ * (extended_ * u.cwiseProduct(first_.row(k).transpose()));
+      weight_ = u.cwiseProduct(first_.row(k).transpose());
+      block.topRightCorner(inner, 1).noalias() = scale_ * (extended_ * weight_);
       block.bottomLeftCorner(1, inner) = block.topRightCorner(inner, 1).transpose();
       block(inner, inner) = 0;
     }
@@ -182,6 +182,7 @@ class TwoLayerMap final : public OutputMap {
   Vector a_;
   Matrix z_, value_, first_, second_, dz_, back_;
   Matrix kernel_, small_, extended_, weighted_;
+  Vector weight_;
   bool have_second_ = false;
   BlockStructure blocks_;
 };

@@ -10,16 +10,16 @@ namespace {
 
 class DenseNewtonMatrix final : public NewtonMatrix {
  public:
-  explicit DenseNewtonMatrix(System& system) : system_(system) {}
+  explicit DenseNewtonMatrix(System& system)
+      : system_(system),
+        jacobian_(system.dimension(), system.dimension()),
+        unit_(Vector::Zero(system.dimension())) {}
 
   void linearise(double t, ConstVectorRef y) override {
-    const Index n = system_.dimension();
-    jacobian_.resize(n, n);
-    Vector unit = Vector::Zero(n);
-    for (Index j = 0; j < n; ++j) {
-      unit[j] = 1;
-      system_.jacobian_times(t, y, unit, jacobian_.col(j));
-      unit[j] = 0;
+    for (Index j = 0; j < unit_.size(); ++j) {
+      unit_[j] = 1;
+      system_.jacobian_times(t, y, unit_, jacobian_.col(j));
+      unit_[j] = 0;
     }
   }
   bool factorise(double gamma) override {
@@ -30,7 +30,8 @@ class DenseNewtonMatrix final : public NewtonMatrix {
     return true;
   }
   bool solve(VectorRef b, double) override {
-    b = lu_.solve(b).eval();
+    x_ = lu_.solve(b);
+    b = x_;
     return b.allFinite();
   }
   std::string name() const override { return "dense LU"; }
@@ -43,6 +44,7 @@ class DenseNewtonMatrix final : public NewtonMatrix {
  private:
   System& system_;
   Matrix jacobian_, matrix_;
+  Vector unit_, x_;
   Eigen::PartialPivLU<Matrix> lu_;
 };
 

@@ -12,11 +12,11 @@ Index BlockStructure::largest() const {
 }
 
 void OutputMap::transposed_jacobian(MatrixRef jt) {
-  Vector unit = Vector::Zero(outputs());
+  unit_.setZero(outputs());
   for (Index i = 0; i < outputs(); ++i) {
-    unit[i] = 1;
-    transpose_times(unit, jt.col(i));
-    unit[i] = 0;
+    unit_[i] = 1;
+    transpose_times(unit_, jt.col(i));
+    unit_[i] = 0;
   }
 }
 

@@ -63,6 +63,7 @@ class OutputMap {
 
  private:
   Matrix jt_, weighted_;
+  Vector unit_;
 };
 
 }  // namespace gradflow

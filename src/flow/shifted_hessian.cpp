@@ -30,16 +30,17 @@ struct Shift {
 class DenseHessian final : public ShiftedHessian {
  public:
   explicit DenseHessian(const Loss& loss)
-      : loss_(loss), hessian_(loss.dimension(), loss.dimension()) {}
+      : loss_(loss),
+        hessian_(loss.dimension(), loss.dimension()),
+        unit_(Vector::Zero(loss.dimension())) {}
 
   void linearise(ConstVectorRef w) override {
     loss_.linearise(w);
     const Index p = loss_.dimension();
-    Vector unit = Vector::Zero(p);
     for (Index j = 0; j < p; ++j) {
-      unit[j] = 1;
-      loss_.hessian_times(unit, hessian_.col(j));
-      unit[j] = 0;
+      unit_[j] = 1;
+      loss_.hessian_times(unit_, hessian_.col(j));
+      unit_[j] = 0;
     }
   }
 
@@ -71,6 +72,7 @@ class DenseHessian final : public ShiftedHessian {
  private:
   Loss loss_;
   Matrix hessian_;
+  Vector unit_;
   SymmetricFactorisation factorisation_;
 };
 
@@ -176,11 +178,10 @@ class BlockHessian final : public ShiftedHessian {
     loss_.map().curvature(loss_.last_output_gradient(), curvature_);
     loss_.map().transposed_jacobian(factor_);
     // J^T S, row by row of J^T: the root acts on vectors of N entries.
-    Vector row(loss_.outputs());
     for (Index i = 0; i < factor_.rows(); ++i) {
-      row = factor_.row(i).transpose();
-      loss_.output_loss().root_transposed_times(loss_.last_outputs(), row);
-      factor_.row(i) = row.transpose();
+      small_ = factor_.row(i).transpose();
+      loss_.output_loss().root_transposed_times(loss_.last_outputs(), small_);
+      factor_.row(i) = small_.transpose();
     }
   }
 

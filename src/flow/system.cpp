@@ -19,7 +19,7 @@ LinearKind System::preferred_linear_kind(std::string& reason) const {
   return kinds.front();
 }
 
-std::string System::preferred_method(double /*rtol*/) const {
+std::string System::preferred_method() const {
   // BDF's steps do not grow with stiffness on curved slow manifolds; a Rosenbrock method's do.
   return linear_kinds().empty() ? "dopri5" : "cvode";
 }

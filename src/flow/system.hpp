@@ -44,9 +44,9 @@ class System {
   virtual std::unique_ptr<NewtonMatrix> newton_matrix(LinearKind kind);
   /// Which of them `linear = "auto"` takes, with the reason in a few words.
   virtual LinearKind preferred_linear_kind(std::string& reason) const;
-  /// The method that `method = "auto"` takes at this relative tolerance, from the recorded
-  /// work-precision tables (docs/solvers.md).
-  virtual std::string preferred_method(double rtol) const;
+  /// The method that `method = "auto"` takes, from the recorded work-precision tables
+  /// (docs/solvers.md).
+  virtual std::string preferred_method() const;
 
   /// One step of the discrete dynamics (gradient_descent, sgd, langevin), in place. By default
   /// explicit Euler, y += step * rhs. Noise is part of the system: an SGD or Langevin system

@@ -26,6 +26,9 @@ void for_each_tile_below_diagonal(Index n, Visit&& visit) {
 Matrix& SymmetricFactorisation::storage(Index n) {
   if (n < 0) throw std::invalid_argument("SymmetricFactorisation: negative size");
   storage_.resize(n, n);
+  // All that the second factorisation needs, so that it may come at any time without an allocation.
+  for (Vector* v : {&diagonal_, &d_, &d_off_, &magnitude_, &work_}) v->resize(n);
+  exchange_.resize(static_cast<std::size_t>(n));
   factorised_ = false;
   return storage_;
 }
@@ -96,8 +99,6 @@ void SymmetricFactorisation::bunch_kaufman() {
   d_.setZero(n);
   d_off_.setZero(n);
   magnitude_ = diagonal_.cwiseAbs();
-  work_.resize(n);
-  exchange_.resize(static_cast<std::size_t>(n));
 
   for (Index k = 0; k < n;) {
     // The second exchange is of what the first has left in place: `second` is never k.

@@ -106,6 +106,7 @@ class CvodeStepper final : public Stepper {
   }
 
   const Statistics& statistics() override {
+    if (cvode_ == nullptr) return statistics_;  // not started
     long steps = 0, failures = 0, newton_failures = 0;
     CVodeGetNumSteps(cvode_, &steps);
     CVodeGetNumErrTestFails(cvode_, &failures);

@@ -48,7 +48,7 @@ std::unique_ptr<NewtonMatrix> choose_newton_matrix(System& system, const SolverS
 
 std::unique_ptr<Stepper> make_stepper(System& system, const SolverSettings& given) {
   SolverSettings settings = given;
-  if (settings.method == "auto") settings.method = system.preferred_method(settings.rtol);
+  if (settings.method == "auto") settings.method = system.preferred_method();
   if (settings.method == "cvode") return make_cvode_stepper(system, settings, false);
   if (settings.method == "cvode_adams") return make_cvode_stepper(system, settings, true);
   if (settings.method == "rodas") return make_rodas_stepper(system, settings);

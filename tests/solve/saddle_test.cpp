@@ -1,11 +1,13 @@
+#include <algorithm>
 #include <cmath>
 
 #include "solve/integrate.hpp"
-#include "tests/catch.hpp"
+#include "tests/finite_differences.hpp"
+#include "tests/run_model.hpp"
 #include "tests/solve/test_systems.hpp"
 
 using namespace gradflow;
-using gradflow::testing::DoubleWell;
+using namespace gradflow::testing;
 
 namespace {
 
@@ -62,4 +64,71 @@ TEST_CASE("Every implicit method leaves the saddle of y' = y(1-y^2) at the right
         CHECK(std::abs(run.half_time - exact) < 1e-3 * exact);
         CHECK(run.outcome.final_state[0] == Approx(1).epsilon(1e-3));
       }
+}
+
+namespace {
+
+/// When each mode of a deep linear network reaches half of its target, by bisection on dense output.
+std::vector<double> mode_escapes(int depth, const std::string& method, double rtol) {
+  const std::vector<double> target{3, 2, 1};
+  const auto model = make_model("deep_linear_network", {{"depth", std::int64_t{depth}},
+                                                        {"width", std::int64_t{3}},
+                                                        {"initial_scale", 1e-6},
+                                                        {"target_singular_values", target}});
+  SolverSettings settings;
+  settings.method = method;
+  settings.rtol = rtol;
+  settings.atol = 1e-2 * rtol;
+  const Vector start = model->initial_state({});
+  settings = tightened(settings, start);
+  const auto system = model->system({});
+  const auto stepper = make_stepper(*system, settings);
+  const std::vector<Observable> observables = model->observables({});
+  const auto strength =
+      std::find_if(observables.begin(), observables.end(),
+                   [](const Observable& o) { return o.name == "mode_strength"; });
+  std::uint64_t serial = 0;
+  Vector y(start.size());
+  const auto reached = [&](std::size_t mode, double t, ConstVectorRef state) {
+    double values[3];
+    strength->evaluate(State{t, state, ++serial}, values);
+    return values[mode] >= 0.5 * target[mode];
+  };
+  std::vector<double> escapes(3, 0);
+  IntegrationControl control;
+  control.times = {0, depth == 2 ? 1e3 : 1e8};
+  control.sample = [](std::size_t, double, ConstVectorRef) {};
+  control.stop = [&](double t, ConstVectorRef state) {
+    for (std::size_t mode = 0; mode < 3; ++mode) {
+      if (escapes[mode] > 0 || !reached(mode, t, state)) continue;
+      double low = stepper->previous_time(), high = t;
+      for (int k = 0; k < 50; ++k) {
+        const double middle = 0.5 * (low + high);
+        stepper->interpolate(middle, y);
+        (reached(mode, middle, y) ? high : low) = middle;
+      }
+      escapes[mode] = high;
+    }
+    return false;
+  };
+  const Outcome outcome = integrate(*system, *stepper, settings, start, control);
+  CHECK(outcome.status == Status::ok);
+  return escapes;
+}
+
+}  // namespace
+
+TEST_CASE("Saddle-to-saddle learning from scale 1e-6 comes at its times, at every tolerance") {
+  for (const int depth : {2, 3}) {
+    // Another method, at a tolerance that leaves it two digits beyond what is asked.
+    const std::vector<double> reference = mode_escapes(depth, "rodas", 1e-11);
+    for (const double rtol : {1e-4, 1e-6, 1e-8, 1e-10}) {
+      const std::vector<double> escapes = mode_escapes(depth, "auto", rtol);
+      for (std::size_t mode = 0; mode < 3; ++mode) {
+        CAPTURE(depth, rtol, mode, reference[mode], escapes[mode]);
+        CHECK(reference[mode] > 0);
+        CHECK(std::abs(escapes[mode] - reference[mode]) <= 1e-3 * reference[mode]);
+      }
+    }
+  }
 }
