@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "flow/loss_model.hpp"
+#include "models/relu_pieces.hpp"
 #include "models/supervised_data.hpp"
 #include "numerics/random.hpp"
 
@@ -34,7 +35,9 @@ class TwoLayerMap final : public OutputMap {
     blocks_.start.push_back(static_cast<Index>(blocks_.index.size()));
   }
   std::unique_ptr<OutputMap> clone() const override {
-    return std::make_unique<TwoLayerMap>(inputs_, m_, activation_, bias_, scale_);
+    auto copy = std::make_unique<TwoLayerMap>(inputs_, m_, activation_, bias_, scale_);
+    copy->pieces_ = pieces_;
+    return copy;
   }
   Index parameters() const override { return m_ * block_size(); }
   Index outputs() const override { return inputs_->rows(); }
@@ -43,12 +46,18 @@ class TwoLayerMap final : public OutputMap {
     if (value_.size() == 0) allocate();
     a_ = w.tail(m_);
     preactivation(w, z_);
-    activation_.evaluate(z_.data(), z_.size(), value_.data(), first_.data());
+    if (pieces_ && pieces_->entered()) {
+      w_ = w;
+      first_ = pieces_->slopes();
+      value_ = first_.cwiseProduct(z_);
+    } else {
+      activation_.evaluate(z_.data(), z_.size(), value_.data(), first_.data());
+    }
     have_second_ = false;
     f.noalias() = scale_ * (value_.transpose() * a_);
   }
   void jacobian_times(ConstVectorRef v, VectorRef jv) override {
-    preactivation(v, dz_);
+    tangent_preactivation(v);
     dz_.array() *= first_.array();
     jv.noalias() = scale_ * (dz_.transpose() * a_);
     jv.noalias() += scale_ * (value_.transpose() * v.tail(m_));
@@ -58,16 +67,18 @@ class TwoLayerMap final : public OutputMap {
     for (Index i = 0; i < outputs(); ++i)
       back_.col(i) = (scale_ * u[i]) * first_.col(i).cwiseProduct(a_);
     collect(back_, jtu);
+    if (pieces_) pieces_->project(jtu);
   }
   void curvature_times(ConstVectorRef u, ConstVectorRef v, VectorRef out) override {
     need_second();
-    preactivation(v, dz_);
+    tangent_preactivation(v);
     for (Index i = 0; i < outputs(); ++i)
       back_.col(i) = (scale_ * u[i]) * (first_.col(i).array() * v.tail(m_).array() +
                                         second_.col(i).array() * dz_.col(i).array() * a_.array());
     dz_.array() *= first_.array();
     out.tail(m_).noalias() = scale_ * (dz_ * u);
     collect(back_, out);
+    if (pieces_) pieces_->project(out);
   }
 
   void transposed_jacobian(MatrixRef jt) override {
@@ -77,6 +88,7 @@ class TwoLayerMap final : public OutputMap {
       Eigen::Map<RowMatrix>(jt.col(i).data(), m_, d()).noalias() =
           back_.col(i) * inputs_->row(i);
       if (bias_) jt.col(i).segment(m_ * d(), m_) = back_.col(i);
+      if (pieces_) pieces_->project(jt.col(i));
     }
   }
 
@@ -90,7 +102,7 @@ class TwoLayerMap final : public OutputMap {
         const double w = weight[offset];
         return (weight.segment(offset, size).array() == w).all();
       };
-      const bool by_layer = constant(0, m_ * d()) && constant(parameters() - m_, m_) &&
+      const bool by_layer = !slides() && constant(0, m_ * d()) && constant(parameters() - m_, m_) &&
                             (!bias_ || constant(m_ * d(), m_));
       if (!by_layer) {
         OutputMap::gram(weight, k);
@@ -113,6 +125,17 @@ class TwoLayerMap final : public OutputMap {
     small_.selfadjointView<Eigen::Lower>().rankUpdate(value_.transpose(),
                                                       scale_ * scale_ * second);
     k = small_.selfadjointView<Eigen::Lower>();
+    // A neuron that slides has x_i . P x_j, P the projection off its normals.
+    if (slides())
+      for (const Index neuron : pieces_->sliders()) {
+        const Matrix& normals = pieces_->normals(neuron);
+        for (Index e = 0; e < normals.cols(); ++e) {
+          sample_ = *inputs_ * normals.col(e).head(d());
+          if (bias_) sample_.array() += normals(d(), e);
+          sample_.array() *= back_.row(neuron).transpose().array() * scale_;
+          k.noalias() -= sample_ * sample_.transpose();
+        }
+      }
   }
   double gram_flops() const override {
     const double n = static_cast<double>(outputs());
@@ -141,10 +164,42 @@ class TwoLayerMap final : public OutputMap {
       block.topRightCorner(inner, 1).noalias() = scale_ * (extended_ * weight_);
       block.bottomLeftCorner(1, inner) = block.topRightCorner(inner, 1).transpose();
       block(inner, inner) = 0;
+      if (slides() && pieces_->normals(k).cols() > 0) {
+        const Matrix& normals = pieces_->normals(k);
+        const Matrix off = Matrix::Identity(inner, inner) - normals * normals.transpose();
+        block.topRows(inner) = (off * block.topRows(inner)).eval();
+        block.leftCols(inner) = (block.leftCols(inner) * off).eval();
+      }
     }
   }
 
+  bool piecewise() const override { return !activation_.smooth(); }
+  void hold_piece(double tolerance) override {
+    const double low = activation_.kind() == Activation::Kind::relu ? 0 : Activation::leaky_slope;
+    pieces_ = std::make_shared<ReluPieces>(inputs_, m_, bias_, low, tolerance);
+  }
+  std::uint64_t revision() const override { return pieces_ ? pieces_->revision() : 0; }
+  double piece_margin(ConstVectorRef u) override { return pieces_->margin(w_, z_, a_, u); }
+  void enter_piece(VectorRef w, ConstVectorRef u, bool afresh) override {
+    if (afresh)
+      pieces_->enter_afresh(z_);
+    else
+      pieces_->enter_next(w, z_, a_, u);
+  }
+
  private:
+  bool slides() const { return pieces_ && !pieces_->sliders().empty(); }
+  /// dz along v; a sliding neuron keeps to its surfaces.
+  void tangent_preactivation(ConstVectorRef v) {
+    if (!slides()) {
+      preactivation(v, dz_);
+      return;
+    }
+    tangent_ = v;
+    pieces_->project(tangent_);
+    preactivation(tangent_, dz_);
+  }
+
   Index d() const { return inputs_->cols(); }
   Index block_size() const { return d() + (bias_ ? 2 : 1); }
   void allocate() {
@@ -169,9 +224,13 @@ class TwoLayerMap final : public OutputMap {
   }
   void need_second() {
     if (have_second_) return;
-    // z_ is no longer needed once all three are there; value and slope are computed once more.
-    activation_.evaluate(z_.data(), z_.size(), dz_.data(), back_.data(), second_.data());
     have_second_ = true;
+    if (!activation_.smooth()) {
+      second_.setZero();
+      return;
+    }
+    // Value and slope once more, into work memory: only the second derivative is new.
+    activation_.evaluate(z_.data(), z_.size(), dz_.data(), back_.data(), second_.data());
   }
 
   std::shared_ptr<const Matrix> inputs_;
@@ -185,6 +244,8 @@ class TwoLayerMap final : public OutputMap {
   Vector weight_;
   bool have_second_ = false;
   BlockStructure blocks_;
+  std::shared_ptr<ReluPieces> pieces_;
+  Vector w_, tangent_, sample_;
 };
 
 double output_factor(const std::string& name, Index width) {

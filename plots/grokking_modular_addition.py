@@ -11,7 +11,8 @@ from matplotlib import pyplot as plt
 options = style.arguments(__doc__)
 style.use()
 
-study = style.load(os.path.join(options.runs, "modular_addition"))
+study, free, tolerances = (style.load(os.path.join(options.runs, "modular_addition" + name))
+                           for name in ("", "_gradient_flow", "_tolerance"))
 decays = study["weight_decay"].values
 times = study["time"].values
 colors = [style.SEQUENCE(k / (len(decays) - 1)) for k in range(len(decays))]
@@ -72,6 +73,9 @@ def at(name, time):
     return grokking.at(times[middle], study[name].values[middle], time)
 
 
+# F = 1/(2n) |r|^2 has r' = -J J^T r / n; there are 13 residuals a pair.
+rates = free["tangent_kernel_eigenvalues"].sel(snapshot_time=1e3).values
+rates = rates * 13 / rates.size
 rows = [("lambda = 0.002: train accuracy at t = 250", 1, at("train_accuracy", 250))]
 rows += [(f"  test accuracy at t = {t:g} (descent, another draw)", published, at("test_accuracy", t))
          for t, published in ((1500, 0.06), (3000, 0.90), (4500, 1))]
@@ -83,6 +87,21 @@ rows += [
     ("exponent of t(test accuracy 1/2) in lambda", -1, f"{order:.3f} +- {order_error:.1g}"),
     ("least train, test accuracy at tau = 20", 1,
      "{:g}, {:g}".format(*(study[f"{w}_accuracy"].values[:, -1].min() for w in ("train", "test")))),
+    ("exponent of t(test accuracy 1/2) in lambda, the two smallest lambda", -1,
+     np.log(generalised[1] / generalised[0]) / np.log(decays[1] / decays[0])),
+] + [
+    (f"lambda = 0.002, rtol = {r:.0e}: t of test accuracy 1/2, test error at tau = 8", None,
+     "{:.5g}, {:.5g}".format(first(tolerances["time"].values, run["test_accuracy"].values, 0.5),
+                             float(run["test_error"][-1])))
+    for r, run in ((float(r), tolerances.sel(rtol=r)) for r in tolerances["rtol"])
+] + [
+    (f"lambda = 0: training loss at t = {time:g}", None,
+     grokking.at(free["time"].values, free["train_loss"].values, time)) for time in (1e2, 1e3, 1e4)
+] + [
+    (f"  rates of J J'/n below {bound:g} at t = 1000, of {rates.size}", None,
+     int((rates < bound).sum())) for bound in (2e-3, 2.5e-4, 1e-5)
+] + [
+    ("  the smallest", None, float(rates.min())),
     ("steps of the solver, least and most", None,
      f"{int(study['steps'].min())}, {int(study['steps'].max())}"),
 ]

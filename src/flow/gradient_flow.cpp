@@ -198,6 +198,16 @@ double GradientFlow::inner_product(ConstVectorRef, ConstVectorRef u, ConstVector
   return (u.array() * v.array() / terms_.rate.array()).sum();
 }
 
+double GradientFlow::piece_margin(double, ConstVectorRef y) {
+  loss_.linearise(y);
+  return loss_.map().piece_margin(loss_.last_output_gradient());
+}
+
+void GradientFlow::enter_piece(double, VectorRef y, bool afresh) {
+  loss_.linearise(y);
+  loss_.map().enter_piece(y, loss_.last_output_gradient(), afresh);
+}
+
 std::vector<LinearKind> GradientFlow::linear_kinds() const { return linear_kinds_of(loss_); }
 
 std::unique_ptr<NewtonMatrix> GradientFlow::newton_matrix(LinearKind kind) {

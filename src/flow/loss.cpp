@@ -106,9 +106,10 @@ Loss::Loss(std::unique_ptr<OutputMap> map, std::shared_ptr<const OutputLoss> out
 Loss::Loss(const Loss& other) : Loss(other.map_->clone(), other.output_loss_) {}
 
 void Loss::move_to(ConstVectorRef w) {
-  if (have_point_ && w == point_) return;  // never for NaN
+  if (have_point_ && map_->revision() == revision_ && w == point_) return;  // never for NaN
   point_ = w;
   map_->evaluate(w, f_);
+  revision_ = map_->revision();
   have_point_ = true;
   have_gradient_ = false;
 }

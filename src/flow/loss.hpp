@@ -99,10 +99,11 @@ class Loss {
  private:
   std::unique_ptr<OutputMap> map_;
   std::shared_ptr<const OutputLoss> output_loss_;
-  /// Evaluates f at w unless that is where it was evaluated last.
+  /// Evaluates f at w unless that is where it was evaluated last, and the map is still the same.
   void move_to(ConstVectorRef w);
   Vector point_, f_, g_, jv_, djv_, curved_;
   double value_ = 0;
+  std::uint64_t revision_ = 0;
   bool have_point_ = false, have_gradient_ = false;
 };
 

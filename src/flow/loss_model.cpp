@@ -87,19 +87,20 @@ std::vector<Observable> LossModel::observables(const FlowSettings& flow) {
                               ? (e.gradient + decay.decay[0] * weights(s)).norm()
                               : (e.gradient + decay.decay.cwiseProduct(weights(s))).norm();
                  }});
-  for (Observable& observable : spectral_observables(flow)) all.push_back(std::move(observable));
+  for (Observable& observable : spectral_observables(decay)) all.push_back(std::move(observable));
   for (Observable& observable : own_observables()) all.push_back(std::move(observable));
   return all;
 }
 
-const LossModel::Spectrum& LossModel::spectrum_at(const State& state) {
-  if (!spectrum_.filled || spectrum_.serial != state.serial) {
+const HessianSpectrum& LossModel::spectrum_at(const State& state, const Vector& decay,
+                                              Spectrum& cache) {
+  if (!cache.filled || cache.serial != state.serial) {
     if (!spectral_loss_) spectral_loss_ = std::make_unique<Loss>(loss_);
-    spectrum_.hessian = hessian_spectrum(*spectral_loss_, weights(state), spectrum_count);
-    spectrum_.serial = state.serial;
-    spectrum_.filled = true;
+    cache.hessian = hessian_spectrum(*spectral_loss_, weights(state), decay, spectrum_count);
+    cache.serial = state.serial;
+    cache.filled = true;
   }
-  return spectrum_;
+  return cache.hessian;
 }
 
 TangentProjection& LossModel::projection_at(const State& state) {
@@ -111,43 +112,55 @@ TangentProjection& LossModel::projection_at(const State& state) {
   return *projection_;
 }
 
-std::vector<Observable> LossModel::spectral_observables(const FlowSettings& flow) {
-  const double lambda = flow.weight_decay;
+std::vector<Observable> LossModel::spectral_observables(const DecayAndRate& terms) {
+  const Vector& decay = terms.decay;
+  const auto decayed = [this, decay](const State& s) -> const HessianSpectrum& {
+    return spectrum_at(s, decay, spectrum_);
+  };
   const Index p = loss_.dimension(), n = loss_.outputs();
   const Index count = std::min<Index>(spectrum_count, p / 2);
   std::vector<Observable> all;
   all.push_back({"sharpness", "largest eigenvalue of hess F; gradient descent is stable below 2/step",
-                 {}, false, [this](const State& s, double* out) {
-                   *out = spectrum_at(s).hessian.values.tail(1)[0];
+                 {}, false, [this, decay, decayed](const State& s, double* out) {
+                   // One decay for all only shifts the spectrum.
+                   const Vector none = Vector::Zero(1);
+                   *out = decay.size() == 1
+                              ? decayed(s).values.tail(1)[0] - decay[0]
+                              : spectrum_at(s, none, undecayed_).values.tail(1)[0];
                  }});
   if (count > 0) {
     std::vector<double> positions;
     for (Index k = 1; k <= count; ++k) positions.push_back(static_cast<double>(k));
     for (Index k = count; k >= 1; --k) positions.push_back(static_cast<double>(-k));
     all.push_back({"hessian_eigenvalues",
-                   "leading (1, 2, ...) and trailing (..., -2, -1) eigenvalues of hess F + lambda",
+                   "leading (1, 2, ...) and trailing (..., -2, -1) eigenvalues of hess F + lambda "
+                   "(group by group where weight_decays are)",
                    {{"eigenvalue", positions, "position from the top, or from the bottom", true}},
-                   false, [this, count, lambda](const State& s, double* out) {
-                     const Vector& values = spectrum_at(s).hessian.values;
+                   false, [count, decayed](const State& s, double* out) {
+                     const Vector& values = decayed(s).values;
                      const Index size = values.size();
-                     for (Index k = 0; k < count; ++k) out[k] = values[size - 1 - k] + lambda;
-                     for (Index k = 0; k < count; ++k) out[count + k] = values[count - 1 - k] + lambda;
+                     for (Index k = 0; k < count; ++k) out[k] = values[size - 1 - k];
+                     for (Index k = 0; k < count; ++k) out[count + k] = values[count - 1 - k];
                    }});
   }
-  all.push_back({"spectral_gap", "largest ratio of neighbouring rates |mu + lambda| of hess F", {},
-                 false, [this, lambda](const State& s, double* out) {
-                   *out = scale_separation(spectrum_at(s).hessian.values, lambda).gap;
+  all.push_back({"spectral_gap",
+                 "largest ratio of an eigenvalue of hess F + lambda to the largest |.| below it", {},
+                 false, [decayed](const State& s, double* out) {
+                   *out = scale_separation(decayed(s).values).gap;
                  }});
-  all.push_back({"fast_modes", "number of rates of hess F above the largest gap", {}, false,
-                 [this, lambda](const State& s, double* out) {
-                   *out = static_cast<double>(
-                       scale_separation(spectrum_at(s).hessian.values, lambda).fast_modes);
+  all.push_back({"fast_modes", "number of modes above the largest gap; 0 where it is below 10", {},
+                 false, [decayed](const State& s, double* out) {
+                   *out = static_cast<double>(scale_separation(decayed(s).values).fast_modes);
                  }});
-  all.push_back({"fast_velocity_share", "share of |w'|^2 in the fast modes", {}, false,
-                 [this, lambda](const State& s, double* out) {
-                   const HessianSpectrum& spectrum = spectrum_at(s).hessian;
-                   const Index fast = scale_separation(spectrum.values, lambda).fast_modes;
-                   const Vector velocity = -(at(s).gradient + lambda * weights(s));
+  all.push_back({"fast_velocity_share", "share of |grad F + lambda w|^2 in the fast modes", {}, false,
+                 [this, decay, decayed](const State& s, double* out) {
+                   const HessianSpectrum& spectrum = decayed(s);
+                   const Index fast = scale_separation(spectrum.values).fast_modes;
+                   Vector velocity = -at(s).gradient;
+                   if (decay.size() == 1)
+                     velocity -= decay[0] * weights(s);
+                   else
+                     velocity -= decay.cwiseProduct(weights(s));
                    const double whole = velocity.squaredNorm();
                    *out = whole > 0 ? (spectrum.vectors.rightCols(fast).transpose() * velocity)
                                               .squaredNorm() / whole

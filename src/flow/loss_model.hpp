@@ -42,13 +42,14 @@ class LossModel : public Model {
     Vector gradient;
   };
   /// Sharpness, spectra, time-scale separation, tangent kernel: off unless named.
-  std::vector<Observable> spectral_observables(const FlowSettings& flow);
+  std::vector<Observable> spectral_observables(const DecayAndRate& terms);
   struct Spectrum {
     std::uint64_t serial = 0;
     bool filled = false;
     HessianSpectrum hessian;
   };
-  const Spectrum& spectrum_at(const State& state);
+  /// Of hess F + Lambda; one decay, so that an observable that leaves it out has another cache.
+  const HessianSpectrum& spectrum_at(const State& state, const Vector& decay, Spectrum& cache);
   TangentProjection& projection_at(const State& state);
 
   const Evaluation& at(const State& state);
@@ -58,7 +59,7 @@ class LossModel : public Model {
   Vector initial_;
   std::vector<ParameterGroup> groups_;
   Evaluation evaluation_;
-  Spectrum spectrum_;
+  Spectrum spectrum_, undecayed_;
   /// Their points move apart from that of loss_, which `outputs_at` relies on.
   std::unique_ptr<Loss> spectral_loss_;
   std::unique_ptr<TangentProjection> projection_;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -57,6 +58,25 @@ class OutputMap {
   /// The blocks of sum_i u_i hess f_i at the last point, one after another, each column-major.
   /// Only called where `curvature_blocks` is non-null.
   virtual void curvature(ConstVectorRef u, std::vector<double>& blocks);
+
+  /// Maps with kinks (ReLU) are smooth pieces that meet at surfaces. Such a map can keep to one
+  /// piece, also beyond its boundary, so that a method sees a smooth function and a boundary to stop
+  /// at. Where the flow of a loss would be pushed back to a surface from both sides it slides in it
+  /// (Filippov's solution, and the gradient flow of Clarke's subdifferential): that is a piece too,
+  /// in which all products are those of the map restricted to the surface.
+  virtual bool piecewise() const { return false; }
+  /// From here on this map, and the clones made of it, keep to the piece last entered. A state may be
+  /// beyond its boundary by the relative tolerance given: that is how well states are known.
+  virtual void hold_piece(double /*tolerance*/) {}
+  /// At the last point: negative where it lies beyond the boundary of the piece, or where a sliding
+  /// motion would leave its surface. u is the loss's gradient l'(f) there.
+  virtual double piece_margin(ConstVectorRef /*u*/) { return 1; }
+  /// Enters the piece in which the flow goes on from the last point; w is that point, which may be
+  /// moved by its rounding error, on to the surface. `afresh`: whatever the piece was before.
+  virtual void enter_piece(VectorRef /*w*/, ConstVectorRef /*u*/, bool /*afresh*/) {}
+
+  /// Changes whenever f at the last point may have: a piece was entered.
+  virtual std::uint64_t revision() const { return 0; }
 
   /// True where f is affine in w, so that Gauss-Newton is the exact Hessian.
   virtual bool affine() const { return false; }

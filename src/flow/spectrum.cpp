@@ -9,34 +9,42 @@
 namespace gradflow {
 namespace {
 
-/// hess F as Spectra wants a matrix.
+/// hess F + diag(decay) as Spectra wants a matrix.
 class HessianOperator {
  public:
   using Scalar = double;
-  explicit HessianOperator(Loss& loss) : loss_(loss) {}
+  HessianOperator(Loss& loss, ConstVectorRef decay) : loss_(loss), decay_(decay) {}
   Index rows() const { return loss_.dimension(); }
   Index cols() const { return loss_.dimension(); }
   void perform_op(const double* in, double* out) const {
     Eigen::Map<Vector> result(out, rows());
-    loss_.hessian_times(Eigen::Map<const Vector>(in, rows()), result);
+    const Eigen::Map<const Vector> v(in, rows());
+    loss_.hessian_times(v, result);
+    if (decay_.size() == 1)
+      result += decay_[0] * v;
+    else
+      result += decay_.cwiseProduct(v);
   }
 
  private:
   Loss& loss_;
+  Vector decay_;
 };
 
 }  // namespace
 
-HessianSpectrum hessian_spectrum(Loss& loss, ConstVectorRef w, Index count, Index dense_limit) {
+HessianSpectrum hessian_spectrum(Loss& loss, ConstVectorRef w, ConstVectorRef decay, Index count,
+                                 Index dense_limit) {
   const Index p = loss.dimension();
   loss.linearise(w);
   HessianSpectrum spectrum;
+  const HessianOperator operation(loss, decay);
   if (p <= dense_limit || p <= 3 * count) {
     Matrix hessian(p, p);
     Vector unit = Vector::Zero(p);
     for (Index j = 0; j < p; ++j) {
       unit[j] = 1;
-      loss.hessian_times(unit, hessian.col(j));
+      operation.perform_op(unit.data(), hessian.col(j).data());
       unit[j] = 0;
     }
     const Eigen::SelfAdjointEigenSolver<Matrix> eigen(hessian);
@@ -45,7 +53,7 @@ HessianSpectrum hessian_spectrum(Loss& loss, ConstVectorRef w, Index count, Inde
     spectrum.complete = true;
     return spectrum;
   }
-  HessianOperator hessian(loss);
+  HessianOperator hessian(loss, decay);
   Spectra::SymEigsSolver<HessianOperator> lanczos(hessian, 2 * count,
                                                   std::min(p, std::max<Index>(6 * count, 40)));
   lanczos.init();
@@ -55,18 +63,20 @@ HessianSpectrum hessian_spectrum(Loss& loss, ConstVectorRef w, Index count, Inde
   return spectrum;
 }
 
-ScaleSeparation scale_separation(const Vector& eigenvalues, double lambda, double floor) {
+ScaleSeparation scale_separation(const Vector& eigenvalues, double floor) {
   ScaleSeparation separation;
-  std::vector<double> rates;
-  for (const double mu : eigenvalues) rates.push_back(std::abs(mu + lambda));
-  std::sort(rates.begin(), rates.end(), std::greater<>());
-  if (rates.empty() || !(rates.front() > 0)) return separation;
-  for (double& rate : rates) rate = std::max(rate, floor * rates.front());
-  for (std::size_t i = 0; i + 1 < rates.size(); ++i)
-    if (rates[i] / rates[i + 1] > separation.gap) {
-      separation.gap = rates[i] / rates[i + 1];
-      separation.fast_modes = static_cast<Index>(i) + 1;
-    }
+  if (eigenvalues.size() == 0) return separation;
+  const double top = eigenvalues.cwiseAbs().maxCoeff();
+  if (!(top > 0)) return separation;
+  // From below: the largest |rate| among those at or under each place.
+  double others = floor * top;
+  for (Index below = 0; below + 1 < eigenvalues.size(); ++below) {
+    others = std::max(others, std::abs(eigenvalues[below]));
+    const double gap = eigenvalues[below + 1] / others;
+    if (gap <= separation.gap) continue;
+    separation.gap = gap;
+    separation.fast_modes = gap < least_gap ? 0 : eigenvalues.size() - 1 - below;
+  }
   return separation;
 }
 

@@ -4,10 +4,10 @@
 
 namespace gradflow {
 
-/// Eigenvalues of hess F at a point, in ascending order, with their vectors (columns): all of them
-/// up to `dense_limit` parameters (p Hessian-vector products and 9 p^3 flops); beyond, the `count`
-/// smallest and the `count` largest by Lanczos with Hessian-vector products (Spectra), to 1e-8 of the
-/// largest.
+/// Eigenvalues of hess F + diag(decay) at a point, in ascending order, with their vectors
+/// (columns): all of them up to `dense_limit` parameters (p Hessian-vector products and 9 p^3
+/// flops); beyond, the `count` smallest and the `count` largest by Lanczos with Hessian-vector
+/// products (Spectra), to 1e-8 of the largest.
 struct HessianSpectrum {
   Vector values;
   Matrix vectors;
@@ -16,18 +16,24 @@ struct HessianSpectrum {
 
 inline constexpr Index dense_spectrum_limit = 1500;
 
-HessianSpectrum hessian_spectrum(Loss& loss, ConstVectorRef w, Index count,
+/// `decay` has one entry for all parameters, or one for each.
+HessianSpectrum hessian_spectrum(Loss& loss, ConstVectorRef w, ConstVectorRef decay, Index count,
                                  Index dense_limit = dense_spectrum_limit);
 
-/// The separation of time scales at a point of w' = -grad F - lambda w.
+/// The separation of time scales at a point of w' = -grad F - Lambda w.
 struct ScaleSeparation {
-  Index fast_modes = 0;  ///< eigenvalues above the largest gap
-  double gap = 1;        ///< ratio of the rates at the gap
+  Index fast_modes = 0;  ///< modes above the largest gap; 0 where the gap is below `least_gap`
+  double gap = 1;        ///< slowest of the fast rates over the largest of the others
 };
 
-/// The largest ratio of neighbours in the sorted rates |mu_i + lambda|, where rates below
-/// `floor` x the largest (rounding) count as the floor. With the ends of the spectrum alone the gap
-/// may be taken across those that are not known.
-ScaleSeparation scale_separation(const Vector& eigenvalues, double lambda, double floor = 1e-14);
+/// Fast modes are those that contract fastest. With the eigenvalues of hess F + Lambda in
+/// descending order, the gap below the k-th is mu_k over the largest |mu_j|, j > k: growing modes
+/// count among the others with their rate, so that an eigenvalue that passes through 0 makes no gap
+/// as long as another mode grows. Rates below `floor` x the largest (rounding) count as the floor.
+/// With the ends of the spectrum alone the gap may be taken across those that are not known.
+ScaleSeparation scale_separation(const Vector& eigenvalues, double floor = 1e-14);
+
+/// Below a ratio of 10 there is no telling fast from slow.
+inline constexpr double least_gap = 10;
 
 }  // namespace gradflow

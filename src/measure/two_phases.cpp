@@ -29,8 +29,10 @@ std::vector<double> distances(const Matrix& a, const Matrix& b) {
 double largest(const std::vector<double>& values) {
   double top = 0;
   for (const double v : values)
-    if (std::isnan(v)) return nan;
-    else top = std::max(top, v);
+    if (std::isnan(v))
+      return nan;
+    else
+      top = std::max(top, v);
   return top;
 }
 
@@ -56,7 +58,9 @@ std::vector<double> PhaseWindows::fast_times() const {
   return geometric(1e-3 * std::min(1.0, fast_end), fast_end, 60);
 }
 
-std::vector<double> PhaseWindows::slow_times() const { return geometric(slow_from, slow_to, 60); }
+std::vector<double> PhaseWindows::slow_times() const {
+  return geometric(slow_from, slow_to, 60);
+}
 
 Matrix states_at(System& system, const SolverSettings& settings, ConstVectorRef y0,
                  const std::vector<double>& times, const std::function<bool()>& interrupted) {
@@ -82,8 +86,7 @@ PhaseReference phase_reference(System& gradient_flow, System& riemannian, ConstV
                                const SolverSettings& settings, const PhaseWindows& windows,
                                const std::function<bool()>& interrupted) {
   PhaseReference reference;
-  const StationaryPoint limit =
-      flow_limit(gradient_flow, settings, y0, 1e-11, 1e12, interrupted);
+  const StationaryPoint limit = flow_limit(gradient_flow, settings, y0, 1e-11, 1e12, interrupted);
   if (limit.outcome.status != Status::ok)
     throw SolverError(limit.outcome.status, limit.outcome.message, "");
   if (!limit.converged)
@@ -98,8 +101,8 @@ PhaseReference phase_reference(System& gradient_flow, System& riemannian, ConstV
   reference.limit_speed = limit.speed;
   reference.limit_time = limit.t;
   reference.fast_times = windows.fast_times();
-  reference.fast_states = gradient_flow_at(gradient_flow, settings, y0, reference,
-                                           reference.fast_times, interrupted);
+  reference.fast_states =
+      gradient_flow_at(gradient_flow, settings, y0, reference, reference.fast_times, interrupted);
   reference.slow_times = windows.slow_times();
   reference.slow_states =
       states_at(riemannian, settings, reference.limit, reference.slow_times, interrupted);
@@ -137,8 +140,7 @@ TwoPhaseErrors two_phase_errors(System& decayed, System& gradient_flow, System& 
   std::vector<double> tau = all;
   for (double& t : tau) t *= lambda;
   const Matrix outer = states_at(riemannian, settings, reference.limit, tau, interrupted);
-  const Matrix inner =
-      gradient_flow_at(gradient_flow, settings, y0, reference, all, interrupted);
+  const Matrix inner = gradient_flow_at(gradient_flow, settings, y0, reference, all, interrupted);
   const Matrix composite = (outer + inner).colwise() - reference.limit;
   errors.composite = largest(distances(at(all), composite));
   return errors;
@@ -162,14 +164,25 @@ GrokkingTimes grokking_times(const std::vector<double>& times,
   for (std::size_t i = std::max<std::size_t>(fit, 1); i < n && times[i] <= latest; ++i) {
     std::size_t j = i;
     while (j + 1 < n && times[j] < window * times[i]) ++j;
-    const double change =
-        std::abs(test_error[j] - test_error[i]) / std::log(times[j] / times[i]);
+    const double change = std::abs(test_error[j] - test_error[i]) / std::log(times[j] / times[i]);
     if (j > i && change < least) {
       least = change;
       plateau = i;
     }
   }
   if (plateau >= n) return found;
+  const auto half_decade_end = [&](std::size_t i) {
+    std::size_t j = i;
+    while (j + 1 < n && times[j] < std::sqrt(10.0) * times[i]) ++j;
+    return j;
+  };
+  const auto [lowest, highest] = std::minmax_element(
+      test_error.begin() + static_cast<std::ptrdiff_t>(plateau),
+      test_error.begin() + static_cast<std::ptrdiff_t>(half_decade_end(plateau)) + 1);
+  if (!(*highest - *lowest <= 0.2 * test_error[plateau])) {
+    found.falls_without_plateau = test_error[n - 1] < 0.5 * test_error[plateau];
+    return found;
+  }
   found.plateau = times[plateau];
   found.plateau_error = test_error[plateau];
   const double half = 0.5 * (test_error[plateau] + test_error[n - 1]);

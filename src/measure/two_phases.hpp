@@ -11,13 +11,13 @@ namespace gradflow {
 /// The two limits of a flow with small weight decay (arXiv 2505.20172), shared by all lambda: the
 /// flow without weight decay w^GF, its limit Phi(w0), and the slow flow w° in tau = lambda t.
 struct PhaseReference {
-  Vector limit;                     ///< Phi(w0)
-  double limit_speed = 0;           ///< |grad F(Phi(w0))|
-  double limit_time = 0;            ///< time at which w^GF had converged
-  std::vector<double> fast_times;   ///< t
-  Matrix fast_states;               ///< w^GF, a column a time
-  std::vector<double> slow_times;   ///< tau
-  Matrix slow_states;               ///< w°, a column a time; NaN beyond a singular point
+  Vector limit;                    ///< Phi(w0)
+  double limit_speed = 0;          ///< |grad F(Phi(w0))|
+  double limit_time = 0;           ///< time at which w^GF had converged
+  std::vector<double> fast_times;  ///< t
+  Matrix fast_states;              ///< w^GF, a column a time
+  std::vector<double> slow_times;  ///< tau
+  Matrix slow_states;              ///< w°, a column a time; NaN beyond a singular point
 };
 
 /// Times at which the phases are compared: t in (0, fast_end], tau in [slow_from, slow_to].
@@ -39,10 +39,10 @@ PhaseReference phase_reference(System& gradient_flow, System& riemannian, ConstV
                                const std::function<bool()>& interrupted);
 
 struct TwoPhaseErrors {
-  std::vector<double> fast_distance;       ///< |w^lambda(t) - w^GF(t)| at fast_times
-  std::vector<double> slow_distance;       ///< |w^lambda(tau/lambda) - w°(tau)| at slow_times
-  double fast = 0;       ///< sup over the fast window
-  double slow = 0;       ///< sup over the slow window
+  std::vector<double> fast_distance;  ///< |w^lambda(t) - w^GF(t)| at fast_times
+  std::vector<double> slow_distance;  ///< |w^lambda(tau/lambda) - w°(tau)| at slow_times
+  double fast = 0;                    ///< sup over the fast window
+  double slow = 0;                    ///< sup over the slow window
   double composite = 0;  ///< sup over all t of |w^lambda - (w^GF(t) + w°(lambda t) - Phi(w0))|
 };
 
@@ -55,15 +55,22 @@ TwoPhaseErrors two_phase_errors(System& decayed, System& gradient_flow, System& 
 
 /// Times of grokking read off a run: the train error falls, the test error stays, then falls.
 struct GrokkingTimes {
-  double fit = 0;            ///< train error first below `threshold` times its start
-  double plateau = 0;        ///< where, after `fit`, test error moves least in log t
-  double plateau_error = 0;  ///< test error there
-  double grok = 0;           ///< test error halfway between plateau and end
+  double fit = 0;                      ///< train error first below `threshold` times its start
+  double plateau = 0;                  ///< where, after `fit`, test error moves least in log t
+  double plateau_error = 0;            ///< test error there
+  double grok = 0;                     ///< test error halfway between plateau and end
+  bool falls_without_plateau = false;  ///< there is a fall after the fit, but from no plateau
 };
 
 /// NaN for a time that does not exist: no fit, or a test error that never falls from its plateau.
 /// The plateau is where |d test / d log t|, over a third of a decade, is least between `fit` and
 /// `latest` (a tenth of the slow phase's time 1/lambda); the halfway time is interpolated in log t.
+/// It is one only if the test error stays within a fifth of itself for half a decade from there: a
+/// turning point, or a fall by degrees, is none, and the times that need it are NaN.
+///
+/// The level of the plateau depends on lambda a little, since it is left sooner the larger lambda
+/// is: by O(lambda log 1/lambda), and lambda t_grok with it. The time at which the test error
+/// passes a level that is the same for all lambda is constant to O(lambda).
 GrokkingTimes grokking_times(const std::vector<double>& times,
                              const std::vector<double>& train_error,
                              const std::vector<double>& test_error, double threshold,

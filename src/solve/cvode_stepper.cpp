@@ -41,6 +41,11 @@ class CvodeStepper final : public Stepper {
   void start(double t0, ConstVectorRef y0) override {
     state_ = y0;
     time_ = previous_ = t0;
+    if (cvode_ != nullptr) {  // anew, from order 1; CVODE's own counts begin again
+      earlier_ = statistics();
+      CVodeReInit(cvode_, t0, y_);
+      return;
+    }
     context_ = make_context();
     y_ = N_VMake_Serial(state_.size(), state_.data(), context_);
     sundials::use_vectorised_operations(y_);
@@ -111,9 +116,9 @@ class CvodeStepper final : public Stepper {
     CVodeGetNumSteps(cvode_, &steps);
     CVodeGetNumErrTestFails(cvode_, &failures);
     CVodeGetNumNonlinSolvConvFails(cvode_, &newton_failures);
-    statistics_.steps = steps;
-    statistics_.rejected_steps = failures;
-    statistics_.newton_failures = newton_failures;
+    statistics_.steps = earlier_.steps + steps;
+    statistics_.rejected_steps = earlier_.rejected_steps + failures;
+    statistics_.newton_failures = earlier_.newton_failures + newton_failures;
     return statistics_;
   }
   std::string method() const override { return adams_ ? "cvode_adams" : "cvode"; }
@@ -234,7 +239,7 @@ class CvodeStepper final : public Stepper {
   std::string linear_ = "none";
   double time_ = 0, previous_ = 0;
   bool saw_non_finite_ = false;
-  Statistics statistics_;
+  Statistics statistics_, earlier_;
   SUNContext context_ = nullptr;
   N_Vector y_ = nullptr, work_ = nullptr;
   void* cvode_ = nullptr;

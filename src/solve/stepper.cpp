@@ -46,7 +46,9 @@ std::unique_ptr<NewtonMatrix> choose_newton_matrix(System& system, const SolverS
   return system.newton_matrix(kind);
 }
 
-std::unique_ptr<Stepper> make_stepper(System& system, const SolverSettings& given) {
+namespace {
+
+std::unique_ptr<Stepper> make_smooth_stepper(System& system, const SolverSettings& given) {
   SolverSettings settings = given;
   if (settings.method == "auto") settings.method = system.preferred_method();
   if (settings.method == "cvode") return make_cvode_stepper(system, settings, false);
@@ -55,6 +57,23 @@ std::unique_ptr<Stepper> make_stepper(System& system, const SolverSettings& give
   if (settings.method == "dopri5") return make_dopri5_stepper(system, settings);
   if (settings.method == "rosenbrock4") return make_rosenbrock4_stepper(system, settings);
   throw ParameterError("method", "is \"" + settings.method + "\", which is not built in");
+}
+
+}  // namespace
+
+std::unique_ptr<Stepper> make_stepper(System& system, const SolverSettings& settings) {
+  if (!system.piecewise()) return make_smooth_stepper(system, settings);
+  // A tenth, so that the events of a step add less than the step itself.
+  system.hold_piece(0.1 * settings.rtol);
+  SolverSettings used = settings;
+  // A one-step method loses nothing at a boundary; with an exact matrix it has its order of 5.
+  if (used.method == "auto" && used.linear == LinearKind::automatic)
+    for (const LinearKind exact : {LinearKind::dense, LinearKind::structured})
+      if (offers(system, exact)) {
+        used.method = "rodas";
+        used.linear = exact;
+      }
+  return make_piecewise_stepper(system, make_smooth_stepper(system, used));
 }
 
 }  // namespace gradflow

@@ -190,7 +190,7 @@ std::vector<double> observed_error(const Recording& run, const Recording& tight,
 
 std::vector<Measurement> grokking_measurements(const FlowSettings& flow,
                                                const MeasureSettings& settings,
-                                               const Recording& samples) {
+                                               const Recording& samples, Outcome& outcome) {
   const std::vector<double>* train = samples.values("train_error");
   const std::vector<double>* test = samples.values("test_error");
   if (train == nullptr || test == nullptr || flow.weight_decay <= 0 || flow.kind == "riemannian")
@@ -198,11 +198,16 @@ std::vector<Measurement> grokking_measurements(const FlowSettings& flow,
   const GrokkingTimes times =
       grokking_times(samples.times(), *train, *test, settings.fit_threshold,
                      0.1 / flow.weight_decay);
+  if (times.falls_without_plateau) {
+    outcome.warnings |= assumption_broken;
+    outcome.message += std::string(outcome.message.empty() ? "" : "; ") +
+                       "the test error falls by degrees, without a plateau: no grok_time";
+  }
   return {
       measured("fit_time", "time at which the training error is below measure.fit_threshold times "
                            "its start",
                times.fit),
-      measured("plateau_time", "time at which the test error, after the fit, moves least in log t",
+      measured("plateau_time", "time at which the test error, after the fit, moves least in log t; NaN without a plateau",
                times.plateau),
       measured("plateau_test_error", "test error at plateau_time", times.plateau_error),
       measured("grok_time", "time at which the test error is halfway between plateau and end",
@@ -368,7 +373,7 @@ PointResult run_point(const Config& config, std::size_t point,
     outcome.warnings |= notes.warnings;
     for (const std::string& message : notes.messages)
       outcome.message += (outcome.message.empty() ? "" : "; ") + message;
-    add_measurements(data, grokking_measurements(flow, run.measure(), main.samples));
+    add_measurements(data, grokking_measurements(flow, run.measure(), main.samples, outcome));
     if (run.measure().two_phases && flow.kind == "gradient" && flow.weight_decay > 0) {
       try {
         add_measurements(data,
@@ -410,6 +415,8 @@ PointResult run_point(const Config& config, std::size_t point,
             "Newton matrices factorised");
   add_count(data, "indefinite_factorisations", outcome.statistics.indefinite_factorisations,
             "Newton matrices with negative eigenvalues");
+  add_count(data, "events", outcome.statistics.events,
+            "boundaries between smooth pieces (activation changes) that were met");
   add_number(data, "wall_seconds", outcome.wall_seconds, "wall-clock time of the run", "s");
   data.add({"solver_method", {}, std::vector<std::string>{outcome.method},
             {{"long_name", "method used"}}});

@@ -1,5 +1,7 @@
 #include "flow/loss_model.hpp"
 
+#include <Eigen/Eigenvalues>
+
 #include "tests/catch.hpp"
 #include "tests/finite_differences.hpp"
 
@@ -91,4 +93,41 @@ TEST_CASE("Heavy ball starts at rest, and its observables are of the weights alo
   const auto all = model->observables(flow);
   CHECK(observe(all, "norm", {0, moving, 1}) == w.norm());
   CHECK(observe(all, "train_loss", {0, moving, 2}) == loss_of(*model).value(w));
+}
+
+TEST_CASE("Spectra count the decay of each group") {
+  const auto model = network();
+  FlowSettings none, by_layer;
+  by_layer.weight_decays = {0.5, 0.125};
+  const Vector w = model->initial_state(none);
+  Loss loss(loss_of(*model));
+  loss.linearise(w);
+  Matrix hessian(8, 8);
+  for (Index j = 0; j < 8; ++j) loss.hessian_times(Vector::Unit(8, j), hessian.col(j));
+  const double sharpness = Eigen::SelfAdjointEigenSolver<Matrix>(hessian).eigenvalues()[7];
+  hessian.diagonal().head(4).array() += 0.5;
+  hessian.diagonal().tail(4).array() += 0.125;
+  const Vector expected = Eigen::SelfAdjointEigenSolver<Matrix>(hessian).eigenvalues();
+  const State state{0, w, 7};
+  const auto all = model->observables(by_layer);
+  CHECK(observe(all, "sharpness", state) == Approx(sharpness).epsilon(1e-12));
+  for (const Observable& observable : all) {
+    if (observable.name != "hessian_eigenvalues") continue;
+    Vector values(observable.size());
+    observable.evaluate(state, values.data());
+    CHECK(relative_error(values.head(4), expected.tail(4).reverse().eval()) < 1e-12);
+  }
+}
+
+TEST_CASE("Fast modes are those above a gap to all others, growing ones too") {
+  // Three fast modes, slow ones around lambda = 1e-4, of either sign.
+  const Vector slow{{-3e-5, 1e-4, 2e-4, 0.5, 1, 4}};
+  CHECK(scale_separation(slow).fast_modes == 3);
+  CHECK(scale_separation(slow).gap == Approx(0.5 / 2e-4));
+  // Before the fit: growing modes of order one, and an eigenvalue that just passes through 0.
+  const Vector early{{-2, -0.7, 1e-9, 0.4, 1, 4}};
+  CHECK(scale_separation(early).fast_modes == 0);
+  CHECK(scale_separation(early).gap < least_gap);
+  CHECK(scale_separation(Vector()).fast_modes == 0);
+  CHECK(scale_separation(Vector::Zero(3)).gap == 1);
 }

@@ -133,3 +133,29 @@ TEST_CASE("The slow flow of u^2 - v^2 agrees with its closed form") {
   }
   CHECK(worst < 1e-8);
 }
+
+TEST_CASE("Grokking times need a plateau: a fall by degrees has none, and says so") {
+  std::vector<double> times{0}, train{1}, plateau{2}, degrees{2}, hump{2};
+  const double lambda = 1e-4;
+  for (int k = 0; k <= 300; ++k) {
+    const double t = std::pow(10, -2 + 7.5 * k / 300);
+    times.push_back(t);
+    train.push_back(std::exp(-t));
+    plateau.push_back(1 + std::exp(-t) - 1 / (1 + std::pow(0.3 / (lambda * t), 3)));
+    degrees.push_back(2 / (1 + std::pow(t, 0.4)));
+    // Up, and down again within a decade: flat at the turn alone.
+    const double x = std::log10(t) - 1.5;
+    hump.push_back(std::exp(-6 * x * x));
+  }
+  const GrokkingTimes found = grokking_times(times, train, plateau, 1e-3, 0.1 / lambda);
+  CHECK_FALSE(found.falls_without_plateau);
+  // Half of 1 at lambda t = 0.3; interpolation between samples 6 % apart, and the plateau's own fall.
+  CHECK(lambda * found.grok == Approx(0.3).epsilon(1e-3));
+  for (const auto* test : {&degrees, &hump}) {
+    const GrokkingTimes none = grokking_times(times, train, *test, 1e-3, 0.1 / lambda);
+    CHECK(std::isfinite(none.fit));
+    CHECK(std::isnan(none.plateau));
+    CHECK(std::isnan(none.grok));
+    CHECK(none.falls_without_plateau);
+  }
+}

@@ -1,5 +1,10 @@
 #include "models/diagonal_linear_network.hpp"
 
+#include <Eigen/Core>
+#include <limits>
+
+#include "numerics/fit.hpp"
+#include "numerics/linear_program.hpp"
 #include "study/data_file.hpp"
 #include "tests/catch.hpp"
 #include "tests/finite_differences.hpp"
@@ -155,6 +160,71 @@ TEST_CASE("As lambda falls, the end of the slow phase tends to a minimum-l1 inte
           Approx(factor * run.last("l1_norm")).epsilon(1e-3));
     CHECK(run.last("train_error") < 1e-10);
     for (const Vector& l1 : run.observables.at("l1_norm")) CHECK(std::isfinite(l1[0]));
+  }
+}
+
+TEST_CASE("The limit t -> infinity is the least-l1 solution of a linear program, to order one in lambda") {
+  const Index n = 5, d = 10;
+  for (const std::uint64_t seed : {11, 12, 13}) {
+    Matrix inputs(n, d);
+    Vector targets(n), row(d);
+    RandomStream stream(seed, "least l1");
+    for (Index i = 0; i < n; ++i) {
+      stream.fill_normal(row);
+      inputs.row(i) = row.transpose();
+    }
+    stream.fill_normal(targets);
+    // beta = p - q with p, q >= 0: min sum (p + q) subject to X (p - q) = y, as two inequalities.
+    Matrix a(2 * n, 2 * d);
+    a << inputs, -inputs, -inputs, inputs;
+    Vector b(2 * n);
+    b << targets, -targets;
+    LinearProgram program(a, b, Vector::Zero(2 * d),
+                          Vector::Constant(2 * d, std::numeric_limits<double>::infinity()));
+    const LinearSolution solution = program.minimise(Vector::Ones(2 * d));
+    REQUIRE((solution.feasible && solution.bounded));
+    const Vector sparse = solution.x.head(d) - solution.x.tail(d);
+    REQUIRE((inputs * sparse - targets).norm() < 1e-9);
+    // Coordinates outside the support die as exp(-2 slack tau), slack = 1 - |X^T nu|, nu the dual
+    // solution: from .47 in one of these draws to .003 in another.
+    const Vector dual =
+        inputs.transpose() * (solution.multipliers.head(n) - solution.multipliers.tail(n));
+    double slack = 1;
+    for (Index j = 0; j < d; ++j)
+      if (std::abs(sparse[j]) < 1e-9) slack = std::min(slack, 1 - std::abs(dual[j]));
+    REQUIRE(slack > 0);
+
+    for (const std::string kind : {"difference", "product"}) {
+      Parameters p(find_model("diagonal_linear_network")->parameters);
+      p.set("parametrisation", kind);
+      p.set("initial_variance", 1.0);
+      p.set_file("inputs", "inputs", inputs);
+      p.set_file("targets", "targets", targets);
+      const auto model = find_model("diagonal_linear_network")->make(p, 4);
+      Vector lambda(4), error(4);
+      lambda << 1e-2, 1e-3, 1e-4, 1e-5;
+      for (Index k = 0; k < 4; ++k) {
+        FlowSettings flow;
+        flow.weight_decay = lambda[k];
+        const auto system = model->system(flow);
+        const Vector start = model->initial_state(flow);
+        const SolverSettings used = tightened({}, start);
+        const auto stepper = make_stepper(*system, used);
+        IntegrationControl control;
+        control.times = {0, 40 / slack / lambda[k]};
+        control.sample = [](std::size_t, double, ConstVectorRef) {};
+        const Outcome outcome = integrate(*system, *stepper, used, start, control);
+        REQUIRE(outcome.status == Status::ok);
+        const Vector u = outcome.final_state.head(d), v = outcome.final_state.tail(d);
+        const Vector beta = kind == "difference" ? Vector(u.cwiseAbs2() - v.cwiseAbs2())
+                                                 : Vector(u.cwiseProduct(v));
+        error[k] = (beta - sparse).norm();
+      }
+      INFO(kind << ", seed " << seed << ", slack " << slack);
+      CAPTURE(error.transpose());
+      // A lasso: its path is straight in lambda until its support changes.
+      CHECK(std::abs(fit_power_law(lambda, error).exponent - 1) < 0.02);
+    }
   }
 }
 

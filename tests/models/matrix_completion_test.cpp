@@ -2,6 +2,7 @@
 
 #include <Eigen/SVD>
 
+#include "numerics/fit.hpp"
 #include "study/data_file.hpp"
 #include "tests/catch.hpp"
 #include "tests/finite_differences.hpp"
@@ -210,4 +211,53 @@ TEST_CASE("Singular values are those of U V^T, in falling order, as many as the 
       CHECK((values - expected.head(values.size())).norm() < 1e-12 * expected.norm());
     }
   }
+}
+
+TEST_CASE("The limit t -> infinity has the least nuclear norm, by a dual certificate of order lambda") {
+  // Y = -grad F / lambda lives on the observed entries. For any matrix Z with the observed values
+  // <Y, M> = <Y, Z> <= |Y|_op |Z|_nuclear: <Y, M> / |Y|_op bounds the least nuclear norm from below.
+  const Index rows = 6, columns = 7, r = 6;
+  RandomStream stream(5, "certificate");
+  Vector left(rows), right(columns);
+  stream.fill_normal(left);
+  stream.fill_normal(right);
+  const Matrix target = left * right.transpose();
+  Matrix mask = Matrix::Ones(rows, columns);
+  for (Index i = 0; i < rows; ++i)
+    for (Index j = 0; j < columns; ++j)
+      if ((3 * i + 5 * j + i * j) % 5 < 2) mask(i, j) = 0;
+  Parameters p(find_model("matrix_completion")->parameters);
+  p.set("rank", std::int64_t{r});
+  p.set_file("target", "target", target);
+  p.set_file("mask", "mask", mask);
+  const auto model = find_model("matrix_completion")->make(p, 1);
+  Vector lambda(3), gap(3);
+  lambda << 1e-2, 1e-3, 1e-4;
+  for (Index k = 0; k < 3; ++k) {
+    FlowSettings flow;
+    flow.weight_decay = lambda[k];
+    SolverSettings settings;
+    settings.rtol = 1e-9;
+    const auto system = model->system(flow);
+    const Vector start = model->initial_state(flow);
+    const auto stepper = make_stepper(*system, settings);
+    IntegrationControl control;
+    control.times = {0, 300 / lambda[k]};
+    control.sample = [](std::size_t, double, ConstVectorRef) {};
+    const Outcome outcome = integrate(*system, *stepper, settings, start, control);
+    REQUIRE(outcome.status == Status::ok);
+    const Eigen::Map<const RowMatrix> u(outcome.final_state.data(), rows, r);
+    const Eigen::Map<const RowMatrix> v(outcome.final_state.data() + rows * r, columns, r);
+    const Matrix product = u * v.transpose();
+    const Matrix dual = (2 / lambda[k]) * mask.cwiseProduct(target - product);
+    const double nuclear = Eigen::JacobiSVD<Matrix>(product).singularValues().sum();
+    const double largest = Eigen::JacobiSVD<Matrix>(dual).singularValues()[0];
+    const double bound = dual.cwiseProduct(target).sum() / std::max(1.0, largest);
+    CHECK(largest < 1 + 1e-4);
+    // The end state misses the data by O(lambda), and so its norm is below the bound by that.
+    gap[k] = std::abs(nuclear - bound) / bound;
+  }
+  CAPTURE(gap.transpose());
+  CHECK(gap[2] < 1e-3);
+  CHECK(std::abs(fit_power_law(lambda, gap).exponent - 1) < 0.05);
 }

@@ -1,0 +1,126 @@
+"""Figure 3 of arXiv 2505.20172: a two-layer ReLU network. Losses and norm; the function learnt."""
+
+import os
+
+import numpy as np
+
+import grokking
+import style
+from matplotlib import pyplot as plt
+
+options = style.arguments(__doc__)
+style.use()
+
+run, free, draws, descent, tolerances = (
+    style.load(os.path.join(options.runs, "two_layer_relu" + name))
+    for name in ("", "_gradient_flow", "_draws", "_gradient_descent", "_tolerance"))
+paper = grokking.published(3)
+decay = 1e-3
+t = run["time"].values
+
+
+def loss(data, name):
+    """1/(2n) sum (f - y)^2, as the paper plots it, over training or test points."""
+    return 0.5 * data[f"{name}_error"]
+
+
+fig = plt.figure(figsize=(style.PAGE, 3.5))
+grid = fig.add_gridspec(1, 2, wspace=0.1)
+left = grid[0].subgridspec(2, 1, height_ratios=[1.6, 1])
+right = grid[1].subgridspec(3, 1)
+losses, norm = (fig.add_subplot(g) for g in left)
+
+draws_t = draws["time"].values
+spread = dict(lw=0, alpha=0.16, zorder=1)
+for name, color in (("train", style.BLUE), ("test", style.RED)):
+    low, high = np.nanquantile(loss(draws, name).values, [0.1, 0.9], axis=0)
+    losses.fill_between(draws_t, low, high, color=color, **spread)
+    losses.plot(t, loss(run, name), color=color)
+    losses.plot(free["time"], loss(free, name), ":", color=color, lw=1)
+    grokking.points(losses, paper[f"{name}_loss"], color)
+style.log_time_axis(losses, t)
+style.log_axis(losses, "loss", 3e-6, 3e4)
+losses.legend(handles=grokking.key([
+    ("train", {"color": style.BLUE}), ("test", {"color": style.RED}),
+    (r"$\lambda = 0$", {"color": style.GREY, "ls": ":", "lw": 1}),
+    ("published", {"color": style.GREY, "ls": "", "marker": "o", "mfc": "white", "ms": 3.2}),
+    ("80 % of draws", {"color": style.GREY, "lw": 5, "alpha": 0.3}),
+]), ncol=3, loc="upper right", columnspacing=1.0, handlelength=1.3, fontsize=7.5)
+style.panel_label(losses, "(a)")
+
+low, high = np.nanquantile(draws["norm"].values**2, [0.1, 0.9], axis=0)
+norm.fill_between(draws_t, low, high, color=style.GREEN, **spread)
+norm.plot(t, run["norm"]**2, color=style.GREEN)
+norm.plot(free["time"], free["norm"]**2, ":", color=style.GREEN, lw=1)
+grokking.points(norm, paper["norm_squared"], style.GREEN)
+style.log_time_axis(norm, t)
+norm.set_ylim(0, 1500)
+norm.set_ylabel(r"$\Vert w\Vert^2$")
+grokking.shared_time(losses, norm)
+
+x = run["grid_point"].values
+for k, cell in enumerate(right):
+    ax = fig.add_subplot(cell)
+    time = float(run["snapshot_time"][k])
+    teacher, = ax.plot(x, run["teacher_on_grid"], color=style.BLACK, lw=0.8, ls="--")
+    curve, = ax.plot(x, run["prediction"][k], color=style.RED, lw=1.2)
+    dots, = ax.plot(run["point"], run["target"], "o", color=style.BLUE, ms=3.5, zorder=3)
+    ax.set_xlim(-2, 2)
+    if k > 0:
+        ax.set_ylim(0, 8)
+    ax.text(0.5, 0.93, "$t = " + style.tex(time).strip("$") + "$",
+            transform=ax.transAxes, ha="center", va="top", fontsize=8)
+    if k == 0:
+        style.panel_label(ax, "(b)")
+        ax.legend([curve, teacher, dots], ["network", "teacher", "training points"], ncol=3,
+                  loc="lower right", bbox_to_anchor=(1.02, 0.97), columnspacing=1.0)
+    if k < 2:
+        ax.tick_params(labelbottom=False)
+    if k == 1:
+        ax.set_ylabel("$f(x)$")
+ax.set_xlabel("$x$")
+style.save(fig, options.out)
+
+
+def spread_of(values):
+    return "{1:.3g} ({0:.3g} to {2:.3g})".format(*np.quantile(values, [0.1, 0.5, 0.9]))
+
+
+def at(data, values, time):
+    return grokking.at(data["time"].values, np.asarray(values), time)
+
+
+test = loss(run, "test").values
+tests = loss(draws, "test").values
+late = draws_t > 100
+halves = decay * np.array([grokking.half_time(draws_t, e, 5) for e in tests])
+published_half = decay * grokking.half_time(*paper["test_loss"], 5)
+end = tolerances["parameters"].values
+error = np.linalg.norm(end - end[0], axis=2).max(axis=1)
+rtol = tolerances["rtol"].values
+good = np.isfinite(error) & (error > 0) & (rtol >= 1e-8) & (rtol <= 1e-5)
+order = np.polyfit(np.log(rtol[good]), np.log(error[good]), 1)[0]
+rows = [
+    ("|w|^2 at t = 2.8e4", paper["norm_squared"][1][-1], float(run["norm"][-1]) ** 2),
+    ("training loss at t = 2.8e4", paper["train_loss"][1][-1], float(loss(run, "train")[-1])),
+    ("test loss at t = 2.8e4", paper["test_loss"][1][-1], test[-1]),
+    ("test loss at t = 5: median of 40 draws (80 % of them)", grokking.at(
+        *paper["test_loss"], 5), spread_of([grokking.at(draws_t, e, 5) for e in tests])),
+    ("least test loss after t = 100: the same", paper["test_loss"][1].min(),
+     spread_of(tests[:, late].min(axis=1))),
+    ("lambda t_half of the test loss: the same", published_half, spread_of(halves)),
+    ("(|w_k|^2 + b_k^2 - a_k^2) e^{2 lambda t}, t <= 1e3: change", 0,
+     f"{grokking.decay_defect(run, decay, 1e3):.0e}"),
+    ("test loss at t = 100: flow, gradient descent", at(run, test, 100),
+     at(descent, loss(descent, "test"), 100)),
+    ("test loss at t = 1000: flow, gradient descent", at(run, test, 1000),
+     at(descent, loss(descent, "test"), 1000)),
+    ("largest defect of the energy identity in a decade", 0, float(run["energy_defect_max"])),
+    ("steps, activation changes", None, f"{int(run['steps'])}, {int(run['events'])}"),
+]
+for k in range(len(rtol) - 1, 0, -1):
+    rows.append((f"sup over t of |w - w(rtol = 1e-10)|, rtol = {rtol[k]:.0e}", None,
+                 f"{error[k]:.1e} ({int(tolerances['steps'][k])} steps, "
+                 f"{int(tolerances['events'][k])} changes)"))
+rows.append(("  its order in rtol, 1e-8 to 1e-5", 1, f"{order:.2f}"))
+style.table(rows)

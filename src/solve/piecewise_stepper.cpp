@@ -1,0 +1,156 @@
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "solve/stepper.hpp"
+
+namespace gradflow {
+namespace {
+
+/// Steps of another method within smooth pieces. A step that ends beyond the boundary of its piece
+/// is shortened to where its dense output meets it; the state there is what the smooth flow of the
+/// piece gives, so that the order of the method is kept. The next step begins in the next piece: a
+/// one-step method with its step size, others from a start.
+class PiecewiseStepper final : public Stepper {
+ public:
+  PiecewiseStepper(System& system, std::unique_ptr<Stepper> inner)
+      : system_(system), inner_(std::move(inner)), state_(system.dimension()) {}
+
+  void start(double t0, ConstVectorRef y0) override {
+    time_ = previous_ = t0;
+    state_ = y0;
+    system_.enter_piece(t0, state_, true);
+    inner_->start(t0, state_);
+    time_before_ = t0;
+    at_boundary_ = false;
+  }
+
+  void step(double t_stop, double longest) override {
+    if (at_boundary_) cross();
+    inner_->step(t_stop, longest);
+    previous_ = inner_->previous_time();
+    time_ = inner_->time();
+    state_ = inner_->state();
+    double beyond = 0;
+    if (!leaves_piece(beyond)) {
+      stuck_ = 0;
+      return;
+    }
+    const double end = time_;
+    time_ = boundary(beyond);
+    inner_->interpolate(time_, state_);
+    at_boundary_ = true;
+    ++events_;
+    stuck_ = time_ - previous_ > 1e-12 * (end - previous_) ? 0 : stuck_ + 1;
+    watch_progress();
+  }
+
+  double time() const override { return time_; }
+  double previous_time() const override { return previous_; }
+  const Vector& state() const override { return state_; }
+  void interpolate(double t, VectorRef y) override { inner_->interpolate(std::min(t, time_), y); }
+  void interpolate_derivative(double t, VectorRef ydot) override {
+    inner_->interpolate_derivative(std::min(t, time_), ydot);
+  }
+  const Statistics& statistics() override {
+    statistics_ = inner_->statistics();
+    statistics_.events = events_;
+    return statistics_;
+  }
+  std::string method() const override { return inner_->method() + ", piece by piece"; }
+  std::string linear() const override { return inner_->linear(); }
+
+ private:
+  void cross() {
+    const auto from = inner_->restart_state();
+    system_.enter_piece(time_, state_, false);
+    if (from) {
+      RestartState here = *from;
+      here.t = time_;
+      here.y = state_;
+      inner_->restart(here);
+    } else {
+      inner_->start(time_, state_);
+    }
+    at_boundary_ = false;
+  }
+
+  double margin(double t) {
+    inner_->interpolate(t, state_);
+    return system_.piece_margin(t, state_);
+  }
+
+  /// Looks at the step's end and within it, for a way out and back; `beyond` is the first time
+  /// found outside.
+  bool leaves_piece(double& beyond) {
+    const double length = time_ - previous_;
+    for (const double part : {0.25, 0.5, 0.75}) {
+      beyond = previous_ + part * length;
+      if (margin(beyond) < 0) return true;
+    }
+    beyond = time_;
+    state_ = inner_->state();
+    return system_.piece_margin(time_, state_) < 0;
+  }
+
+  /// The first time in the last step before `beyond`, just outside: Illinois's regula falsi.
+  double boundary(double beyond) {
+    double a = previous_, b = beyond;
+    double at_a = margin(a), at_b = margin(b);
+    if (at_a < 0) return a;
+    int last = 0;
+    for (int k = 0; k < 100; ++k) {
+      const double width = b - a;
+      if (width <= 1e-13 * (time_ - previous_) ||
+          width <= 2 * std::numeric_limits<double>::epsilon() * std::abs(b))
+        break;
+      double t = b - at_b * width / (at_b - at_a);
+      if (k % 8 == 7 || !(t > a && t < b)) t = 0.5 * (a + b);
+      const double value = margin(t);
+      if (value < 0) {
+        if (last < 0) at_a *= 0.5;  // the same end moved twice
+        b = t, at_b = value, last = -1;
+      } else {
+        if (last > 0) at_b *= 0.5;
+        a = t, at_a = value, last = 1;
+      }
+    }
+    return b;
+  }
+
+  /// A flow may meet more boundaries than can be followed one by one.
+  void watch_progress() {
+    if (stuck_ > 100)
+      throw SolverError(Status::no_convergence,
+                        "the flow does not leave the point where smooth pieces meet",
+                        "try another seed, or a smooth activation");
+    if (events_ - events_before_ < 10'000 + 10 * system_.dimension()) return;
+    if (time_ < 1.01 * time_before_)
+      throw SolverError(
+          Status::step_budget,
+          std::to_string(events_ - events_before_) +
+              " activation changes while t grew by less than a hundredth: too many to follow",
+          "lower solver.rtol and solver.atol, or take flow.kind = \"gradient_descent\" with a "
+          "small step");
+    events_before_ = events_;
+    time_before_ = time_;
+  }
+
+  System& system_;
+  std::unique_ptr<Stepper> inner_;
+  double time_ = 0, previous_ = 0;
+  Vector state_;
+  bool at_boundary_ = false;
+  int stuck_ = 0;
+  std::int64_t events_ = 0, events_before_ = 0;
+  double time_before_ = 0;
+  Statistics statistics_;
+};
+
+}  // namespace
+
+std::unique_ptr<Stepper> make_piecewise_stepper(System& system, std::unique_ptr<Stepper> inner) {
+  return std::make_unique<PiecewiseStepper>(system, std::move(inner));
+}
+
+}  // namespace gradflow
