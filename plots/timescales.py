@@ -64,7 +64,7 @@ def with_error(value, error):
     """1.2345 +- 0.0012 with as many digits as the error has."""
     if not math.isfinite(error) or error <= 0:
         return f"{value:.5g}"
-    digits = min(10, max(2, 1 - int(math.floor(math.log10(error)))))
+    digits = min(13, max(2, 1 - int(math.floor(math.log10(error)))))
     return f"{value:.{digits}f} +- {error:.{digits}f}"
 
 
