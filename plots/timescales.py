@@ -60,11 +60,41 @@ def slope(x, y):
     return c[1], 2 * math.sqrt(variance * np.linalg.inv(design.T @ design)[1, 1]), math.exp(c[0])
 
 
+def mean_and_scatter(difference):
+    """From differences of shape (point, draw, time): the mean over draws and time, the scatter over
+    draws (rms over time), and the standard errors of both from resampling the draws."""
+    draws = difference.shape[1]
+
+    def both(chosen):
+        part = difference[:, chosen]
+        return (np.abs(part.mean(axis=(1, 2))),
+                np.sqrt(part.var(axis=1, ddof=1).mean(axis=1)))
+
+    mean, scatter = both(np.arange(draws))
+    generator = np.random.default_rng(0)
+    samples = [both(generator.integers(draws, size=draws)) for _ in range(400)]
+    means, scatters = (np.log([sample[k] for sample in samples]) for k in (0, 1))
+    # A draw that comes twice in a sample lowers the scatter of all points alike: exponents are free
+    # of it.
+    return mean, scatter, means.std(axis=0), scatters.std(axis=0)
+
+
+def weighted_slope(x, y, relative_error):
+    """Exponent of y against x with two standard errors, and the prefactor, from points with the
+    given standard errors of log y; where the points scatter more than these, the error grows."""
+    x, y, weight = np.log(np.asarray(x, float)), np.log(y), 1 / np.asarray(relative_error)
+    design = np.column_stack([np.ones_like(x), x]) * weight[:, None]
+    c = np.linalg.lstsq(design, y * weight, rcond=None)[0]
+    excess = np.sum((y * weight - design @ c)**2) / max(len(x) - 2, 1)
+    error = math.sqrt(max(excess, 1) * np.linalg.inv(design.T @ design)[1, 1])
+    return c[1], 2 * error, math.exp(c[0])
+
+
 def with_error(value, error):
     """1.2345 +- 0.0012 with as many digits as the error has."""
     if not math.isfinite(error) or error <= 0:
         return f"{value:.5g}"
-    digits = min(10, max(2, 1 - int(math.floor(math.log10(error)))))
+    digits = min(13, max(2, 1 - int(math.floor(math.log10(error)))))
     return f"{value:.{digits}f} +- {error:.{digits}f}"
 
 

@@ -27,8 +27,8 @@ ax.set_ylabel("component of the risk")
 handles, labels = ax.get_legend_handles_labels()
 handles += [plt.Line2D([], [], color=style.GREY, lw=0.8, ls="--"),
             plt.Line2D([], [], color=style.GREY, ls="", marker="o", ms=4)]
-ax.legend(handles, labels + ["predicted", "half time"], loc="center left",
-          bbox_to_anchor=(0.2, 0.5))
+ax.legend(handles, labels + ["predicted", "half time"], loc="upper center",
+          bbox_to_anchor=(0.45, 1), ncol=2)
 style.save(fig, options.out)
 style.table([(f"half time t_{k} of C_{k}", predicted[k], measured[k]) for k in range(3)]
             + [("T* of the outer problem", None, float(run["predicted_blow_up"])),

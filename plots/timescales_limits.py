@@ -11,8 +11,9 @@ style.use()
 width, limit = (ts.open_run(options.runs, n) for n in ("finite_width", "finite_width_limit"))
 dimension = ts.open_run(options.runs, "finite_dimension")
 samples = ts.open_run(options.runs, "finite_samples")
-published = {"gaussian_quantiles": {20: .0857, 50: .0351, 100: .0177, 200: .0089},
+published = {"gaussian_quantiles": {20: .0857, 50: .0351, 100: .0177, 200: .0089, 400: .0044},
              "uniform_quantiles": {20: .0728, 50: .0296}}
+EPSILON = 1e-2  # of all these configs
 rows = []
 fig, axes = plt.subplots(2, 3, figsize=(style.PAGE, 4.4))
 
@@ -35,9 +36,20 @@ for j, (law, color) in enumerate(zip(laws, (style.BLUE, style.RED))):
         rows.append((f"sup|R_m - R_reduced|, {law}, m = {size}", f"{value:.4f}",
                      f"{distance[list(m).index(size)]:.4f}"))
     rows.append((f"exponent in m, {law}", "-1", ts.with_error(rate, error)))
+    rows.append((f"  from the last two m alone, {law}", "-1",
+                 float(np.log(distance[-1] / distance[-2]) / np.log(m[-1] / m[-2]))))
 low.set_xlabel("width $m$")
 
-# Dimension: mean over draws of the sup distance to d = infinity (entry 0).
+def power_law(ax, x, y, error, against, color, mark, label):
+    """Points with standard errors of log y and the power of `against` through them."""
+    ax.errorbar(x, y, yerr=y * error, fmt=mark, color=color, ms=3.5, capsize=2, label=label)
+    rate, rate_error, constant = ts.weighted_slope(against, y, error)
+    ax.plot(x, constant * against**rate, color=color, lw=0.8)
+    return ts.with_error(rate, rate_error)
+
+
+# Dimension, against d = infinity (entry 0). Random overlaps act as a variance 1/(d epsilon) added to
+# that of a(0): times move by log(1 + 1/(d epsilon Var a)). The draws scatter as the overlaps do.
 d = ts.values(dimension, "dimension")
 risk = ts.values(dimension, "risk")
 time = ts.values(dimension, "time")
@@ -45,17 +57,18 @@ ax = axes[0, 1]
 for k, color in enumerate(ts.sequence(len(d) - 1)):
     ax.plot(time, risk[k + 1, 0], color=color, label=f"$d = ${style.tex(d[k + 1])}")
 ax.plot(time, risk[0, 0], color=style.BLACK, lw=0.9, ls="--", label=r"$d = \infty$")
-distance = np.abs(risk[1:] - risk[:1]).max(axis=2)
-mean, spread = distance.mean(axis=1), distance.std(axis=1, ddof=1) / distance.shape[1]**0.5
-axes[1, 1].errorbar(d[1:], mean, yerr=spread, fmt="o", color=style.BLUE, ms=3.5, capsize=2)
-far = d[1:] >= 300
-rate, error, constant = ts.slope(d[1:][far], mean[far])
-axes[1, 1].plot(d[1:], constant * d[1:]**rate, color=style.BLUE, lw=0.8)
-rows.append(("exponent in d of sup|R_d - R_infinity|, d >= 300", "-1/2 to -1",
-             ts.with_error(rate, error)))
+shift = np.log1p(1 / (d[1:] * EPSILON * float(dimension["initial_spread"].values.flat[0])))
+mean, scatter, mean_error, scatter_error = ts.mean_and_scatter(risk[1:] - risk[:1])
+rows.append(("exponent of the mean of R_d - R_infinity in log(1 + 1/(d eps Var a))", "1",
+             power_law(axes[1, 1], d[1:], mean, mean_error, shift, style.BLUE, "o",
+                       "mean over draws and $t$")))
+rows.append(("exponent of its scatter over draws in d", "-1/2",
+             power_law(axes[1, 1], d[1:], scatter, scatter_error, d[1:], style.RED, "s",
+                       "scatter over draws")))
 axes[1, 1].set_xlabel("dimension $d$")
 
-# Samples: mean over draws of the sup distance to the population flow (entry 0).
+# Samples, against the population flow from the same weights (entry 0): the noise of the gradient
+# moves the risk by n^(-1/2).
 n = ts.values(samples, "samples")
 risk = ts.values(samples, "risk")
 time = ts.values(samples, "time")
@@ -63,12 +76,16 @@ ax = axes[0, 2]
 for k, color in enumerate(ts.sequence(len(n) - 1)):
     ax.plot(time, risk[k + 1, 0], color=color, label=f"$n = {int(n[k + 1])}$")
 ax.plot(time, risk[0, 0], color=style.BLACK, lw=0.9, ls="--", label=r"$n = \infty$")
-distance = np.abs(risk[1:] - risk[:1]).max(axis=2)
-mean, spread = distance.mean(axis=1), distance.std(axis=1, ddof=1) / distance.shape[1]**0.5
-axes[1, 2].errorbar(n[1:], mean, yerr=spread, fmt="o", color=style.BLUE, ms=3.5, capsize=2)
-rate, error, constant = ts.slope(n[1:], mean)
-axes[1, 2].plot(n[1:], constant * n[1:]**rate, color=style.BLUE, lw=0.8)
-rows.append(("exponent in n of sup|R_n - R_population|", "-1/2 to -1", ts.with_error(rate, error)))
+difference = risk[1:] - risk[:1]
+_, scatter, _, scatter_error = ts.mean_and_scatter(difference)
+distance = np.abs(difference).max(axis=2)
+rows.append(("exponent of sup|R_n - R_population|, mean over draws, in n", "-1/2",
+             power_law(axes[1, 2], n[1:], distance.mean(axis=1),
+                       distance.std(axis=1, ddof=1) / distance.shape[1]**0.5 / distance.mean(axis=1),
+                       n[1:], style.BLUE, "o", r"$\sup_t|R_n - R|$")))
+rows.append(("exponent of the scatter over draws of R_n - R_population in n", "-1/2",
+             power_law(axes[1, 2], n[1:], scatter, scatter_error, n[1:], style.RED, "s",
+                       "scatter over draws")))
 axes[1, 2].set_xlabel("samples $n$")
 
 for ax, letter in zip(axes.flat, "abcdef"):
@@ -84,6 +101,12 @@ for ax in axes[1]:
     style.log_ticks(ax.xaxis)
     style.log_axis(ax)
 axes[1, 0].set_ylabel(r"$\sup_{t\leq 1}|R - R_{\mathrm{limit}}|$")
+axes[1, 1].set_ylabel(r"$|R - R_{\mathrm{limit}}|$")
+axes[1, 1].legend(fontsize=7, loc="lower left")
+axes[1, 2].set_ylim(1.5e-3, None)
+axes[1, 2].legend(fontsize=7, loc="lower left")
+low.set_xticks(m, [f"{int(size)}" for size in m])
+low.set_xticks([], minor=True)
 low.legend(fontsize=7)
 style.save(fig, options.out)
 style.table(rows)

@@ -31,13 +31,13 @@ for k in range(len(epsilon)):
         left.plot(time / epsilon[k]**0.5, logistic, color=style.BLACK, lw=0.8, ls=":")
         rows.append((f"sup error of the logistic, epsilon = {epsilon[k]:g}",
                      list(published.values())[chosen.index(k)], errors[-1]))
-left.set_xlim(0, 26)
-left.set_ylim(-0.05, 1.3)
+left.set_xlim(0, 30)
+left.set_ylim(-0.05, 1.2)
 left.set_xlabel(r"$t/\sqrt{\varepsilon}$")
 left.set_ylabel(r"$\sigma_1 M_1/\varphi_1$")
 handles, labels = left.get_legend_handles_labels()
 left.legend(handles + [plt.Line2D([], [], color=style.BLACK, lw=0.8, ls=":")],
-            labels + ["logistic"], loc="upper left", ncol=2)
+            labels + ["logistic"], loc="lower right")
 right.plot(epsilon, errors, "o-", color=style.RED, lw=0.8, ms=3, label="computed")
 right.plot(list(published), list(published.values()), "s", color=style.BLUE, mfc="white",
            label="reference")

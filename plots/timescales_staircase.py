@@ -34,7 +34,8 @@ ax.set_ylabel("risk $R$")
 curves = ax.legend(loc="upper right", ncol=1)
 ax.add_artist(curves)
 handles = [plt.Line2D([], [], ls="", marker=m, mfc="white", mec=style.BLACK, ms=4.5) for m in marks]
-ax.legend(handles, ["predicted $t_0$", "predicted $t_1$", "predicted $t_2$"], loc="lower left")
+ax.legend(handles, ["predicted $t_0$", "predicted $t_1$", "predicted $t_2$"], loc="center left",
+          bbox_to_anchor=(0, 0.4))
 style.save(fig, options.out)
 
 rows = []
