@@ -351,7 +351,7 @@ LinearKind MeanFieldFlow::preferred_linear_kind(std::string& reason) const {
 std::string MeanFieldFlow::preferred_method() const {
   // At the default tolerance the Rosenbrock method is the faster one down to here; from here on its
   // steps grow as neurons switch within epsilon, those of BDF hardly.
-  return epsilon_ >= 1e-3 ? "rodas" : "cvode";
+  return problem_.epsilon >= 1e-3 ? "rodas" : "cvode";
 }
 
 ModelInfo single_index_mean_field() {

@@ -81,14 +81,11 @@ class Loss {
   double gradient(ConstVectorRef w, VectorRef g);
   /// Moves the point to w without a gradient.
   void linearise(ConstVectorRef w);
-  /// The map has changed: the next call evaluates it.
-  void forget() { have_point_ = have_gradient_ = false; }
   /// (hess F) v at the last point.
   void hessian_times(ConstVectorRef v, VectorRef out);
   /// Its Gauss-Newton part J^T D J v.
   void gauss_newton_times(ConstVectorRef v, VectorRef out);
 
-  /// Who evaluates the map at another point must call `forget`.
   OutputMap& map() { return *map_; }
   const OutputMap& map() const { return *map_; }
   const OutputLoss& output_loss() const { return *output_loss_; }

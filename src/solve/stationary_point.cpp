@@ -1,10 +1,41 @@
 #include "solve/stationary_point.hpp"
 
 #include <algorithm>
+#include <limits>
 
+#include "solve/saddle.hpp"
 #include "solve/stepper.hpp"
 
 namespace gradflow {
+
+Certificate certify(System& system, double t, ConstVectorRef y) {
+  // A dense factorisation of this size takes some seconds.
+  constexpr Index largest_dense = 3000;
+  constexpr double slowest = 1e-8;
+  Certificate found;
+  Vector slope(y.size());
+  system.rhs(t, y, slope);
+  found.speed = slope.norm();
+  found.distance = std::numeric_limits<double>::quiet_NaN();
+  const GrowingMode mode = fastest_growing_mode(system, t, y);
+  found.growth_rate = mode.rate;
+  found.fastest_rate = mode.fastest;
+  const std::vector<LinearKind> kinds = system.linear_kinds();
+  for (const LinearKind kind : {LinearKind::structured, LinearKind::dense}) {
+    if (std::find(kinds.begin(), kinds.end(), kind) == kinds.end() || !(mode.fastest > 0)) continue;
+    if (kind == LinearKind::dense && y.size() > largest_dense) continue;
+    const std::unique_ptr<NewtonMatrix> newton = system.newton_matrix(kind);
+    if (!newton->exact()) continue;
+    const double gamma = 1 / (slowest * mode.fastest);
+    newton->linearise(t, y);
+    if (!newton->factorise(gamma)) continue;
+    found.unstable_modes = newton->negative_eigenvalues();
+    slope *= gamma;
+    if (newton->solve(slope, 0)) found.distance = slope.norm() / std::max(y.norm(), 1e-300);
+    break;
+  }
+  return found;
+}
 
 StationaryPoint flow_limit(System& system, const SolverSettings& settings, ConstVectorRef y0,
                            double speed, double longest,
@@ -26,6 +57,7 @@ StationaryPoint flow_limit(System& system, const SolverSettings& settings, Const
   point.y = point.outcome.final_state;
   point.t = point.outcome.t_end;
   point.converged = point.outcome.status == Status::ok && point.outcome.stopped_early;
+  if (point.converged) point.certificate = certify(system, point.t, point.y);
   return point;
 }
 

@@ -78,6 +78,10 @@ Vector start_of_run(Model& model, const FlowSettings& flow, const SolverSettings
     throw SolverError(Status::no_convergence,
                       "the flow without weight decay has not reached its limit by t = 1e12",
                       "the slow flow starts there");
+  if (!limit.certificate.stable())
+    throw SolverError(Status::saddle_unresolved,
+                      "the flow without weight decay ends at a saddle, from which there is no slow flow",
+                      "other initial values leave it");
   start = limit.y;
   const std::unique_ptr<System> slow = model.system(flow);
   slow->correct(0, start);
@@ -402,6 +406,23 @@ PointResult run_point(const Config& config, std::size_t point,
               attributes("relative defect of the energy identity", "1")});
     add_number(data, "energy_defect_max", outcome.worst_energy_defect,
                "largest relative defect of the energy identity over a decade of time");
+  }
+  if (!failed && time.stop_gradient_norm > 0 && flow.kind == "gradient") {
+    const Certificate rest =
+        certify(*model->system(flow), outcome.t_end, outcome.final_state);
+    add_number(data, "rest_speed", rest.speed, "speed |w'| at the end of the run");
+    add_number(data, "rest_distance", rest.distance,
+               "distance of the end of the run to rest, relative to |w|: a Newton step");
+    add_number(data, "rest_growth_rate", rest.growth_rate,
+               "growth rate of the fastest growing mode at the end of the run; <= 0 at a minimum");
+    add_number(data, "rest_unstable_modes",
+               rest.unstable_modes ? static_cast<double>(*rest.unstable_modes) : nan,
+               "number of growing modes at the end of the run, by inertia; NaN where not computed");
+    if (!rest.stable() && outcome.stopped_early) {
+      outcome.warnings |= stays_on_saddle;
+      outcome.message += (outcome.message.empty() ? "" : "; ") +
+                         std::string("time.stop_gradient_norm is met at a saddle, not at a minimum");
+    }
   }
   add_number(data, "end_time", outcome.t_end, "time at which the run ended");
   add_status(data, outcome.status);
