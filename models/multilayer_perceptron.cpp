@@ -214,8 +214,8 @@ class PerceptronMap final : public OutputMap {
   void need_second() {
     if (have_second_) return;
     for (std::size_t l = 0; l + 1 < layers(); ++l)
-      activation_.evaluate(z_[l].data(), z_[l].size(), value_[l + 1].data(), first_[l].data(),
-                           second_[l].data());
+      activation_.second_derivative(z_[l].data(), value_[l + 1].data(), first_[l].data(),
+                                    z_[l].size(), second_[l].data());
     have_second_ = true;
   }
 

@@ -229,8 +229,8 @@ class TwoLayerMap final : public OutputMap {
       second_.setZero();
       return;
     }
-    // Value and slope once more, into work memory: only the second derivative is new.
-    activation_.evaluate(z_.data(), z_.size(), dz_.data(), back_.data(), second_.data());
+    activation_.second_derivative(z_.data(), value_.data(), first_.data(), z_.size(),
+                                  second_.data());
   }
 
   std::shared_ptr<const Matrix> inputs_;

@@ -21,8 +21,12 @@ constexpr Index packet = 8;
 
 using Buffer = Eigen::Array<double, chunk_size, 1>;
 
+/// Arguments and results of a kernel, none of which overlap. All results have room, asked for or not.
 struct Chunk {
-  Buffer z, value, first, second;
+  const double* __restrict z;
+  double* __restrict value;
+  double* __restrict first;
+  double* __restrict second;
 };
 
 constexpr double inv_sqrt_pi = 0.564189583547756286948;
@@ -33,7 +37,7 @@ constexpr double sqrt_half = 0.707106781186547524401;
 /// about to underflow, both stay what they are there. x = k log 2 + r with |r| <= log(2)/2; e^r - 1 = r + r^2 q(r), q the
 /// Taylor polynomial to r^13/13!, whose remainder is below (log(2)/2)^13/14! = 1e-17 of r. No
 /// division and no branch, so that compilers vectorise it (libm's exp and expm1 they do not).
-void decay(const Buffer& z, Index n, double c, Buffer& e, Buffer& d) {
+void decay(const double* __restrict z, Index n, double c, Buffer& e, Buffer& d) {
   constexpr double inverse_log_2 = 1.44269504088896340736;
   // log 2 in two parts, the first with zeros at its end, so that k times it is exact (Cody, Waite).
   constexpr double log_2_high = 6.93147180369123816490e-1, log_2_low = 1.90821492927058770002e-10;
@@ -67,7 +71,7 @@ void decay(const Buffer& z, Index n, double c, Buffer& e, Buffer& d) {
 
 /// y = exp(-c z^2) for c >= 1/2. Beyond |z| = 40 that is 0, which must be exact: the vectorised
 /// exponential stops at 1e-308, and callers multiply by z.
-void gaussian(const Buffer& z, Index n, double c, Buffer& y) {
+void gaussian(const double* __restrict z, Index n, double c, Buffer& y) {
   for (Index i = 0; i < n; ++i) y[i] = std::abs(z[i]) > 40 ? 40 : z[i];
   for (Index i = 0; i < n; ++i) y[i] *= -c * y[i];
   y.head(n) = y.head(n).exp();
@@ -81,7 +85,7 @@ void gaussian(const Buffer& z, Index n, double c, Buffer& y) {
 
 // The comparisons of these two are such that NaN passes through.
 
-void relu_kernel(Chunk& c, Index n) {
+void relu_kernel(const Chunk& c, Index n) {
   for (Index i = 0; i < n; ++i) {
     c.value[i] = c.z[i] <= 0 ? 0 : c.z[i];
     c.first[i] = c.z[i] <= 0 ? 0 : 1;
@@ -89,7 +93,7 @@ void relu_kernel(Chunk& c, Index n) {
   }
 }
 
-void leaky_relu_kernel(Chunk& c, Index n) {
+void leaky_relu_kernel(const Chunk& c, Index n) {
   Buffer left;
   for (Index i = 0; i < n; ++i) left[i] = Activation::leaky_slope * c.z[i];
   for (Index i = 0; i < n; ++i) {
@@ -101,7 +105,7 @@ void leaky_relu_kernel(Chunk& c, Index n) {
 
 /// tanh |z| = -d/(2 + d) with d = expm1(-2|z|), which loses nothing at either end;
 /// sigma' = 4e/(1 + e)^2 rather than 1 - tanh^2, which cancels in the tails.
-void tanh_kernel(Chunk& c, Index n, int order) {
+void tanh_kernel(const Chunk& c, Index n, int order) {
   Buffer e, d, r;
   decay(c.z, n, 2, e, d);
   for (Index i = 0; i < n; ++i) {
@@ -109,14 +113,14 @@ void tanh_kernel(Chunk& c, Index n, int order) {
     c.value[i] = std::copysign(d[i] * r[i], c.z[i]);
   }
   if (order < 1) return;
-  for (Index i = 0; i < n; ++i) {
-    c.first[i] = 4 * e[i] * r[i] * r[i];
-    c.second[i] = -2 * c.value[i] * c.first[i];
-  }
+  for (Index i = 0; i < n; ++i) c.first[i] = 4 * e[i] * r[i] * r[i];
+  if (order < 2) return;
+  for (Index i = 0; i < n; ++i) c.second[i] = -2 * c.value[i] * c.first[i];
 }
 
 /// Logistic function s, s' = e/(1 + e)^2 and s'' = -s' tanh(z/2), with e = exp(-|z|).
-void sigmoid_kernel(const Buffer& z, Index n, Buffer& value, Buffer& first, Buffer& second) {
+void sigmoid_kernel(const double* __restrict z, Index n, double* __restrict value,
+                    double* __restrict first, double* __restrict second) {
   Buffer e, d, left, right;
   decay(z, n, 1, e, d);
   for (Index i = 0; i < n; ++i) {
@@ -132,7 +136,7 @@ void sigmoid_kernel(const Buffer& z, Index n, Buffer& value, Buffer& first, Buff
 /// log(1 + e^z) = max(z, 0) + log1p(e), e = exp(-|z|), and log1p(e) = 2 atanh(s) with
 /// s = e/(2 + e) <= 1/3: a series in s^2 <= 1/9 without cancellation, of which 17 terms leave a
 /// relative error of 9^-17/35 < 2e-18.
-void softplus_kernel(Chunk& c, Index n, int order) {
+void softplus_kernel(const Chunk& c, Index n, int order) {
   static constexpr std::array<double, 17> series = {
       1.0,      1.0 / 3,  1.0 / 5,  1.0 / 7,  1.0 / 9,  1.0 / 11, 1.0 / 13, 1.0 / 15, 1.0 / 17,
       1.0 / 19, 1.0 / 21, 1.0 / 23, 1.0 / 25, 1.0 / 27, 1.0 / 29, 1.0 / 31, 1.0 / 33};
@@ -147,22 +151,23 @@ void softplus_kernel(Chunk& c, Index n, int order) {
   }
   if (order < 1) return;
   Buffer unused;
-  sigmoid_kernel(c.z, n, c.first, c.second, unused);
+  sigmoid_kernel(c.z, n, c.first, c.second, unused.data());
 }
 
-void erf_kernel(Chunk& c, Index n, int order) {
+void erf_kernel(const Chunk& c, Index n, int order) {
   for (Index i = 0; i < n; ++i) c.value[i] = std::erf(c.z[i]);
   if (order < 1) return;
-  gaussian(c.z, n, 1, c.first);
+  Buffer density;
+  gaussian(c.z, n, 1, density);
   for (Index i = 0; i < n; ++i) {
-    c.first[i] *= 2 * inv_sqrt_pi;
+    c.first[i] = 2 * inv_sqrt_pi * density[i];
     c.second[i] = -2 * c.z[i] * c.first[i];
   }
 }
 
 /// z Phi(z), Phi(z) + z phi(z), (2 - z^2) phi(z); Phi by erfc, so that it keeps its relative
 /// accuracy in the left tail.
-void gelu_kernel(Chunk& c, Index n, int order) {
+void gelu_kernel(const Chunk& c, Index n, int order) {
   Buffer cdf;
   for (Index i = 0; i < n; ++i) {
     cdf[i] = 0.5 * std::erfc(-sqrt_half * c.z[i]);
@@ -179,7 +184,7 @@ void gelu_kernel(Chunk& c, Index n, int order) {
   }
 }
 
-void quadratic_kernel(Chunk& c, Index n) {
+void quadratic_kernel(const Chunk& c, Index n) {
   for (Index i = 0; i < n; ++i) {
     c.value[i] = c.z[i] * c.z[i];
     c.first[i] = 2 * c.z[i];
@@ -187,7 +192,7 @@ void quadratic_kernel(Chunk& c, Index n) {
   }
 }
 
-void identity_kernel(Chunk& c, Index n) {
+void identity_kernel(const Chunk& c, Index n) {
   for (Index i = 0; i < n; ++i) {
     c.value[i] = c.z[i];
     c.first[i] = 1;
@@ -195,7 +200,7 @@ void identity_kernel(Chunk& c, Index n) {
   }
 }
 
-void evaluate_chunk(Activation::Kind kind, Chunk& c, Index n, int order) {
+void evaluate_chunk(Activation::Kind kind, const Chunk& c, Index n, int order) {
   switch (kind) {
     case Activation::Kind::relu:
       return relu_kernel(c, n);
@@ -227,16 +232,62 @@ std::string_view Activation::name() const {
 void Activation::evaluate(const double* z, Index n, double* value, double* first,
                           double* second) const {
   const int order = second != nullptr ? 2 : first != nullptr ? 1 : 0;
-  Chunk c;
+  Buffer spare_first, spare_second;
+  const auto place = [](double* results, Index start, Buffer& spare) {
+    return results != nullptr ? results + start : spare.data();
+  };
+  const bool in_place = value == z || first == z || second == z;
+  Buffer last, last_value;
+  Index start = 0;
+  for (; start + chunk_size <= n; start += chunk_size) {
+    const double* input = z + start;
+    if (in_place) input = std::copy_n(input, chunk_size, last.data()) - chunk_size;
+    evaluate_chunk(kind_,
+                   {input, value + start, place(first, start, spare_first),
+                    place(second, start, spare_second)},
+                   chunk_size, order);
+  }
+  if (start == n) return;
+  const Index count = n - start, padded = (count + packet - 1) / packet * packet;
+  std::copy_n(z + start, count, last.data());
+  std::fill(last.data() + count, last.data() + padded, 0.0);
+  evaluate_chunk(kind_, {last.data(), last_value.data(), spare_first.data(), spare_second.data()},
+                 padded, order);
+  std::copy_n(last_value.data(), count, value + start);
+  if (first != nullptr) std::copy_n(spare_first.data(), count, first + start);
+  if (second != nullptr) std::copy_n(spare_second.data(), count, second + start);
+}
+
+void Activation::second_derivative(const double* z, const double* value, const double* first,
+                                   Index n, double* second) const {
+  using Const = Eigen::Map<const Eigen::ArrayXd>;
+  const Const f(value, n), slope(first, n);
+  Eigen::Map<Eigen::ArrayXd> out(second, n);
+  switch (kind_) {
+    case Kind::tanh:
+      out = -2 * f * slope;
+      return;
+    case Kind::erf:
+      out = -2 * Const(z, n) * slope;
+      return;
+    case Kind::quadratic:
+      out.setConstant(2);
+      return;
+    case Kind::relu:
+    case Kind::leaky_relu:
+    case Kind::identity:
+      out.setZero();
+      return;
+    // 1 - 2 s and 1 - s would cancel where s is near 1/2 and 1.
+    case Kind::gelu:
+    case Kind::softplus:
+    case Kind::sigmoid:
+      break;
+  }
+  Buffer unused_value, unused_first;
   for (Index start = 0; start < n; start += chunk_size) {
     const Index count = std::min(chunk_size, n - start);
-    const Index padded = (count + packet - 1) / packet * packet;
-    std::copy_n(z + start, count, c.z.data());
-    std::fill(c.z.data() + count, c.z.data() + padded, 0.0);
-    evaluate_chunk(kind_, c, padded, order);
-    std::copy_n(c.value.data(), count, value + start);
-    if (first != nullptr) std::copy_n(c.first.data(), count, first + start);
-    if (second != nullptr) std::copy_n(c.second.data(), count, second + start);
+    evaluate(z + start, count, unused_value.data(), unused_first.data(), second + start);
   }
 }
 

@@ -44,6 +44,11 @@ class Activation {
   void evaluate(const double* z, Index n, double* value, double* first = nullptr,
                 double* second = nullptr) const;
 
+  /// second[i] = sigma''(z[i]) from sigma(z[i]) and sigma'(z[i]) where these are at hand: for most
+  /// activations without another exponential. None of the arrays overlap.
+  void second_derivative(const double* z, const double* value, const double* first, Index n,
+                         double* second) const;
+
   /// sigma(z) of one number; use `evaluate` for arrays, which is vectorised.
   double operator()(double z) const;
 

@@ -210,6 +210,9 @@ TEST_CASE("Outputs may be left out or replace the input") {
     CHECK(in_place == all.value);
     activation.evaluate(z.data(), n, value.data(), first.data());
     CHECK(first == all.first);
+    std::vector<double> alone(z.size());
+    activation.second_derivative(z.data(), all.value.data(), all.first.data(), n, alone.data());
+    CHECK(alone == all.second);
     std::vector<double> second = z;
     activation.evaluate(second.data(), n, value.data(), nullptr, second.data());
     CHECK(value == all.value);
