@@ -296,10 +296,10 @@ Options read(int argc, char** argv) {
       options.sections.push_back(word);
   }
   if (options.sections.empty())
-    options.sections = {"machine",         "completion",        "diagonal",    "tanh",
-                        "mean_field_100",  "mean_field",        "mean_field_epsilon", "deep_linear", "relu",
-                        "lambda_diagonal", "lambda_completion", "lambda_tanh", "epsilon",
-                        "width",           "parameters",        "samples"};
+    options.sections = {"machine",        "completion",      "diagonal",           "tanh",
+                        "mean_field_100", "mean_field",      "mean_field_epsilon", "deep_linear",
+                        "relu",           "lambda_diagonal", "lambda_completion",  "lambda_tanh",
+                        "epsilon",        "width",           "parameters",         "samples"};
   return options;
 }
 

@@ -108,12 +108,13 @@ Problem deep_linear() {
 Problem mean_field(Index width, double epsilon) {
   const std::vector<double> target{1, -1, 2.0 / 3, 0.3}, activation{0.4, 0.5, 0.3, 0.2};
   const std::string suffix = epsilon == 1e-4 ? "" : "_" + short_number(epsilon);
-  Problem problem = make_problem("mean_field_" + std::to_string(width) + suffix, "single_index_mean_field",
-                                 {{"width", count(width)},
-                                  {"epsilon", epsilon},
-                                  {"target_hermite", target},
-                                  {"activation_hermite", activation}},
-                                 0, 1e-2 * epsilon, 1);
+  Problem problem =
+      make_problem("mean_field_" + std::to_string(width) + suffix, "single_index_mean_field",
+                   {{"width", count(width)},
+                    {"epsilon", epsilon},
+                    {"target_hermite", target},
+                    {"activation_hermite", activation}},
+                   0, 1e-2 * epsilon, 1);
   problem.epsilon = epsilon;
   return problem;
 }

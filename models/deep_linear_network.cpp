@@ -85,8 +85,7 @@ class DeepLinearMap final : public OutputMap {
           OutputMap::gram(weight, k);
           return;
         }
-    for (std::size_t l = layers(); l-- > 0;)
-      suffix_[l].noalias() = suffix_[l + 1] * weights(w_, l);
+    for (std::size_t l = layers(); l-- > 0;) suffix_[l].noalias() = suffix_[l + 1] * weights(w_, l);
     const Index p = widths_.back(), columns = right_->cols();
     k.setZero();
     for (std::size_t l = 0; l < layers(); ++l) {
@@ -171,37 +170,46 @@ class DeepLinearNetwork final : public LossModel {
   std::vector<Observable> own_observables() override {
     const Index p = widths_.back(), d = widths_.front(), modes = std::min(p, d);
     std::vector<Observable> all;
-    all.push_back({"train_error", "training mean squared error an output entry", {}, true,
-                   [this, p](const State& s, double* out) {
-                     const Vector& f = outputs_at(s);
-                     *out = ((f - Eigen::Map<const Vector>(task_.target.data(), f.size()))
-                                 .squaredNorm() +
-                             2 * task_.constant) /
-                            static_cast<double>(p);
-                   }});
+    all.push_back(
+        {"train_error",
+         "training mean squared error an output entry",
+         {},
+         true,
+         [this, p](const State& s, double* out) {
+           const Vector& f = outputs_at(s);
+           *out = ((f - Eigen::Map<const Vector>(task_.target.data(), f.size())).squaredNorm() +
+                   2 * task_.constant) /
+                  static_cast<double>(p);
+         }});
     if (task_.test)
-      all.push_back({"test_error", "test mean squared error an output entry", {}, true,
+      all.push_back({"test_error",
+                     "test mean squared error an output entry",
+                     {},
+                     true,
                      [this, p](const State& s, double* out) {
                        *out = mean_square(*task_.test, product(s)) / static_cast<double>(p);
                      }});
-    all.push_back({"singular_values", "singular values of W_L ... W_1, by size",
-                   {counting_axis("mode", modes, "mode, by size", 1)}, true,
+    all.push_back({"singular_values",
+                   "singular values of W_L ... W_1, by size",
+                   {counting_axis("mode", modes, "mode, by size", 1)},
+                   true,
                    [this, modes](const State& s, double* out) {
                      Eigen::Map<Vector>(out, modes) =
                          Eigen::JacobiSVD<Matrix>(product(s)).singularValues();
                    }});
     all.push_back({"mode_strength",
                    "u_i . W_L ... W_1 v_i in the singular vectors u_i, v_i of the target",
-                   {counting_axis("mode", modes, "mode, by size", 1)}, true,
+                   {counting_axis("mode", modes, "mode, by size", 1)},
+                   true,
                    [this, modes](const State& s, double* out) {
-                     const Matrix inner =
-                         svd_.matrixU().transpose() * product(s) * svd_.matrixV();
+                     const Matrix inner = svd_.matrixU().transpose() * product(s) * svd_.matrixV();
                      Eigen::Map<Vector>(out, modes) = inner.diagonal();
                    }});
     all.push_back({"imbalance",
                    "sum over layers of |W_{l+1}^T W_{l+1} - W_l W_l^T|_F, which decays as "
                    "exp(-2 lambda t) along the gradient flow",
-                   {}, true,
+                   {},
+                   true,
                    [this](const State& s, double* out) {
                      *out = 0;
                      const Vector w = weights(s);
@@ -210,7 +218,8 @@ class DeepLinearNetwork final : public LossModel {
                                 layer(w, l) * layer(w, l).transpose())
                                    .norm();
                    }});
-    all.push_back({"matrix", "W_L ... W_1",
+    all.push_back({"matrix",
+                   "W_L ... W_1",
                    {counting_axis("output", p, "output"), counting_axis("input", d, "input")},
                    false,
                    [this, p, d](const State& s, double* out) { RowMap(out, p, d) = product(s); }});
@@ -280,11 +289,9 @@ Task make_task(Parameters& p, std::uint64_t seed) {
       const auto modes = static_cast<Index>(s.size());
       if (modes == 0) throw ParameterError("target_singular_values", "is empty");
       task.target = Matrix::Zero(modes, modes);
-      for (Index i = 0; i < modes; ++i)
-        task.target(i, i) = s[static_cast<std::size_t>(i)];
+      for (Index i = 0; i < modes; ++i) task.target(i, i) = s[static_cast<std::size_t>(i)];
     }
-    task.right =
-        std::make_shared<Matrix>(Matrix::Identity(task.target.cols(), task.target.cols()));
+    task.right = std::make_shared<Matrix>(Matrix::Identity(task.target.cols(), task.target.cols()));
     return task;
   }
   if (p.has_file("target"))
@@ -405,12 +412,13 @@ ModelInfo deep_linear_network() {
       integer_parameter("samples", 1, "number of training samples, with correlations");
   samples.default_value = {};
   ParameterInfo test_samples =
-      integer_parameter("test_samples", 1, "number of test samples; as many as training samples "
-                                           "without it");
+      integer_parameter("test_samples", 1,
+                        "number of test samples; as many as training samples "
+                        "without it");
   test_samples.default_value = {};
-  ParameterInfo singular = list_parameter("target_singular_values",
-                                          std::vector<double>{1.0, 0.7, 0.4},
-                                          "singular values of the (diagonal) target A");
+  ParameterInfo singular =
+      list_parameter("target_singular_values", std::vector<double>{1.0, 0.7, 0.4},
+                     "singular values of the (diagonal) target A");
   singular.minimum = 0;
   return {
       "deep_linear_network",
@@ -433,8 +441,9 @@ ModelInfo deep_linear_network() {
                            "entries N(0, initial_scale^2); or balanced layers, initial_scale times "
                            "orthogonal matrices; or those aligned with the target's singular "
                            "vectors"),
-          nonnegative_parameter("initial_scale", 0.3, "scale of the entries, or of the singular "
-                                                      "values of each layer"),
+          nonnegative_parameter("initial_scale", 0.3,
+                                "scale of the entries, or of the singular "
+                                "values of each layer"),
           positive_parameter("initial_balance", 1.0, "factor on W_1(0); its inverse on W_L(0)"),
           file_parameter("target", "(p, d)", "the target A"),
           file_parameter("initial", "(sum of widths[l] widths[l-1]): W_1, ..., W_L row by row",

@@ -5,8 +5,8 @@
 
 namespace gradflow {
 
-/// f = W_L ... W_1 R as a vector, column by column; parameters W_1, ..., W_L, each row by row. W_l is
-/// (widths[l], widths[l-1]), R is (widths[0], k).
+/// f = W_L ... W_1 R as a vector, column by column; parameters W_1, ..., W_L, each row by row. W_l
+/// is (widths[l], widths[l-1]), R is (widths[0], k).
 std::unique_ptr<OutputMap> make_deep_linear_map(std::vector<Index> widths,
                                                 std::shared_ptr<const Matrix> right);
 

@@ -14,9 +14,9 @@ class LinearRegression final : public LossModel {
  public:
   LinearRegression(std::shared_ptr<const Matrix> inputs, Vector targets, Vector initial,
                    Matrix test_inputs, Vector test_targets)
-      : LossModel(Loss(std::make_unique<LinearMap>(inputs),
-                       std::make_shared<SquaredLoss>(0.5, targets)),
-                  std::move(initial)),
+      : LossModel(
+            Loss(std::make_unique<LinearMap>(inputs), std::make_shared<SquaredLoss>(0.5, targets)),
+            std::move(initial)),
         inputs_(std::move(inputs)),
         targets_(std::move(targets)),
         test_inputs_(std::move(test_inputs)),
@@ -25,17 +25,23 @@ class LinearRegression final : public LossModel {
 
   std::vector<Observable> own_observables() override {
     std::vector<Observable> all;
-    all.push_back({"train_error", "training mean squared error", {}, true,
+    all.push_back({"train_error",
+                   "training mean squared error",
+                   {},
+                   true,
                    [this](const State& s, double* out) {
                      *out = mean_squared_error(outputs_at(s), targets_);
                    }});
     if (test_inputs_.rows() > 0)
-      all.push_back({"test_error", "test mean squared error", {}, true,
-                     [this](const State& s, double* out) {
-                       *out = mean_squared_error(test_inputs_ * weights(s), test_targets_);
-                     }});
+      all.push_back(
+          {"test_error", "test mean squared error", {}, true, [this](const State& s, double* out) {
+             *out = mean_squared_error(test_inputs_ * weights(s), test_targets_);
+           }});
     all.push_back(
-        {"minimum_norm_distance", "distance to the least-squares solution of least norm", {}, true,
+        {"minimum_norm_distance",
+         "distance to the least-squares solution of least norm",
+         {},
+         true,
          [this](const State& s, double* out) { *out = (weights(s) - minimum_norm_).norm(); }});
     return all;
   }
@@ -74,7 +80,8 @@ std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
     targets = p.file_vector("targets");
     if (targets.size() != n)
       throw ParameterError("targets", "has " + std::to_string(targets.size()) +
-                                          " entries, but there are " + std::to_string(n) + " samples");
+                                          " entries, but there are " + std::to_string(n) +
+                                          " samples");
   } else {
     Vector teacher(d);
     teacher_stream.fill_normal(teacher);
@@ -100,23 +107,22 @@ std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
 }  // namespace
 
 ModelInfo linear_regression() {
-  return {
-      "linear_regression",
-      "least squares; the flow with weight decay in closed form",
-      "F(w) = 1/2 |X w - y|^2,  w in R^d;  y = X w* + noise",
-      "Boursier, Pesme, Dragomir, arXiv 2505.20172, section on linear regression",
-      LossModel::flows(),
-      {
-          integer_parameter("samples", 20, "number of training samples n"),
-          integer_parameter("dimension", 50, "dimension d of the inputs"),
-          integer_parameter("test_samples", 1000, "number of test samples"),
-          nonnegative_parameter("noise_variance", 0.0, "variance of the noise on the targets"),
-          nonnegative_parameter("initial_variance", 1.0, "variance of the entries of w(0)"),
-          file_parameter("inputs", "(n, d)", "training inputs X; standard Gaussian without it"),
-          file_parameter("targets", "(n)", "training targets y; X w* + noise without it"),
-          file_parameter("initial", "(d)", "w(0), or the folder of an earlier result"),
-      },
-      make};
+  return {"linear_regression",
+          "least squares; the flow with weight decay in closed form",
+          "F(w) = 1/2 |X w - y|^2,  w in R^d;  y = X w* + noise",
+          "Boursier, Pesme, Dragomir, arXiv 2505.20172, section on linear regression",
+          LossModel::flows(),
+          {
+              integer_parameter("samples", 20, "number of training samples n"),
+              integer_parameter("dimension", 50, "dimension d of the inputs"),
+              integer_parameter("test_samples", 1000, "number of test samples"),
+              nonnegative_parameter("noise_variance", 0.0, "variance of the noise on the targets"),
+              nonnegative_parameter("initial_variance", 1.0, "variance of the entries of w(0)"),
+              file_parameter("inputs", "(n, d)", "training inputs X; standard Gaussian without it"),
+              file_parameter("targets", "(n)", "training targets y; X w* + noise without it"),
+              file_parameter("initial", "(d)", "w(0), or the folder of an earlier result"),
+          },
+          make};
 }
 
 }  // namespace gradflow

@@ -111,11 +111,11 @@ class MatrixCompletion final : public LossModel {
  public:
   MatrixCompletion(Matrix target, std::shared_ptr<const std::vector<Entry>> entries, Index rank,
                    Vector initial)
-      : LossModel(Loss(std::make_unique<CompletionMap>(target.rows(), target.cols(), rank, entries),
-                       std::make_shared<SquaredLoss>(1.0, observed_values(target, *entries))),
-                  std::move(initial),
-                  {{"U", 0, target.rows() * rank},
-                   {"V", target.rows() * rank, target.cols() * rank}}),
+      : LossModel(
+            Loss(std::make_unique<CompletionMap>(target.rows(), target.cols(), rank, entries),
+                 std::make_shared<SquaredLoss>(1.0, observed_values(target, *entries))),
+            std::move(initial),
+            {{"U", 0, target.rows() * rank}, {"V", target.rows() * rank, target.cols() * rank}}),
         target_(std::move(target)),
         entries_(std::move(entries)),
         rank_(rank),
@@ -128,33 +128,44 @@ class MatrixCompletion final : public LossModel {
     const double observed = static_cast<double>(entries_->size());
     const double unobserved = static_cast<double>(target_.size()) - observed;
     std::vector<Observable> all;
-    all.push_back({"train_error", "mean squared error over the observed entries", {}, true,
+    all.push_back({"train_error",
+                   "mean squared error over the observed entries",
+                   {},
+                   true,
                    [this, observed](const State& s, double* out) {
                      *out = (outputs_at(s) - observed_values(target_, *entries_)).squaredNorm() /
                             observed;
                    }});
     if (unobserved > 0)
-      all.push_back({"test_error", "mean squared error over the unobserved entries", {}, true,
+      all.push_back({"test_error",
+                     "mean squared error over the unobserved entries",
+                     {},
+                     true,
                      [this, unobserved](const State& s, double* out) {
                        *out = ((matrix(s) - target_).array().square() * (1 - seen_.array())).sum() /
                               unobserved;
                      }});
-    all.push_back({"singular_values", "singular values of U V^T",
-                   {counting_axis("mode", modes, "mode, by size", 1)}, true,
+    all.push_back({"singular_values",
+                   "singular values of U V^T",
+                   {counting_axis("mode", modes, "mode, by size", 1)},
+                   true,
                    [this, modes](const State& s, double* out) {
                      Eigen::Map<Vector>(out, modes) =
                          Eigen::BDCSVD<Matrix>(matrix(s)).singularValues().head(modes);
                    }});
-    all.push_back({"matrix", "the matrix U V^T",
+    all.push_back({"matrix",
+                   "the matrix U V^T",
                    {counting_axis("row", target_.rows(), "row"),
-                    counting_axis("column", target_.cols(), "column")}, false,
+                    counting_axis("column", target_.cols(), "column")},
+                   false,
                    [this](const State& s, double* out) {
                      Eigen::Map<RowMatrix>(out, target_.rows(), target_.cols()) = matrix(s);
                    }});
     all.push_back({"invariant",
                    "U^T U - V^T V, which decays as exp(-2 lambda t) along the gradient flow",
                    {counting_axis("factor_row", rank_, "row of U^T U - V^T V"),
-                    counting_axis("factor_column", rank_, "column of U^T U - V^T V")}, false,
+                    counting_axis("factor_column", rank_, "column of U^T U - V^T V")},
+                   false,
                    [this](const State& s, double* out) {
                      const auto [U, V] = factors(s);
                      Eigen::Map<RowMatrix>(out, rank_, rank_) =
@@ -173,7 +184,8 @@ class MatrixCompletion final : public LossModel {
         for (Index j = 0; j < m.cols(); ++j) values.push_back(m(i, j));
       return values;
     };
-    return {{"target_singular_values", "singular values of the target",
+    return {{"target_singular_values",
+             "singular values of the target",
              {counting_axis("target_mode", sigma.size(), "mode of the target, by size", 1)},
              {sigma.begin(), sigma.end()}},
             {"target", "target matrix", {rows, columns}, flat(target_)},
@@ -181,7 +193,8 @@ class MatrixCompletion final : public LossModel {
   }
 
  private:
-  std::pair<Eigen::Map<const RowMatrix>, Eigen::Map<const RowMatrix>> factors(const State& s) const {
+  std::pair<Eigen::Map<const RowMatrix>, Eigen::Map<const RowMatrix>> factors(
+      const State& s) const {
     const double* w = s.y.data();
     return {Eigen::Map<const RowMatrix>(w, target_.rows(), rank_),
             Eigen::Map<const RowMatrix>(w + target_.rows() * rank_, target_.cols(), rank_)};
@@ -257,9 +270,9 @@ std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
   if (p.has_file("initial")) {
     initial = p.file_vector("initial");
     if (initial.size() != size)
-      throw ParameterError("initial", "has " + std::to_string(initial.size()) +
-                                          " entries, expected (rows + columns) rank = " +
-                                          std::to_string(size));
+      throw ParameterError(
+          "initial", "has " + std::to_string(initial.size()) +
+                         " entries, expected (rows + columns) rank = " + std::to_string(size));
   } else {
     start.fill_normal(initial, std::sqrt(p.real("initial_variance")));
   }

@@ -96,10 +96,10 @@ class MatrixSensing final : public LossModel {
  public:
   MatrixSensing(std::shared_ptr<const Matrix> operators, Matrix target, Index rank, bool symmetric,
                 Vector initial)
-      : LossModel(Loss(make_matrix_sensing_map(operators, target.rows(), target.cols(), rank,
-                                               symmetric),
-                       std::make_shared<SquaredLoss>(1.0, measurements_of(*operators, target))),
-                  std::move(initial), factors(target, rank, symmetric)),
+      : LossModel(
+            Loss(make_matrix_sensing_map(operators, target.rows(), target.cols(), rank, symmetric),
+                 std::make_shared<SquaredLoss>(1.0, measurements_of(*operators, target))),
+            std::move(initial), factors(target, rank, symmetric)),
         target_(std::move(target)),
         measured_(measurements_of(*operators, target_)),
         rank_(rank),
@@ -108,25 +108,35 @@ class MatrixSensing final : public LossModel {
   std::vector<Observable> own_observables() override {
     const Index modes = std::min({target_.rows(), target_.cols(), rank_});
     std::vector<Observable> all;
-    all.push_back({"train_error", "mean squared error over the measurements", {}, true,
+    all.push_back({"train_error",
+                   "mean squared error over the measurements",
+                   {},
+                   true,
                    [this](const State& s, double* out) {
                      *out = mean_squared_error(outputs_at(s), measured_);
                    }});
-    all.push_back({"test_error", "mean squared error over the entries of the matrix", {}, true,
+    all.push_back({"test_error",
+                   "mean squared error over the entries of the matrix",
+                   {},
+                   true,
                    [this](const State& s, double* out) {
-                     *out = (matrix(s) - target_).squaredNorm() /
-                            static_cast<double>(target_.size());
+                     *out =
+                         (matrix(s) - target_).squaredNorm() / static_cast<double>(target_.size());
                    }});
-    all.push_back({"singular_values", "singular values of the matrix, by size",
-                   {counting_axis("mode", modes, "mode, by size", 1)}, true,
+    all.push_back({"singular_values",
+                   "singular values of the matrix, by size",
+                   {counting_axis("mode", modes, "mode, by size", 1)},
+                   true,
                    [this, modes](const State& s, double* out) {
                      Eigen::Map<Vector>(out, modes) =
                          Eigen::BDCSVD<Matrix>(matrix(s)).singularValues().head(modes);
                    }});
-    all.push_back({"matrix", "the matrix U V^T",
+    all.push_back({"matrix",
+                   "the matrix U V^T",
                    {counting_axis("row", target_.rows(), "row"),
                     counting_axis("column", target_.cols(), "column")},
-                   false, [this](const State& s, double* out) {
+                   false,
+                   [this](const State& s, double* out) {
                      RowMap(out, target_.rows(), target_.cols()) = matrix(s);
                    }});
     if (!symmetric_)
@@ -134,7 +144,8 @@ class MatrixSensing final : public LossModel {
                      "U^T U - V^T V, which decays as exp(-2 lambda t) along the gradient flow",
                      {counting_axis("factor_row", rank_, "row of U^T U - V^T V"),
                       counting_axis("factor_column", rank_, "column of U^T U - V^T V")},
-                     false, [this](const State& s, double* out) {
+                     false,
+                     [this](const State& s, double* out) {
                        const auto [U, V] = both(s);
                        RowMap(out, rank_, rank_) = U.transpose() * U - V.transpose() * V;
                      }});
@@ -143,7 +154,8 @@ class MatrixSensing final : public LossModel {
 
   std::vector<Measurement> constants(const FlowSettings&) override {
     const Vector sigma = Eigen::BDCSVD<Matrix>(target_).singularValues();
-    return {{"target_singular_values", "singular values of the target",
+    return {{"target_singular_values",
+             "singular values of the target",
              {counting_axis("target_mode", sigma.size(), "mode of the target, by size", 1)},
              {sigma.begin(), sigma.end()}}};
   }
@@ -258,8 +270,9 @@ ModelInfo matrix_sensing() {
           file_parameter("target", "(rows, columns)", "the target matrix M*"),
           file_parameter("operators", "(n, rows columns): each A_s row by row",
                          "the measurements; entries N(0, 1/n) without it"),
-          file_parameter("initial", "((rows + columns) rank): U then V, each row by row; U alone "
-                                    "where it is symmetric",
+          file_parameter("initial",
+                         "((rows + columns) rank): U then V, each row by row; U alone "
+                         "where it is symmetric",
                          "U(0), V(0), or the folder of an earlier result"),
       },
       make};

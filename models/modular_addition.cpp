@@ -67,9 +67,9 @@ class ModularAdditionMap final : public OutputMap {
            static_cast<double>(p_ + 2);
   }
 
-  /// K_(i,k),(j,l) = delta_kl q_i . q_j + x_i . x_j sum_h V_kh V_lh 4 h_i h_j with q = h^2. The pairs
-  /// i, j share a one-hot entry in about 2n/p of n cases: N^2 width (2/p + 1/p^2) multiplications
-  /// and N^2 stores instead of N^2 parameters.
+  /// K_(i,k),(j,l) = delta_kl q_i . q_j + x_i . x_j sum_h V_kh V_lh 4 h_i h_j with q = h^2. The
+  /// pairs i, j share a one-hot entry in about 2n/p of n cases: N^2 width (2/p + 1/p^2)
+  /// multiplications and N^2 stores instead of N^2 parameters.
   void gram(ConstVectorRef weight, MatrixRef k) override {
     double first = 1, last = 1;
     if (weight.size() != 0) {
@@ -85,7 +85,8 @@ class ModularAdditionMap final : public OutputMap {
     if (inner_.size() == 0) inner_.resize(n(), n());
     inner_.noalias() = squared_.transpose() * squared_;
     for (Index j = 0; j < n(); ++j)
-      for (Index i = 0; i < n(); ++i) k.block(i * p_, j * p_, p_, p_).diagonal().setConstant(last * inner_(i, j));
+      for (Index i = 0; i < n(); ++i)
+        k.block(i * p_, j * p_, p_, p_).diagonal().setConstant(last * inner_(i, j));
     // For pairs j with one a (or b) in common: columns V^T diag(2 h_j), one product for each group.
     for (const auto* groups : {&by_first_, &by_second_})
       for (const std::vector<Index>& group : *groups) {
@@ -109,7 +110,7 @@ class ModularAdditionMap final : public OutputMap {
   double gram_flops() const override {
     const double pairs = static_cast<double>(n()), p = static_cast<double>(p_),
                  m = static_cast<double>(width_);
-    return pairs * pairs * (2 * p * m + p * p + 2 * m) ;
+    return pairs * pairs * (2 * p * m + p * p + 2 * m);
   }
 
  private:
@@ -123,9 +124,7 @@ class ModularAdditionMap final : public OutputMap {
   Eigen::Map<const Matrix> second(ConstVectorRef w) const {
     return {w.data() + 2 * p_ * width_, width_, p_};
   }
-  Eigen::Map<Matrix> second(VectorRef& w) const {
-    return {w.data() + 2 * p_ * width_, width_, p_};
-  }
+  Eigen::Map<Matrix> second(VectorRef& w) const { return {w.data() + 2 * p_ * width_, width_, p_}; }
   /// W x for all pairs.
   void gather(ConstVectorRef w, Matrix& h) {
     columns_of_w_ = Eigen::Map<const RowMatrix>(w.data(), width_, 2 * p_);
@@ -197,20 +196,33 @@ class ModularAddition final : public LossModel {
 
   std::vector<Observable> own_observables() override {
     std::vector<Observable> all;
-    all.push_back({"train_error", "training mean squared error an output entry", {}, true,
+    all.push_back({"train_error",
+                   "training mean squared error an output entry",
+                   {},
+                   true,
                    [this](const State& s, double* out) { *out = train(s).error; }});
-    all.push_back({"train_accuracy", "fraction of the training pairs with the right sum", {}, true,
+    all.push_back({"train_accuracy",
+                   "fraction of the training pairs with the right sum",
+                   {},
+                   true,
                    [this](const State& s, double* out) { *out = train(s).accuracy; }});
     if (!test_->empty()) {
-      all.push_back({"test_error", "test mean squared error an output entry", {}, true,
+      all.push_back({"test_error",
+                     "test mean squared error an output entry",
+                     {},
+                     true,
                      [this](const State& s, double* out) { *out = test(s).error; }});
-      all.push_back({"test_accuracy", "fraction of the test pairs with the right sum", {}, true,
+      all.push_back({"test_accuracy",
+                     "fraction of the test pairs with the right sum",
+                     {},
+                     true,
                      [this](const State& s, double* out) { *out = test(s).accuracy; }});
     }
     const Index frequencies = p_ / 2 + 1;
     all.push_back({"fourier_power",
                    "power of the first layer at each frequency of Z/p, as a share of the whole",
-                   {counting_axis("frequency", frequencies, "frequency")}, false,
+                   {counting_axis("frequency", frequencies, "frequency")},
+                   false,
                    [this, frequencies](const State& s, double* out) {
                      fourier_power(weights(s), out, frequencies);
                    }});
@@ -226,9 +238,9 @@ class ModularAddition final : public LossModel {
   const Score& test(const State& s) {
     if (!scored_ || serial_ != s.serial) {
       test_map_->evaluate(weights(s), test_outputs_);
-      test_score_ = score(Eigen::Map<const Matrix>(test_outputs_.data(), p_,
-                                                   static_cast<Index>(test_->size())),
-                          *test_);
+      test_score_ = score(
+          Eigen::Map<const Matrix>(test_outputs_.data(), p_, static_cast<Index>(test_->size())),
+          *test_);
       serial_ = s.serial;
       scored_ = true;
     }
@@ -280,8 +292,7 @@ std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
   const std::vector<Index> order = split.permutation(modulus * modulus);
   const auto count = static_cast<std::size_t>(
       std::lround(p.real("train_fraction") * static_cast<double>(modulus * modulus)));
-  if (count == 0)
-    throw ParameterError("train_fraction", "leaves no pair to train on");
+  if (count == 0) throw ParameterError("train_fraction", "leaves no pair to train on");
   auto train = std::make_shared<Pairs>(), test = std::make_shared<Pairs>();
   for (std::size_t i = 0; i < order.size(); ++i)
     (i < count ? train : test)->emplace_back(order[i] / modulus, order[i] % modulus);

@@ -79,7 +79,8 @@ class PerceptronMap final : public OutputMap {
         jtu.segment(layout_.offset[l], layout_.widths[l + 1]) = delta_[l].rowwise().sum();
     }
   }
-  /// The derivative of J^T u along v (Pearlmutter, "Fast exact multiplication by the Hessian", 1994).
+  /// The derivative of J^T u along v (Pearlmutter, "Fast exact multiplication by the Hessian",
+  /// 1994).
   void curvature_times(ConstVectorRef u, ConstVectorRef v, VectorRef out) override {
     need_second();
     push(v);
@@ -123,9 +124,9 @@ class PerceptronMap final : public OutputMap {
         }
       }
   }
-  /// K_(i,c),(j,e) = sum_l (h_i . h_j + 1) delta_(i,c) . delta_(j,e), h the layer's inputs and delta
-  /// the derivatives by its preactivations: N^2 sum of widths instead of N^2 p. So too for weights
-  /// that are one number for each W_l and b_l.
+  /// K_(i,c),(j,e) = sum_l (h_i . h_j + 1) delta_(i,c) . delta_(j,e), h the layer's inputs and
+  /// delta the derivatives by its preactivations: N^2 sum of widths instead of N^2 p. So too for
+  /// weights that are one number for each W_l and b_l.
   void gram(ConstVectorRef weight, MatrixRef k) override {
     if (weight.size() != 0 && !by_layer(weight)) {
       OutputMap::gram(weight, k);
@@ -145,8 +146,8 @@ class PerceptronMap final : public OutputMap {
       for (Index j = 0; j < n(); ++j)
         for (Index i = j; i < n(); ++i)
           k.block(i * outputs_each, j * outputs_each, outputs_each, outputs_each) +=
-              (w * inner_(i, j) + b) * product_.block(i * outputs_each, j * outputs_each,
-                                                      outputs_each, outputs_each);
+              (w * inner_(i, j) + b) *
+              product_.block(i * outputs_each, j * outputs_each, outputs_each, outputs_each);
     }
     k.triangularView<Eigen::StrictlyUpper>() = k.transpose();
   }
@@ -283,39 +284,50 @@ class MultilayerPerceptron final : public LossModel {
     const bool classes = data_.classes();
     const Index k = layout_.widths.back();
     std::vector<Observable> all;
-    all.push_back({"train_error",
-                   classes ? "training mean cross-entropy" : "training mean squared error an output entry",
-                   {}, true,
-                   [this, classes](const State& s, double* out) {
-                     const Vector& f = outputs_at(s);
-                     *out = classes ? loss().output_loss().value(f)
-                                    : mean_squared_error(f, flat(data_.targets));
-                   }});
+    all.push_back(
+        {"train_error",
+         classes ? "training mean cross-entropy" : "training mean squared error an output entry",
+         {},
+         true,
+         [this, classes](const State& s, double* out) {
+           const Vector& f = outputs_at(s);
+           *out =
+               classes ? loss().output_loss().value(f) : mean_squared_error(f, flat(data_.targets));
+         }});
     if (classes)
-      all.push_back({"train_accuracy", "fraction of the training samples with the right label", {},
-                     true, [this, k](const State& s, double* out) {
+      all.push_back({"train_accuracy",
+                     "fraction of the training samples with the right label",
+                     {},
+                     true,
+                     [this, k](const State& s, double* out) {
                        const Vector& f = outputs_at(s);
                        *out = accuracy(Eigen::Map<const Matrix>(f.data(), k, f.size() / k),
                                        data_.labels);
                      }});
     if (data_.test_inputs.rows() > 0) {
-      all.push_back({"test_error",
-                     classes ? "test mean cross-entropy" : "test mean squared error an output entry",
-                     {}, true,
-                     [this, classes, k](const State& s, double* out) {
-                       const Vector f = flat(test(s));
-                       *out = classes ? CrossEntropyLoss(data_.test_labels, k).value(f)
-                                      : mean_squared_error(f, flat(data_.test_targets));
-                     }});
+      all.push_back(
+          {"test_error",
+           classes ? "test mean cross-entropy" : "test mean squared error an output entry",
+           {},
+           true,
+           [this, classes, k](const State& s, double* out) {
+             const Vector f = flat(test(s));
+             *out = classes ? CrossEntropyLoss(data_.test_labels, k).value(f)
+                            : mean_squared_error(f, flat(data_.test_targets));
+           }});
       if (classes)
-        all.push_back({"test_accuracy", "fraction of the test samples with the right label", {},
-                       true, [this](const State& s, double* out) {
-                         *out = accuracy(test(s), data_.test_labels);
-                       }});
+        all.push_back(
+            {"test_accuracy",
+             "fraction of the test samples with the right label",
+             {},
+             true,
+             [this](const State& s, double* out) { *out = accuracy(test(s), data_.test_labels); }});
     }
     const auto layers = static_cast<Index>(layout_.layers());
-    all.push_back({"layer_norm", "Frobenius norm of each W_l",
-                   {counting_axis("layer", layers, "layer", 1)}, false,
+    all.push_back({"layer_norm",
+                   "Frobenius norm of each W_l",
+                   {counting_axis("layer", layers, "layer", 1)},
+                   false,
                    [this](const State& s, double* out) {
                      const Vector w = weights(s);
                      for (std::size_t l = 0; l < layout_.layers(); ++l)
@@ -325,7 +337,8 @@ class MultilayerPerceptron final : public LossModel {
       all.push_back({"imbalance",
                      "|W_{l+1}|_F^2 - |W_l|_F^2, which decays as exp(-2 lambda t) along the "
                      "gradient flow",
-                     {counting_axis("inner_layer", layers - 1, "layer", 1)}, false,
+                     {counting_axis("inner_layer", layers - 1, "layer", 1)},
+                     false,
                      [this](const State& s, double* out) {
                        const Vector w = weights(s);
                        for (std::size_t l = 0; l + 1 < layout_.layers(); ++l)
@@ -372,16 +385,17 @@ Vector draw_weights(RandomStream& stream, const Layout& layout, double variance)
   return w;
 }
 
-std::vector<Index> read_labels(const Parameters& p, const std::string& name, Index n, Index classes) {
+std::vector<Index> read_labels(const Parameters& p, const std::string& name, Index n,
+                               Index classes) {
   const Vector numbers = p.file_vector(name);
   if (numbers.size() != n)
-    throw ParameterError(name, "has " + std::to_string(numbers.size()) + " entries, but there are " +
-                                   std::to_string(n) + " samples");
+    throw ParameterError(name, "has " + std::to_string(numbers.size()) +
+                                   " entries, but there are " + std::to_string(n) + " samples");
   std::vector<Index> labels;
   for (const double x : numbers) {
     if (!(x >= 0) || x != std::floor(x) || x >= static_cast<double>(classes))
-      throw ParameterError(name, "has an entry that is no integer from 0 to " +
-                                     std::to_string(classes - 1));
+      throw ParameterError(
+          name, "has an entry that is no integer from 0 to " + std::to_string(classes - 1));
     labels.push_back(static_cast<Index>(x));
   }
   return labels;
@@ -401,10 +415,12 @@ std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
   const Index d = layout.widths.front(), k = layout.widths.back();
   const Activation activation = *parse_activation(p.text("activation"));
   const bool classes = p.text("loss") == "cross_entropy";
-  if (classes && k < 2) throw ParameterError("widths", "ends with 1, but cross-entropy needs at least two outputs");
+  if (classes && k < 2)
+    throw ParameterError("widths", "ends with 1, but cross-entropy needs at least two outputs");
   for (const char* name : {"targets", "test_targets"})
     if (classes && p.has_file(name))
-      throw ParameterError(name, "does not go with model.loss = \"cross_entropy\", which needs labels");
+      throw ParameterError(name,
+                           "does not go with model.loss = \"cross_entropy\", which needs labels");
   for (const char* name : {"labels", "test_labels"})
     if (!classes && p.has_file(name))
       throw ParameterError(name, "needs model.loss = \"cross_entropy\"");
@@ -442,8 +458,8 @@ std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
   data.test_inputs = std::move(drawn.test_inputs);
   if (classes) {
     const Index n = data.inputs.rows();
-    data.labels = p.has_file("labels") ? read_labels(p, "labels", n, k)
-                                       : largest_outputs(drawn.targets);
+    data.labels =
+        p.has_file("labels") ? read_labels(p, "labels", n, k) : largest_outputs(drawn.targets);
     if (p.has_file("test_labels"))
       data.test_labels = read_labels(p, "test_labels", data.test_inputs.rows(), k);
     else if (p.has_file("labels"))
@@ -496,15 +512,17 @@ ModelInfo multilayer_perceptron() {
       boolean_parameter("bias", true, "biases b_l in all layers"),
       choice_parameter("loss", "squared", {"squared", "cross_entropy"},
                        "squared error, or cross-entropy of the outputs' softmax"),
-      choice_parameter("output_scale", "one", {"one", "sqrt", "mean"},
-                       "factor c of the outputs: 1, or 1/sqrt(m) or 1/m of the last hidden width m"),
+      choice_parameter(
+          "output_scale", "one", {"one", "sqrt", "mean"},
+          "factor c of the outputs: 1, or 1/sqrt(m) or 1/m of the last hidden width m"),
       choice_parameter("teacher", "network", {"network", "linear"},
                        "where targets (or labels: its largest output) come from: a random network "
                        "with one hidden layer, or a random linear map"),
       integer_parameter("teacher_width", 5, "hidden neurons of the teacher"),
-      nonnegative_parameter("initial_variance", 1.0,
-                            "variance of the entries of W_l(0), times the layer's number of inputs; "
-                            "biases begin at 0"),
+      nonnegative_parameter(
+          "initial_variance", 1.0,
+          "variance of the entries of W_l(0), times the layer's number of inputs; "
+          "biases begin at 0"),
       nonnegative_parameter("initial_scale", 1.0, "factor on all W_l(0)"),
       positive_parameter("initial_balance", 1.0, "factor on W_1(0); its inverse on W_L(0)"),
       file_parameter("labels", "(n)", "training labels 0, ..., outputs - 1"),
@@ -513,15 +531,14 @@ ModelInfo multilayer_perceptron() {
                      "W_l(0), b_l(0), or the folder of an earlier result"),
   };
   for (ParameterInfo& info : supervised_data_parameters(40)) parameters.push_back(std::move(info));
-  return {
-      "multilayer_perceptron",
-      "a fully connected network of any depth, with one or several outputs",
-      "F = 1/(2n) sum_i |f(x_i) - y_i|^2, or mean cross-entropy;  f(x) = c (W_L sigma(... "
-      "sigma(W_1 x + b_1) ...) + b_L)",
-      "the networks of Ersoy, Wiesner, arXiv 2505.06597, and of many others",
-      LossModel::flows(),
-      std::move(parameters),
-      make};
+  return {"multilayer_perceptron",
+          "a fully connected network of any depth, with one or several outputs",
+          "F = 1/(2n) sum_i |f(x_i) - y_i|^2, or mean cross-entropy;  f(x) = c (W_L sigma(... "
+          "sigma(W_1 x + b_1) ...) + b_L)",
+          "the networks of Ersoy, Wiesner, arXiv 2505.06597, and of many others",
+          LossModel::flows(),
+          std::move(parameters),
+          make};
 }
 
 }  // namespace gradflow

@@ -9,10 +9,10 @@
 #include "models/matrix_sensing.hpp"
 #include "models/modular_addition.hpp"
 #include "models/multilayer_perceptron.hpp"
+#include "models/separable_classification.hpp"
 #include "models/single_index_mean_field.hpp"
 #include "models/single_index_network.hpp"
 #include "models/single_index_overlaps.hpp"
-#include "models/separable_classification.hpp"
 #include "models/two_layer_network.hpp"
 
 namespace gradflow {
@@ -20,25 +20,19 @@ namespace {
 
 std::vector<ModelInfo>& list() {
   static std::vector<ModelInfo> all{
-      linear_regression(),
-      diagonal_linear_network(),
-      matrix_completion(),
-      two_layer_network(),
-      deep_linear_network(),
-      modular_addition(),
-      multilayer_perceptron(),
-      matrix_sensing(),
-      single_index_mean_field(),
-      single_index_overlaps(),
-      single_index_network(),
-      separable_classification(),
+      linear_regression(),     diagonal_linear_network(), matrix_completion(),
+      two_layer_network(),     deep_linear_network(),     modular_addition(),
+      multilayer_perceptron(), matrix_sensing(),          single_index_mean_field(),
+      single_index_overlaps(), single_index_network(),    separable_classification(),
   };
   return all;
 }
 
 }  // namespace
 
-const std::vector<ModelInfo>& models() { return list(); }
+const std::vector<ModelInfo>& models() {
+  return list();
+}
 
 const ModelInfo* find_model(const std::string& name) {
   for (const ModelInfo& info : list())

@@ -18,8 +18,7 @@ struct Jet {
 Jet relu(double r) {
   const double square = (1 - r) * (1 + r), root = std::sqrt(square);
   const double angle = pi - std::acos(r);
-  return {(root + r * angle) / (2 * pi), angle / (2 * pi),
-          1 / (2 * pi * std::max(root, 1e-8))};
+  return {(root + r * angle) / (2 * pi), angle / (2 * pi), 1 / (2 * pi * std::max(root, 1e-8))};
 }
 
 Jet closed_form(Activation::Kind kind, double r) {

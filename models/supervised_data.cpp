@@ -14,7 +14,9 @@ void draw_inputs(const Parameters& p, RandomStream& stream, Matrix& inputs) {
     stream.fill_normal(inputs);
 }
 
-std::string samples_text(Index n) { return std::to_string(n) + (n == 1 ? " sample" : " samples"); }
+std::string samples_text(Index n) {
+  return std::to_string(n) + (n == 1 ? " sample" : " samples");
+}
 
 Matrix read_targets(const Parameters& p, const std::string& name, Index n, Index outputs) {
   if (outputs == 1) {
@@ -94,8 +96,7 @@ SupervisedData read_supervised_data(Parameters& p, std::uint64_t seed, Index dim
       data.test_targets = read_targets(p, "test_targets", data.test_inputs.rows(), outputs);
       return data;
     }
-    if (!has_teacher)
-      throw ParameterError("test_inputs", "is there without model.test_targets");
+    if (!has_teacher) throw ParameterError("test_inputs", "is there without model.test_targets");
   } else if (has_teacher) {
     data.test_inputs.resize(p.integer("test_samples"), dimension);
     const bool uniform = p.text("input_law") == "uniform";

@@ -85,8 +85,7 @@ class TwoLayerMap final : public OutputMap {
     jt.bottomRows(m_) = scale_ * value_;
     for (Index i = 0; i < outputs(); ++i) {
       back_.col(i) = scale_ * first_.col(i).cwiseProduct(a_);
-      Eigen::Map<RowMatrix>(jt.col(i).data(), m_, d()).noalias() =
-          back_.col(i) * inputs_->row(i);
+      Eigen::Map<RowMatrix>(jt.col(i).data(), m_, d()).noalias() = back_.col(i) * inputs_->row(i);
       if (bias_) jt.col(i).segment(m_ * d(), m_) = back_.col(i);
       if (pieces_) pieces_->project(jt.col(i));
     }
@@ -122,8 +121,7 @@ class TwoLayerMap final : public OutputMap {
     const double shift = bias_ ? bias : 0;
     small_.triangularView<Eigen::Lower>() =
         small_.cwiseProduct((first * kernel_.array() + shift).matrix());
-    small_.selfadjointView<Eigen::Lower>().rankUpdate(value_.transpose(),
-                                                      scale_ * scale_ * second);
+    small_.selfadjointView<Eigen::Lower>().rankUpdate(value_.transpose(), scale_ * scale_ * second);
     k = small_.selfadjointView<Eigen::Lower>();
     // A neuron that slides has x_i . P x_j, P the projection off its normals.
     if (slides())
@@ -284,8 +282,8 @@ class TwoLayerNetwork final : public LossModel {
                   Vector teacher_on_grid)
       : LossModel(Loss(make_two_layer_map(std::make_shared<Matrix>(data.inputs), shape.width,
                                           shape.activation, shape.bias, shape.scale),
-                       std::make_shared<SquaredLoss>(
-                           0.5 / static_cast<double>(data.inputs.rows()), data.targets.col(0))),
+                       std::make_shared<SquaredLoss>(0.5 / static_cast<double>(data.inputs.rows()),
+                                                     data.targets.col(0))),
                   std::move(initial), layers(shape, data.inputs.cols())),
         data_(std::move(data)),
         shape_(shape),
@@ -296,36 +294,44 @@ class TwoLayerNetwork final : public LossModel {
     const Index m = shape_.width, d = data_.inputs.cols();
     const Axis neuron = counting_axis("neuron", m, "neuron");
     std::vector<Observable> all;
-    all.push_back({"train_error", "training mean squared error", {}, true,
+    all.push_back({"train_error",
+                   "training mean squared error",
+                   {},
+                   true,
                    [this](const State& s, double* out) {
                      *out = mean_squared_error(outputs_at(s), data_.targets.col(0));
                    }});
     if (data_.test_inputs.rows() > 0)
-      all.push_back({"test_error", "test mean squared error", {}, true,
-                     [this](const State& s, double* out) {
-                       *out = mean_squared_error(predict(shape_, data_.test_inputs, weights(s)),
-                                                 data_.test_targets.col(0));
-                     }});
-    all.push_back({"second_layer", "second-layer weights a_k", {neuron}, false,
+      all.push_back(
+          {"test_error", "test mean squared error", {}, true, [this](const State& s, double* out) {
+             *out = mean_squared_error(predict(shape_, data_.test_inputs, weights(s)),
+                                       data_.test_targets.col(0));
+           }});
+    all.push_back({"second_layer",
+                   "second-layer weights a_k",
+                   {neuron},
+                   false,
                    [this, m](const State& s, double* out) {
                      Eigen::Map<Vector>(out, m) = weights(s).tail(m);
                    }});
     all.push_back({"first_layer",
                    "first-layer weights w_k",
-                   {neuron, counting_axis("input", d, "coordinate of the input")}, false,
+                   {neuron, counting_axis("input", d, "coordinate of the input")},
+                   false,
                    [this, m, d](const State& s, double* out) {
                      Eigen::Map<Vector>(out, m * d) = weights(s).head(m * d);
                    }});
     if (shape_.bias)
-      all.push_back({"bias", "biases b_k", {neuron}, false,
-                     [this, m, d](const State& s, double* out) {
-                       Eigen::Map<Vector>(out, m) = weights(s).segment(m * d, m);
-                     }});
+      all.push_back(
+          {"bias", "biases b_k", {neuron}, false, [this, m, d](const State& s, double* out) {
+             Eigen::Map<Vector>(out, m) = weights(s).segment(m * d, m);
+           }});
     if (shape_.activation.homogeneity() == 1)
       all.push_back({"invariant",
                      "|w_k|^2 + b_k^2 - a_k^2, which decays as exp(-2 lambda t) along the gradient "
                      "flow",
-                     {neuron}, false,
+                     {neuron},
+                     false,
                      [this, m, d](const State& s, double* out) {
                        const auto w = weights(s);
                        for (Index k = 0; k < m; ++k) {
@@ -336,8 +342,10 @@ class TwoLayerNetwork final : public LossModel {
                        }
                      }});
     if (!shape_.activation.smooth())
-      all.push_back({"active_samples", "number of training samples at which a neuron is active",
-                     {neuron}, false,
+      all.push_back({"active_samples",
+                     "number of training samples at which a neuron is active",
+                     {neuron},
+                     false,
                      [this, m, d](const State& s, double* out) {
                        const Vector w = weights(s);
                        const Eigen::Map<const RowMatrix> W(w.data(), m, d);
@@ -347,7 +355,10 @@ class TwoLayerNetwork final : public LossModel {
                          out[k] = static_cast<double>((z.row(k).array() > 0).count());
                      }});
     if (grid_.size() > 0) {
-      all.push_back({"prediction", "prediction on a grid of inputs", {grid_axis()}, false,
+      all.push_back({"prediction",
+                     "prediction on a grid of inputs",
+                     {grid_axis()},
+                     false,
                      [this](const State& s, double* out) {
                        Eigen::Map<Vector>(out, grid_.size()) = predict(shape_, grid_, weights(s));
                      }});
@@ -363,7 +374,9 @@ class TwoLayerNetwork final : public LossModel {
     if (data_.inputs.cols() == 1)
       all.push_back({"point", "training inputs x", {sample}, vector(data_.inputs.col(0))});
     if (teacher_on_grid_.size() > 0)
-      all.push_back({"teacher_on_grid", "teacher on the grid of inputs", {grid_axis()},
+      all.push_back({"teacher_on_grid",
+                     "teacher on the grid of inputs",
+                     {grid_axis()},
                      vector(teacher_on_grid_)});
     return all;
   }
@@ -394,13 +407,11 @@ Teacher make_teacher(Parameters& p, std::uint64_t seed, Index d) {
   const Activation activation = *parse_activation(p.text("teacher_activation"));
   if (p.text("teacher") == "explicit") {
     for (const char* name : {"teacher_coefficients", "teacher_weights"})
-      if (!p.has(name))
-        throw ParameterError(name, "is needed with model.teacher = \"explicit\"");
+      if (!p.has(name)) throw ParameterError(name, "is needed with model.teacher = \"explicit\"");
     const std::vector<double>& a = p.reals("teacher_coefficients");
     const auto m = static_cast<Index>(a.size());
     p.fix_size("teacher_width", m, "teacher_coefficients");
-    if (!p.has("teacher_biases"))
-      p.resolve("teacher_biases", std::vector<double>(a.size(), 0.0));
+    if (!p.has("teacher_biases")) p.resolve("teacher_biases", std::vector<double>(a.size(), 0.0));
     Teacher teacher{{m, activation, true, 1}, Vector(m * (d + 2))};
     const auto fill = [&](const char* name, Index offset, Index size) {
       const std::vector<double>& values = p.reals(name);
@@ -476,7 +487,8 @@ std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
 
   const bool asked = p.given("teacher");
   Teacher teacher{shape, {}};
-  if (!p.has_file("targets") || asked) teacher = make_teacher(p, seed, d);
+  if (!p.has_file("targets") || asked)
+    teacher = make_teacher(p, seed, d);
   else
     for (const char* name : {"teacher", "teacher_width", "teacher_activation",
                              "teacher_coefficients", "teacher_weights", "teacher_biases"})
@@ -540,14 +552,13 @@ ModelInfo two_layer_network() {
                      "W(0), b(0), a(0), or the folder of an earlier result"),
   };
   for (ParameterInfo& info : supervised_data_parameters(40)) parameters.push_back(std::move(info));
-  return {
-      "two_layer_network",
-      "a network with one hidden layer and one output",
-      "F(W, b, a) = 1/(2n) sum_i (f(x_i) - y_i)^2,  f(x) = c sum_k a_k sigma(w_k . x + b_k)",
-      "Boursier, Pesme, Dragomir, arXiv 2505.20172, figure 3",
-      LossModel::flows(),
-      std::move(parameters),
-      make};
+  return {"two_layer_network",
+          "a network with one hidden layer and one output",
+          "F(W, b, a) = 1/(2n) sum_i (f(x_i) - y_i)^2,  f(x) = c sum_k a_k sigma(w_k . x + b_k)",
+          "Boursier, Pesme, Dragomir, arXiv 2505.20172, figure 3",
+          LossModel::flows(),
+          std::move(parameters),
+          make};
 }
 
 }  // namespace gradflow

@@ -36,8 +36,7 @@ double relative_error(const A& a, const B& b) {
 template <class F>
 auto directional_derivative(F&& f, const Vector& w, const Vector& v) {
   const double h = 2e-4 * std::max(1.0, w.norm()) / std::max(1e-300, v.norm());
-  return ((8.0 * (f(w + h * v) - f(w - h * v)) - (f(w + 2 * h * v) - f(w - 2 * h * v))) /
-          (12 * h))
+  return ((8.0 * (f(w + h * v) - f(w - h * v)) - (f(w + 2 * h * v) - f(w - 2 * h * v))) / (12 * h))
       .eval();
 }
 
@@ -73,7 +72,8 @@ inline void check_output_map(OutputMap& map, const Vector& w, RandomStream& stre
   // Relative to the outputs themselves: differences cannot see a derivative far below f / |w|.
   CHECK((jv - jv_differences).norm() <=
         difference_tolerance * (jv.norm() + f.norm() * v.norm() / std::max(1.0, w.norm())));
-  CHECK(std::abs(u.dot(jv) - jtu.dot(v)) <= rounding_tolerance * (u.norm() * jv.norm() + jtu.norm() * v.norm()));
+  CHECK(std::abs(u.dot(jv) - jtu.dot(v)) <=
+        rounding_tolerance * (u.norm() * jv.norm() + jtu.norm() * v.norm()));
 
   Matrix jt(p, n);
   map.transposed_jacobian(jt);
@@ -158,11 +158,13 @@ inline void check_output_loss(const OutputLoss& loss, const Vector& f, RandomStr
   loss.hessian_times(f, u, du);
   CHECK((directional_derivative(gradient, f, v) - dv).norm() <=
         difference_tolerance * (dv.norm() + g.norm()));
-  CHECK(std::abs(u.dot(dv) - v.dot(du)) <= rounding_tolerance * (u.norm() * dv.norm() + v.norm() * du.norm()));
+  CHECK(std::abs(u.dot(dv) - v.dot(du)) <=
+        rounding_tolerance * (u.norm() * dv.norm() + v.norm() * du.norm()));
 
   Vector root = v;
   loss.root_transposed_times(f, root);
-  CHECK(std::abs(root.squaredNorm() - v.dot(dv)) <= rounding_tolerance * v.norm() * dv.norm() + 1e-300);
+  CHECK(std::abs(root.squaredNorm() - v.dot(dv)) <=
+        rounding_tolerance * v.norm() * dv.norm() + 1e-300);
   loss.root_times(f, root);
   CHECK((root - dv).norm() <= rounding_tolerance * (root.norm() + dv.norm()));
 }
@@ -186,7 +188,8 @@ inline void check_loss(Loss& loss, const Vector& w, RandomStream& stream) {
   loss.hessian_times(v, hv);
   CHECK((differences - hv).norm() <= difference_tolerance * (hv.norm() + g.norm() * reach));
   loss.hessian_times(u, hu);
-  CHECK(std::abs(u.dot(hv) - v.dot(hu)) <= rounding_tolerance * (u.norm() * hv.norm() + v.norm() * hu.norm()));
+  CHECK(std::abs(u.dot(hv) - v.dot(hu)) <=
+        rounding_tolerance * (u.norm() * hv.norm() + v.norm() * hu.norm()));
 
   loss.gauss_newton_times(v, gauss_newton);
   loss.map().jacobian_times(v, jv);

@@ -54,8 +54,7 @@ inline Run run_model(Model& model, const FlowSettings& flow, const SolverSetting
 inline std::vector<double> log_times(double first, double last, int count) {
   std::vector<double> times{0};
   for (int k = 0; k < count; ++k)
-    times.push_back(k + 1 == count ? last
-                                   : first * std::pow(last / first, k / (count - 1.0)));
+    times.push_back(k + 1 == count ? last : first * std::pow(last / first, k / (count - 1.0)));
   return times;
 }
 

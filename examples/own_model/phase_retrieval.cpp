@@ -50,8 +50,8 @@ class PhaseRetrieval final : public LossModel {
   PhaseRetrieval(std::shared_ptr<const Matrix> inputs, const Vector& targets, Vector teacher,
                  Vector initial)
       : LossModel(Loss(std::make_unique<PhaselessMap>(inputs),
-                       std::make_shared<SquaredLoss>(
-                           0.25 / static_cast<double>(targets.size()), targets)),
+                       std::make_shared<SquaredLoss>(0.25 / static_cast<double>(targets.size()),
+                                                     targets)),
                   std::move(initial)),
         teacher_(std::move(teacher)) {}
 

@@ -29,8 +29,8 @@ void on_signal(int signal) {
 /// machine (or of the container), a config with sizes too large ends with a message.
 void limit_memory() {
 #ifndef __SANITIZE_ADDRESS__  // whose shadow memory is address space without end
-  rlim_t bytes = static_cast<rlim_t>(sysconf(_SC_PHYS_PAGES)) *
-                 static_cast<rlim_t>(sysconf(_SC_PAGESIZE));
+  rlim_t bytes =
+      static_cast<rlim_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<rlim_t>(sysconf(_SC_PAGESIZE));
   std::ifstream container("/sys/fs/cgroup/memory.max");
   rlim_t share = 0;
   if (container >> share) bytes = std::min(bytes, share);

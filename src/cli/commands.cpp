@@ -55,7 +55,11 @@ std::string valid_utf8(const std::string& text) {
   std::string out;
   for (std::size_t i = 0; i < text.size();) {
     const auto c = static_cast<unsigned char>(text[i]);
-    std::size_t length = c < 0x80 ? 1 : (c >> 5U) == 6 ? 2 : (c >> 4U) == 14 ? 3 : (c >> 3U) == 30 ? 4 : 0;
+    std::size_t length = c < 0x80          ? 1
+                         : (c >> 5U) == 6  ? 2
+                         : (c >> 4U) == 14 ? 3
+                         : (c >> 3U) == 30 ? 4
+                                           : 0;
     bool good = length > 0 && i + length <= text.size() && !(length == 2 && c < 0xc2);
     for (std::size_t k = 1; good && k < length; ++k)
       good = (static_cast<unsigned char>(text[i + k]) >> 6U) == 2;
@@ -94,8 +98,8 @@ int command_run(const RunArguments& arguments) {
   const Config config = Config::load(arguments.config, arguments.overrides);
   config.validate();
   RunOptions options;
-  options.folder = arguments.out.empty() ? fs::path("results") / config.name()
-                                         : fs::path(arguments.out);
+  options.folder =
+      arguments.out.empty() ? fs::path("results") / config.name() : fs::path(arguments.out);
   options.jobs = arguments.jobs;
   options.resume = arguments.resume;
   options.quiet = arguments.quiet;
@@ -153,8 +157,8 @@ int command_models(const std::string& name) {
   for (const Observable& observable : model->observables(flow)) {
     std::string axes = "time";
     for (const Axis& axis : observable.axes) axes += ", " + axis.name;
-    std::printf("%s %-22s %s  (%s)\n", observable.by_default ? "*" : " ",
-                observable.name.c_str(), observable.long_name.c_str(), axes.c_str());
+    std::printf("%s %-22s %s  (%s)\n", observable.by_default ? "*" : " ", observable.name.c_str(),
+                observable.long_name.c_str(), axes.c_str());
   }
   return exit_done;
 }

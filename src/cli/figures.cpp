@@ -44,8 +44,8 @@ void read_group(const fs::path& folder, std::vector<Figure>& figures) {
           for (const TomlValue& config : *value.list()) figure.configs.push_back(text_of(config));
         if (field == "seconds") {
           const auto* whole = std::get_if<std::int64_t>(&value.value);
-          figure.seconds = whole != nullptr ? static_cast<double>(*whole)
-                                            : std::get<double>(value.value);
+          figure.seconds =
+              whole != nullptr ? static_cast<double>(*whole) : std::get<double>(value.value);
         }
       }
       figures.push_back(std::move(figure));

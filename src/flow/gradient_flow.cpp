@@ -106,11 +106,16 @@ bool offered(const std::vector<LinearKind>& kinds, LinearKind kind) {
 
 const char* linear_kind_name(LinearKind kind) {
   switch (kind) {
-    case LinearKind::automatic: return "auto";
-    case LinearKind::dense: return "dense";
-    case LinearKind::structured: return "structured";
-    case LinearKind::gauss_newton: return "gauss_newton";
-    case LinearKind::krylov: return "krylov";
+    case LinearKind::automatic:
+      return "auto";
+    case LinearKind::dense:
+      return "dense";
+    case LinearKind::structured:
+      return "structured";
+    case LinearKind::gauss_newton:
+      return "gauss_newton";
+    case LinearKind::krylov:
+      return "krylov";
   }
   return "";
 }
@@ -122,7 +127,8 @@ std::vector<LinearKind> linear_kinds_of(const Loss& loss) {
 }
 
 LinearKind preferred_linear_kind_of(const Loss& loss, std::string& reason) {
-  // Solvers whose matrices do not fit are out; of the others the one with the fewest flops a set-up.
+  // Solvers whose matrices do not fit are out; of the others the one with the fewest flops a
+  // set-up.
   const double memory_limit = 2e9;
   LinearKind best = LinearKind::krylov;
   double least = -1;
@@ -134,8 +140,7 @@ LinearKind preferred_linear_kind_of(const Loss& loss, std::string& reason) {
                                                             : 16 * (n * p + n * n);
     if (bytes > memory_limit) continue;
     const double evaluation = loss.map().evaluate_flops();
-    const double flops = kind == LinearKind::dense
-                             ? 4 * p * evaluation + p * p * p / 3
+    const double flops = kind == LinearKind::dense ? 4 * p * evaluation + p * p * p / 3
                          : kind == LinearKind::gauss_newton
                              ? loss.map().gram_flops() + n * n * n / 3
                              : n * evaluation + 2 * n * n * p + n * n * n / 3;
@@ -160,10 +165,14 @@ std::unique_ptr<ShiftedHessian> make_shifted_hessian(const Loss& loss, LinearKin
     throw std::invalid_argument(std::string("this model has no Newton matrix of the kind '") +
                                 linear_kind_name(kind) + "'");
   switch (kind) {
-    case LinearKind::dense: return make_dense_hessian(loss);
-    case LinearKind::structured: return make_block_hessian(loss);
-    case LinearKind::gauss_newton: return make_gauss_newton_hessian(loss);
-    default: return make_krylov_hessian(loss);
+    case LinearKind::dense:
+      return make_dense_hessian(loss);
+    case LinearKind::structured:
+      return make_block_hessian(loss);
+    case LinearKind::gauss_newton:
+      return make_gauss_newton_hessian(loss);
+    default:
+      return make_krylov_hessian(loss);
   }
 }
 
@@ -208,7 +217,9 @@ void GradientFlow::enter_piece(double, VectorRef y, bool afresh) {
   loss_.map().enter_piece(y, loss_.last_output_gradient(), afresh);
 }
 
-std::vector<LinearKind> GradientFlow::linear_kinds() const { return linear_kinds_of(loss_); }
+std::vector<LinearKind> GradientFlow::linear_kinds() const {
+  return linear_kinds_of(loss_);
+}
 
 std::unique_ptr<NewtonMatrix> GradientFlow::newton_matrix(LinearKind kind) {
   return std::make_unique<GradientFlowMatrix>(make_shifted_hessian(loss_, kind), terms_,
@@ -251,7 +262,9 @@ double HeavyBallFlow::inner_product(ConstVectorRef, ConstVectorRef u, ConstVecto
   return friction_ * u.head(p).dot(v.head(p));
 }
 
-std::vector<LinearKind> HeavyBallFlow::linear_kinds() const { return linear_kinds_of(loss_); }
+std::vector<LinearKind> HeavyBallFlow::linear_kinds() const {
+  return linear_kinds_of(loss_);
+}
 
 std::unique_ptr<NewtonMatrix> HeavyBallFlow::newton_matrix(LinearKind kind) {
   return std::make_unique<HeavyBallMatrix>(make_shifted_hessian(loss_, kind), decay_, friction_,

@@ -78,8 +78,8 @@ class GmresNewtonMatrix final : public NewtonMatrix {
   }
 
   bool solve(VectorRef b, double tolerance) override {
-    // The tolerance is one for all entries, but a step's error test weighs small entries more: never
-    // less than four digits of b, so that Newton's iteration contracts in any norm.
+    // The tolerance is one for all entries, but a step's error test weighs small entries more:
+    // never less than four digits of b, so that Newton's iteration contracts in any norm.
     const double size = b.norm();
     const double stop = std::clamp(tolerance, 1e-14 * size, 1e-4 * size);
     x_.setZero();

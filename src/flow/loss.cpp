@@ -26,7 +26,9 @@ void SquaredLoss::hessian_times(ConstVectorRef, ConstVectorRef v, VectorRef out)
 void SquaredLoss::root_transposed_times(ConstVectorRef, VectorRef v) const {
   v *= std::sqrt(2 * c_);
 }
-void SquaredLoss::root_times(ConstVectorRef, VectorRef v) const { v *= std::sqrt(2 * c_); }
+void SquaredLoss::root_times(ConstVectorRef, VectorRef v) const {
+  v *= std::sqrt(2 * c_);
+}
 
 CrossEntropyLoss::CrossEntropyLoss(std::vector<Index> labels, Index classes)
     : labels_(std::move(labels)), classes_(classes), p_(classes) {}
@@ -64,8 +66,7 @@ void CrossEntropyLoss::hessian_times(ConstVectorRef f, ConstVectorRef v, VectorR
     softmax(f, static_cast<Index>(i));
     const auto in = v.segment(static_cast<Index>(i) * classes_, classes_);
     const double mean = p_.dot(in);
-    out.segment(static_cast<Index>(i) * classes_, classes_) =
-        p_.array() * (in.array() - mean) / n;
+    out.segment(static_cast<Index>(i) * classes_, classes_) = p_.array() * (in.array() - mean) / n;
   }
 }
 

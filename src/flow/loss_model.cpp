@@ -1,8 +1,8 @@
 #include "flow/loss_model.hpp"
 
-#include "flow/gradient_flow.hpp"
 #include <Eigen/Eigenvalues>
 #include <algorithm>
+#include "flow/gradient_flow.hpp"
 
 #include "flow/riemannian_flow.hpp"
 
@@ -76,11 +76,18 @@ const Vector& LossModel::outputs_at(const State& state) {
 std::vector<Observable> LossModel::observables(const FlowSettings& flow) {
   const DecayAndRate decay = terms(flow);
   std::vector<Observable> all;
-  all.push_back({"train_loss", "training loss F(w), without the decay term", {}, true,
+  all.push_back({"train_loss",
+                 "training loss F(w), without the decay term",
+                 {},
+                 true,
                  [this](const State& s, double* out) { *out = at(s).loss; }});
-  all.push_back({"norm", "2-norm of the parameters", {}, true,
-                 [this](const State& s, double* out) { *out = weights(s).norm(); }});
-  all.push_back({"gradient_norm", "2-norm of the gradient of F + lambda/2 |w|^2", {}, true,
+  all.push_back({"norm", "2-norm of the parameters", {}, true, [this](const State& s, double* out) {
+                   *out = weights(s).norm();
+                 }});
+  all.push_back({"gradient_norm",
+                 "2-norm of the gradient of F + lambda/2 |w|^2",
+                 {},
+                 true,
                  [this, decay](const State& s, double* out) {
                    const Evaluation& e = at(s);
                    *out = decay.decay.size() == 1
@@ -120,13 +127,15 @@ std::vector<Observable> LossModel::spectral_observables(const DecayAndRate& term
   const Index p = loss_.dimension(), n = loss_.outputs();
   const Index count = std::min<Index>(spectrum_count, p / 2);
   std::vector<Observable> all;
-  all.push_back({"sharpness", "largest eigenvalue of hess F; gradient descent is stable below 2/step",
-                 {}, false, [this, decay, decayed](const State& s, double* out) {
+  all.push_back({"sharpness",
+                 "largest eigenvalue of hess F; gradient descent is stable below 2/step",
+                 {},
+                 false,
+                 [this, decay, decayed](const State& s, double* out) {
                    // One decay for all only shifts the spectrum.
                    const Vector none = Vector::Zero(1);
-                   *out = decay.size() == 1
-                              ? decayed(s).values.tail(1)[0] - decay[0]
-                              : spectrum_at(s, none, undecayed_).values.tail(1)[0];
+                   *out = decay.size() == 1 ? decayed(s).values.tail(1)[0] - decay[0]
+                                            : spectrum_at(s, none, undecayed_).values.tail(1)[0];
                  }});
   if (count > 0) {
     std::vector<double> positions;
@@ -136,39 +145,51 @@ std::vector<Observable> LossModel::spectral_observables(const DecayAndRate& term
                    "leading (1, 2, ...) and trailing (..., -2, -1) eigenvalues of hess F + lambda "
                    "(group by group where weight_decays are)",
                    {{"eigenvalue", positions, "position from the top, or from the bottom", true}},
-                   false, [count, decayed](const State& s, double* out) {
+                   false,
+                   [count, decayed](const State& s, double* out) {
                      const Vector& values = decayed(s).values;
                      const Index size = values.size();
                      for (Index k = 0; k < count; ++k) out[k] = values[size - 1 - k];
                      for (Index k = 0; k < count; ++k) out[count + k] = values[count - 1 - k];
                    }});
   }
-  all.push_back({"spectral_gap",
-                 "largest ratio of an eigenvalue of hess F + lambda to the largest |.| below it", {},
-                 false, [decayed](const State& s, double* out) {
-                   *out = scale_separation(decayed(s).values).gap;
-                 }});
-  all.push_back({"fast_modes", "number of modes above the largest gap; 0 where it is below 10", {},
-                 false, [decayed](const State& s, double* out) {
+  all.push_back(
+      {"spectral_gap",
+       "largest ratio of an eigenvalue of hess F + lambda to the largest |.| below it",
+       {},
+       false,
+       [decayed](const State& s, double* out) { *out = scale_separation(decayed(s).values).gap; }});
+  all.push_back({"fast_modes",
+                 "number of modes above the largest gap; 0 where it is below 10",
+                 {},
+                 false,
+                 [decayed](const State& s, double* out) {
                    *out = static_cast<double>(scale_separation(decayed(s).values).fast_modes);
                  }});
-  all.push_back({"fast_velocity_share", "share of |grad F + lambda w|^2 in the fast modes", {}, false,
-                 [this, decay, decayed](const State& s, double* out) {
-                   const HessianSpectrum& spectrum = decayed(s);
-                   const Index fast = scale_separation(spectrum.values).fast_modes;
-                   Vector velocity = -at(s).gradient;
-                   if (decay.size() == 1)
-                     velocity -= decay[0] * weights(s);
-                   else
-                     velocity -= decay.cwiseProduct(weights(s));
-                   const double whole = velocity.squaredNorm();
-                   *out = whole > 0 ? (spectrum.vectors.rightCols(fast).transpose() * velocity)
-                                              .squaredNorm() / whole
-                                    : 0;
-                 }});
+  all.push_back(
+      {"fast_velocity_share",
+       "share of |grad F + lambda w|^2 in the fast modes",
+       {},
+       false,
+       [this, decay, decayed](const State& s, double* out) {
+         const HessianSpectrum& spectrum = decayed(s);
+         const Index fast = scale_separation(spectrum.values).fast_modes;
+         Vector velocity = -at(s).gradient;
+         if (decay.size() == 1)
+           velocity -= decay[0] * weights(s);
+         else
+           velocity -= decay.cwiseProduct(weights(s));
+         const double whole = velocity.squaredNorm();
+         *out =
+             whole > 0
+                 ? (spectrum.vectors.rightCols(fast).transpose() * velocity).squaredNorm() / whole
+                 : 0;
+       }});
   if (n <= 2000) {
-    all.push_back({"tangent_kernel_eigenvalues", "eigenvalues of the tangent kernel J J^T",
-                   {counting_axis("kernel_mode", n, "mode, by size", 1)}, false,
+    all.push_back({"tangent_kernel_eigenvalues",
+                   "eigenvalues of the tangent kernel J J^T",
+                   {counting_axis("kernel_mode", n, "mode, by size", 1)},
+                   false,
                    [this, n](const State& s, double* out) {
                      at(s);
                      Matrix kernel(n, n);
@@ -180,7 +201,9 @@ std::vector<Observable> LossModel::spectral_observables(const DecayAndRate& term
     all.push_back({"kkt_residual",
                    "|P w|, P the projection on ker J: 0 where the norm is stationary among "
                    "minimisers",
-                   {}, false, [this](const State& s, double* out) {
+                   {},
+                   false,
+                   [this](const State& s, double* out) {
                      Vector w = weights(s);
                      projection_at(s).project(w);
                      *out = w.norm();
@@ -189,7 +212,9 @@ std::vector<Observable> LossModel::spectral_observables(const DecayAndRate& term
       all.push_back({"manifold_distance",
                      "length of the Gauss-Newton step to the minimisers: distance to the slow "
                      "manifold",
-                     {}, false, [this](const State& s, double* out) {
+                     {},
+                     false,
+                     [this](const State& s, double* out) {
                        TangentProjection& projection = projection_at(s);
                        Vector r(loss_.outputs()), step(loss_.dimension());
                        loss_.output_loss().residual(projection.loss().last_outputs(), r);

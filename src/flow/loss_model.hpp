@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "flow/loss.hpp"
 #include "flow/gradient_flow.hpp"
+#include "flow/loss.hpp"
 #include "flow/model.hpp"
 #include "flow/riemannian_flow.hpp"
 #include "flow/spectrum.hpp"

@@ -8,8 +8,8 @@
 
 #include "numerics/types.hpp"
 
-/// The one seam for Newton systems (I - gamma J) x = b. A system offers the structures it has; every
-/// implicit method uses them through this interface and knows none by name.
+/// The one seam for Newton systems (I - gamma J) x = b. A system offers the structures it has;
+/// every implicit method uses them through this interface and knows none by name.
 namespace gradflow {
 
 /// What one set-up and one solve cost, as counts from the formulas (not measured).
@@ -35,7 +35,8 @@ class NewtonMatrix {
   virtual std::string name() const = 0;
   /// True where J is the exact Jacobian (Rosenbrock methods then keep their full order).
   virtual bool exact() const = 0;
-  /// Negative eigenvalues of I - gamma J in the system's metric, where the factorisation counts them.
+  /// Negative eigenvalues of I - gamma J in the system's metric, where the factorisation counts
+  /// them.
   virtual std::optional<Index> negative_eigenvalues() const { return std::nullopt; }
   virtual NewtonCost cost() const = 0;
 };

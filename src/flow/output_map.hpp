@@ -60,13 +60,13 @@ class OutputMap {
   virtual void curvature(ConstVectorRef u, std::vector<double>& blocks);
 
   /// Maps with kinks (ReLU) are smooth pieces that meet at surfaces. Such a map can keep to one
-  /// piece, also beyond its boundary, so that a method sees a smooth function and a boundary to stop
-  /// at. Where the flow of a loss would be pushed back to a surface from both sides it slides in it
-  /// (Filippov's solution, and the gradient flow of Clarke's subdifferential): that is a piece too,
-  /// in which all products are those of the map restricted to the surface.
+  /// piece, also beyond its boundary, so that a method sees a smooth function and a boundary to
+  /// stop at. Where the flow of a loss would be pushed back to a surface from both sides it slides
+  /// in it (Filippov's solution, and the gradient flow of Clarke's subdifferential): that is a
+  /// piece too, in which all products are those of the map restricted to the surface.
   virtual bool piecewise() const { return false; }
-  /// From here on this map, and the clones made of it, keep to the piece last entered. A state may be
-  /// beyond its boundary by the relative tolerance given: that is how well states are known.
+  /// From here on this map, and the clones made of it, keep to the piece last entered. A state may
+  /// be beyond its boundary by the relative tolerance given: that is how well states are known.
   virtual void hold_piece(double /*tolerance*/) {}
   /// At the last point: negative where it lies beyond the boundary of the piece, or where a sliding
   /// motion would leave its surface. u is the loss's gradient l'(f) there.

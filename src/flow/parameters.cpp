@@ -78,19 +78,25 @@ ParameterInfo make(std::string name, ParameterType type, std::string meaning) {
 
 std::string ParameterInfo::expectation() const {
   switch (type) {
-    case ParameterType::boolean: return "true or false";
-    case ParameterType::integer: return "an integer" + range_text(*this);
-    case ParameterType::real: return "a number" + range_text(*this);
+    case ParameterType::boolean:
+      return "true or false";
+    case ParameterType::integer:
+      return "an integer" + range_text(*this);
+    case ParameterType::real:
+      return "a number" + range_text(*this);
     case ParameterType::text:
       return choices.empty() ? "a text" : "one of " + quoted_list(choices);
-    case ParameterType::integer_list: return "a list of integers" + range_text(*this);
-    case ParameterType::real_list: return "a list of numbers" + range_text(*this);
+    case ParameterType::integer_list:
+      return "a list of integers" + range_text(*this);
+    case ParameterType::real_list:
+      return "a list of numbers" + range_text(*this);
     case ParameterType::text_list:
       return choices.empty() ? "a list of texts" : "a list of " + quoted_list(choices);
     case ParameterType::text_or_list:
       return choices.empty() ? "a text or a list of texts"
                              : "one of " + quoted_list(choices) + ", or a list of them";
-    case ParameterType::file: return "the path of a .npy or .csv file of shape " + shape;
+    case ParameterType::file:
+      return "the path of a .npy or .csv file of shape " + shape;
   }
   return "";
 }
@@ -163,7 +169,8 @@ ParameterInfo file_parameter(std::string name, std::string shape, std::string me
 }
 
 Parameters::Parameters(std::vector<ParameterInfo> declared) : declared_(std::move(declared)) {
-  for (const ParameterInfo& parameter : declared_) values_[parameter.name] = parameter.default_value;
+  for (const ParameterInfo& parameter : declared_)
+    values_[parameter.name] = parameter.default_value;
 }
 
 const ParameterInfo* Parameters::find(std::string_view name) const {
@@ -197,7 +204,9 @@ void Parameters::set(const std::string& name, ParameterValue value) {
   }
   bool fits = false;
   switch (declared.type) {
-    case ParameterType::boolean: fits = std::holds_alternative<bool>(value); break;
+    case ParameterType::boolean:
+      fits = std::holds_alternative<bool>(value);
+      break;
     case ParameterType::integer:
       fits = std::holds_alternative<std::int64_t>(value) &&
              in_range(declared, static_cast<double>(std::get<std::int64_t>(value)));
@@ -270,13 +279,22 @@ const ParameterValue& Parameters::value(std::string_view name) const {
 template <class T>
 const T& Parameters::get(std::string_view name) const {
   if (const T* found = std::get_if<T>(&value(name))) return *found;
-  throw std::logic_error("parameter '" + std::string(name) + "' has no value of the type asked for");
+  throw std::logic_error("parameter '" + std::string(name) +
+                         "' has no value of the type asked for");
 }
 
-bool Parameters::boolean(std::string_view name) const { return get<bool>(name); }
-std::int64_t Parameters::integer(std::string_view name) const { return get<std::int64_t>(name); }
-double Parameters::real(std::string_view name) const { return get<double>(name); }
-const std::string& Parameters::text(std::string_view name) const { return get<std::string>(name); }
+bool Parameters::boolean(std::string_view name) const {
+  return get<bool>(name);
+}
+std::int64_t Parameters::integer(std::string_view name) const {
+  return get<std::int64_t>(name);
+}
+double Parameters::real(std::string_view name) const {
+  return get<double>(name);
+}
+const std::string& Parameters::text(std::string_view name) const {
+  return get<std::string>(name);
+}
 const std::vector<double>& Parameters::reals(std::string_view name) const {
   return get<std::vector<double>>(name);
 }

@@ -51,8 +51,7 @@ struct ParameterInfo {
 
 /// Brief constructors, so that a model's declaration reads as a table.
 ParameterInfo integer_parameter(std::string name, std::optional<std::int64_t> default_value,
-                                std::string meaning, double minimum = 1,
-                                double maximum = 1e12);
+                                std::string meaning, double minimum = 1, double maximum = 1e12);
 ParameterInfo real_parameter(std::string name, std::optional<double> default_value,
                              std::string meaning);
 ParameterInfo positive_parameter(std::string name, std::optional<double> default_value,

@@ -45,7 +45,8 @@ void TangentProjection::linearise(ConstVectorRef w) {
     const Index counted = first_rank_ >= 0 ? first_rank_ : rank_;
     reciprocal_condition_ =
         largest > 0 && counted > 0 ? std::max(values[n - counted], 0.0) / largest : 0;
-    inverse_.noalias() = eigen.eigenvectors() * inverse.asDiagonal() * eigen.eigenvectors().transpose();
+    inverse_.noalias() =
+        eigen.eigenvectors() * inverse.asDiagonal() * eigen.eigenvectors().transpose();
   }
   if (first_rank_ < 0) first_rank_ = rank_;
 }

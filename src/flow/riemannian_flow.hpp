@@ -40,10 +40,11 @@ class TangentProjection {
 /// The slow limit of w' = -grad F - lambda w in tau = lambda t (arXiv 2505.20172): on the manifold
 /// of minimisers,
 ///
-///   w°' = -P w°,  P the projection on ker hess F(w°) = ker J(w°) where the outputs fit the targets,
+///   w°' = -P w°,  P the projection on ker hess F(w°) = ker J(w°) where the outputs fit the
+///   targets,
 ///
-/// the Riemannian gradient flow of |w|^2/2. State: w, shape (p); time: tau. A Gauss-Newton pull with
-/// rate `pull` keeps the trajectory on the manifold; it vanishes there, and is not stiff.
+/// the Riemannian gradient flow of |w|^2/2. State: w, shape (p); time: tau. A Gauss-Newton pull
+/// with rate `pull` keeps the trajectory on the manifold; it vanishes there, and is not stiff.
 class RiemannianFlow final : public System {
  public:
   explicit RiemannianFlow(const Loss& loss, double pull = 5);

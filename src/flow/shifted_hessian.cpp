@@ -11,7 +11,9 @@
 namespace gradflow {
 namespace {
 
-double as_double(Index n) { return static_cast<double>(n); }
+double as_double(Index n) {
+  return static_cast<double>(n);
+}
 
 /// Entry i of a shift that may be one number for all.
 struct Shift {
@@ -246,7 +248,8 @@ class BlockHessian final : public ShiftedHessian {
            structure_.start[static_cast<std::size_t>(b)];
   }
   Index parameter(Index b, Index i) const {
-    return structure_.index[static_cast<std::size_t>(structure_.start[static_cast<std::size_t>(b)] + i)];
+    return structure_
+        .index[static_cast<std::size_t>(structure_.start[static_cast<std::size_t>(b)] + i)];
   }
 
   template <class In, class Out>
@@ -287,7 +290,8 @@ class KrylovHessian final : public ShiftedHessian {
         sketch_(loss.dimension(), rank_),
         probe_(loss.dimension(), rank_) {
     const Index p = loss.dimension();
-    x_.resize(p), r_.resize(p), z_.resize(p), d_.resize(p), q_.resize(p), coefficients_.resize(rank_);
+    x_.resize(p), r_.resize(p), z_.resize(p), d_.resize(p), q_.resize(p),
+        coefficients_.resize(rank_);
     RandomStream stream(0, "nystrom");
     stream.fill_normal(probe_);
     Eigen::HouseholderQR<Matrix> qr(probe_);
@@ -305,10 +309,11 @@ class KrylovHessian final : public ShiftedHessian {
     Eigen::LLT<Matrix> llt(core);
     if (llt.info() == Eigen::Success) {
       llt.matrixU().solveInPlace<Eigen::OnTheRight>(sketch_);
-      const Eigen::JacobiSVD<Matrix> svd_small(
-          Matrix(Eigen::HouseholderQR<Matrix>(sketch_).matrixQR().topRows(rank_)
-                     .template triangularView<Eigen::Upper>()),
-          Eigen::ComputeFullU | Eigen::ComputeFullV);
+      const Eigen::JacobiSVD<Matrix> svd_small(Matrix(Eigen::HouseholderQR<Matrix>(sketch_)
+                                                          .matrixQR()
+                                                          .topRows(rank_)
+                                                          .template triangularView<Eigen::Upper>()),
+                                               Eigen::ComputeFullU | Eigen::ComputeFullV);
       basis_.noalias() = sketch_ * svd_small.matrixV();
       eigenvalues_ = (svd_small.singularValues().array().square() - nu).max(0).matrix();
       for (Index j = 0; j < rank_; ++j) {

@@ -31,11 +31,11 @@ class ShiftedHessian {
 /// flops; exact; counts negative eigenvalues.
 std::unique_ptr<ShiftedHessian> make_dense_hessian(const Loss& loss);
 
-/// The Gauss-Newton part J^T D J alone, solved through the N x N matrix I + scale S^T J diag(1/shift)
-/// J^T S (D = S S^T). Exact only for affine outputs. Cost: one Gram matrix and N^3/3 flops, memory
-/// N^2; nothing of size p x p or, where the model has a Gram matrix of its own, p x N. The part left
-/// out is as small as the residual, so in the slow phase (residual = O(lambda)) the number of
-/// Newton iterations does not depend on lambda.
+/// The Gauss-Newton part J^T D J alone, solved through the N x N matrix I + scale S^T J
+/// diag(1/shift) J^T S (D = S S^T). Exact only for affine outputs. Cost: one Gram matrix and N^3/3
+/// flops, memory N^2; nothing of size p x p or, where the model has a Gram matrix of its own, p x
+/// N. The part left out is as small as the residual, so in the slow phase (residual = O(lambda))
+/// the number of Newton iterations does not depend on lambda.
 std::unique_ptr<ShiftedHessian> make_gauss_newton_hessian(const Loss& loss);
 
 /// Exact Hessian of models whose residual curvature is block diagonal (two-layer and diagonal

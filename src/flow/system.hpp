@@ -38,9 +38,9 @@ class System {
   /// True where the flow has come to a point at which it is not defined (after the last rhs).
   virtual bool at_singular_point() const { return false; }
 
-  /// Right-hand sides that are smooth only between surfaces: the solver keeps to one smooth piece up
-  /// to its boundary, and there enters the next (see OutputMap). `hold_piece` comes first, before
-  /// any Newton matrix is made.
+  /// Right-hand sides that are smooth only between surfaces: the solver keeps to one smooth piece
+  /// up to its boundary, and there enters the next (see OutputMap). `hold_piece` comes first,
+  /// before any Newton matrix is made.
   virtual bool piecewise() const { return false; }
   virtual void hold_piece(double /*tolerance*/) {}
   /// Negative where y lies beyond the piece's boundary.

@@ -21,7 +21,8 @@ constexpr Index packet = 8;
 
 using Buffer = Eigen::Array<double, chunk_size, 1>;
 
-/// Arguments and results of a kernel, none of which overlap. All results have room, asked for or not.
+/// Arguments and results of a kernel, none of which overlap. All results have room, asked for or
+/// not.
 struct Chunk {
   const double* __restrict z;
   double* __restrict value;
@@ -33,10 +34,11 @@ constexpr double inv_sqrt_pi = 0.564189583547756286948;
 constexpr double inv_sqrt_two_pi = 0.398942280401432677940;
 constexpr double sqrt_half = 0.707106781186547524401;
 
-/// e = exp(-c |z|), and d = e - 1 without cancellation, each to 2 ulp; beyond c |z| = 708, where e is
-/// about to underflow, both stay what they are there. x = k log 2 + r with |r| <= log(2)/2; e^r - 1 = r + r^2 q(r), q the
-/// Taylor polynomial to r^13/13!, whose remainder is below (log(2)/2)^13/14! = 1e-17 of r. No
-/// division and no branch, so that compilers vectorise it (libm's exp and expm1 they do not).
+/// e = exp(-c |z|), and d = e - 1 without cancellation, each to 2 ulp; beyond c |z| = 708, where e
+/// is about to underflow, both stay what they are there. x = k log 2 + r with |r| <= log(2)/2; e^r
+/// - 1 = r + r^2 q(r), q the Taylor polynomial to r^13/13!, whose remainder is below
+/// (log(2)/2)^13/14! = 1e-17 of r. No division and no branch, so that compilers vectorise it
+/// (libm's exp and expm1 they do not).
 void decay(const double* __restrict z, Index n, double c, Buffer& e, Buffer& d) {
   constexpr double inverse_log_2 = 1.44269504088896340736;
   // log 2 in two parts, the first with zeros at its end, so that k times it is exact (Cody, Waite).

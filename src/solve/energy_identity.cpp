@@ -22,8 +22,7 @@ void EnergyIdentity::start(double, ConstVectorRef y0) {
 /// How far an error of the tolerances can move E: first order through the slope, second through the
 /// largest curvature, and rounding.
 double EnergyIdentity::noise(ConstVectorRef y) const {
-  const double error =
-      rtol_ * y.norm() + atol_ * std::sqrt(static_cast<double>(y.size()));
+  const double error = rtol_ * y.norm() + atol_ * std::sqrt(static_cast<double>(y.size()));
   return 10 * speed_ * error + 100 * curvature_ * error * error +
          1e-13 * std::max(std::abs(highest_), std::abs(last_energy_));
 }
@@ -85,6 +84,8 @@ void EnergyIdentity::accept(Stepper& stepper, double curvature, double speed) {
   last_energy_ = energy;
 }
 
-void EnergyIdentity::finish() { close_decade(last_energy_); }
+void EnergyIdentity::finish() {
+  close_decade(last_energy_);
+}
 
 }  // namespace gradflow

@@ -98,7 +98,8 @@ Outcome integrate(System& system, Stepper& stepper, const SolverSettings& settin
         if (watch_saddles) {
           const double rate = growth_rate(system, stepper.time(), stepper.state(), slope, work);
           curvature = std::max(curvature, std::abs(rate));
-          // A rate beyond the resolution of t is a blow-up, not a saddle: that is the solver's to tell.
+          // A rate beyond the resolution of t is a blow-up, not a saddle: that is the solver's to
+          // tell.
           longest = rate > 0 ? std::max(growth_fraction / rate, 1e-8 * stepper.time())
                              : std::numeric_limits<double>::infinity();
         }
@@ -130,7 +131,8 @@ Outcome integrate(System& system, Stepper& stepper, const SolverSettings& settin
       }
     }
   } catch (const SolverError& error) {
-    // Steps that shrink to nothing while the state grows without bound are a blow-up in finite time.
+    // Steps that shrink to nothing while the state grows without bound are a blow-up in finite
+    // time.
     const bool grown = error.status() == Status::step_underflow &&
                        stepper.state().norm() > 1e8 * std::max(1.0, y0.norm());
     if (grown)

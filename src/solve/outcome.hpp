@@ -14,17 +14,17 @@ namespace gradflow {
 /// that must not be trusted.
 enum class Status : std::int32_t {
   ok = 0,
-  step_underflow = 1,      ///< t + h = t
-  no_convergence = 2,      ///< Newton or the error test failed again and again
-  not_finite = 3,          ///< NaN or infinity in the right-hand side or the state
-  step_budget = 4,         ///< solver.max_steps
-  wall_budget = 5,         ///< solver.max_wall_seconds
-  energy_rise = 6,         ///< a gradient flow whose energy rose
-  saddle_unresolved = 7,   ///< a saddle that the tolerance cannot follow
-  verify_failed = 8,       ///< a tenth of the tolerances gives another answer
-  interrupted = 9,         ///< Ctrl-C
-  not_run = 10,            ///< a point of a study that has not been run yet
-  setup_failed = 11        ///< the point's model could not be built
+  step_underflow = 1,     ///< t + h = t
+  no_convergence = 2,     ///< Newton or the error test failed again and again
+  not_finite = 3,         ///< NaN or infinity in the right-hand side or the state
+  step_budget = 4,        ///< solver.max_steps
+  wall_budget = 5,        ///< solver.max_wall_seconds
+  energy_rise = 6,        ///< a gradient flow whose energy rose
+  saddle_unresolved = 7,  ///< a saddle that the tolerance cannot follow
+  verify_failed = 8,      ///< a tenth of the tolerances gives another answer
+  interrupted = 9,        ///< Ctrl-C
+  not_run = 10,           ///< a point of a study that has not been run yet
+  setup_failed = 11       ///< the point's model could not be built
 };
 
 struct StatusName {
@@ -73,8 +73,8 @@ struct EnergyDecade {
 struct Outcome {
   Status status = Status::ok;
   std::int32_t warnings = 0;
-  std::string message;  ///< a sentence for a failure or a warning; empty otherwise
-  double t_end = 0;     ///< where the run ended
+  std::string message;         ///< a sentence for a failure or a warning; empty otherwise
+  double t_end = 0;            ///< where the run ended
   bool stopped_early = false;  ///< a stop condition was met
   Statistics statistics;
   double wall_seconds = 0;

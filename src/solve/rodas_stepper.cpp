@@ -142,10 +142,10 @@ class RodasStepper final : public Stepper {
   }
 
   double weighted_norm(const Vector& v, const Vector& y0, const Vector& y1) const {
-    const double sum = (v.array() / (settings_.atol +
-                                     settings_.rtol * y0.array().abs().max(y1.array().abs())))
-                           .square()
-                           .sum();
+    const double sum =
+        (v.array() / (settings_.atol + settings_.rtol * y0.array().abs().max(y1.array().abs())))
+            .square()
+            .sum();
     return std::sqrt(sum / static_cast<double>(v.size()));
   }
 
@@ -159,8 +159,7 @@ class RodasStepper final : public Stepper {
     error_ -= slope_;
     const double bend = weighted_norm(error_, state_, state_) / h;
     const double steepest = std::max(speed, bend);
-    if (steepest > 1e-15)
-      h = std::min(100 * h, std::pow(0.01 / steepest, 1.0 / tableau_.order));
+    if (steepest > 1e-15) h = std::min(100 * h, std::pow(0.01 / steepest, 1.0 / tableau_.order));
     return h;
   }
 

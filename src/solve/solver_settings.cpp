@@ -8,8 +8,7 @@ std::vector<ParameterInfo> SolverSettings::declaration() {
                        {"auto", "cvode", "cvode_adams", "rodas", "dopri5", "rosenbrock4"},
                        "auto, CVODE's BDF or Adams, our Rosenbrock method, or Boost.Odeint's "
                        "explicit and Rosenbrock methods"),
-      choice_parameter("linear", "auto",
-                       {"auto", "dense", "structured", "gauss_newton", "krylov"},
+      choice_parameter("linear", "auto", {"auto", "dense", "structured", "gauss_newton", "krylov"},
                        "how Newton systems are solved"),
       positive_parameter("rtol", 1e-8, "relative tolerance of a step"),
       positive_parameter("atol", 1e-10, "absolute tolerance of a step; does not follow rtol"),

@@ -38,8 +38,7 @@ Certificate certify(System& system, double t, ConstVectorRef y) {
 }
 
 StationaryPoint flow_limit(System& system, const SolverSettings& settings, ConstVectorRef y0,
-                           double speed, double longest,
-                           const std::function<bool()>& interrupted) {
+                           double speed, double longest, const std::function<bool()>& interrupted) {
   StationaryPoint point;
   Vector slope(y0.size());
   const SolverSettings used = tightened(settings, y0);

@@ -10,14 +10,16 @@ namespace gradflow {
 /// What tells a minimum, or a point of a manifold of minima, from a saddle and from a slow place.
 struct Certificate {
   double speed = 0;  ///< |rhs(y)|
-  /// Distance to rest, relative to |y|: what one implicit Euler step moves that is longer than every
-  /// time scale but those slower than 1e-8 of the fastest. NaN where no exact matrix is at hand.
+  /// Distance to rest, relative to |y|: what one implicit Euler step moves that is longer than
+  /// every time scale but those slower than 1e-8 of the fastest. NaN where no exact matrix is at
+  /// hand.
   double distance = 0;
   /// Growth rate of the fastest growing mode (the largest eigenvalue of the Jacobian, by Lanczos;
   /// negative or zero at a minimum), and the fastest rate of all.
   double growth_rate = 0, fastest_rate = 0;
   /// Modes that grow faster than 1e-8 of the fastest rate, by the inertia of a pivoted
-  /// factorisation of (I - gamma J). None where the model offers no exact matrix of a size that fits.
+  /// factorisation of (I - gamma J). None where the model offers no exact matrix of a size that
+  /// fits.
   std::optional<Index> unstable_modes;
 
   bool stable() const {
@@ -31,8 +33,8 @@ Certificate certify(System& system, double t, ConstVectorRef y);
 /// Where a gradient flow tends, found by integrating it, with what certifies it.
 struct StationaryPoint {
   Vector y;
-  double speed = 0;      ///< |rhs(y)|
-  double t = 0;          ///< time integrated
+  double speed = 0;  ///< |rhs(y)|
+  double t = 0;      ///< time integrated
   bool converged = false;
   Certificate certificate;  ///< of y, where converged
   Outcome outcome;

@@ -22,11 +22,12 @@ std::unique_ptr<NewtonMatrix> choose_newton_matrix(System& system, const SolverS
   LinearKind kind = settings.linear;
   std::string reason = "as asked";
   if (system.linear_kinds().empty())
-    throw ParameterError("method", "needs Newton matrices, which this flow does not have; use "
-                                   "\"dopri5\" or \"cvode_adams\"");
+    throw ParameterError("method",
+                         "needs Newton matrices, which this flow does not have; use "
+                         "\"dopri5\" or \"cvode_adams\"");
   if (kind == LinearKind::automatic) kind = system.preferred_linear_kind(reason);
-  // A Rosenbrock method has its order with the exact Jacobian alone; it is worth more than a cheaper
-  // set-up wherever it is to be had at a like price.
+  // A Rosenbrock method has its order with the exact Jacobian alone; it is worth more than a
+  // cheaper set-up wherever it is to be had at a like price.
   if (settings.linear == LinearKind::automatic && settings.method == "rodas" &&
       kind == LinearKind::gauss_newton)
     for (const LinearKind exact : {LinearKind::structured, LinearKind::dense})

@@ -58,8 +58,9 @@ std::unique_ptr<Stepper> make_rodas_stepper(System& system, const SolverSettings
 /// uBLAS's LU: a cross-check on small systems).
 std::unique_ptr<Stepper> make_dopri5_stepper(System& system, const SolverSettings& settings);
 std::unique_ptr<Stepper> make_rosenbrock4_stepper(System& system, const SolverSettings& settings);
-/// Any of these within the smooth pieces of a right-hand side (System::piecewise): each step ends at
-/// a boundary that it meets, located on the dense output, and the next begins in the piece beyond.
+/// Any of these within the smooth pieces of a right-hand side (System::piecewise): each step ends
+/// at a boundary that it meets, located on the dense output, and the next begins in the piece
+/// beyond.
 std::unique_ptr<Stepper> make_piecewise_stepper(System& system, std::unique_ptr<Stepper> inner);
 /// y_{k+1} = y_k + step rhs(y_k), t = k step: gradient descent on a gradient flow.
 std::unique_ptr<Stepper> make_descent_stepper(System& system, double step);

@@ -84,12 +84,14 @@ TomlValue parse_override(const std::string& option, std::string& key) {
   std::erase(key, '"');
   TomlValue::Table parsed;
   try {
-    parsed = std::get<TomlValue::Table>(parse_toml("value = " + option.substr(equals + 1), "").value);
+    parsed =
+        std::get<TomlValue::Table>(parse_toml("value = " + option.substr(equals + 1), "").value);
   } catch (const ConfigError&) {
   }
   if (parsed.size() != 1 || option.find('\n') != std::string::npos)
-    throw ConfigError(position, key + ": the value is not valid TOML; texts need quotes, as in "
-                                      "--set 'model.name=\"linear_regression\"'");
+    throw ConfigError(position, key +
+                                    ": the value is not valid TOML; texts need quotes, as in "
+                                    "--set 'model.name=\"linear_regression\"'");
   TomlValue value = parsed.front().second;
   const auto place = [&](auto&& self, TomlValue& v) -> void {
     v.position = position;
@@ -139,8 +141,9 @@ std::vector<ParameterInfo> TimeSettings::declaration() {
                        "time: t; slow: end, first and samples are in tau = lambda t; accelerated: "
                        "log10(1 + s) of mirror flow, its default"),
       positive_parameter("end", std::nullopt, "last time"),
-      choice_parameter("spacing", "log", {"log", "linear"},
-                       "log: geometric from first to end, and t = 0 besides; linear: k end/samples"),
+      choice_parameter(
+          "spacing", "log", {"log", "linear"},
+          "log: geometric from first to end, and t = 0 besides; linear: k end/samples"),
       positive_parameter("first", 1e-3, "first sample after t = 0 (log spacing)"),
       integer_parameter("samples", 400, "number of samples after t = 0", 1, 1e7),
       nonnegative_parameter("stop_gradient_norm", 0.0,
@@ -218,7 +221,7 @@ std::vector<ParameterInfo> MeasureSettings::declaration() {
 }
 
 MeasureSettings MeasureSettings::from(const Parameters& p) {
-  return {p.boolean("two_phases"),  p.reals("slow_window"), p.real("fast_end"),
+  return {p.boolean("two_phases"), p.reals("slow_window"), p.real("fast_end"),
           p.real("fit_threshold"), p.texts("exponents"),   p.text("against")};
 }
 
@@ -245,8 +248,7 @@ Config Config::load(const std::filesystem::path& path, const std::vector<std::st
 }
 
 void Config::read_sections(const TomlValue& document) {
-  sections_ = {{"", {integer_parameter("seed", 0, "every random draw follows from it", 0,
-                                       9.2e18)}},
+  sections_ = {{"", {integer_parameter("seed", 0, "every random draw follows from it", 0, 9.2e18)}},
                {"model", {}},
                {"flow", FlowSettings::declaration()},
                {"solver", SolverSettings::declaration()},
@@ -275,8 +277,8 @@ void Config::read_sections(const TomlValue& document) {
     if (key == "study") study = &value;
   }
   if (model_section == nullptr)
-    throw ConfigError({path_.string(), 1, 1}, "model.name: missing; expected one of " +
-                                                  joined(model_names));
+    throw ConfigError({path_.string(), 1, 1},
+                      "model.name: missing; expected one of " + joined(model_names));
   if (model_section->table() == nullptr)
     throw ConfigError(model_section->position,
                       "model: is " + model_section->description() + ", expected a section [model]");
@@ -295,8 +297,7 @@ void Config::read_sections(const TomlValue& document) {
   if (model_ == nullptr) {
     for (const auto& [key, value] : *model_section->table())
       if (!nearest_name(key, {"name"}).empty())
-        throw ConfigError(value.position,
-                          "model." + key + ": unknown key; did you mean \"name\"?");
+        throw ConfigError(value.position, "model." + key + ": unknown key; did you mean \"name\"?");
     throw ConfigError(model_section->position,
                       "model.name: missing; expected one of " + joined(model_names));
   }
@@ -323,8 +324,8 @@ void Config::read_sections(const TomlValue& document) {
       continue;
     }
     if (value.table() == nullptr)
-      throw ConfigError(value.position, key + ": is " + value.description() +
-                                            ", expected a section [" + key + "]");
+      throw ConfigError(value.position,
+                        key + ": is " + value.description() + ", expected a section [" + key + "]");
     positions_[key] = value.position;
     for (const auto& [name_in_section, entry] : *value.table())
       take(key + "." + name_in_section, entry);
@@ -336,18 +337,19 @@ void Config::read_sections(const TomlValue& document) {
     base.sections.emplace(section.name, Parameters(section.declaration));
   for (const auto& [key, value] : given_) set(base, key, value);
   if (study != nullptr) read_axes(*study);
-  const bool end_is_axis = std::any_of(axes_.begin(), axes_.end(),
-                                       [](const ConfigAxis& axis) { return axis.key == "time.end"; });
+  const bool end_is_axis = std::any_of(
+      axes_.begin(), axes_.end(), [](const ConfigAxis& axis) { return axis.key == "time.end"; });
   if (!base.sections.at("time").has("end") && !end_is_axis &&
       base.sections.at("flow").text("kind") != "mirror") {
     const auto section = positions_.find("time");
-    throw ConfigError(section != positions_.end() ? section->second
-                                                  : SourcePosition{path_.string(), 1, 1},
-                      "time.end: missing, expected a number > 0: the last time");
+    throw ConfigError(
+        section != positions_.end() ? section->second : SourcePosition{path_.string(), 1, 1},
+        "time.end: missing, expected a number > 0: the last time");
   }
 }
 
-const ParameterInfo& Config::declared(const std::string& key, const SourcePosition& position) const {
+const ParameterInfo& Config::declared(const std::string& key,
+                                      const SourcePosition& position) const {
   const auto [section_name, name] = split(key);
   std::vector<std::string> names;
   for (const Section& section : sections_) {
@@ -385,7 +387,8 @@ ParameterValue Config::convert(const std::string& key, const ParameterInfo& info
   if (const auto* s = std::get_if<std::string>(&value.value)) return *s;
   if (value.list() == nullptr) wrong(value);
   const TomlValue::List& list = *value.list();
-  const bool texts = info.type == ParameterType::text_list || info.type == ParameterType::text_or_list;
+  const bool texts =
+      info.type == ParameterType::text_list || info.type == ParameterType::text_or_list;
   if (texts) {
     std::vector<std::string> out;
     for (const TomlValue& entry : list) {
@@ -422,15 +425,16 @@ ParameterValue Config::convert(const std::string& key, const ParameterInfo& info
 
 void Config::read_axes(const TomlValue& study) {
   if (study.table() == nullptr)
-    throw ConfigError(study.position, "study: is " + study.description() +
-                                          ", expected a section [study] of axes");
+    throw ConfigError(study.position,
+                      "study: is " + study.description() + ", expected a section [study] of axes");
   // Unquoted dotted keys are nested tables; take them as the same axis.
   std::vector<std::pair<std::string, const TomlValue*>> entries;
   for (const auto& [key, value] : *study.table()) {
     const bool is_section = std::any_of(sections_.begin() + 1, sections_.end(),
                                         [&](const Section& s) { return s.name == key; });
     if (is_section && value.table() != nullptr)
-      for (const auto& [name, entry] : *value.table()) entries.emplace_back(key + "." + name, &entry);
+      for (const auto& [name, entry] : *value.table())
+        entries.emplace_back(key + "." + name, &entry);
     else
       entries.emplace_back(key, &value);
   }
@@ -452,8 +456,8 @@ void Config::read_axes(const TomlValue& study) {
     const ParameterInfo& info = *found;
     for (const ConfigAxis& other : axes_)
       if (other.key == key)
-        throw ConfigError(value->position, "study." + key + ": is an axis already, at " +
-                                               other.position.text());
+        throw ConfigError(value->position,
+                          "study." + key + ": is an axis already, at " + other.position.text());
     if (key == "model.name" || info.type == ParameterType::integer_list ||
         info.type == ParameterType::real_list || info.type == ParameterType::text_list)
       throw ConfigError(value->position, "study." + key + ": cannot be an axis");
@@ -473,8 +477,9 @@ void Config::read_axes(const TomlValue& study) {
       for (const TomlValue& entry : *list) axis.values.push_back(convert(key, info, entry));
     } else if (const auto* table = value->table()) {
       if (table->size() != 1)
-        bad(*value, "expected a list, or one of { log = [first, last, count] }, { linear = [first, "
-                    "last, count] }, { count = n }");
+        bad(*value,
+            "expected a list, or one of { log = [first, last, count] }, { linear = [first, "
+            "last, count] }, { count = n }");
       const auto& [kind, range] = table->front();
       if (kind == "count") {
         const auto* count = std::get_if<std::int64_t>(&range.value);
@@ -667,16 +672,16 @@ std::unique_ptr<Model> Config::build(RunConfig& run) const {
   };
   Parameters& time = run.sections.at("time");
   const FlowSettings flow = run.flow();
-  const bool discrete = flow.kind == "gradient_descent" || flow.kind == "sgd" ||
-                        flow.kind == "langevin";
+  const bool discrete =
+      flow.kind == "gradient_descent" || flow.kind == "sgd" || flow.kind == "langevin";
   in_section("flow", [&] {
     const auto& offered = run.model->flows;
     if (std::find(offered.begin(), offered.end(), flow.kind) == offered.end())
-      throw ParameterError("kind", "is \"" + flow.kind + "\", but " + run.model->name +
-                                       " offers " + joined(offered) +
-                                       nearest_choice({"", ParameterType::text, {}, "", 0, 0, false,
-                                                       false, offered},
-                                                      flow.kind));
+      throw ParameterError(
+          "kind", "is \"" + flow.kind + "\", but " + run.model->name + " offers " +
+                      joined(offered) +
+                      nearest_choice({"", ParameterType::text, {}, "", 0, 0, false, false, offered},
+                                     flow.kind));
   });
   in_section("time", [&] {
     if (flow.accelerated) {
@@ -688,25 +693,31 @@ std::unique_ptr<Model> Config::build(RunConfig& run) const {
     const double end = time.real("end"), first = time.real("first");
     if (time.text("spacing") == "log" && first >= end) {
       if (time.given("first"))
-        throw ParameterError("first", "is " + toml_number(first) +
-                                          ", expected a number below time.end = " + toml_number(end));
+        throw ParameterError("first",
+                             "is " + toml_number(first) +
+                                 ", expected a number below time.end = " + toml_number(end));
       time.resolve("first", end / 1000);
     }
     const bool slow = time.text("variable") == "slow" && flow.kind != "riemannian";
     if (slow && flow.weight_decay <= 0)
-      throw ParameterError("variable", "is \"slow\" (tau = lambda t), which needs "
-                                       "flow.weight_decay > 0");
+      throw ParameterError("variable",
+                           "is \"slow\" (tau = lambda t), which needs "
+                           "flow.weight_decay > 0");
     if (time.text("variable") == "accelerated" && flow.kind != "mirror")
-      throw ParameterError("variable", "is \"accelerated\", which is a time of flow.kind = "
-                                       "\"mirror\" alone");
+      throw ParameterError("variable",
+                           "is \"accelerated\", which is a time of flow.kind = "
+                           "\"mirror\" alone");
     const double horizon = slow ? end / flow.weight_decay : end;
     if (!std::isfinite(horizon))
-      throw ParameterError("end", "is " + toml_number(end) + " in tau = lambda t, which is beyond "
-                                  "the largest number in t");
+      throw ParameterError("end", "is " + toml_number(end) +
+                                      " in tau = lambda t, which is beyond "
+                                      "the largest number in t");
     if (!discrete) return;
     if (horizon < flow.step)
-      throw ParameterError("end", "is " + toml_number(end) + ", expected at least one step of "
-                                  "flow.step = " + toml_number(flow.step));
+      throw ParameterError("end", "is " + toml_number(end) +
+                                      ", expected at least one step of "
+                                      "flow.step = " +
+                                      toml_number(flow.step));
     // How many steps there are is the config's own word, not a sign that something went wrong.
     Parameters& solver = run.sections.at("solver");
     const double steps = std::ceil(horizon / flow.step) + 1;
@@ -732,8 +743,8 @@ std::unique_ptr<Model> Config::build(RunConfig& run) const {
     const auto& offered = run.model->flows;
     if (settings.two_phases &&
         std::find(offered.begin(), offered.end(), "riemannian") == offered.end())
-      throw ParameterError("two_phases", "needs the flow \"riemannian\", which " +
-                                             run.model->name + " does not offer");
+      throw ParameterError("two_phases", "needs the flow \"riemannian\", which " + run.model->name +
+                                             " does not offer");
     if (!settings.against.empty() && !settings.exponents.empty()) {
       std::vector<std::string> names;
       for (const ConfigAxis& axis : axes_) names.push_back(axis.name);
@@ -761,8 +772,10 @@ std::unique_ptr<Model> Config::build(RunConfig& run) const {
     const TimeSettings settings = run.time();
     for (const double t : output.snapshot_times)
       if (settings.end > 0 && t > settings.end)
-        throw ParameterError("snapshot_times", "has " + toml_number(t) + ", expected times up to "
-                                               "time.end = " + toml_number(settings.end));
+        throw ParameterError("snapshot_times", "has " + toml_number(t) +
+                                                   ", expected times up to "
+                                                   "time.end = " +
+                                                   toml_number(settings.end));
     if (!output.snapshot_observables.empty() && output.snapshot_times.empty())
       throw ParameterError("snapshot_observables", "needs output.snapshot_times");
   });

@@ -59,8 +59,9 @@ struct MeasureSettings {
 
 /// One axis of a study: the key it varies and its values.
 struct ConfigAxis {
-  std::string key;   ///< "flow.weight_decay"
-  std::string name;  ///< dimension in the result: "weight_decay", or the key where two would collide
+  std::string key;  ///< "flow.weight_decay"
+  std::string
+      name;  ///< dimension in the result: "weight_decay", or the key where two would collide
   std::vector<ParameterValue> values;
   SourcePosition position;
 };
@@ -69,7 +70,7 @@ struct ConfigAxis {
 struct RunConfig {
   const ModelInfo* model = nullptr;
   std::map<std::string, Parameters> sections;  ///< "" (seed), model, flow, solver, time, output,
-                                             ///< measure
+                                               ///< measure
 
   std::uint64_t seed() const;
   FlowSettings flow() const;

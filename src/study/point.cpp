@@ -79,9 +79,10 @@ Vector start_of_run(Model& model, const FlowSettings& flow, const SolverSettings
                       "the flow without weight decay has not reached its limit by t = 1e12",
                       "the slow flow starts there");
   if (!limit.certificate.stable())
-    throw SolverError(Status::saddle_unresolved,
-                      "the flow without weight decay ends at a saddle, from which there is no slow flow",
-                      "other initial values leave it");
+    throw SolverError(
+        Status::saddle_unresolved,
+        "the flow without weight decay ends at a saddle, from which there is no slow flow",
+        "other initial values leave it");
   start = limit.y;
   const std::unique_ptr<System> slow = model.system(flow);
   slow->correct(0, start);
@@ -199,19 +200,21 @@ std::vector<Measurement> grokking_measurements(const FlowSettings& flow,
   const std::vector<double>* test = samples.values("test_error");
   if (train == nullptr || test == nullptr || flow.weight_decay <= 0 || flow.kind == "riemannian")
     return {};
-  const GrokkingTimes times =
-      grokking_times(samples.times(), *train, *test, settings.fit_threshold,
-                     0.1 / flow.weight_decay);
+  const GrokkingTimes times = grokking_times(samples.times(), *train, *test, settings.fit_threshold,
+                                             0.1 / flow.weight_decay);
   if (times.falls_without_plateau) {
     outcome.warnings |= assumption_broken;
     outcome.message += std::string(outcome.message.empty() ? "" : "; ") +
                        "the test error falls by degrees, without a plateau: no grok_time";
   }
   return {
-      measured("fit_time", "time at which the training error is below measure.fit_threshold times "
-                           "its start",
+      measured("fit_time",
+               "time at which the training error is below measure.fit_threshold times "
+               "its start",
                times.fit),
-      measured("plateau_time", "time at which the test error, after the fit, moves least in log t; NaN without a plateau",
+      measured("plateau_time",
+               "time at which the test error, after the fit, moves least in log t; NaN without a "
+               "plateau",
                times.plateau),
       measured("plateau_test_error", "test error at plateau_time", times.plateau_error),
       measured("grok_time", "time at which the test error is halfway between plateau and end",
@@ -238,18 +241,22 @@ std::vector<Measurement> two_phase_measurements(Model& model, const FlowSettings
   const Vector start = model.initial_state(flow);
   const PhaseReference reference =
       phase_reference(*gradient, *riemannian, start, any, windows, interrupted);
-  const TwoPhaseErrors errors = two_phase_errors(*decayed, *gradient, *riemannian, start,
-                                                 flow.weight_decay, reference, windows, any,
-                                                 interrupted);
+  const TwoPhaseErrors errors =
+      two_phase_errors(*decayed, *gradient, *riemannian, start, flow.weight_decay, reference,
+                       windows, any, interrupted);
   return {
       measured("slow_error", "sup over the slow window of |w(tau/lambda) - w°(tau)|", errors.slow),
       measured("fast_error", "sup over the fast window of |w(t) - w^GF(t)|", errors.fast),
-      measured("composite_error",
-               "sup over all t of |w(t) - (w^GF(t) + w°(lambda t) - Phi(w0))|", errors.composite),
-      {"fast_distance", "|w(t) - w^GF(t)|",
-       {{"fast_window", reference.fast_times, "time t", false}}, errors.fast_distance},
-      {"slow_distance", "|w(tau/lambda) - w°(tau)|",
-       {{"slow_window", reference.slow_times, "slow time tau", false}}, errors.slow_distance},
+      measured("composite_error", "sup over all t of |w(t) - (w^GF(t) + w°(lambda t) - Phi(w0))|",
+               errors.composite),
+      {"fast_distance",
+       "|w(t) - w^GF(t)|",
+       {{"fast_window", reference.fast_times, "time t", false}},
+       errors.fast_distance},
+      {"slow_distance",
+       "|w(tau/lambda) - w°(tau)|",
+       {{"slow_window", reference.slow_times, "slow time tau", false}},
+       errors.slow_distance},
   };
 }
 
@@ -296,10 +303,9 @@ PointResult run_point(const Config& config, std::size_t point,
 
   PointResult result;
   Dataset& data = result.data;
-  data.add_coordinate("time", main.samples.times(), 
-                      attributes(flow.accelerated ? "accelerated time log10(1 + s), ds = L dt"
-                                                  : "time t",
-                                 "1"));
+  data.add_coordinate(
+      "time", main.samples.times(),
+      attributes(flow.accelerated ? "accelerated time log10(1 + s), ds = L dt" : "time t", "1"));
   if (flow.weight_decay > 0 && flow.kind != "riemannian") {
     std::vector<double> slow = main.samples.times();
     for (double& t : slow) t *= flow.weight_decay;
@@ -315,8 +321,7 @@ PointResult run_point(const Config& config, std::size_t point,
       std::string name = observable.name + suffix;
       if (data.find(name) != nullptr) name += "_snapshot";
       data.add({name, dimensions,
-                minus == nullptr ? recording.values(k)
-                                 : observed_error(recording, *minus, k),
+                minus == nullptr ? recording.values(k) : observed_error(recording, *minus, k),
                 attributes(prefix + observable.long_name, observable.units)});
     }
   };
@@ -329,10 +334,13 @@ PointResult run_point(const Config& config, std::size_t point,
   const Index state_size = outcome.final_state.size();
   add_axis(data, counting_axis("parameter", state_size, "entry of the state"));
   if (output.parameters)
-    data.add({"parameters", {"time", "parameter"}, main.samples.states(),
+    data.add({"parameters",
+              {"time", "parameter"},
+              main.samples.states(),
               attributes("state of the flow", "1")});
   const bool failed = outcome.status != Status::ok;
-  data.add({"final_state", {"parameter"},
+  data.add({"final_state",
+            {"parameter"},
             failed ? std::vector<double>(static_cast<std::size_t>(state_size), nan)
                    : std::vector<double>(outcome.final_state.begin(), outcome.final_state.end()),
             attributes("state at the end of the run", "1")});
@@ -400,16 +408,19 @@ PointResult run_point(const Config& config, std::size_t point,
     }
     add_axis(data, decade);
     data.add({"energy_drop", {"decade"}, drop, attributes("drop of the energy", "1")});
-    data.add({"energy_dissipation", {"decade"}, dissipation,
+    data.add({"energy_dissipation",
+              {"decade"},
+              dissipation,
               attributes("integral of the squared speed", "1")});
-    data.add({"energy_defect", {"decade"}, defect,
+    data.add({"energy_defect",
+              {"decade"},
+              defect,
               attributes("relative defect of the energy identity", "1")});
     add_number(data, "energy_defect_max", outcome.worst_energy_defect,
                "largest relative defect of the energy identity over a decade of time");
   }
   if (!failed && time.stop_gradient_norm > 0 && flow.kind == "gradient") {
-    const Certificate rest =
-        certify(*model->system(flow), outcome.t_end, outcome.final_state);
+    const Certificate rest = certify(*model->system(flow), outcome.t_end, outcome.final_state);
     add_number(data, "rest_speed", rest.speed, "speed |w'| at the end of the run");
     add_number(data, "rest_distance", rest.distance,
                "distance of the end of the run to rest, relative to |w|: a Newton step");
@@ -420,8 +431,9 @@ PointResult run_point(const Config& config, std::size_t point,
                "number of growing modes at the end of the run, by inertia; NaN where not computed");
     if (!rest.stable() && outcome.stopped_early) {
       outcome.warnings |= stays_on_saddle;
-      outcome.message += (outcome.message.empty() ? "" : "; ") +
-                         std::string("time.stop_gradient_norm is met at a saddle, not at a minimum");
+      outcome.message +=
+          (outcome.message.empty() ? "" : "; ") +
+          std::string("time.stop_gradient_norm is met at a saddle, not at a minimum");
     }
   }
   add_number(data, "end_time", outcome.t_end, "time at which the run ended");
@@ -439,9 +451,13 @@ PointResult run_point(const Config& config, std::size_t point,
   add_count(data, "events", outcome.statistics.events,
             "boundaries between smooth pieces (activation changes) that were met");
   add_number(data, "wall_seconds", outcome.wall_seconds, "wall-clock time of the run", "s");
-  data.add({"solver_method", {}, std::vector<std::string>{outcome.method},
+  data.add({"solver_method",
+            {},
+            std::vector<std::string>{outcome.method},
             {{"long_name", "method used"}}});
-  data.add({"solver_linear", {}, std::vector<std::string>{outcome.linear},
+  data.add({"solver_linear",
+            {},
+            std::vector<std::string>{outcome.linear},
             {{"long_name", "Newton matrices used, and why"}}});
   add_message(data, outcome.message);
 

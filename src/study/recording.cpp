@@ -42,7 +42,8 @@ void add_count(Dataset& data, const std::string& name, std::int64_t value,
 }
 
 static void add_codes(Dataset& data, const std::string& name, std::int32_t value,
-               const std::vector<StatusName>& names, const std::string& long_name, bool bits) {
+                      const std::vector<StatusName>& names, const std::string& long_name,
+                      bool bits) {
   std::vector<std::int32_t> values;
   std::string meanings;
   for (const StatusName& entry : names) {
@@ -62,7 +63,9 @@ void add_status(Dataset& data, Status status) {
 }
 
 void add_message(Dataset& data, const std::string& message) {
-  data.add({"message", {}, std::vector<std::string>{message},
+  data.add({"message",
+            {},
+            std::vector<std::string>{message},
             {{"long_name", "what there is to say about the run"}}});
 }
 

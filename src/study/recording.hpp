@@ -39,8 +39,11 @@ class Recording final : public Trajectory {
     for (std::size_t i = times_.size(); i < times.size(); ++i) {
       times_.push_back(times[i]);
       for (std::size_t k = 0; k < observables_.size(); ++k)
-        values_[k].resize(values_[k].size() + static_cast<std::size_t>(observables_[k].size()), std::numeric_limits<double>::quiet_NaN());
-      if (keep_states_) states_.resize(states_.size() + static_cast<std::size_t>(state_size_), std::numeric_limits<double>::quiet_NaN());
+        values_[k].resize(values_[k].size() + static_cast<std::size_t>(observables_[k].size()),
+                          std::numeric_limits<double>::quiet_NaN());
+      if (keep_states_)
+        states_.resize(states_.size() + static_cast<std::size_t>(state_size_),
+                       std::numeric_limits<double>::quiet_NaN());
     }
   }
 
@@ -64,7 +67,6 @@ class Recording final : public Trajectory {
   std::vector<std::vector<double>> values_;
   Vector final_state_;
 };
-
 
 // How a run's arrays get into a dataset, with their attributes.
 

@@ -56,8 +56,8 @@ std::vector<StudyAxis> study_axes(const Config& config, const std::vector<const 
     StudyAxis out;
     out.name = axis.name;
     for (const Dataset* point : points)
-      if (point != nullptr && (point->find(axis.name) != nullptr ||
-                               point->find_dimension(axis.name) != nullptr))
+      if (point != nullptr &&
+          (point->find(axis.name) != nullptr || point->find_dimension(axis.name) != nullptr))
         out.name = axis.key;
     out.attributes = {{"long_name", axis.key}, {"units", std::string("1")}};
     if (std::holds_alternative<double>(axis.values.front())) {
@@ -87,7 +87,8 @@ std::int32_t stored_status(const Dataset& data) {
                                                   : static_cast<std::int32_t>(Status::not_run);
 }
 
-/// Results that a repetition would give again; a run cut short by the clock or by Ctrl-C is not one.
+/// Results that a repetition would give again; a run cut short by the clock or by Ctrl-C is not
+/// one.
 bool is_final(std::int32_t status) {
   return status != static_cast<std::int32_t>(Status::interrupted) &&
          status != static_cast<std::int32_t>(Status::wall_budget) &&
@@ -148,14 +149,16 @@ bool holds_results(const fs::path& folder, const std::string& resolved, bool res
   if (empty) return false;
   const fs::path mark = folder / "resolved.toml";
   if (!fs::exists(mark))
-    throw FolderRefused(folder.string() + " is not empty and holds no results of gradflow; give "
-                                          "another folder with --out");
+    throw FolderRefused(folder.string() +
+                        " is not empty and holds no results of gradflow; give "
+                        "another folder with --out");
   if (read_text_file(mark) != resolved)
     throw FolderRefused(folder.string() +
                         " holds results of another config; give another folder with --out");
   if (!resume)
-    throw FolderRefused(folder.string() + " holds results of this config already; go on with "
-                                          "--resume, or give another folder with --out");
+    throw FolderRefused(folder.string() +
+                        " holds results of this config already; go on with "
+                        "--resume, or give another folder with --out");
   return true;
 }
 
@@ -203,8 +206,7 @@ RunSummary run_config(const Config& config, const RunOptions& options) {
     if (status != 0) {
       ++failed;
       const auto& message = results[k]->values<std::string>("message");
-      summary.notes.push_back(
-          {k, where(config, k), static_cast<Status>(status), message.front()});
+      summary.notes.push_back({k, where(config, k), static_cast<Status>(status), message.front()});
     }
   }
   const std::size_t done_before = done;
@@ -263,8 +265,7 @@ RunSummary run_config(const Config& config, const RunOptions& options) {
         if (point.status != Status::ok) ++failed;
       }
       if (point.status != Status::ok || !point.message.empty())
-        summary.notes.push_back(
-            {k, where(config, k), point.status, point.message, point.warnings});
+        summary.notes.push_back({k, where(config, k), point.status, point.message, point.warnings});
       progress.advance(done, failed, done_before);
     }
   };

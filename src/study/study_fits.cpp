@@ -62,7 +62,8 @@ void add_study_fits(const Config& config, Dataset& study) {
     for (std::size_t o = 0; o < outer; ++o)
       for (std::size_t i = 0; i < inner; ++i) {
         std::vector<double> y;
-        for (std::size_t k = 0; k < x.size(); ++k) y.push_back((*values)[(o * x.size() + k) * inner + i]);
+        for (std::size_t k = 0; k < x.size(); ++k)
+          y.push_back((*values)[(o * x.size() + k) * inner + i]);
         const Fit law = fit(x, y);
         exponents.push_back(law.exponent);
         errors.push_back(law.error);
@@ -76,7 +77,8 @@ void add_study_fits(const Config& config, Dataset& study) {
     study.add({name + "_exponent", remaining, exponents, attributes("exponent")});
     study.add({name + "_exponent_error", remaining, errors,
                attributes("standard error of the exponent")});
-    study.add({name + "_prefactor", remaining, prefactors, attributes("prefactor of the power law")});
+    study.add(
+        {name + "_prefactor", remaining, prefactors, attributes("prefactor of the power law")});
   }
 }
 

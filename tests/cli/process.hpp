@@ -58,8 +58,9 @@ class Process {
   Process(const std::string& program, const std::vector<std::string>& arguments,
           const fs::path& folder) {
     static int count = 0;
-    const std::string stem = fs::temp_directory_path() / ("gradflow-cli-output-" +
-                             std::to_string(::getpid()) + "-" + std::to_string(count++));
+    const std::string stem =
+        fs::temp_directory_path() /
+        ("gradflow-cli-output-" + std::to_string(::getpid()) + "-" + std::to_string(count++));
     out_ = stem + ".out";
     err_ = stem + ".err";
     std::vector<std::string> words{program};

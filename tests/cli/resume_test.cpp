@@ -28,7 +28,8 @@ seed = { count = 10 }
 /// Steps of gradient descent: about a second for a million.
 std::string descent(const std::string& end) {
   return "[model]\nname = \"linear_regression\"\n[flow]\nkind = \"gradient_descent\"\nstep = 1e-3\n"
-         "[time]\nend = " + end + "\nsamples = 50\n";
+         "[time]\nend = " +
+         end + "\nsamples = 50\n";
 }
 
 std::size_t points_on_disk(const fs::path& folder) {
@@ -235,8 +236,7 @@ TEST_CASE("A folder has one gradflow at a time, and a killed one is no obstacle"
   Process first(GRADFLOW_BINARY, {"run", "run.toml", "--out", "result"}, scratch.path);
   REQUIRE(wait_for([&] { return fs::exists(scratch / "result" / "config.toml"); }));
   for (const std::string config : {"run.toml", "short.toml"}) {
-    const Finished second =
-        call({"run", config, "--out", "result", "--resume"}, scratch.path);
+    const Finished second = call({"run", config, "--out", "result", "--resume"}, scratch.path);
     CHECK(second.code == 2);
     CHECK(std::count(second.err.begin(), second.err.end(), '\n') == 1);
     CHECK(second.err.find("another gradflow") != std::string::npos);
@@ -293,8 +293,8 @@ TEST_CASE("A folder is gone on with only by the config that began it, and only w
 
   // Data files are part of the config.
   scratch.write("x.csv", "1,2\n3,4\n");
-  const std::vector<std::string> with_data{"run", "run.toml", "--out", "data", "--resume", "--set",
-                                           "model.inputs=\"x.csv\""};
+  const std::vector<std::string> with_data{
+      "run", "run.toml", "--out", "data", "--resume", "--set", "model.inputs=\"x.csv\""};
   call_ok(with_data, scratch.path);
   call_ok(with_data, scratch.path);
   scratch.write("x.csv", "1,2\n3,5\n");

@@ -63,19 +63,26 @@ TEST_CASE("What check prints runs to the same bits as the config it was made fro
   const std::string short_time = "[time]\nend = 20\nsamples = 15\n";
   const std::vector<std::string> configs{
       linear + short_time,
-      linear + "noise_variance = 0.1\n[flow]\nweight_decay = 0.1\n[time]\nvariable = \"slow\"\nend = 3\n"
-               "spacing = \"linear\"\nsamples = 7\n[output]\nparameters = true\n",
+      linear +
+          "noise_variance = 0.1\n[flow]\nweight_decay = 0.1\n[time]\nvariable = \"slow\"\nend = 3\n"
+          "spacing = \"linear\"\nsamples = 7\n[output]\nparameters = true\n",
       linear + "[time]\nend = 1e-5\nsamples = 5\n",  // before the default first sample
-      "[model]\nname = \"linear_regression\"\ninputs = \"x.csv\"\ntargets = \"y.csv\"\n" + short_time,
+      "[model]\nname = \"linear_regression\"\ninputs = \"x.csv\"\ntargets = \"y.csv\"\n" +
+          short_time,
       network + short_time,
-      "[model]\nname = \"diagonal_linear_network\"\nfeatures = \"fourier\"\npoints = \"points.csv\"\n"
-      "parametrisation = \"product\"\n" + short_time +
+      "[model]\nname = \"diagonal_linear_network\"\nfeatures = \"fourier\"\npoints = "
+      "\"points.csv\"\n"
+      "parametrisation = \"product\"\n" +
+          short_time +
           "[output]\nobservables = [\"prediction\"]\nsnapshot_times = [3, 1]\n"
           "snapshot_observables = [\"effective_vector\", \"norm\"]\n",
-      "[model]\nname = \"matrix_completion\"\ntarget = \"target.csv\"\nmask = \"mask.csv\"\nrank = 2\n"
-      "[flow]\nkind = \"gradient_descent\"\nstep = 0.01\nlearning_rates = [1, 0.5]\n" + short_time,
+      "[model]\nname = \"matrix_completion\"\ntarget = \"target.csv\"\nmask = \"mask.csv\"\nrank = "
+      "2\n"
+      "[flow]\nkind = \"gradient_descent\"\nstep = 0.01\nlearning_rates = [1, 0.5]\n" +
+          short_time,
       "[model]\nname = \"matrix_completion\"\nrows = 4\ncolumns = 5\nrank = 2\ntrue_rank = 1\n"
-      "[solver]\nmethod = \"rosenbrock4\"\nrtol = 1e-4\n[flow]\nkind = \"heavy_ball\"\n" + short_time,
+      "[solver]\nmethod = \"rosenbrock4\"\nrtol = 1e-4\n[flow]\nkind = \"heavy_ball\"\n" +
+          short_time,
       // Studies: sizes that files fix must not be written as if they had been given.
       "[model]\nname = \"linear_regression\"\n" + short_time +
           "[study]\n\"model.inputs\" = [\"x.csv\", \"x4.csv\"]\nseed = { count = 2 }\n",
@@ -85,9 +92,11 @@ TEST_CASE("What check prints runs to the same bits as the config it was made fro
           "[study]\n\"model.frequencies\" = [3, 25]\n",
       linear + "[time]\nsamples = 5\n[study]\n\"time.end\" = [1e-4, 1]\n",
       network + short_time +
-          "[study]\n\"flow.kind\" = [\"gradient\", \"gradient_descent\"]\n\"flow.step\" = [0.01, 0.02]\n",
-      network + short_time + "[study]\n\"output.parameters\" = [true, false]\n"
-                             "\"solver.method\" = [\"cvode\", \"dopri5\"]\n",
+          "[study]\n\"flow.kind\" = [\"gradient\", \"gradient_descent\"]\n\"flow.step\" = [0.01, "
+          "0.02]\n",
+      network + short_time +
+          "[study]\n\"output.parameters\" = [true, false]\n"
+          "\"solver.method\" = [\"cvode\", \"dopri5\"]\n",
   };
   int k = 0;
   for (const std::string& config : configs) {
@@ -100,7 +109,8 @@ TEST_CASE("What check prints runs to the same bits as the config it was made fro
     scratch.write("elsewhere/resolved.toml", check.out);
     CHECK(call_ok({"check", "elsewhere/resolved.toml"}, scratch.path).out == check.out);
     call_ok({"run", "given.toml", "--out", "given" + name, "--quiet"}, scratch.path);
-    call_ok({"run", "elsewhere/resolved.toml", "--out", "resolved" + name, "--quiet"}, scratch.path);
+    call_ok({"run", "elsewhere/resolved.toml", "--out", "resolved" + name, "--quiet"},
+            scratch.path);
     CHECK(differences(scratch / ("given" + name) / "result.nc",
                       scratch / ("resolved" + name) / "result.nc") == std::vector<std::string>{});
     // The result carries both configs, and the one as resolved runs too.
@@ -115,12 +125,13 @@ TEST_CASE("An override is the same as the key in the file, wherever it stood") {
   const Scratch scratch;
   scratch.write("a.toml", linear + "[flow]\nweight_decay = 0.5\n[time]\nend = 5\nsamples = 4\n");
   scratch.write("b.toml", linear + "[flow]\nweight_decay = 0.1\n[time]\nend = 7\nsamples = 4\n");
-  const Finished a = call_ok({"check", "a.toml", "--set", "flow.weight_decay=0.1", "--set",
-                              "time.end=7"}, scratch.path);
+  const Finished a = call_ok(
+      {"check", "a.toml", "--set", "flow.weight_decay=0.1", "--set", "time.end=7"}, scratch.path);
   CHECK(a.out == call_ok({"check", "b.toml"}, scratch.path).out);
   // A section that is not in the file, a text, a list, and an axis in both spellings.
   CHECK(call_ok({"check", "a.toml", "--set", "solver.method=\"dopri5\"", "--set",
-                 "output.observables=[\"norm\"]"}, scratch.path)
+                 "output.observables=[\"norm\"]"},
+                scratch.path)
             .out.find("method = \"dopri5\"") != std::string::npos);
   for (const std::string key : {"study.flow.weight_decay", "study.\"flow.weight_decay\""})
     CHECK(call_ok({"check", "a.toml", "--set", key + "=[1, 2]"}, scratch.path)
@@ -151,8 +162,9 @@ samples = 6
 [study]
 "flow.weight_decay" = [0.0625, 0.5]
 )");
-  scratch.write("single.toml", network + "[flow]\nweight_decay = 0.1\n[time]\nend = 30\nsamples = 12\n"
-                                         "[output]\nparameters = true\n");
+  scratch.write("single.toml", network +
+                                   "[flow]\nweight_decay = 0.1\n[time]\nend = 30\nsamples = 12\n"
+                                   "[output]\nparameters = true\n");
   scratch.write("failing.toml", linear + R"([flow]
 kind = "gradient_descent"
 [time]
@@ -214,7 +226,8 @@ assert np.isfinite(d.train_loss.isel(step=0)).all()
 lost = np.isnan(d.train_loss.isel(step=1).values)
 assert not lost[0] and lost[-1] and np.all(np.diff(lost.astype(int)) >= 0)
 assert np.isnan(d.final_state.isel(step=1)).all() and 'flow.step' in str(d.message.values[1])
-)", scratch.path);
+)",
+                                 scratch.path);
   INFO(result.out << result.err);
   CHECK(result.code == 0);
   CHECK(result.err.empty());
@@ -222,7 +235,8 @@ assert np.isnan(d.final_state.isel(step=1)).all() and 'flow.step' in str(d.messa
 
 TEST_CASE("Stop conditions end a run where its loss or gradient is first below the bound") {
   const Scratch scratch;
-  const std::string base = network + "[flow]\nweight_decay = 1e-3\n[time]\nend = 1e6\nsamples = 60\n";
+  const std::string base =
+      network + "[flow]\nweight_decay = 1e-3\n[time]\nend = 1e6\nsamples = 60\n";
   const Dataset whole = result_of(scratch, base);
   const Dataset loss = result_of(scratch, base + "stop_train_loss = 1e-4\n");
   const auto& values = loss.values<double>("train_loss");
@@ -268,8 +282,10 @@ TEST_CASE("Snapshots show the observables of their own time, in any order and on
   CHECK(data.find("effective_vector")->dimensions ==
         std::vector<std::string>{"snapshot_time", "feature"});
   // Dense sampling at the same time gives the same numbers: nothing stale is shown.
-  const Dataset dense = result_of(scratch, network + "[time]\nend = 100\nsamples = 100\n"
-                                           "spacing = \"linear\"\n" + output);
+  const Dataset dense = result_of(scratch, network +
+                                               "[time]\nend = 100\nsamples = 100\n"
+                                               "spacing = \"linear\"\n" +
+                                               output);
   CHECK(bits(*dense.find("train_error_snapshot")) == bits(*data.find("train_error_snapshot")));
   CHECK(dense.values<double>("train_error")[3] == snapshot[1]);
 }
@@ -281,7 +297,8 @@ TEST_CASE("A run starts from the end of an earlier one, and both together are on
   scratch.write("whole.toml", network + tight + "[time]\nend = 12\nsamples = 5\n");
   call_ok({"run", "first.toml", "--out", "first"}, scratch.path);
   call_ok({"run", "whole.toml", "--out", "whole"}, scratch.path);
-  scratch.write("second.toml", network + "initial = \"first\"\n" + tight + "[time]\nend = 7\nsamples = 5\n");
+  scratch.write("second.toml",
+                network + "initial = \"first\"\n" + tight + "[time]\nend = 7\nsamples = 5\n");
   call_ok({"run", "second.toml", "--out", "second"}, scratch.path);
   const auto first = read_netcdf(scratch / "first" / "result.nc").values<double>("final_state");
   const auto second = read_netcdf(scratch / "second" / "result.nc").values<double>("final_state");
@@ -293,20 +310,23 @@ TEST_CASE("A run starts from the end of an earlier one, and both together are on
   const Dataset start = read_netcdf(scratch / "first" / "result.nc");
   CHECK(continued.values<double>("norm").front() == start.values<double>("norm").back());
   // The state is read, not the folder's name: with other contents it is another config.
-  const Finished refused = call({"run", "second.toml", "--out", "second", "--resume", "--set",
-                                 "model.initial=\"whole\""}, scratch.path);
+  const Finished refused = call(
+      {"run", "second.toml", "--out", "second", "--resume", "--set", "model.initial=\"whole\""},
+      scratch.path);
   CHECK(refused.code == 2);
 
   // What cannot be started from says so.
   scratch.write("study.toml", network + "[time]\nend = 1\nsamples = 2\n[study]\nseed = [0, 1]\n");
   call_ok({"run", "study.toml", "--out", "study"}, scratch.path);
-  scratch.write("failed.toml", network + "[solver]\nmax_steps = 3\n[time]\nend = 10\nsamples = 2\n");
+  scratch.write("failed.toml",
+                network + "[solver]\nmax_steps = 3\n[time]\nend = 10\nsamples = 2\n");
   CHECK(call({"run", "failed.toml", "--out", "failed"}, scratch.path).code == 1);
   scratch.write("other.toml", linear + "[time]\nend = 1\nsamples = 2\n");
   call_ok({"run", "other.toml", "--out", "other"}, scratch.path);
   for (const std::string folder : {"study", "failed", "other"}) {
-    const Finished bad = call({"run", "second.toml", "--out", "third", "--set",
-                               "model.initial=\"" + folder + "\""}, scratch.path);
+    const Finished bad =
+        call({"run", "second.toml", "--out", "third", "--set", "model.initial=\"" + folder + "\""},
+             scratch.path);
     INFO(folder << ": " << bad.err);
     CHECK(bad.code == 2);
     CHECK(bad.err.find("model.initial") != std::string::npos);
@@ -316,11 +336,13 @@ TEST_CASE("A run starts from the end of an earlier one, and both together are on
 
 TEST_CASE("verify writes the observed error of every observable, which is of the tolerance") {
   const Scratch scratch;
-  const std::string base = network + "[flow]\nweight_decay = 1e-2\n[time]\nend = 300\nsamples = 30\n";
+  const std::string base =
+      network + "[flow]\nweight_decay = 1e-2\n[time]\nend = 300\nsamples = 30\n";
   const Dataset plain = result_of(scratch, base);
   const Dataset data = result_of(scratch, base + "[solver]\nverify = true\n");
   CHECK(code(data, "status") == 0);
-  for (const std::string name : {"train_loss", "norm", "gradient_norm", "train_error", "test_error", "l1_norm"}) {
+  for (const std::string name :
+       {"train_loss", "norm", "gradient_norm", "train_error", "test_error", "l1_norm"}) {
     INFO(name);
     CHECK(bits(*data.find(name)) == bits(*plain.find(name)));
     const auto& error = data.values<double>(name + "_observed_error");
@@ -329,10 +351,12 @@ TEST_CASE("verify writes the observed error of every observable, which is of the
     CHECK(error.front() == 0);
     CHECK(*std::max_element(error.begin(), error.end()) > 0);
     // rtol = 1e-8 in each of some 300 steps, and gradients up to ten times the state.
-    for (std::size_t k = 0; k < error.size(); ++k) CHECK(error[k] < 1e-4 * (1 + std::abs(values[k])));
+    for (std::size_t k = 0; k < error.size(); ++k)
+      CHECK(error[k] < 1e-4 * (1 + std::abs(values[k])));
   }
   // The error is that of the looser run: it falls with the tolerance.
-  const Dataset loose = result_of(scratch, base + "[solver]\nverify = true\nrtol = 1e-4\natol = 1e-6\n");
+  const Dataset loose =
+      result_of(scratch, base + "[solver]\nverify = true\nrtol = 1e-4\natol = 1e-6\n");
   const auto worst = [](const Dataset& d) {
     const auto& e = d.values<double>("norm_observed_error");
     return *std::max_element(e.begin(), e.end());
@@ -340,14 +364,18 @@ TEST_CASE("verify writes the observed error of every observable, which is of the
   CHECK(worst(loose) > 10 * worst(data));
 
   // An early stop happens at slightly different times; that is no error of the run.
-  const Dataset stopped = result_of(scratch, network + "[flow]\nweight_decay = 1e-2\n[time]\nend = 300\n"
-                                    "samples = 30\nstop_train_loss = 1e-3\n[solver]\nverify = true\n");
+  const Dataset stopped =
+      result_of(scratch, network +
+                             "[flow]\nweight_decay = 1e-2\n[time]\nend = 300\n"
+                             "samples = 30\nstop_train_loss = 1e-3\n[solver]\nverify = true\n");
   CHECK(code(stopped, "status") == 0);
   CHECK(std::isnan(stopped.values<double>("norm_observed_error").back()));
 
   // Where the tolerances are far too coarse for what happens, the run is marked.
-  scratch.write("coarse.toml", network + "[flow]\nweight_decay = 1e-2\n[time]\nend = 300\nsamples = 30\n"
-                               "[solver]\nverify = true\nrtol = 0.5\natol = 0.5\nsaddle_guard = false\n");
+  scratch.write("coarse.toml",
+                network +
+                    "[flow]\nweight_decay = 1e-2\n[time]\nend = 300\nsamples = 30\n"
+                    "[solver]\nverify = true\nrtol = 0.5\natol = 0.5\nsaddle_guard = false\n");
   const Finished coarse = call({"run", "coarse.toml", "--out", "coarse"}, scratch.path);
   INFO(coarse.err);
   CHECK(coarse.code == 1);
@@ -373,8 +401,9 @@ TEST_CASE("Budgets end a run with exit code 1, a status, and a sentence on what 
   // A budget of steps is the config's own: the same again. --resume finds it done.
   CHECK(call({"run", "steps.toml", "--out", "steps", "--resume"}, scratch.path).code == 1);
 
-  scratch.write("wall.toml", linear + "[flow]\nkind = \"gradient_descent\"\nstep = 1e-9\n[time]\n"
-                             "end = 10\nsamples = 5\n[solver]\nmax_wall_seconds = 0.1\n");
+  scratch.write("wall.toml", linear +
+                                 "[flow]\nkind = \"gradient_descent\"\nstep = 1e-9\n[time]\n"
+                                 "end = 10\nsamples = 5\n[solver]\nmax_wall_seconds = 0.1\n");
   result = call({"run", "wall.toml", "--out", "wall"}, scratch.path);
   CHECK(result.code == 1);
   CHECK(code(read_netcdf(scratch / "wall" / "result.nc"), "status") == 5);
@@ -389,16 +418,20 @@ TEST_CASE("Samples are geometric from first to end, or linear, with t = 0 beside
   for (std::size_t k = 0; k < 6; ++k) CHECK(a[k] == Approx(expected[k]).epsilon(1e-14));
   CHECK(a[1] == 1e-2);
   CHECK(a[5] == 100);
-  const Dataset equal = result_of(scratch, linear + "[time]\nspacing = \"linear\"\nend = 10\nsamples = 4\n");
+  const Dataset equal =
+      result_of(scratch, linear + "[time]\nspacing = \"linear\"\nend = 10\nsamples = 4\n");
   CHECK(equal.values<double>("time") == std::vector<double>{0, 2.5, 5, 7.5, 10});
   const Dataset one = result_of(scratch, linear + "[time]\nend = 10\nsamples = 1\n");
   CHECK(one.values<double>("time") == std::vector<double>{0, 10});
-  const Dataset slow = result_of(scratch, linear + "[flow]\nweight_decay = 0.25\n[time]\nvariable = \"slow\"\n"
-                                          "spacing = \"linear\"\nend = 2\nsamples = 2\n");
+  const Dataset slow =
+      result_of(scratch, linear +
+                             "[flow]\nweight_decay = 0.25\n[time]\nvariable = \"slow\"\n"
+                             "spacing = \"linear\"\nend = 2\nsamples = 2\n");
   CHECK(slow.values<double>("time") == std::vector<double>{0, 4, 8});
   CHECK(slow.values<double>("slow_time") == std::vector<double>{0, 1, 2});
   // So fine a grid that neighbours round to one number: each once, to the end.
-  const Dataset fine = result_of(scratch, linear + "[time]\nfirst = 1\nend = 1.0000000000000009\nsamples = 50\n");
+  const Dataset fine =
+      result_of(scratch, linear + "[time]\nfirst = 1\nend = 1.0000000000000009\nsamples = 50\n");
   const auto& b = fine.values<double>("time");
   CHECK(b.size() == 6);
   CHECK(b.back() == 1.0000000000000009);
@@ -407,8 +440,9 @@ TEST_CASE("Samples are geometric from first to end, or linear, with t = 0 beside
 
 TEST_CASE("Gradient descent is sampled at its iterates, t = step times count") {
   const Scratch scratch;
-  const Dataset data = result_of(scratch, linear + "[flow]\nkind = \"gradient_descent\"\nstep = 0.01\n"
-                                          "[time]\nfirst = 1e-3\nend = 10\nsamples = 40\n");
+  const Dataset data = result_of(scratch, linear +
+                                              "[flow]\nkind = \"gradient_descent\"\nstep = 0.01\n"
+                                              "[time]\nfirst = 1e-3\nend = 10\nsamples = 40\n");
   const auto& times = data.values<double>("time");
   CHECK(times.front() == 0);
   CHECK(times.back() == Approx(10));
@@ -421,7 +455,8 @@ TEST_CASE("Gradient descent is sampled at its iterates, t = step times count") {
   const auto& loss = data.values<double>("train_loss");
   CHECK(std::is_sorted(loss.rbegin(), loss.rend()));
   // Ten million iterations are the config's own word and need no budget raised.
-  scratch.write("long.toml", linear + "[flow]\nkind = \"gradient_descent\"\nstep = 1e-6\n[time]\nend = 10\n");
+  scratch.write("long.toml",
+                linear + "[flow]\nkind = \"gradient_descent\"\nstep = 1e-6\n[time]\nend = 10\n");
   CHECK(call_ok({"check", "long.toml"}, scratch.path).out.find("max_steps = 10000001") !=
         std::string::npos);
 }
@@ -455,12 +490,17 @@ TEST_CASE("An axis takes its key's last part as name, the whole key where that i
   const Scratch scratch;
   scratch.write("a.csv", "1,2\n3,4\n");
   scratch.write("b.csv", "1,2\n3,5\n");
-  const Dataset target = result_of(scratch, "[model]\nname = \"matrix_completion\"\nrank = 1\n[time]\nend = 1\n"
-                                            "samples = 2\n[study]\n\"model.target\" = [\"a.csv\", \"b.csv\"]\n");
+  const Dataset target =
+      result_of(scratch,
+                "[model]\nname = \"matrix_completion\"\nrank = 1\n[time]\nend = 1\n"
+                "samples = 2\n[study]\n\"model.target\" = [\"a.csv\", \"b.csv\"]\n");
   CHECK(target.find("model.target") != nullptr);
-  CHECK(target.find("target")->dimensions == std::vector<std::string>{"model.target", "row", "column"});
-  const Dataset samples = result_of(scratch, "[model]\nname = \"linear_regression\"\n[time]\nend = 1\n[study]\n"
-                                             "\"model.samples\" = [3, 4]\n\"time.samples\" = [2, 3]\n");
+  CHECK(target.find("target")->dimensions ==
+        std::vector<std::string>{"model.target", "row", "column"});
+  const Dataset samples =
+      result_of(scratch,
+                "[model]\nname = \"linear_regression\"\n[time]\nend = 1\n[study]\n"
+                "\"model.samples\" = [3, 4]\n\"time.samples\" = [2, 3]\n");
   CHECK(samples.find("model.samples") != nullptr);
   CHECK(samples.find("time.samples") != nullptr);
   CHECK(samples.find("norm")->dimensions.front() == "model.samples");
@@ -477,7 +517,8 @@ TEST_CASE("Messages go to stderr, the path of the result to stdout, and quiet is
   CHECK(failed.code == 1);
   CHECK(std::count(failed.err.begin(), failed.err.end(), '\n') <= 1);
   CHECK(call({"--version"}, scratch.path).out.find("sundials") != std::string::npos);
-  for (const std::string model : {"linear_regression", "diagonal_linear_network", "matrix_completion"}) {
+  for (const std::string model :
+       {"linear_regression", "diagonal_linear_network", "matrix_completion"}) {
     CHECK(call_ok({"models"}, scratch.path).out.find(model) != std::string::npos);
     const Finished about = call_ok({"models", model}, scratch.path);
     for (const std::string word : {"equations", "paper", "initial", "train_loss", "default"})

@@ -18,7 +18,8 @@ Loss sine_loss(Index n, Index p, RandomStream& stream) {
 
 }  // namespace
 
-TEST_CASE("Gradient flow and heavy ball descend their energies, for all learning rates and decays") {
+TEST_CASE(
+    "Gradient flow and heavy ball descend their energies, for all learning rates and decays") {
   RandomStream stream(8, "test");
   Loss loss = sine_loss(4, 6, stream);
   for (const double lambda : {0.0, 0.4}) {
@@ -62,10 +63,11 @@ TEST_CASE("The gradient flow's right-hand side is -eta (grad F + Lambda w)") {
 }
 
 TEST_CASE("Along a direction of the flow, the growth rate is the Hessian's Rayleigh quotient") {
-  const auto model = make_model("matrix_completion",
-                                {{"rows", std::int64_t{1}}, {"columns", std::int64_t{1}},
-                                 {"rank", std::int64_t{1}}, {"true_rank", std::int64_t{1}},
-                                 {"observed", 1.0}});
+  const auto model = make_model("matrix_completion", {{"rows", std::int64_t{1}},
+                                                      {"columns", std::int64_t{1}},
+                                                      {"rank", std::int64_t{1}},
+                                                      {"true_rank", std::int64_t{1}},
+                                                      {"observed", 1.0}});
   GradientFlow flow(loss_of(*model), {});
   Loss& loss = loss_of(*model);
   Vector work(2);

@@ -29,7 +29,9 @@ Matrix separable_margins(std::uint64_t seed, Index n, Index d) {
   return z;
 }
 
-Matrix rows(std::initializer_list<std::initializer_list<double>> list) { return Matrix(list); }
+Matrix rows(std::initializer_list<std::initializer_list<double>> list) {
+  return Matrix(list);
+}
 
 }  // namespace
 
@@ -55,8 +57,8 @@ TEST_CASE("maximum margins satisfy their optimality conditions", "[max_margin]")
       const Matrix z = separable_margins(seed, 50, d);
       for (const double p : {1.5, 2.0, 3.0, 6.0}) {
         INFO("d = " << d << ", seed " << seed << ", p = " << p);
-        const MaxMargin m =
-            solve_max_margin(z, Horizon(all(p == 2.0 ? squared_norm_potential() : power_potential(p), d)));
+        const MaxMargin m = solve_max_margin(
+            z, Horizon(all(p == 2.0 ? squared_norm_potential() : power_potential(p), d)));
         REQUIRE(m.separable);
         CHECK(m.unique);
         CHECK(m.converged);
@@ -69,14 +71,16 @@ TEST_CASE("maximum margins satisfy their optimality conditions", "[max_margin]")
         const Vector cone = z.transpose() * m.multipliers;
         CHECK((gradient.normalized() - cone.normalized()).norm() < 1e-6);
       }
-      // Duality of norms: max min z b over |b| <= 1 is min |Z^T mu| in the dual norm over the simplex.
+      // Duality of norms: max min z b over |b| <= 1 is min |Z^T mu| in the dual norm over the
+      // simplex.
       const MaxMargin one = solve_max_margin(z, Horizon(all(hyperbolic_entropy_potential(), d)));
       CHECK(1 / one.horizon ==
             Approx((z.transpose() * one.multipliers).lpNorm<Eigen::Infinity>()).epsilon(1e-8));
       CHECK((z * one.solution).minCoeff() == Approx(1).epsilon(1e-8));
       CHECK(one.solution.lpNorm<1>() == Approx(one.horizon).epsilon(1e-8));
       const MaxMargin most = solve_max_margin(z, Horizon(all(cosh_potential(), d)));
-      CHECK(1 / most.horizon == Approx((z.transpose() * most.multipliers).lpNorm<1>()).epsilon(1e-8));
+      CHECK(1 / most.horizon ==
+            Approx((z.transpose() * most.multipliers).lpNorm<1>()).epsilon(1e-8));
       CHECK(most.solution.lpNorm<Eigen::Infinity>() == Approx(most.horizon).epsilon(1e-8));
     }
 }
@@ -84,7 +88,8 @@ TEST_CASE("maximum margins satisfy their optimality conditions", "[max_margin]")
 TEST_CASE("margins that are not unique, and data that are not separable, are said to be so",
           "[max_margin]") {
   // One point (1, 1): every (b, 1 - b) with b in [0, 1] has 1-norm 1.
-  const MaxMargin many = solve_max_margin(rows({{1, 1}}), Horizon(all(hyperbolic_entropy_potential(), 2)));
+  const MaxMargin many =
+      solve_max_margin(rows({{1, 1}}), Horizon(all(hyperbolic_entropy_potential(), 2)));
   CHECK(many.separable);
   CHECK_FALSE(many.unique);
   CHECK(many.horizon == Approx(1));
@@ -94,7 +99,8 @@ TEST_CASE("margins that are not unique, and data that are not separable, are sai
   CHECK_FALSE(solve_max_margin(rows({{1, 0}}), Horizon(all(cosh_potential(), 2))).unique);
   CHECK(solve_max_margin(rows({{1, 0}}), Horizon(all(hyperbolic_entropy_potential(), 2))).unique);
   CHECK(solve_max_margin(rows({{1, 1}}), Horizon(all(cosh_potential(), 2))).unique);
-  CHECK_FALSE(solve_max_margin(rows({{1, 0}, {-1, 0}}), Horizon(all(cosh_potential(), 2))).separable);
+  CHECK_FALSE(
+      solve_max_margin(rows({{1, 0}, {-1, 0}}), Horizon(all(cosh_potential(), 2))).separable);
 }
 
 TEST_CASE("where the limit shape is degenerate the fastest potential is minimised first",
@@ -109,7 +115,8 @@ TEST_CASE("where the limit shape is degenerate the fastest potential is minimise
   CHECK(both.solution[0] == Approx(1.0 / 3).epsilon(1e-5));
 }
 
-TEST_CASE("nonnegative least squares satisfy the conditions of Kuhn and Tucker", "[power_program]") {
+TEST_CASE("nonnegative least squares satisfy the conditions of Kuhn and Tucker",
+          "[power_program]") {
   RandomStream stream(5, "data");
   Matrix m(12, 20);
   Vector y(12);

@@ -18,7 +18,9 @@ SeparablePotential all(std::shared_ptr<const Potential> phi, Index d) {
   return SeparablePotential(static_cast<std::size_t>(d), std::move(phi));
 }
 
-std::shared_ptr<const Matrix> rows(Matrix z) { return std::make_shared<const Matrix>(std::move(z)); }
+std::shared_ptr<const Matrix> rows(Matrix z) {
+  return std::make_shared<const Matrix>(std::move(z));
+}
 
 std::shared_ptr<const Matrix> random_margins(Index n, Index d) {
   RandomStream stream(7, "data");
@@ -79,13 +81,15 @@ std::vector<std::pair<const char*, Flow>> flows() {
       {"squared norm", {z, all(squared_norm_potential(), 3)}},
       {"cosh", {z, all(cosh_potential(), 3)}},
       {"hyperbolic entropy", {z, all(hyperbolic_entropy_potential(), 3)}},
-      {"1.5-norm", {z, all(power_potential(1.5), 3), MarginLossKind::exponential,
-                    Vector::Constant(3, 0.1)}},
-      {"3-norm", {z, all(power_potential(3), 3), MarginLossKind::exponential,
-                  Vector::Constant(3, 0.1)}},
+      {"1.5-norm",
+       {z, all(power_potential(1.5), 3), MarginLossKind::exponential, Vector::Constant(3, 0.1)}},
+      {"3-norm",
+       {z, all(power_potential(3), 3), MarginLossKind::exponential, Vector::Constant(3, 0.1)}},
       {"logistic cosh", {z, all(cosh_potential(), 3), MarginLossKind::logistic}},
-      {"mixture", {z, {squared_norm_potential(), scaled(cosh_potential(), 0.4),
-                       hyperbolic_entropy_potential()}, MarginLossKind::logistic}},
+      {"mixture",
+       {z,
+        {squared_norm_potential(), scaled(cosh_potential(), 0.4), hyperbolic_entropy_potential()},
+        MarginLossKind::logistic}},
   };
 }
 
@@ -125,7 +129,8 @@ TEST_CASE("weights and loss by logarithms are those of the sums, at any size", "
     CHECK((q + g / value).norm() < 1e-14);
     // Far out both are exponentials.
     const Vector far = z.array() + 1e6;
-    CHECK(log_margin_loss(kind, far) == Approx(-1e6 + 1.5 + std::log1p(std::exp(-1.7) + std::exp(-4.5))));
+    CHECK(log_margin_loss(kind, far) ==
+          Approx(-1e6 + 1.5 + std::log1p(std::exp(-1.7) + std::exp(-4.5))));
     // l'' by differences.
     Vector h(4), up(4), down(4);
     loss.hessian_times(z, Vector::Ones(4), h);
@@ -142,7 +147,8 @@ TEST_CASE("Jacobians and Newton matrices of mirror flow agree with differences",
     MirrorFlow slow = flow.real();
     for (const double size : {0.4, 1.7}) {
       Vector y(5);
-      y.head(3) = MirrorFlow::chart(flow.potential, (Vector(3) << size, -0.5 * size, 0.8).finished());
+      y.head(3) =
+          MirrorFlow::chart(flow.potential, (Vector(3) << size, -0.5 * size, 0.8).finished());
       y[3] = -0.7;
       y[4] = 0.3 * size;
       check_jacobian(fast, y, 1e-6);
@@ -169,8 +175,9 @@ TEST_CASE("both forms of mirror flow descend their energy in their metric", "[mi
   }
 }
 
-TEST_CASE("one point and the squared norm: time, loss and direction in closed form to t = 10^(10^6)",
-          "[mirror_flow]") {
+TEST_CASE(
+    "one point and the squared norm: time, loss and direction in closed form to t = 10^(10^6)",
+    "[mirror_flow]") {
   // theta = s z, beta = s z/2, L = exp(-s c), c = |z|^2/2, t = (exp(s c) - 1)/c.
   Flow flow{rows((Matrix(1, 2) << 1.2, -0.5).finished()), all(squared_norm_potential(), 2)};
   const double c = 0.5 * flow.z->squaredNorm();
@@ -195,7 +202,8 @@ TEST_CASE("one point and the hyperbolic entropy: the dual in closed form up to t
   for (std::size_t k = 0; k < 3; ++k) {
     const double s = std::pow(10.0, std::vector<double>{1, 2, 2.8}[k]) - 1;
     const double ratio = std::log(readings[k].beta[0]) - std::log(readings[k].beta[1]);
-    CHECK(ratio == Approx(std::log(std::sinh(0.9 * s)) - std::log(std::sinh(0.4 * s))).epsilon(1e-7));
+    CHECK(ratio ==
+          Approx(std::log(std::sinh(0.9 * s)) - std::log(std::sinh(0.4 * s))).epsilon(1e-7));
   }
   CHECK(readings.back().log_time > 1e200);
 }
@@ -213,15 +221,16 @@ TEST_CASE("one point and cosh: angle and loss to the rates of the asymptotics at
     CHECK(r.beta[1] == Approx(log_s + std::log(2 * z2)).epsilon(1e-7));
   }
   // L ~ t^(-m/(1+m)), m = z_1 + z_2.
-  const double slope = (readings[1].log_loss - readings[0].log_loss) /
-                       (readings[1].log_time - readings[0].log_time);
+  const double slope =
+      (readings[1].log_loss - readings[0].log_loss) / (readings[1].log_time - readings[0].log_time);
   CHECK(slope == Approx(-(z1 + z2) / (1 + z1 + z2)).epsilon(1e-6));
 }
 
 TEST_CASE("two tied support vectors: the direction stays right where margins exceed 10^100",
           "[mirror_flow]") {
   // {(3, .6), (.2, 1)} under the hyperbolic entropy: direction (1, 7)/|.|, 81.870 degrees.
-  Flow flow{rows((Matrix(2, 2) << 3, 0.6, 0.2, 1).finished()), all(hyperbolic_entropy_potential(), 2)};
+  Flow flow{rows((Matrix(2, 2) << 3, 0.6, 0.2, 1).finished()),
+            all(hyperbolic_entropy_potential(), 2)};
   const auto readings = flow.run({1.25, 2, 2.7}, 1e-8);
   const Vector limit = (Vector(2) << 1, 7).finished().normalized();
   CHECK((readings[0].beta.stableNormalized() - limit).norm() < 5e-6);
@@ -288,7 +297,8 @@ TEST_CASE("the loss stays below the paper's bound, and the energy identity holds
       for (const double factor : {0.5, 1.0, 1.3}) {
         const Vector b = factor * r.beta;
         double phi = 0;
-        for (Index i = 0; i < 3; ++i) phi += flow.potential[static_cast<std::size_t>(i)]->value(b[i]);
+        for (Index i = 0; i < 3; ++i)
+          phi += flow.potential[static_cast<std::size_t>(i)]->value(b[i]);
         CHECK(std::exp(r.log_loss) <=
               std::exp(log_margin_loss(flow.kind, *flow.z * b)) + phi / std::exp(r.log_time));
       }

@@ -19,7 +19,8 @@ struct Problem {
 
 std::vector<Problem> problems(RandomStream& stream) {
   std::vector<Problem> all;
-  const auto add = [&](const std::string& label, const std::string& model, const Settings& settings) {
+  const auto add = [&](const std::string& label, const std::string& model,
+                       const Settings& settings) {
     all.push_back({label, loss_of(*make_model(model, settings, 5))});
   };
   const auto size = [](std::int64_t n) { return ParameterValue(n); };
@@ -35,7 +36,10 @@ std::vector<Problem> problems(RandomStream& stream) {
   add("completion", "matrix_completion",
       {{"rows", size(4)}, {"columns", size(3)}, {"rank", size(2)}, {"true_rank", size(1)}});
   add("completion, full", "matrix_completion",
-      {{"rows", size(3)}, {"columns", size(4)}, {"rank", size(1)}, {"true_rank", size(1)},
+      {{"rows", size(3)},
+       {"columns", size(4)},
+       {"rank", size(1)},
+       {"true_rank", size(1)},
        {"observed", 1.0}});
   Matrix a(6, 5);
   stream.fill_normal(a);
@@ -89,7 +93,8 @@ TEST_CASE("Every Newton matrix solves (I - gamma J) x = b as the dense matrix of
       }
       if (heavy_ball) terms.decay[0] = 0.2;
       const double friction = 0.8;
-      const Vector decay = terms.decay.size() == 1 ? Vector::Constant(p, terms.decay[0]) : terms.decay;
+      const Vector decay =
+          terms.decay.size() == 1 ? Vector::Constant(p, terms.decay[0]) : terms.decay;
       const Vector rate = terms.rate.size() == 1 ? Vector::Constant(p, terms.rate[0]) : terms.rate;
       std::unique_ptr<System> system;
       if (heavy_ball)
@@ -122,8 +127,8 @@ TEST_CASE("Every Newton matrix solves (I - gamma J) x = b as the dense matrix of
               CHECK(relative_error(Matrix::Identity(size, size) - gamma * J, exact) < 1e-12);
             }
             // The symmetric matrix whose inertia counts: I - gamma J in the flow's metric.
-            const Matrix in_metric = Matrix(rate.cwiseInverse().asDiagonal()) +
-                                     gamma * (H + Matrix(decay.asDiagonal()));
+            const Matrix in_metric =
+                Matrix(rate.cwiseInverse().asDiagonal()) + gamma * (H + Matrix(decay.asDiagonal()));
             const Vector eigenvalues =
                 Eigen::SelfAdjointEigenSolver<Matrix>(in_metric).eigenvalues();
             const bool definite = eigenvalues.minCoeff() > 0;
@@ -132,8 +137,8 @@ TEST_CASE("Every Newton matrix solves (I - gamma J) x = b as the dense matrix of
             REQUIRE(newton->factorise(gamma));
             const auto negative = newton->negative_eigenvalues();
             // The sign of an eigenvalue below the rounding of the largest is a matter of luck.
-            if (negative && eigenvalues.cwiseAbs().minCoeff() >
-                                1e-11 * eigenvalues.cwiseAbs().maxCoeff()) {
+            if (negative &&
+                eigenvalues.cwiseAbs().minCoeff() > 1e-11 * eigenvalues.cwiseAbs().maxCoeff()) {
               CHECK(*negative == (eigenvalues.array() < 0).count());
               ++counted;
             }

@@ -9,7 +9,8 @@ using namespace gradflow::testing;
 
 TEST_CASE("The products and Gram matrices that a map need not write agree with its Jacobian") {
   RandomStream stream(1, "test");
-  for (const auto& [n, p] : std::vector<std::pair<Index, Index>>{{1, 1}, {1, 7}, {6, 1}, {4, 9}, {9, 4}, {5, 5}}) {
+  for (const auto& [n, p] :
+       std::vector<std::pair<Index, Index>>{{1, 1}, {1, 7}, {6, 1}, {4, 9}, {9, 4}, {5, 5}}) {
     Matrix a(n, p);
     stream.fill_normal(a);
     SineMap map(a);

@@ -15,17 +15,13 @@ Parameters example() {
   ParameterInfo potential{"potential", ParameterType::text_or_list,
                           std::vector<std::string>{"cosh"}, ""};
   potential.choices = {"cosh", "squared_norm"};
-  return Parameters({integer_parameter("width", 100, "neurons"),
-                     integer_parameter("degree", 3, "", 0, 8),
-                     nonnegative_parameter("decay", 0.0, ""),
-                     fraction,
-                     boolean_parameter("bias", false, ""),
-                     choice_parameter("activation", "relu", {"relu", "tanh"}, ""),
-                     list_parameter("values", std::nullopt, ""),
-                     integer_list_parameter("support", std::nullopt, ""),
-                     potential,
-                     file_parameter("inputs", "(n, d)", ""),
-                     file_parameter("targets", "(n)", "")});
+  return Parameters(
+      {integer_parameter("width", 100, "neurons"), integer_parameter("degree", 3, "", 0, 8),
+       nonnegative_parameter("decay", 0.0, ""), fraction, boolean_parameter("bias", false, ""),
+       choice_parameter("activation", "relu", {"relu", "tanh"}, ""),
+       list_parameter("values", std::nullopt, ""),
+       integer_list_parameter("support", std::nullopt, ""), potential,
+       file_parameter("inputs", "(n, d)", ""), file_parameter("targets", "(n)", "")});
 }
 
 std::string complaint(Parameters parameters, const std::string& name, ParameterValue value) {

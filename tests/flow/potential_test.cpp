@@ -85,7 +85,8 @@ TEST_CASE("the four functions of a potential belong together", "[potential]") {
     for (const double b : {-7.0, -0.4, 0.05, 0.9, 3.0, 12.0}) {
       INFO("b = " << b);
       const double theta = phi.gradient(b);
-      // Rounding, times the condition of the bounded gradient's inverse (b^(1/3) digits of 1 - theta).
+      // Rounding, times the condition of the bounded gradient's inverse (b^(1/3) digits of 1 -
+      // theta).
       CHECK(phi.conjugate_gradient(theta) == Approx(b).epsilon(1e-10));
       // Central differences with h = 1e-5: error h^2 of third derivatives, about 1e-8 relative.
       const double h = 1e-5 * std::max(0.05, std::abs(b));
@@ -123,8 +124,7 @@ TEST_CASE("a potential's variable of integration moves as its dual does", "[pote
   }
 }
 
-TEST_CASE("the growth read off numbers is the growth in closed form",
-          "[potential]") {
+TEST_CASE("the growth read off numbers is the growth in closed form", "[potential]") {
   for (const Named& entry : all_potentials()) {
     INFO(entry.name);
     const std::optional<Growth> closed = entry.potential->growth();
@@ -173,8 +173,8 @@ TEST_CASE("horizon functions by the formula agree with the closed forms of the p
 }
 
 TEST_CASE("a horizon says what it is: weighted, degenerate, of a bounded gradient", "[horizon]") {
-  const Horizon entropy({hyperbolic_entropy_potential(),
-                         scaled(hyperbolic_entropy_potential(), 0.01)});
+  const Horizon entropy(
+      {hyperbolic_entropy_potential(), scaled(hyperbolic_entropy_potential(), 0.01)});
   CHECK_FALSE(entropy.degenerate());
   CHECK(entropy.name() == "the 1-norm");
   const Horizon cosh({cosh_potential(), scaled(cosh_potential(), 0.5)});

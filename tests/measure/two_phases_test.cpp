@@ -149,7 +149,8 @@ TEST_CASE("Grokking times need a plateau: a fall by degrees has none, and says s
   }
   const GrokkingTimes found = grokking_times(times, train, plateau, 1e-3, 0.1 / lambda);
   CHECK_FALSE(found.falls_without_plateau);
-  // Half of 1 at lambda t = 0.3; interpolation between samples 6 % apart, and the plateau's own fall.
+  // Half of 1 at lambda t = 0.3; interpolation between samples 6 % apart, and the plateau's own
+  // fall.
   CHECK(lambda * found.grok == Approx(0.3).epsilon(1e-3));
   for (const auto* test : {&degrees, &hump}) {
     const GrokkingTimes none = grokking_times(times, train, *test, 1e-3, 0.1 / lambda);

@@ -15,8 +15,8 @@ namespace {
 double strength_per_layer(double s, int depth, double lambda, double u0, double t) {
   double u = u0;
   boost::numeric::odeint::integrate_adaptive(
-      boost::numeric::odeint::make_controlled<
-          boost::numeric::odeint::runge_kutta_dopri5<double>>(1e-13, 1e-12),
+      boost::numeric::odeint::make_controlled<boost::numeric::odeint::runge_kutta_dopri5<double>>(
+          1e-13, 1e-12),
       [&](const double& x, double& dx, double) {
         dx = (s - std::pow(x, depth)) * std::pow(x, depth - 1) - lambda * x;
       },
@@ -28,7 +28,8 @@ double strength_per_layer(double s, int depth, double lambda, double u0, double 
 
 TEST_CASE("All derivatives of a deep linear network agree with finite differences") {
   RandomStream stream(1, "deep linear");
-  const std::vector<std::vector<std::int64_t>> shapes = {{3, 2}, {2, 5, 3}, {3, 4, 2, 3}, {2, 3, 3, 3, 2}};
+  const std::vector<std::vector<std::int64_t>> shapes = {
+      {3, 2}, {2, 5, 3}, {3, 4, 2, 3}, {2, 3, 3, 3, 2}};
   for (const auto& widths : shapes) {
     auto right = std::make_shared<Matrix>(widths.front(), widths.front() + 1);
     stream.fill_normal(*right);
@@ -60,10 +61,12 @@ TEST_CASE("All derivatives of a deep linear network agree with finite difference
 TEST_CASE("Modes of balanced, aligned layers follow u' = (s - u^L) u^{L-1} - lambda u") {
   for (const int depth : {2, 3, 4}) {
     INFO("depth " << depth);
-    const auto model = make_model(
-        "deep_linear_network",
-        {{"depth", std::int64_t{depth}}, {"width", std::int64_t{3}}, {"initial_law", std::string("aligned")},
-         {"initial_scale", 0.3}, {"target_singular_values", std::vector<double>{1, 0.7, 0.4}}});
+    const auto model = make_model("deep_linear_network",
+                                  {{"depth", std::int64_t{depth}},
+                                   {"width", std::int64_t{3}},
+                                   {"initial_law", std::string("aligned")},
+                                   {"initial_scale", 0.3},
+                                   {"target_singular_values", std::vector<double>{1, 0.7, 0.4}}});
     FlowSettings flow;
     flow.weight_decay = 0.05;
     SolverSettings settings;
@@ -82,8 +85,8 @@ TEST_CASE("Modes of balanced, aligned layers follow u' = (s - u^L) u^{L-1} - lam
 }
 
 TEST_CASE("The layers' imbalance decays as exp(-2 lambda t)") {
-  const auto model = make_model("deep_linear_network",
-                                {{"depth", std::int64_t{4}}, {"initial_scale", 0.4}});
+  const auto model =
+      make_model("deep_linear_network", {{"depth", std::int64_t{4}}, {"initial_scale", 0.4}});
   FlowSettings flow;
   flow.weight_decay = 0.1;
   SolverSettings settings;
@@ -96,7 +99,8 @@ TEST_CASE("The layers' imbalance decays as exp(-2 lambda t)") {
 
 TEST_CASE("Two layers end at p = max(0, s - lambda)") {
   const auto model = make_model("deep_linear_network",
-                                {{"depth", std::int64_t{2}}, {"initial_scale", 0.4},
+                                {{"depth", std::int64_t{2}},
+                                 {"initial_scale", 0.4},
                                  {"target_singular_values", std::vector<double>{1, 0.7, 0.4}}});
   FlowSettings flow;
   flow.weight_decay = 0.5;
@@ -111,10 +115,11 @@ TEST_CASE("Two layers end at p = max(0, s - lambda)") {
 }
 
 TEST_CASE("Sampled data give the mean over samples, with what no linear map can fit") {
-  const auto model = make_model(
-      "deep_linear_network",
-      {{"widths", std::vector<std::int64_t>{2, 10, 10, 2}}, {"samples", std::int64_t{512}},
-       {"correlations", std::vector<double>{0.9, 0.8}}}, 7);
+  const auto model = make_model("deep_linear_network",
+                                {{"widths", std::vector<std::int64_t>{2, 10, 10, 2}},
+                                 {"samples", std::int64_t{512}},
+                                 {"correlations", std::vector<double>{0.9, 0.8}}},
+                                7);
   // At rank 0 the error is the variance of y, 1 up to 1/sqrt(512 * 2).
   Loss& loss = loss_of(*model);
   const double at_zero = loss.value(Vector::Zero(loss.dimension()));

@@ -15,11 +15,15 @@ using namespace gradflow::testing;
 
 namespace {
 
-ParameterValue size(std::int64_t n) { return n; }
+ParameterValue size(std::int64_t n) {
+  return n;
+}
 
 std::unique_ptr<Model> small(const std::string& parametrisation, std::uint64_t seed = 2) {
   return make_model("diagonal_linear_network",
-                    {{"samples", size(5)}, {"dimension", size(10)}, {"initial_variance", 1.0},
+                    {{"samples", size(5)},
+                     {"dimension", size(10)},
+                     {"initial_variance", 1.0},
                      {"parametrisation", parametrisation}},
                     seed);
 }
@@ -30,7 +34,8 @@ std::unique_ptr<Model> figure4(const std::string& parametrisation) {
   Parameters parameters(info->parameters);
   parameters.set("parametrisation", parametrisation);
   parameters.set("features", std::string("fourier"));
-  const std::string file = std::string(GRADFLOW_SOURCE) + "/examples/grokking/data/figure4_points.csv";
+  const std::string file =
+      std::string(GRADFLOW_SOURCE) + "/examples/grokking/data/figure4_points.csv";
   parameters.set_file("points", file, read_data_file(file));
   return info->make(parameters, 0);
 }
@@ -40,15 +45,18 @@ std::unique_ptr<Model> figure4(const std::string& parametrisation) {
 TEST_CASE("The diagonal network's derivatives agree with finite differences, in both forms") {
   RandomStream stream(1, "test");
   for (const char* kind : {"difference", "product"}) {
-    for (const auto& [n, d] : std::vector<std::pair<int, int>>{{1, 1}, {1, 5}, {5, 1}, {3, 8}, {8, 3}, {12, 30}})
-      check_loss_model(*make_model("diagonal_linear_network",
-                                   {{"samples", size(n)}, {"dimension", size(d)},
-                                    {"parametrisation", std::string(kind)}}),
-                       stream);
-    check_loss_model(*make_model("diagonal_linear_network",
-                                 {{"features", std::string("fourier")}, {"frequencies", size(4)},
-                                  {"parametrisation", std::string(kind)}}),
-                     stream);
+    for (const auto& [n, d] :
+         std::vector<std::pair<int, int>>{{1, 1}, {1, 5}, {5, 1}, {3, 8}, {8, 3}, {12, 30}})
+      check_loss_model(
+          *make_model("diagonal_linear_network", {{"samples", size(n)},
+                                                  {"dimension", size(d)},
+                                                  {"parametrisation", std::string(kind)}}),
+          stream);
+    check_loss_model(
+        *make_model("diagonal_linear_network", {{"features", std::string("fourier")},
+                                                {"frequencies", size(4)},
+                                                {"parametrisation", std::string(kind)}}),
+        stream);
   }
 }
 
@@ -59,8 +67,8 @@ TEST_CASE("The outputs are X beta of the stated parametrisation, the loss its me
     Loss& loss = loss_of(*model);
     const Vector w = random_vector(20, stream);
     const Vector u = w.head(10), v = w.tail(10);
-    const Vector beta = kind == "difference" ? Vector(u.cwiseAbs2() - v.cwiseAbs2())
-                                             : Vector(u.cwiseProduct(v));
+    const Vector beta =
+        kind == "difference" ? Vector(u.cwiseAbs2() - v.cwiseAbs2()) : Vector(u.cwiseProduct(v));
     // X from the outputs at w with beta = e_i.
     Matrix inputs(5, 10);
     Vector f(5);
@@ -123,7 +131,8 @@ TEST_CASE("Figure 4's run ends at the teacher, with the norm of its parametrisat
     // The prediction on the grid is the teacher's: 1 + sin(3 pi x) + sin(21 pi x / 2).
     const Vector& prediction = run.observables.at("prediction").back();
     for (Index i = 0; i < prediction.size(); ++i) {
-      const double x = -1 + 2.0 * static_cast<double>(i) / static_cast<double>(prediction.size() - 1);
+      const double x =
+          -1 + 2.0 * static_cast<double>(i) / static_cast<double>(prediction.size() - 1);
       const double pi = 3.14159265358979323846;
       CHECK(std::abs(prediction[i] - (1 + std::sin(3 * pi * x) + std::sin(10.5 * pi * x))) < 0.02);
     }
@@ -163,7 +172,9 @@ TEST_CASE("As lambda falls, the end of the slow phase tends to a minimum-l1 inte
   }
 }
 
-TEST_CASE("The limit t -> infinity is the least-l1 solution of a linear program, to order one in lambda") {
+TEST_CASE(
+    "The limit t -> infinity is the least-l1 solution of a linear program, to order one in "
+    "lambda") {
   const Index n = 5, d = 10;
   for (const std::uint64_t seed : {11, 12, 13}) {
     Matrix inputs(n, d);
@@ -250,6 +261,6 @@ TEST_CASE("The Fourier features and the default teacher are those of the paper's
   }
   const auto& targets = dynamic_cast<const SquaredLoss&>(loss.output_loss()).targets();
   for (Index i = 0; i < 12; ++i)
-    CHECK(targets[i] == Approx(1 + std::sin(3 * pi * points[i]) + std::sin(10.5 * pi * points[i]))
-                            .margin(1e-13));
+    CHECK(targets[i] ==
+          Approx(1 + std::sin(3 * pi * points[i]) + std::sin(10.5 * pi * points[i])).margin(1e-13));
 }

@@ -63,7 +63,8 @@ double worst_error(const Data& data, double lambda, const Run& run) {
 
 TEST_CASE("Linear regression's derivatives agree with finite differences, for all shapes") {
   RandomStream stream(1, "test");
-  for (const auto& [n, d] : std::vector<std::pair<Index, Index>>{{1, 1}, {1, 6}, {6, 1}, {4, 9}, {9, 4}, {20, 50}}) {
+  for (const auto& [n, d] :
+       std::vector<std::pair<Index, Index>>{{1, 1}, {1, 6}, {6, 1}, {4, 9}, {9, 4}, {20, 50}}) {
     const auto model = model_of(gaussian_data(n, d, 3));
     check_loss_model(*model, stream);
     CHECK(loss_of(*model).map().affine());
@@ -78,14 +79,11 @@ TEST_CASE("Linear regression's flow is its closed form to 2e-9, by every method 
     std::string method;
     LinearKind linear;
   };
-  const std::vector<Way> ways{{"cvode", LinearKind::automatic},
-                              {"cvode", LinearKind::dense},
-                              {"cvode", LinearKind::gauss_newton},
-                              {"cvode", LinearKind::krylov},
-                              {"rodas", LinearKind::automatic},
-                              {"rodas", LinearKind::dense},
-                              {"dopri5", LinearKind::automatic},
-                              {"rosenbrock4", LinearKind::automatic}};
+  const std::vector<Way> ways{
+      {"cvode", LinearKind::automatic},    {"cvode", LinearKind::dense},
+      {"cvode", LinearKind::gauss_newton}, {"cvode", LinearKind::krylov},
+      {"rodas", LinearKind::automatic},    {"rodas", LinearKind::dense},
+      {"dopri5", LinearKind::automatic},   {"rosenbrock4", LinearKind::automatic}};
   for (const auto& [n, d] : std::vector<std::pair<Index, Index>>{{6, 15}, {15, 6}})
     for (const double lambda : {0.0, 0.1}) {
       const Data data = gaussian_data(n, d, 7);
@@ -148,8 +146,8 @@ TEST_CASE("Linear regression's observables are what they say, along the run") {
 }
 
 TEST_CASE("Without noise and decay, and with enough data, the teacher is found") {
-  const auto model = make_model("linear_regression", {{"samples", std::int64_t{30}},
-                                                      {"dimension", std::int64_t{5}}});
+  const auto model = make_model("linear_regression",
+                                {{"samples", std::int64_t{30}}, {"dimension", std::int64_t{5}}});
   const Run run = run_model(*model, {}, {}, {0, 1, 100});
   CHECK(run.observables.at("test_error").front()[0] > 0.1);
   CHECK(run.last("test_error") < 1e-15);

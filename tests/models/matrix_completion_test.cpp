@@ -13,13 +13,19 @@ using namespace gradflow::testing;
 
 namespace {
 
-ParameterValue size(std::int64_t n) { return n; }
+ParameterValue size(std::int64_t n) {
+  return n;
+}
 
 std::unique_ptr<Model> completion(std::int64_t rows, std::int64_t columns, std::int64_t rank,
                                   std::int64_t true_rank, double observed = 0.5) {
-  return make_model("matrix_completion", {{"rows", size(rows)}, {"columns", size(columns)},
-                                          {"rank", size(rank)}, {"true_rank", size(true_rank)},
-                                          {"observed", observed}}, 4);
+  return make_model("matrix_completion",
+                    {{"rows", size(rows)},
+                     {"columns", size(columns)},
+                     {"rank", size(rank)},
+                     {"true_rank", size(true_rank)},
+                     {"observed", observed}},
+                    4);
 }
 
 std::unique_ptr<Model> figure2() {
@@ -45,8 +51,13 @@ TEST_CASE("Matrix completion's derivatives agree with finite differences, for al
     std::int64_t rows, columns, rank, true_rank;
     double observed;
   };
-  for (const Shape& s : std::vector<Shape>{{1, 1, 1, 1, 1}, {1, 5, 2, 1, 0.6}, {5, 1, 1, 1, 1}, {4, 6, 3, 2, 0.5},
-                                           {6, 4, 1, 1, 0.3}, {3, 3, 5, 2, 1}, {8, 7, 2, 3, 0.02}})
+  for (const Shape& s : std::vector<Shape>{{1, 1, 1, 1, 1},
+                                           {1, 5, 2, 1, 0.6},
+                                           {5, 1, 1, 1, 1},
+                                           {4, 6, 3, 2, 0.5},
+                                           {6, 4, 1, 1, 0.3},
+                                           {3, 3, 5, 2, 1},
+                                           {8, 7, 2, 3, 0.02}})
     check_loss_model(*completion(s.rows, s.columns, s.rank, s.true_rank, s.observed), stream);
 }
 
@@ -57,7 +68,8 @@ TEST_CASE("The loss is the sum over observed entries, by a naive loop") {
     const auto constants = model->constants({});
     Matrix target, mask;
     for (const Measurement& m : constants) {
-      const Vector values = Eigen::Map<const Vector>(m.values.data(), static_cast<Index>(m.values.size()));
+      const Vector values =
+          Eigen::Map<const Vector>(m.values.data(), static_cast<Index>(m.values.size()));
       if (m.name == "target") target = as_rows(values, rows, columns);
       if (m.name == "mask") mask = as_rows(values, rows, columns);
     }
@@ -109,7 +121,8 @@ TEST_CASE("U^T U - V^T V decays as exp(-2 lambda t) along the flow") {
   }
 }
 
-TEST_CASE("The flow's end state is gradient descent's of the paper's step, as far as the step allows") {
+TEST_CASE(
+    "The flow's end state is gradient descent's of the paper's step, as far as the step allows") {
   // Explicit Euler's error: h/2 times |w''| along the way; it is of order h, so half the step must
   // halve it, and both must be near the flow.
   const auto model = figure2();
@@ -197,7 +210,8 @@ TEST_CASE("Figure 2's run recovers the matrix in at most 600 steps, its norm at 
 
 TEST_CASE("Singular values are those of U V^T, in falling order, as many as the rank allows") {
   RandomStream stream(5, "test");
-  for (const auto& [rows, columns, rank] : std::vector<std::tuple<Index, Index, Index>>{{4, 6, 2}, {6, 4, 9}, {3, 3, 3}}) {
+  for (const auto& [rows, columns, rank] :
+       std::vector<std::tuple<Index, Index, Index>>{{4, 6, 2}, {6, 4, 9}, {3, 3, 3}}) {
     const auto model = completion(rows, columns, rank, 1);
     const Vector w = random_vector((rows + columns) * rank, stream);
     const Matrix U = as_rows(w.head(rows * rank), rows, rank),
@@ -213,9 +227,11 @@ TEST_CASE("Singular values are those of U V^T, in falling order, as many as the 
   }
 }
 
-TEST_CASE("The limit t -> infinity has the least nuclear norm, by a dual certificate of order lambda") {
+TEST_CASE(
+    "The limit t -> infinity has the least nuclear norm, by a dual certificate of order lambda") {
   // Y = -grad F / lambda lives on the observed entries. For any matrix Z with the observed values
-  // <Y, M> = <Y, Z> <= |Y|_op |Z|_nuclear: <Y, M> / |Y|_op bounds the least nuclear norm from below.
+  // <Y, M> = <Y, Z> <= |Y|_op |Z|_nuclear: <Y, M> / |Y|_op bounds the least nuclear norm from
+  // below.
   const Index rows = 6, columns = 7, r = 6;
   RandomStream stream(5, "certificate");
   Vector left(rows), right(columns);

@@ -45,8 +45,10 @@ TEST_CASE("Measurements are inner products with the matrix") {
 }
 
 TEST_CASE("U^T U - V^T V decays as exp(-2 lambda t) in matrix sensing") {
-  const auto model = make_model("matrix_sensing", {{"rows", std::int64_t{5}}, {"columns", std::int64_t{4}},
-                                                   {"rank", std::int64_t{3}}, {"measurements", std::int64_t{10}}});
+  const auto model = make_model("matrix_sensing", {{"rows", std::int64_t{5}},
+                                                   {"columns", std::int64_t{4}},
+                                                   {"rank", std::int64_t{3}},
+                                                   {"measurements", std::int64_t{10}}});
   FlowSettings flow;
   flow.weight_decay = 0.1;
   SolverSettings settings;
@@ -58,10 +60,12 @@ TEST_CASE("U^T U - V^T V decays as exp(-2 lambda t) in matrix sensing") {
           1e-6 * invariant[0].norm());
 }
 
-TEST_CASE("The slow phase of symmetric sensing finds a rank-one matrix from half its entries' number") {
-  const auto model =
-      make_model("matrix_sensing", {{"rows", std::int64_t{8}}, {"rank", std::int64_t{8}}, {"measurements", std::int64_t{28}},
-                                    {"symmetric", true}});
+TEST_CASE(
+    "The slow phase of symmetric sensing finds a rank-one matrix from half its entries' number") {
+  const auto model = make_model("matrix_sensing", {{"rows", std::int64_t{8}},
+                                                   {"rank", std::int64_t{8}},
+                                                   {"measurements", std::int64_t{28}},
+                                                   {"symmetric", true}});
   FlowSettings flow;
   flow.weight_decay = 1e-3;
   SolverSettings settings;

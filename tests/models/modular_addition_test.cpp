@@ -27,7 +27,8 @@ TEST_CASE("The modular-addition network equals V (W x)^2 with one-hot inputs") {
   const Vector w = random_vector(3 * p * width, stream);
   Vector f(map->outputs());
   map->evaluate(w, f);
-  const Eigen::Map<const RowMatrix> W(w.data(), width, 2 * p), V(w.data() + 2 * p * width, p, width);
+  const Eigen::Map<const RowMatrix> W(w.data(), width, 2 * p),
+      V(w.data() + 2 * p * width, p, width);
   for (std::size_t i = 0; i < pairs->size(); ++i) {
     Vector x = Vector::Zero(2 * p);
     x[(*pairs)[i].first] = 1;
@@ -45,7 +46,8 @@ TEST_CASE("All derivatives of the modular-addition network agree with finite dif
   for (int point = 0; point < 2; ++point) {
     const Vector w = random_vector(3 * p * width, stream).normalized();
     check_output_map(*map, w, stream);
-    Loss loss(map->clone(), std::make_shared<SquaredLoss>(0.1, random_vector(map->outputs(), stream)));
+    Loss loss(map->clone(),
+              std::make_shared<SquaredLoss>(0.1, random_vector(map->outputs(), stream)));
     check_loss(loss, w, stream);
   }
   Vector f(map->outputs()), weight(map->parameters());
@@ -96,8 +98,8 @@ TEST_CASE("Training and test pairs share out the table, and a solution by hand i
 }
 
 TEST_CASE("A small modular addition is learnt by heart by its gradient flow") {
-  const auto model = make_model("modular_addition",
-                                {{"modulus", std::int64_t{5}}, {"width", std::int64_t{24}}});
+  const auto model =
+      make_model("modular_addition", {{"modulus", std::int64_t{5}}, {"width", std::int64_t{24}}});
   SolverSettings settings;
   settings.rtol = 1e-6;
   const Run run = run_model(*model, {}, settings, {0, 10, 100, 1000});

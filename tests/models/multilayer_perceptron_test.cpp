@@ -67,11 +67,11 @@ TEST_CASE("A perceptron with one hidden layer and one output is the two-layer ne
 }
 
 TEST_CASE("Layers of a ReLU perceptron without biases keep their balance up to exp(-2 lambda t)") {
-  const auto model = make_model("multilayer_perceptron",
-                                {{"widths", std::vector<std::int64_t>{3, 6, 5, 1}},
-                                 {"activation", std::string("relu")},
-                                 {"bias", false},
-                                 {"samples", std::int64_t{6}}});
+  const auto model =
+      make_model("multilayer_perceptron", {{"widths", std::vector<std::int64_t>{3, 6, 5, 1}},
+                                           {"activation", std::string("relu")},
+                                           {"bias", false},
+                                           {"samples", std::int64_t{6}}});
   FlowSettings flow;
   flow.weight_decay = 0.1;
   SolverSettings settings;
@@ -84,10 +84,10 @@ TEST_CASE("Layers of a ReLU perceptron without biases keep their balance up to e
 }
 
 TEST_CASE("A perceptron learns labels with cross-entropy") {
-  const auto model = make_model("multilayer_perceptron",
-                                {{"widths", std::vector<std::int64_t>{4, 20, 3}},
-                                 {"loss", std::string("cross_entropy")},
-                                 {"samples", std::int64_t{30}}});
+  const auto model =
+      make_model("multilayer_perceptron", {{"widths", std::vector<std::int64_t>{4, 20, 3}},
+                                           {"loss", std::string("cross_entropy")},
+                                           {"samples", std::int64_t{30}}});
   FlowSettings flow;
   flow.weight_decay = 1e-3;
   SolverSettings settings;

@@ -107,8 +107,9 @@ std::string text(const RunNotes& notes) {
 
 }  // namespace
 
-TEST_CASE("the paper's three directions are predicted and reached within 1e-3 rad, in under a second",
-          "[separable_classification]") {
+TEST_CASE(
+    "the paper's three directions are predicted and reached within 1e-3 rad, in under a second",
+    "[separable_classification]") {
   const auto check = [](const char* potential, double x, double y) {
     INFO(potential);
     const Run r = run(with_points({{"potential", std::string(potential)}}), 0);
@@ -149,12 +150,13 @@ TEST_CASE("the paper's three directions are predicted and reached within 1e-3 ra
   const Run cosh = check("cosh", 0.7071, 0.7071);
   const auto single = support(cosh);
   REQUIRE(single.size() == 1);
-  // beta_i = log(2 s z_i): tan(pi/4 - angle) is their ratio, and t the integral of 1/L = e^<z, beta>.
+  // beta_i = log(2 s z_i): tan(pi/4 - angle) is their ratio, and t the integral of 1/L = e^<z,
+  // beta>.
   const double a = std::log(2 * single[0].second[0]), b = std::log(2 * single[0].second[1]);
   const double ratio = std::tan(std::numbers::pi / 4 + (a > b ? -1e-3 : 1e-3));
   const double log_s = (ratio * a - b) / (1 - ratio), m = single[0].second.sum();
-  const double log_t = (1 + m) * log_s + single[0].second.dot((Vector(2) << a, b).finished()) -
-                       std::log1p(m);
+  const double log_t =
+      (1 + m) * log_s + single[0].second.dot((Vector(2) << a, b).finished()) - std::log1p(m);
   // Between samples 1 % apart the interpolation is off by 1e-4/8.
   CHECK(cosh.numbers.at("settled_time")[0] == Approx(log_s / std::numbers::ln10).epsilon(5e-5));
   CHECK(cosh.numbers.at("settled_log10_time")[0] ==
@@ -169,12 +171,13 @@ TEST_CASE("p-norms on the same points: directions and errors at the published ti
   CHECK(three.numbers.at("predicted_direction")[0] == Approx(0.8330).margin(1e-4));
   CHECK(three.last("angle") == Approx(9.4e-4).epsilon(0.02));
   CHECK(three.last("log10_time") == Approx(1675).epsilon(1e-3));
-  const Run half = run(with_points({{"potential", std::string("p_norm")}, {"p", 1.5}}), std::log10(301));
+  const Run half =
+      run(with_points({{"potential", std::string("p_norm")}, {"p", 1.5}}), std::log10(301));
   CHECK(half.numbers.at("predicted_direction")[0] == Approx(0.9018).margin(1e-4));
   CHECK(half.last("angle") == Approx(9e-4).epsilon(0.05));
   CHECK(text(half.notes).find("phi'' is zero or infinite at 0") != std::string::npos);
-  // The path bends where a second point comes to bear, beyond the end: extrapolation cannot know how
-  // far it goes, and says so.
+  // The path bends where a second point comes to bear, beyond the end: extrapolation cannot know
+  // how far it goes, and says so.
   const Run bend = run(with_points({{"potential", std::string("p_norm")}, {"p", 1.1}}), 0);
   CHECK(bend.numbers.at("measured_support")[0] == 1);
   CHECK(bend.numbers.at("predicted_support")[0] == 2);
@@ -192,8 +195,10 @@ TEST_CASE("rates: 1/log t for the squared norm and cosh, powers of t for the los
   // d log(angle)/ds = -(z_1 - |z_2|), a power (z_1 - |z_2|)/z_1 of log t, z the support vector.
   const Run entropy = run(with_points({{"potential", std::string("hyperbolic_entropy")}}), 2.6);
   const auto& weight = entropy.numbers.at("predicted_weight");
-  const std::size_t i = static_cast<std::size_t>(std::max_element(weight.begin(), weight.end()) - weight.begin());
-  const double z1 = std::abs(entropy.numbers.at("input")[2 * i]), z2 = std::abs(entropy.numbers.at("input")[2 * i + 1]);
+  const std::size_t i =
+      static_cast<std::size_t>(std::max_element(weight.begin(), weight.end()) - weight.begin());
+  const double z1 = std::abs(entropy.numbers.at("input")[2 * i]),
+               z2 = std::abs(entropy.numbers.at("input")[2 * i + 1]);
   CHECK(entropy.numbers.at("angle_exponent")[0] == Approx(-(z1 - z2) / z1).epsilon(1e-2));
   CHECK(entropy.numbers.at("loss_exponent")[0] == Approx(-1).margin(1e-6));
 }
@@ -217,7 +222,8 @@ TEST_CASE("in 20 dimensions with 50 points the directions are reached, for mixtu
   for (int i = 0; i < 20; ++i) scales.push_back(0.5 + 0.1 * i);
   reached({{"potential", std::string("squared_norm")}, {"scale", scales}}, "weighted squares");
   reached({{"potential", std::string("cosh")}, {"scale", scales}}, "a weighted max-norm");
-  // A degenerate one: squares and entropies, whose limit is the maximum 1-norm margin of the latter.
+  // A degenerate one: squares and entropies, whose limit is the maximum 1-norm margin of the
+  // latter.
   std::vector<std::string> mixed(20, "hyperbolic_entropy");
   mixed[0] = mixed[7] = "squared_norm";
   const Run r = reached({{"potential", mixed}}, "two squares among entropies");
@@ -241,8 +247,8 @@ TEST_CASE("a limit that is not reached is said, with the extrapolated direction"
 
 TEST_CASE("the error of an extrapolated direction is right to a factor of three",
           "[separable_classification]") {
-  // Late in the approach and early in it; with a sample that leaves the gradient slowly (seed 0 in five
-  // dimensions), and with one that is yet to come.
+  // Late in the approach and early in it; with a sample that leaves the gradient slowly (seed 0 in
+  // five dimensions), and with one that is yet to come.
   for (const std::uint64_t seed : {0, 1, 2})
     for (const auto& [samples, dimension] : {std::pair{50, 20}, std::pair{30, 5}})
       for (const double end : {60.0, 150.0, 290.0}) {
@@ -251,8 +257,7 @@ TEST_CASE("the error of an extrapolated direction is right to a factor of three"
                                       {"potential", std::string("cosh")}}),
                           end, seed);
         INFO("seed " << seed << ", dimension " << dimension << ", end " << end);
-        CHECK(r.numbers.at("extrapolated_angle")[0] <=
-              3 * r.numbers.at("extrapolation_error")[0]);
+        CHECK(r.numbers.at("extrapolated_angle")[0] <= 3 * r.numbers.at("extrapolation_error")[0]);
       }
 }
 
@@ -279,9 +284,10 @@ TEST_CASE("what breaks the assumptions is said, and the rest is computed",
     CHECK(r.last("angle") <= 1e-3);
   }
   SECTION("a degenerate limit shape, x^2 + y^4") {
-    const Run r = run(with_points({{"potential", std::vector<std::string>{"squared_norm", "p_norm"}},
-                                   {"p", 4.0}}),
-                      8);
+    const Run r =
+        run(with_points(
+                {{"potential", std::vector<std::string>{"squared_norm", "p_norm"}}, {"p", 4.0}}),
+            8);
     CHECK(text(r.notes).find("degenerate") != std::string::npos);
     CHECK(r.numbers.at("predicted_direction")[0] == Approx(1));
     CHECK(r.last("angle") < 0.02);
@@ -315,7 +321,8 @@ TEST_CASE("parameters that do not go together are refused", "[separable_classifi
   };
   refused(parameters({{"potential", std::string("p_norm")}}), "p");
   refused(parameters({{"p", 3.0}}), "p");
-  refused(parameters({{"potential", std::vector<std::string>{"cosh", "cosh", "cosh"}}}), "potential");
+  refused(parameters({{"potential", std::vector<std::string>{"cosh", "cosh", "cosh"}}}),
+          "potential");
   refused(parameters({{"scale", std::vector<double>{1, 2, 3}}}), "scale");
   refused(with_data({}, Matrix::Ones(2, 2), (Matrix(2, 1) << 1, 0).finished()), "labels");
 }

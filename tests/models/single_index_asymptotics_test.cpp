@@ -31,7 +31,8 @@ Vector quantiles(Index m) {
 }  // namespace
 
 TEST_CASE("The outer problem of degree 2 gives the published times without a fit") {
-  // Within one of the last digit given. (t_2 - t_1)/epsilon^{1/4}: 2.463 at 1e-10, 2.629 at 1e-14; T* = 2.758.
+  // Within one of the last digit given. (t_2 - t_1)/epsilon^{1/4}: 2.463 at 1e-10, 2.629 at 1e-14;
+  // T* = 2.758.
   for (const auto& [epsilon, scaled] : {std::pair{1e-10, 2.463}, {1e-14, 2.629}}) {
     const SingleIndexAsymptotics theory(baseline(epsilon, 50), quantiles(50));
     CHECK((theory.t2() - theory.t1()) / std::pow(epsilon, 0.25) == Approx(scaled).margin(1e-3));

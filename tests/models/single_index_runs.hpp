@@ -86,7 +86,9 @@ inline SolverSettings tight() {
   return settings;
 }
 
-inline FlowSettings gradient() { return {}; }
+inline FlowSettings gradient() {
+  return {};
+}
 
 inline std::vector<double> measurement(Model& model, const Run& run, const std::string& name) {
   for (const Measurement& m : model.measure(gradient(), run))

@@ -11,9 +11,9 @@ using namespace gradflow::testing;
 namespace {
 
 Settings small(const std::string& activation, bool bias, const std::string& scale) {
-  return {{"activation", activation}, {"bias", bias},
-          {"output_scale", scale},    {"width", std::int64_t{5}},
-          {"samples", std::int64_t{7}}, {"input_dimension", std::int64_t{3}},
+  return {{"activation", activation},        {"bias", bias},
+          {"output_scale", scale},           {"width", std::int64_t{5}},
+          {"samples", std::int64_t{7}},      {"input_dimension", std::int64_t{3}},
           {"test_samples", std::int64_t{11}}};
 }
 
@@ -28,8 +28,8 @@ TEST_CASE("All derivatives of a two-layer network agree with finite differences"
       // A kink between two points of the difference would spoil it: those are checked below.
       if (!parse_activation(activation)->smooth()) continue;
       INFO(activation << ", bias " << bias);
-      const auto model = make_model("two_layer_network",
-                                    small(std::string(activation), bias, scales[k++ % 3]));
+      const auto model =
+          make_model("two_layer_network", small(std::string(activation), bias, scales[k++ % 3]));
       Loss& loss = loss_of(*model);
       for (int point = 0; point < 3; ++point) {
         // Norm 1: the differences' step is 1e-3, far below the scale on which activations bend.
@@ -45,11 +45,12 @@ TEST_CASE("Away from kinks the derivatives of ReLU networks agree with finite di
   for (const char* activation : {"relu", "leaky_relu"}) {
     const auto model = make_model("two_layer_network", small(activation, true, "one"));
     Loss& loss = loss_of(*model);
-    // Differences reach 2e-3 |w| along v, a tenth of that in z: a point whose preactivations are all
-    // further from 0 sees no kink. Scaling v down instead keeps any point.
+    // Differences reach 2e-3 |w| along v, a tenth of that in z: a point whose preactivations are
+    // all further from 0 sees no kink. Scaling v down instead keeps any point.
     Vector w = model->initial_state({});
     auto& map = loss.map();
-    const Vector v = 1e-3 * random_vector(w.size(), stream), u = random_vector(map.outputs(), stream);
+    const Vector v = 1e-3 * random_vector(w.size(), stream),
+                 u = random_vector(map.outputs(), stream);
     const double h = 1e-3;
     const auto f = [&](double t) {
       Vector out(map.outputs());
@@ -115,9 +116,10 @@ TEST_CASE("A two-layer network equals its formula, neuron by neuron") {
 }
 
 TEST_CASE("The balance of each neuron of a ReLU network decays as exp(-2 lambda t)") {
-  const auto model = make_model(
-      "two_layer_network", {{"activation", std::string("relu")}, {"width", std::int64_t{12}},
-                            {"samples", std::int64_t{8}}, {"initial_variance", 1.0}});
+  const auto model = make_model("two_layer_network", {{"activation", std::string("relu")},
+                                                      {"width", std::int64_t{12}},
+                                                      {"samples", std::int64_t{8}},
+                                                      {"initial_variance", 1.0}});
   FlowSettings flow;
   flow.weight_decay = 0.05;
   SolverSettings settings;
@@ -150,16 +152,15 @@ TEST_CASE("Options of a two-layer network's start do what they say") {
 }
 
 TEST_CASE("The explicit teacher gives the targets") {
-  const auto model = make_model(
-      "two_layer_network",
-      {{"activation", std::string("relu")},
-       {"teacher", std::string("explicit")},
-       {"teacher_coefficients", std::vector<double>{2, 4, -8}},
-       {"teacher_weights", std::vector<double>{-1, 1, 1}},
-       {"teacher_biases", std::vector<double>{1, 0.25, -1}},
-       {"samples", std::int64_t{10}},
-       {"input_law", std::string("uniform")},
-       {"input_range", 2.0}});
+  const auto model =
+      make_model("two_layer_network", {{"activation", std::string("relu")},
+                                       {"teacher", std::string("explicit")},
+                                       {"teacher_coefficients", std::vector<double>{2, 4, -8}},
+                                       {"teacher_weights", std::vector<double>{-1, 1, 1}},
+                                       {"teacher_biases", std::vector<double>{1, 0.25, -1}},
+                                       {"samples", std::int64_t{10}},
+                                       {"input_law", std::string("uniform")},
+                                       {"input_range", 2.0}});
   std::vector<double> x, y;
   for (const Measurement& m : model->constants({})) {
     if (m.name == "point") x = m.values;

@@ -16,7 +16,9 @@ thread_local long calls = 0;
 /// instead of the stack: from about 200 x 200 on. What is ours does not depend on it.
 constexpr std::size_t eigen_stack_limit = 128 * 1024;
 
-bool counts(std::size_t size) { return counting && size <= eigen_stack_limit; }
+bool counts(std::size_t size) {
+  return counting && size <= eigen_stack_limit;
+}
 }  // namespace
 
 // Every allocation of the program passes here: operator new, Eigen and C alike call these.

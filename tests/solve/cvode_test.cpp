@@ -22,7 +22,8 @@ TEST_CASE("CVODE follows a stiff decay, and its error follows the tolerance") {
     double worst = 0;
     for (std::size_t i = 0; i < times.size(); ++i)
       for (Index k = 0; k < 4; ++k)
-        worst = std::max(worst, std::abs(run.states[i][k] - y0[k] * std::exp(-rates[k] * times[i])));
+        worst =
+            std::max(worst, std::abs(run.states[i][k] - y0[k] * std::exp(-rates[k] * times[i])));
     // Local errors of the tolerance, over some hundred steps of a contracting flow.
     CHECK(worst < 100 * rtol * y0.norm());
     CHECK(worst < last);

@@ -46,8 +46,7 @@ TEST_CASE("A step that is too large ends the run with the reason, not with infin
   const auto stepper = make_descent_stepper(system, 2.5);  // 2 / curvature = 2
   SolverSettings settings;
   settings.max_steps = 100000;
-  const Samples run =
-      sample(system, *stepper, settings, Vector{{1}}, {0, 2.5, 25000, 250000});
+  const Samples run = sample(system, *stepper, settings, Vector{{1}}, {0, 2.5, 25000, 250000});
   CHECK(run.outcome.status == Status::not_finite);
   CHECK(run.outcome.message.find("flow.step") != std::string::npos);
   for (const Vector& y : run.states) CHECK(y.allFinite());

@@ -44,8 +44,8 @@ TEST_CASE("dopri5 and rosenbrock4 follow Kaps' problem, their errors the toleran
       REQUIRE(run.times == times);
       double worst = 0;
       for (std::size_t i = 0; i < times.size(); ++i)
-        worst = std::max(worst, (run.states[i] - Vector{{std::exp(-2 * times[i]),
-                                                         std::exp(-times[i])}}).norm());
+        worst = std::max(
+            worst, (run.states[i] - Vector{{std::exp(-2 * times[i]), std::exp(-times[i])}}).norm());
       // Dense output included, which is of order 4 and 3 to the methods' 5 and 4.
       CHECK(worst < 200 * tolerance);
       CHECK(worst < 0.2 * last);
@@ -59,7 +59,8 @@ TEST_CASE("dopri5 and rosenbrock4 follow Kaps' problem, their errors the toleran
   }
 }
 
-TEST_CASE("rosenbrock4 takes a stiff problem in few steps, dopri5 runs out of its budget and says so") {
+TEST_CASE(
+    "rosenbrock4 takes a stiff problem in few steps, dopri5 runs out of its budget and says so") {
   for (const std::string method : {"dopri5", "rosenbrock4"}) {
     EnergySystem system = decay(Vector{{1e6, 1}});
     SolverSettings settings;

@@ -68,7 +68,8 @@ TEST_CASE("Every implicit method leaves the saddle of y' = y(1-y^2) at the right
 
 namespace {
 
-/// When each mode of a deep linear network reaches half of its target, by bisection on dense output.
+/// When each mode of a deep linear network reaches half of its target, by bisection on dense
+/// output.
 std::vector<double> mode_escapes(int depth, const std::string& method, double rtol) {
   const std::vector<double> target{3, 2, 1};
   const auto model = make_model("deep_linear_network", {{"depth", std::int64_t{depth}},
@@ -84,9 +85,8 @@ std::vector<double> mode_escapes(int depth, const std::string& method, double rt
   const auto system = model->system({});
   const auto stepper = make_stepper(*system, settings);
   const std::vector<Observable> observables = model->observables({});
-  const auto strength =
-      std::find_if(observables.begin(), observables.end(),
-                   [](const Observable& o) { return o.name == "mode_strength"; });
+  const auto strength = std::find_if(observables.begin(), observables.end(),
+                                     [](const Observable& o) { return o.name == "mode_strength"; });
   std::uint64_t serial = 0;
   Vector y(start.size());
   const auto reached = [&](std::size_t mode, double t, ConstVectorRef state) {

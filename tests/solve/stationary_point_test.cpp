@@ -37,7 +37,8 @@ TEST_CASE("A certificate counts the growing modes of a deep linear network's sad
   CHECK(saddle.growth_rate == Approx(0.7).epsilon(1e-10));
   CHECK_FALSE(saddle.stable());
   // All three learnt: a minimum on a manifold of minima, whose zero modes do not count.
-  for (const Index k : {0, 4, 8}) w[k] = w[9 + k] = std::sqrt(target[static_cast<std::size_t>(k / 4)]);
+  for (const Index k : {0, 4, 8})
+    w[k] = w[9 + k] = std::sqrt(target[static_cast<std::size_t>(k / 4)]);
   const Certificate minimum = certify(*system, 0, w);
   REQUIRE(minimum.unstable_modes);
   CHECK(*minimum.unstable_modes == 0);
@@ -52,6 +53,7 @@ TEST_CASE("The limit of a gradient flow is found and certified, with its distanc
   CHECK(limit.certificate.stable());
   REQUIRE(limit.certificate.unstable_modes);
   CHECK(*limit.certificate.unstable_modes == 0);
-  // The speed is 1e-12 of |w|; modes slower than 1e-8 of the fastest apart, rest is 1e-4 away at most.
+  // The speed is 1e-12 of |w|; modes slower than 1e-8 of the fastest apart, rest is 1e-4 away at
+  // most.
   CHECK(limit.certificate.distance <= 1e-4);
 }

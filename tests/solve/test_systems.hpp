@@ -68,9 +68,7 @@ class DoubleWell final : public FunctionSystem {
             1, [](double, ConstVectorRef y, VectorRef f) { f[0] = y[0] * (1 - y[0] * y[0]); },
             [](double, ConstVectorRef y, MatrixRef j) { j(0, 0) = 1 - 3 * y[0] * y[0]; }) {}
   bool has_energy() const override { return true; }
-  double energy(ConstVectorRef y) override {
-    return 0.25 * (1 - y[0] * y[0]) * (1 - y[0] * y[0]);
-  }
+  double energy(ConstVectorRef y) override { return 0.25 * (1 - y[0] * y[0]) * (1 - y[0] * y[0]); }
 };
 
 }  // namespace gradflow::testing

@@ -20,12 +20,27 @@ struct Case {
 
 std::vector<Case> smooth_models() {
   return {
-      {"linear_regression", {{"samples", std::int64_t{8}}, {"dimension", std::int64_t{5}}}, 1e-2, 1e-2, 1e3, "rodas"},
+      {"linear_regression",
+       {{"samples", std::int64_t{8}}, {"dimension", std::int64_t{5}}},
+       1e-2,
+       1e-2,
+       1e3,
+       "rodas"},
       {"diagonal_linear_network", {}, 1e-3, 1e-2, 1e4, "rodas"},
       {"matrix_completion", {}, 1e-2, 1e-2, 1e3, "rodas"},
-      {"two_layer_network", {{"width", std::int64_t{10}}, {"activation", std::string("tanh")}}, 1e-3, 1e-2, 1e4, "rodas"},
+      {"two_layer_network",
+       {{"width", std::int64_t{10}}, {"activation", std::string("tanh")}},
+       1e-3,
+       1e-2,
+       1e4,
+       "rodas"},
       {"deep_linear_network", {{"width", std::int64_t{3}}}, 1e-3, 1e-2, 1e4, "rodas"},
-      {"single_index_mean_field", {{"width", std::int64_t{50}}, {"epsilon", 1e-3}}, 0, 1e-5, 1, "cvode"},
+      {"single_index_mean_field",
+       {{"width", std::int64_t{50}}, {"epsilon", 1e-3}},
+       0,
+       1e-5,
+       1,
+       "cvode"},
   };
 }
 

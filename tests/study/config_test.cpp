@@ -14,7 +14,8 @@ namespace {
 
 /// A folder with config files that is gone after the test.
 struct Configs {
-  fs::path folder = fs::temp_directory_path() / ("gradflow-config-test-" + std::to_string(::getpid()));
+  fs::path folder =
+      fs::temp_directory_path() / ("gradflow-config-test-" + std::to_string(::getpid()));
   Configs() { fs::create_directories(folder); }
   ~Configs() { fs::remove_all(folder); }
 
@@ -27,8 +28,9 @@ struct Configs {
   }
 };
 
-const std::string base = "[model]\nname = \"diagonal_linear_network\"\nsamples = 3\ndimension = 4\n"
-                         "[time]\nend = 10\n";
+const std::string base =
+    "[model]\nname = \"diagonal_linear_network\"\nsamples = 3\ndimension = 4\n"
+    "[time]\nend = 10\n";
 
 }  // namespace
 
@@ -44,14 +46,20 @@ seed = { count = 3 }
 )");
   const auto& axes = config.axes();
   REQUIRE(axes.size() == 6);
-  const auto real = [&](std::size_t axis, std::size_t k) { return std::get<double>(axes[axis].values[k]); };
+  const auto real = [&](std::size_t axis, std::size_t k) {
+    return std::get<double>(axes[axis].values[k]);
+  };
   CHECK(real(0, 0) == 1e-6);
   CHECK(real(0, 4) == 1e-2);
-  for (std::size_t k = 0; k < 5; ++k) CHECK(real(0, k) == Approx(std::pow(10.0, static_cast<double>(k) - 6)));
+  for (std::size_t k = 0; k < 5; ++k)
+    CHECK(real(0, k) == Approx(std::pow(10.0, static_cast<double>(k) - 6)));
   for (std::size_t k = 0; k < 5; ++k) CHECK(real(1, k) == 0.25 * static_cast<double>(k));
-  CHECK(axes[2].values == std::vector<ParameterValue>{std::int64_t{0}, std::int64_t{1}, std::int64_t{2}});
-  CHECK(axes[3].values == std::vector<ParameterValue>{std::int64_t{1}, std::int64_t{10}, std::int64_t{100}});
-  CHECK(axes[4].values == std::vector<ParameterValue>{1.0, 2.5});  // an integer among numbers is one
+  CHECK(axes[2].values ==
+        std::vector<ParameterValue>{std::int64_t{0}, std::int64_t{1}, std::int64_t{2}});
+  CHECK(axes[3].values ==
+        std::vector<ParameterValue>{std::int64_t{1}, std::int64_t{10}, std::int64_t{100}});
+  CHECK(axes[4].values ==
+        std::vector<ParameterValue>{1.0, 2.5});  // an integer among numbers is one
   CHECK(axes[5].values == std::vector<ParameterValue>{1e-3});
   // In the order of the file, whatever the alphabet says.
   std::vector<std::string> names;
@@ -63,7 +71,8 @@ seed = { count = 3 }
 
 TEST_CASE("Points run through the axes with the last one fastest, each with its own values") {
   const Configs configs;
-  const Config config = configs.load(base + "[study]\n\"flow.weight_decay\" = [0.1, 0.2]\nseed = [5, 6, 7]\n");
+  const Config config =
+      configs.load(base + "[study]\n\"flow.weight_decay\" = [0.1, 0.2]\nseed = [5, 6, 7]\n");
   REQUIRE(config.points() == 6);
   for (std::size_t k = 0; k < 6; ++k) {
     CHECK(config.coordinates(k) == std::vector<std::size_t>{k / 3, k % 3});
@@ -75,7 +84,8 @@ TEST_CASE("Points run through the axes with the last one fastest, each with its 
 
 TEST_CASE("Two axes with one last part go by their whole keys, dotted keys are axes as well") {
   const Configs configs;
-  const Config config = configs.load(base + "[study]\nmodel.samples = [2, 3]\n\"time.samples\" = [5, 6]\nflow.step = [1]\n");
+  const Config config = configs.load(
+      base + "[study]\nmodel.samples = [2, 3]\n\"time.samples\" = [5, 6]\nflow.step = [1]\n");
   std::vector<std::string> names;
   for (const ConfigAxis& axis : config.axes()) names.push_back(axis.name);
   CHECK(names == std::vector<std::string>{"model.samples", "time.samples", "step"});
@@ -93,7 +103,8 @@ TEST_CASE("The resolved config has every key once, and resolves to itself") {
   CHECK(configs.load(text).fingerprint() == config.fingerprint());
 }
 
-TEST_CASE("The fingerprint follows values and the contents of files, not the way things are written") {
+TEST_CASE(
+    "The fingerprint follows values and the contents of files, not the way things are written") {
   const Configs configs;
   const auto print = [&](const std::string& text, const std::vector<std::string>& overrides = {}) {
     return configs.load(text, overrides).fingerprint();
@@ -105,15 +116,18 @@ TEST_CASE("The fingerprint follows values and the contents of files, not the way
   CHECK(print(base + "first = 0.002\n") != one);
   CHECK(print(base, {"seed=1"}) != one);
   configs.write("y.csv", "1\n2\n3\n");
-  const std::string with_file = print(base, {"model.targets=\"" + (configs.folder / "y.csv").string() + "\""});
+  const std::string with_file =
+      print(base, {"model.targets=\"" + (configs.folder / "y.csv").string() + "\""});
   configs.write("y.csv", "1\n2\n4\n");
-  CHECK(print(base, {"model.targets=\"" + (configs.folder / "y.csv").string() + "\""}) != with_file);
+  CHECK(print(base, {"model.targets=\"" + (configs.folder / "y.csv").string() + "\""}) !=
+        with_file);
 }
 
 TEST_CASE("Files are relative to the config, those of an override to the working folder") {
   const Configs configs;
   configs.write("y.csv", "1\n2\n3\n");
-  const Config config = configs.load("[model]\nname = \"diagonal_linear_network\"\ntargets = \"y.csv\"\n[time]\nend = 1\n");
+  const Config config = configs.load(
+      "[model]\nname = \"diagonal_linear_network\"\ntargets = \"y.csv\"\n[time]\nend = 1\n");
   RunConfig run = config.run(0);
   const auto model = config.build(run);
   CHECK(run.sections.at("model").integer("samples") == 3);
@@ -125,8 +139,9 @@ TEST_CASE("What the defaults come to in one point of a study is not imposed on t
   const Configs configs;
   configs.write("a.csv", "1,2\n3,4\n");
   configs.write("b.csv", "1,2,3\n3,4,5\n1,1,1\n");
-  const Config config = configs.load("[model]\nname = \"linear_regression\"\n[time]\nend = 1\n[study]\n"
-                                     "\"model.inputs\" = [\"a.csv\", \"b.csv\"]\n\"time.end\" = [1e-4, 1]\n");
+  const Config config = configs.load(
+      "[model]\nname = \"linear_regression\"\n[time]\nend = 1\n[study]\n"
+      "\"model.inputs\" = [\"a.csv\", \"b.csv\"]\n\"time.end\" = [1e-4, 1]\n");
   const std::string text = config.resolved();
   CHECK(text.find("\nsamples = 20") == std::string::npos);
   CHECK(text.find("dimension") == std::string::npos);
@@ -153,13 +168,15 @@ TEST_CASE("The name of a config is its file's without the ending") {
 
 TEST_CASE("Texts, numbers and lists are written as TOML that reads back to the same") {
   const Configs configs;
-  for (const double x : {0.1, 1e-300, 5e-324, 1.7976931348623157e308, -0.0, 3.0, 1e6, 123456789.123456789}) {
+  for (const double x :
+       {0.1, 1e-300, 5e-324, 1.7976931348623157e308, -0.0, 3.0, 1e6, 123456789.123456789}) {
     const TomlValue value = parse_toml("x = " + toml_value(ParameterValue(x)), "");
     const double back = std::get<double>(value.table()->front().second.value);
     CHECK(std::signbit(back) == std::signbit(x));
     CHECK(back == x);
   }
-  for (const std::string text : {"", "a\"b\\c", "line\nbreak\ttab", "\x01\x1f\x7f", "λ → 0", "#[]='"}) {
+  for (const std::string text :
+       {"", "a\"b\\c", "line\nbreak\ttab", "\x01\x1f\x7f", "λ → 0", "#[]='"}) {
     const TomlValue value = parse_toml("x = " + toml_value(ParameterValue(text)), "");
     CHECK(std::get<std::string>(value.table()->front().second.value) == text);
   }

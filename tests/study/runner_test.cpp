@@ -15,7 +15,8 @@ namespace fs = std::filesystem;
 namespace {
 
 struct Scratch {
-  fs::path path = fs::temp_directory_path() / ("gradflow-runner-test-" + std::to_string(::getpid()));
+  fs::path path =
+      fs::temp_directory_path() / ("gradflow-runner-test-" + std::to_string(::getpid()));
   Scratch() { fs::create_directories(path); }
   ~Scratch() { fs::remove_all(path); }
 
@@ -68,12 +69,13 @@ TEST_CASE("Finished points are not run again, missing ones are") {
   // A point of another config (its fingerprint differs) is none of ours.
   const Config other = scratch.config(study + "seed = [1]\n");
   run_config(other, scratch.options("o"));
-  fs::copy_file(scratch.path / "o" / "points" / "000002.nc", scratch.path / "s" / "points" / "000002.nc",
-                fs::copy_options::overwrite_existing);
+  fs::copy_file(scratch.path / "o" / "points" / "000002.nc",
+                scratch.path / "s" / "points" / "000002.nc", fs::copy_options::overwrite_existing);
   CHECK(run_config(config, options).ran == 1);
 }
 
-TEST_CASE("An interruption before anything has run leaves nothing to show, and the folder resumes") {
+TEST_CASE(
+    "An interruption before anything has run leaves nothing to show, and the folder resumes") {
   const Scratch scratch;
   const Config config = scratch.config(study);
   std::atomic<bool> stop{true};
@@ -93,8 +95,9 @@ TEST_CASE("An interruption before anything has run leaves nothing to show, and t
 
 TEST_CASE("Failed points are counted, listed with their place, and kept") {
   const Scratch scratch;
-  const Config config = scratch.config(model + "[time]\nend = 1e5\nsamples = 5\n[study]\n"
-                                               "\"solver.max_steps\" = [2, 1000000]\nseed = [0, 1]\n");
+  const Config config = scratch.config(model +
+                                       "[time]\nend = 1e5\nsamples = 5\n[study]\n"
+                                       "\"solver.max_steps\" = [2, 1000000]\nseed = [0, 1]\n");
   RunOptions options = scratch.options("s");
   const RunSummary first = run_config(config, options);
   options.resume = true;
@@ -134,10 +137,12 @@ TEST_CASE("A folder that another writer holds is refused without a trace") {
   CHECK(std::distance(fs::directory_iterator(scratch.path / "r"), fs::directory_iterator()) == 1);
 }
 
-TEST_CASE("Variables that only some points have are missing in the others, with their meaning kept") {
+TEST_CASE(
+    "Variables that only some points have are missing in the others, with their meaning kept") {
   const Scratch scratch;
-  const Config config = scratch.config(run + "[study]\n\"output.parameters\" = [false, true]\n"
-                                             "\"flow.weight_decay\" = [0, 0.5]\n");
+  const Config config = scratch.config(run +
+                                       "[study]\n\"output.parameters\" = [false, true]\n"
+                                       "\"flow.weight_decay\" = [0, 0.5]\n");
   run_config(config, scratch.options("s"));
   const Dataset data = read_netcdf(scratch.path / "s" / "result.nc");
   // `parameters` is a variable, so the axis takes its whole key.
