@@ -17,6 +17,8 @@ PROBLEMS = [
     ("tanh_600", "two-layer tanh network (p = 600, n = 40), lambda = 1e-5, to 1e6"),
     ("mean_field_100", "single-index mean field, m = 100 (200 unknowns), epsilon = 1e-4, to 1"),
     ("mean_field_1000", "single-index mean field, m = 1000 (2000 unknowns), epsilon = 1e-4, to 1"),
+    *((f"mean_field_1000_{e}", f"the same with epsilon = {e}")
+      for e in ("0.01", "1e-06", "1e-08", "1e-10", "1e-12")),
     ("deep_linear", "deep linear network, depth 3, scale 0.1, lambda = 1e-4, to 1e5"),
     ("relu_600", "two-layer ReLU network (p = 600, n = 20), lambda = 1e-3, to 1e4"),
 ]
@@ -105,6 +107,7 @@ def machine():
 
 
 SECTION = {"tanh_600": "tanh", "mean_field_1000": "mean_field", "relu_600": "relu"}
+SECTION |= {name: "mean_field_epsilon" for name, _ in PROBLEMS if name.startswith("mean_field_1000_")}
 
 
 def command(results, name):
