@@ -44,7 +44,8 @@ if [ ! -e build/build.ninja ] || [ $# -gt 0 ]; then
 fi
 # A dry run tells whether there is something to say; the build itself keeps its output for failures.
 if ! ninja -C build -n "$target" 2>/dev/null | grep -q 'no work to do'; then
-  if ninja -C build -n "$target" 2>/dev/null | grep -q 'Building'; then
+  # Just after configuring, a dry run sees nothing but the check of the globbed folders.
+  if [ ! -e build/gradflow ] || ninja -C build -n "$target" 2>/dev/null | grep -q 'Building'; then
     echo "building $target (the first time takes some minutes)" >&2
   fi
   ninja -C build "$target" >"$log.build" 2>&1 || {
