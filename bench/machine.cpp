@@ -103,13 +103,20 @@ void measure_machine(std::ostream& out) {
     };
     const bool streams = c.problem.epsilon > 0;  // all arrays pass once or twice
     const double vector = 8.0 * static_cast<double>(p);
-    print("right-hand side", c.rhs_flops, streams ? 3 * vector : 0,
-          seconds_of([&] { system->rhs(0, y, slope); }));
+    // Never twice at the same point: what is known of it would not be computed again.
+    double nudge = 1e-9;
+    const auto elsewhere = [&] { y[0] += nudge = -nudge; };
+    print("right-hand side", c.rhs_flops, streams ? 3 * vector : 0, seconds_of([&] {
+            elsewhere();
+            system->rhs(0, y, slope);
+          }));
     const std::string name = newton->name();
-    print(("linearise, " + name).c_str(), cost.linearise_flops, streams ? 4 * vector : 0,
-          seconds_of([&] { newton->linearise(0, y); }));
-    print("factorise", cost.factorise_flops, streams ? 3.5 * vector : 0,
-          seconds_of([&] { newton->factorise(gamma); }));
+    print(("set-up, " + name).c_str(), cost.linearise_flops + cost.factorise_flops,
+          streams ? 7.5 * vector : 0, seconds_of([&] {
+            elsewhere();
+            newton->linearise(0, y);
+            newton->factorise(gamma);
+          }));
     print("solve", cost.solve_flops, streams ? 8.5 * vector : 0, seconds_of([&] {
             b.setOnes();
             newton->solve(b, 1e-10);
