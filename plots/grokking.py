@@ -59,3 +59,22 @@ def shared_time(upper, lower):
 def key(handles):
     """Handles of a legend from (label, style) pairs."""
     return [style.plt.Line2D([], [], label=label, **how) for label, how in handles]
+
+
+def losses_legend(ax):
+    """The legend of a panel with losses, the published ones, those without decay, and draws."""
+    ax.legend(handles=key([
+        ("train", {"color": style.BLUE}), ("test", {"color": style.RED}),
+        (r"$\lambda = 0$", {"color": style.GREY, "ls": ":", "lw": 1}),
+        ("published", {"color": style.GREY, "ls": "", "marker": "o", "mfc": "white", "ms": 3.2}),
+        ("80 % of draws", {"color": style.GREY, "lw": 5, "alpha": 0.3}),
+    ]), ncol=3, loc="upper right", columnspacing=1.0, handlelength=1.3, fontsize=7.5)
+
+
+def prediction(ax, run, k):
+    """The network at snapshot k, the teacher and the training points, as three artists."""
+    x = run["grid_point"].values
+    teacher, = ax.plot(x, run["teacher_on_grid"], color=style.BLACK, lw=0.8, ls="--")
+    curve, = ax.plot(x, run["prediction"][k], color=style.RED, lw=1.2)
+    dots, = ax.plot(run["point"], run["target"], "o", color=style.BLUE, ms=3.5, zorder=3)
+    return curve, teacher, dots

@@ -33,12 +33,7 @@ for name, color in (("train", style.BLUE), ("test", style.RED)):
     grokking.points(losses, paper[f"{name}_loss"], color)
 style.log_time_axis(losses, t)
 style.log_axis(losses, "mean squared error", 3e-9, 1e4)
-losses.legend(handles=grokking.key([
-    ("train", {"color": style.BLUE}), ("test", {"color": style.RED}),
-    (r"$\lambda = 0$", {"color": style.GREY, "ls": ":", "lw": 1}),
-    ("published", {"color": style.GREY, "ls": "", "marker": "o", "mfc": "white", "ms": 3.2}),
-    ("80 % of draws", {"color": style.GREY, "lw": 5, "alpha": 0.3}),
-]), ncol=3, loc="upper right", columnspacing=1.0, handlelength=1.3, fontsize=7.5)
+grokking.losses_legend(losses)
 style.panel_label(losses, "(a)")
 
 low, high = np.nanquantile(draws["norm"].values, [0.1, 0.9], axis=0)
@@ -57,9 +52,7 @@ x = run["grid_point"].values
 for k, cell in enumerate(right):
     ax = fig.add_subplot(cell)
     time = float(run["snapshot_time"][k])
-    teacher, = ax.plot(x, run["teacher_on_grid"], color=style.BLACK, lw=0.8, ls="--")
-    curve, = ax.plot(x, run["prediction"][k], color=style.RED, lw=1.2)
-    dots, = ax.plot(run["point"], run["target"], "o", color=style.BLUE, ms=3.5, zorder=3)
+    curve, teacher, dots = grokking.prediction(ax, run, k)
     ax.set_xlim(-1, 1)
     low, high = (f(np.append(run["prediction"].values, run["teacher_on_grid"].values))
                  for f in (np.min, np.max))
