@@ -3,7 +3,7 @@
 #include "bench/ivp_test_set.hpp"
 #include "solve/integrate.hpp"
 #include "tests/catch.hpp"
-#include "tests/solve/test_systems.hpp"
+#include "tests/solve/systems.hpp"
 
 using namespace gradflow;
 using gradflow::testing::FunctionSystem;

@@ -4,7 +4,7 @@
 #include "solve/integrate.hpp"
 #include "tests/finite_differences.hpp"
 #include "tests/run_model.hpp"
-#include "tests/solve/test_systems.hpp"
+#include "tests/solve/systems.hpp"
 
 using namespace gradflow;
 using namespace gradflow::testing;
@@ -18,7 +18,7 @@ struct Escape {
 };
 
 Escape escape(const std::string& method, double rtol, double atol, double y0) {
-  DoubleWell system;
+  EnergySystem system = double_well();
   SolverSettings settings;
   settings.method = method;
   settings.rtol = rtol;

@@ -1,14 +1,64 @@
 #pragma once
 
+#include <Eigen/LU>
 #include <cmath>
 #include <functional>
 
 #include "flow/system.hpp"
 #include "solve/integrate.hpp"
-#include "tests/solve/test_systems.hpp"
 
 /// Small systems with known solutions and energies.
 namespace gradflow::testing {
+
+/// Dense (I - gamma J) by partial-pivoting LU, for small general systems.
+class DenseLu final : public NewtonMatrix {
+ public:
+  DenseLu(std::function<void(double, ConstVectorRef, MatrixRef)> jacobian, Index n)
+      : jacobian_(std::move(jacobian)), j_(n, n) {}
+  void linearise(double t, ConstVectorRef y) override { jacobian_(t, y, j_); }
+  bool factorise(double gamma) override {
+    lu_.compute(Matrix::Identity(j_.rows(), j_.cols()) - gamma * j_);
+    return true;
+  }
+  bool solve(VectorRef b, double) override {
+    b = lu_.solve(b).eval();
+    return true;
+  }
+  std::string name() const override { return "dense LU"; }
+  bool exact() const override { return true; }
+  NewtonCost cost() const override { return {}; }
+
+ private:
+  std::function<void(double, ConstVectorRef, MatrixRef)> jacobian_;
+  Matrix j_;
+  Eigen::PartialPivLU<Matrix> lu_;
+};
+
+/// A small system given by functions, as the IVP test set has them.
+class FunctionSystem : public System {
+ public:
+  using Rhs = std::function<void(double, ConstVectorRef, VectorRef)>;
+  using Jacobian = std::function<void(double, ConstVectorRef, MatrixRef)>;
+  FunctionSystem(Index n, Rhs rhs, Jacobian jacobian)
+      : n_(n), rhs_(std::move(rhs)), jacobian_(std::move(jacobian)), j_(n, n) {}
+
+  Index dimension() const override { return n_; }
+  void rhs(double t, ConstVectorRef y, VectorRef dydt) override { rhs_(t, y, dydt); }
+  void jacobian_times(double t, ConstVectorRef y, ConstVectorRef v, VectorRef out) override {
+    jacobian_(t, y, j_);
+    out = j_ * v;
+  }
+  std::vector<LinearKind> linear_kinds() const override { return {LinearKind::dense}; }
+  std::unique_ptr<NewtonMatrix> newton_matrix(LinearKind) override {
+    return std::make_unique<DenseLu>(jacobian_, n_);
+  }
+
+ private:
+  Index n_;
+  Rhs rhs_;
+  Jacobian jacobian_;
+  Matrix j_;
+};
 
 /// y' = f(y) with everything as functions; energy where there is one.
 struct EnergySystem final : System {
