@@ -283,6 +283,28 @@ IvpProblem e5() {
   return p;
 }
 
+IvpProblem e5_without_y2() {
+  const IvpProblem full = e5();
+  Matrix embedding = Matrix::Zero(4, 3);
+  embedding(0, 0) = embedding(1, 1) = embedding(1, 2) = embedding(2, 1) = embedding(3, 2) = 1;
+  const std::vector<Index> kept{0, 2, 3};
+  IvpProblem p = full;
+  p.dimension = 3;
+  p.y0 = full.y0(kept);
+  p.reference_solution = full.reference_solution(kept);
+  p.rhs = [full, embedding, kept](double t, ConstVectorRef y, VectorRef dy) {
+    Vector all(4);
+    full.rhs(t, embedding * y, all);
+    dy = all(kept);
+  };
+  p.jacobian = [full, embedding, kept](double t, ConstVectorRef y, MatrixRef J) {
+    Matrix all(4, 4);
+    full.jacobian(t, embedding * y, all);
+    J = (all * embedding)(kept, Eigen::all);
+  };
+  return p;
+}
+
 IvpProblem davis_skodje(double gamma, double t_end) {
   if (!(gamma > 0)) throw std::invalid_argument("davis_skodje: gamma must be positive");
   if (!(t_end > 0)) throw std::invalid_argument("davis_skodje: t_end must be positive");

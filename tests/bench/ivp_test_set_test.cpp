@@ -98,31 +98,6 @@ Vector integrate(const IvpProblem& problem, double rtol, const Vector& atol, dou
   return y;
 }
 
-// E5 in (y₁, y₃, y₄), with y₂ = y₃ + y₄. With four variables in double precision, rounding breaks
-// this relation by 1e-19 while y₁ is 1e-3; y₂ or y₃, 1e-22 in the end, may then turn negative, and
-// the equation for it blows up.
-IvpProblem e5_without_y2() {
-  const IvpProblem full = e5();
-  Matrix embedding = Matrix::Zero(4, 3);
-  embedding(0, 0) = embedding(1, 1) = embedding(1, 2) = embedding(2, 1) = embedding(3, 2) = 1;
-  const std::vector<Index> kept{0, 2, 3};
-  IvpProblem p = full;
-  p.dimension = 3;
-  p.y0 = full.y0(kept);
-  p.reference_solution = full.reference_solution(kept);
-  p.rhs = [full, embedding, kept](double t, ConstVectorRef y, VectorRef dy) {
-    Vector all(4);
-    full.rhs(t, embedding * y, all);
-    dy = all(kept);
-  };
-  p.jacobian = [full, embedding, kept](double t, ConstVectorRef y, MatrixRef J) {
-    Matrix all(4, 4);
-    full.jacobian(t, embedding * y, all);
-    J = (all * embedding)(kept, Eigen::all);
-  };
-  return p;
-}
-
 }  // namespace
 
 TEST_CASE("The IVP test set lists every problem once, complete and of consistent size") {
