@@ -237,6 +237,9 @@ void run_section(const std::string& section, const Options& options) {
   } else if (section == "lambda_tanh") {
     bench.growth(section, each(lambdas, [](double l) { return tanh_network(200, 40, l); }),
                  {"auto", "cvode+structured", "rodas+structured"}, 1e-6, lambdas);
+  } else if (section == "lambda_tanh_ten_inputs") {
+    bench.growth(section, each(lambdas, tanh_network_of_ten_inputs), {"auto", "rodas+structured"},
+                 1e-6, lambdas);
   } else if (section == "epsilon") {
     const std::vector<double> values{1e-2, 1e-4, 1e-6, 1e-8, 1e-10, 1e-12};
     bench.growth(section, each(values, [](double e) { return mean_field(1000, e); }),
@@ -296,10 +299,23 @@ Options read(int argc, char** argv) {
       options.sections.push_back(word);
   }
   if (options.sections.empty())
-    options.sections = {"machine",        "completion",      "diagonal",           "tanh",
-                        "mean_field_100", "mean_field",      "mean_field_epsilon", "deep_linear",
-                        "relu",           "lambda_diagonal", "lambda_completion",  "lambda_tanh",
-                        "epsilon",        "width",           "parameters",         "samples"};
+    options.sections = {"machine",
+                        "completion",
+                        "diagonal",
+                        "tanh",
+                        "mean_field_100",
+                        "mean_field",
+                        "mean_field_epsilon",
+                        "deep_linear",
+                        "relu",
+                        "lambda_diagonal",
+                        "lambda_completion",
+                        "lambda_tanh",
+                        "lambda_tanh_ten_inputs",
+                        "epsilon",
+                        "width",
+                        "parameters",
+                        "samples"};
   return options;
 }
 

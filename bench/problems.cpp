@@ -86,6 +86,16 @@ Problem tanh_network(Index width, Index samples, double weight_decay) {
                       weight_decay, 1e-2, 10 / weight_decay);
 }
 
+Problem tanh_network_of_ten_inputs(double weight_decay) {
+  return make_problem("tanh_ten_inputs", "two_layer_network",
+                      {{"width", std::int64_t{50}},
+                       {"activation", std::string("tanh")},
+                       {"output_scale", std::string("sqrt")},
+                       {"samples", std::int64_t{40}},
+                       {"input_dimension", std::int64_t{10}}},
+                      weight_decay, 1e-2, 10 / weight_decay);
+}
+
 Problem relu_network(Index width, Index samples, double weight_decay, double end) {
   return make_problem("relu_" + std::to_string(3 * width), "two_layer_network",
                       {{"width", count(width)},

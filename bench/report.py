@@ -26,6 +26,8 @@ GROWTH = [
     ("lambda_completion", "lambda", "matrix completion to 10/lambda, rtol 1e-6"),
     ("lambda_diagonal", "lambda", "diagonal network to 10/lambda, rtol 1e-6"),
     ("lambda_tanh", "lambda", "tanh network, p = 600, n = 40, to 10/lambda, rtol 1e-6"),
+    ("lambda_tanh_ten_inputs", "lambda",
+     "tanh network of ten inputs, p = 600, n = 40, to 10/lambda, rtol 1e-6"),
     ("epsilon", "epsilon", "mean field, m = 1000, to 1, rtol 1e-8"),
     ("width", "m", "mean field, epsilon = 1e-4, to 1, rtol 1e-8"),
     ("parameters", "p", "tanh network, n = 40, lambda = 1e-5, to 1e6, rtol 1e-6"),
