@@ -240,6 +240,15 @@ void run_section(const std::string& section, const Options& options) {
   } else if (section == "lambda_tanh_ten_inputs") {
     bench.growth(section, each(lambdas, tanh_network_of_ten_inputs), {"auto", "rodas+structured"},
                  1e-6, lambdas);
+  } else if (section == "riemannian") {
+    std::vector<Problem> problems = each(lambdas, [](double l) { return diagonal(l, 5 / l); });
+    std::vector<double> values = lambdas;
+    problems.push_back(slow_flow());
+    values.push_back(0);  // its limit
+    bench.growth(section, std::move(problems), {"auto"}, 1e-8, values);
+  } else if (section == "modular_addition") {
+    const std::vector<double> values{1e-3, 4e-3};
+    bench.growth(section, each(values, modular_addition), {"auto", "descent_stable"}, 1e-4, values);
   } else if (section == "epsilon") {
     const std::vector<double> values{1e-2, 1e-4, 1e-6, 1e-8, 1e-10, 1e-12};
     bench.growth(section, each(values, [](double e) { return mean_field(1000, e); }),
@@ -310,6 +319,8 @@ Options read(int argc, char** argv) {
                         "relu",
                         "lambda_diagonal",
                         "lambda_completion",
+                        "riemannian",
+                        "modular_addition",
                         "lambda_tanh",
                         "lambda_tanh_ten_inputs",
                         "epsilon",

@@ -50,9 +50,9 @@ IvpProblem pollu();
 /// wrong by orders of magnitude at t_end. Score it with an absolute tolerance, or eliminate y₂.
 IvpProblem e5();
 
-/// The same in (y₁, y₃, y₄), with y₂ = y₃ + y₄: what double precision can solve. With four variables
-/// rounding breaks the relation by 1e-19 while y₁ is 1e-3; y₂ or y₃, 1e-22 in the end, may then turn
-/// negative, and the equation for it blows up.
+/// The same in (y₁, y₃, y₄), with y₂ = y₃ + y₄: what double precision can solve. With four
+/// variables rounding breaks the relation by 1e-19 while y₁ is 1e-3; y₂ or y₃, 1e-22 in the end,
+/// may then turn negative, and the equation for it blows up.
 IvpProblem e5_without_y2();
 
 /// Davis & Skodje's model of a slow manifold,

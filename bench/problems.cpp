@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "models/registry.hpp"
+#include "solve/stationary_point.hpp"
 #include "study/data_file.hpp"
 
 namespace gradflow::bench {
@@ -74,6 +75,31 @@ Problem diagonal(double weight_decay, double end) {
                       {{"features", std::string("fourier")}, {"frequencies", std::int64_t{30}}},
                       weight_decay, 1e-1, end, 28,
                       {{"points", GRADFLOW_SOURCE "/examples/grokking/data/figure4_points.csv"}});
+}
+
+Problem slow_flow() {
+  Problem problem = diagonal(1e-3, 5);
+  problem.name = "slow_flow";
+  problem.flow.weight_decay = 0;
+  SolverSettings tight;
+  tight.rtol = 1e-10;
+  tight.atol = 1e-13;
+  problem.start = flow_limit(*problem.system(), tight, problem.start).y;
+  problem.flow.kind = "riemannian";
+  problem.system()->correct(0, problem.start);
+  return problem;
+}
+
+Problem modular_addition(double weight_decay) {
+  Problem problem = make_problem("modular_addition", "modular_addition",
+                                 {{"modulus", std::int64_t{13}},
+                                  {"width", std::int64_t{64}},
+                                  {"train_fraction", 0.7},
+                                  {"input_variance", 0.64},
+                                  {"output_variance", 0.01}},
+                                 weight_decay, 1, 20 / weight_decay, 1);
+  problem.atol_factor = 1e-3;
+  return problem;
 }
 
 Problem tanh_network(Index width, Index samples, double weight_decay) {

@@ -37,6 +37,10 @@ Problem make_problem(std::string name, const std::string& model, const std::vect
 Problem completion(double weight_decay, double end);
 /// Figure 4: diagonal network u^2 - v^2 on 61 Fourier features, 12 points.
 Problem diagonal(double weight_decay, double end);
+/// Its slow limit, the Riemannian flow from Phi(w0), to tau = 5; the way to Phi(w0) is not counted.
+Problem slow_flow();
+/// Modular addition as in examples/grokking, p = 13, to 20/lambda.
+Problem modular_addition(double weight_decay);
 /// Two-layer tanh network with biases, one input: 3 x width parameters, teacher of 3 neurons.
 Problem tanh_network(Index width, Index samples, double weight_decay);
 /// The same with ten inputs: 12 x 50 parameters.

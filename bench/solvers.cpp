@@ -12,6 +12,7 @@
 #include <stdexcept>
 
 #include "solve/integrate.hpp"
+#include "solve/saddle.hpp"
 #include "solve/sundials.hpp"
 #include "study/data_file.hpp"
 
@@ -300,6 +301,35 @@ Run descend(const Problem& problem, double step, std::int64_t steps, double cap)
   return run;
 }
 
+/// How long gradient descent would take with the largest step that stays stable along the run.
+Run stable_descent(const Problem& problem, double cap) {
+  SolverSettings loose;
+  loose.rtol = 1e-4;
+  loose.atol = problem.atol_factor * loose.rtol;
+  const Run along = ours(problem, loose, cap);
+  const auto system = problem.system();
+  double sharpness = 0;
+  for (std::size_t k = 0; k < along.states.size(); k += 6)
+    sharpness = std::max(sharpness,
+                         fastest_growing_mode(*system, problem.times[k], along.states[k]).fastest);
+  const double step = 1.9 / sharpness;
+  constexpr int measured = 200;
+  Vector y = problem.start, slope(y.size());
+  const double began = cpu_seconds();
+  for (int k = 0; k < measured; ++k) {
+    system->rhs(0, y, slope);
+    y += step * slope;
+  }
+  Run run;
+  const double steps = problem.end() / step;
+  run.seconds = (cpu_seconds() - began) * steps / measured;
+  run.steps = run.rhs = std::llround(steps);
+  run.finished = true;
+  run.t_end = problem.end();
+  run.note = "descent of step " + std::to_string(step) + ", extrapolated from 200 steps";
+  return run;
+}
+
 }  // namespace
 
 Run gradient_descent(const Problem& problem, bool tuned, double step, std::int64_t steps,
@@ -316,6 +346,7 @@ Run solve(const Problem& problem, const std::string& solver, double rtol, double
     // Whole, without a cap: its ratio to ours is what the benchmark is for.
     return gradient_descent(problem, solver == "descent_tuned", 1e-2,
                             std::llround(problem.end() / 1e-2), INFINITY);
+  if (solver == "descent_stable") return stable_descent(problem, cap);
   SolverSettings settings;
   settings.rtol = rtol;
   settings.atol = atol;

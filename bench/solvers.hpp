@@ -24,7 +24,9 @@ double cpu_seconds();
 /// `solver`: ours as "method" or "method+linear" ("auto", "cvode+structured", "rodas"); peers
 /// "cvode_dense", "cvode_gmres" (CVODE with SUNDIALS' own linear solvers and its default settings),
 /// "dopri5", "rosenbrock4" (odeint, bare loop), "descent", "descent_tuned" (gradient descent of
-/// step 1e-2, matrix completion alone). `cap`: processor seconds after which the run is cut.
+/// step 1e-2, matrix completion alone), "descent_stable" (gradient descent on our right-hand side,
+/// of 1.9/sharpness, the largest along the run; its seconds are extrapolated). `cap`: processor
+/// seconds after which the run is cut.
 Run solve(const Problem& problem, const std::string& solver, double rtol, double cap);
 
 /// CVODE as its manual's examples call it: BDF, SUNLinSol_Dense on the analytic Jacobian (a product
