@@ -166,10 +166,11 @@ Matrix initial_overlaps(Index width, Index dimension, std::uint64_t seed, Vector
 void power_moments(ConstVectorRef a, ConstVectorRef s, VectorRef moments) {
   using namespace packs;
   const Index m = a.size(), size = moments.size();
-  thread_local PowerSums sums(0);  // no allocation in a right-hand side
-  sums.resize(size);
-  for_each(m, [&](Index i, Index count) {
-    sums.add(load(a.data() + i, count), load(s.data() + i, count));
+  thread_local PowerSums own;  // no allocation in a right-hand side
+  PowerSums& sums = own;       // this thread's, also where others add to it
+  sums.reset(size, m);
+  for_each(m, [&](Index i, Index count, Index chunk) {
+    sums.add(load(a.data() + i, count), load(s.data() + i, count), chunk);
   });
   sums.total(moments);
   moments /= static_cast<double>(m);

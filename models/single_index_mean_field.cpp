@@ -48,17 +48,16 @@ class MeanFieldMatrix final : public NewtonMatrix {
         sums22_(2 * sigma_.size() - 1),
         projection_(sigma_.size()),
         coefficients_(sigma_.size()),
-        e11_(sums11_.size()),
-        e12_(sums12_.size()),
-        e22_(sums22_.size()),
-        first_(sigma_.size()),
-        second_(sigma_.size()) {}
+        negative_in_chunk_(packs::chunks(m_)) {
+    for (PowerSums* sums : {&e11_, &e12_, &e22_}) sums->reset(sums11_.size(), m_);
+    for (PowerSums* sums : {&first_, &second_}) sums->reset(sigma_.size(), m_);
+  }
 
   void linearise(double, ConstVectorRef y) override {
     y_ = y;
     power_moments(y.head(m_), y.tail(m_), g_);
     g_ = sigma_.array() * (phi_.array() - sigma_.array() * g_.array());
-    packs::for_each(m_, [&](Index i, Index count) {
+    packs::for_each(m_, [&](Index i, Index count, Index) {
       const Pack a = load(y_.data() + i, count), s = load(y_.data() + m_ + i, count);
       Pack p, d1, half_d2;
       horner(g_, s, p, d1, half_d2);
@@ -73,8 +72,8 @@ class MeanFieldMatrix final : public NewtonMatrix {
     e11_.clear();
     e12_.clear();
     e22_.clear();
-    Index negative = 0;
-    packs::for_each(m_, [&](Index i, Index count) {
+    negative_in_chunk_.setZero();
+    packs::for_each(m_, [&](Index i, Index count, Index chunk) {
       const Pack a = load(y_.data() + i, count), s = load(y_.data() + m_ + i, count);
       const Pack d1 = load(slope_.data() + i, count), d2 = load(curvature_.data() + i, count);
       const Pack area = 1 - s * s;
@@ -82,7 +81,7 @@ class MeanFieldMatrix final : public NewtonMatrix {
       const Pack off = gamma * d1;
       const Pack det = corner - area * off * off / epsilon_;
       Pack inverse = 1 / det;
-      negative += (det < 0).count();
+      negative_in_chunk_[chunk] += (det < 0).count();
       const Pack scaled_corner = corner * inverse, scaled_off = off * inverse;
       store(inverse, inverse_det_.data() + i, count);
       store(scaled_corner, q22_.data() + i, count);
@@ -90,9 +89,9 @@ class MeanFieldMatrix final : public NewtonMatrix {
       Pack w11 = scaled_corner / epsilon_;
       if (count < packs::width)
         w11.tail(packs::width - count).setZero();  // a = s = 0 does not clear this one
-      e11_.add(w11, s);
-      e12_.add(area * scaled_off * a / epsilon_, s);
-      e22_.add(area * inverse * a * a, s);
+      e11_.add(w11, s, chunk);
+      e12_.add(area * scaled_off * a / epsilon_, s, chunk);
+      e22_.add(area * inverse * a * a, s, chunk);
     });
     e11_.total(sums11_);
     e12_.total(sums12_);
@@ -113,7 +112,7 @@ class MeanFieldMatrix final : public NewtonMatrix {
     c = scale_.asDiagonal() * c * scale_.asDiagonal();
     llt_.compute(c);
     definite_ = llt_.info() == Eigen::Success;
-    negative_ = negative;
+    negative_ = negative_in_chunk_.sum();
     if (!definite_) {
       lu_.compute(c);
       // Inertia of B + U U^T is that of the blocks less the negative ones of C.
@@ -126,7 +125,7 @@ class MeanFieldMatrix final : public NewtonMatrix {
   bool solve(VectorRef b, double) override {
     first_.clear();
     second_.clear();
-    packs::for_each(m_, [&](Index i, Index count) {
+    packs::for_each(m_, [&](Index i, Index count, Index chunk) {
       const Pack a = load(y_.data() + i, count), s = load(y_.data() + m_ + i, count);
       const Pack ba = load(b.data() + i, count), bs = load(b.data() + m_ + i, count);
       const Pack off = load(coupling_.data() + i, count);
@@ -134,8 +133,8 @@ class MeanFieldMatrix final : public NewtonMatrix {
       const Pack ts = (1 - s * s) * off * ba + load(inverse_det_.data() + i, count) * bs;
       store(ta, t_.data() + i, count);
       store(ts, t_.data() + m_ + i, count);
-      first_.add(ta, s);
-      second_.add(a * ts, s);
+      first_.add(ta, s, chunk);
+      second_.add(a * ts, s, chunk);
     });
     first_.total(projection_);
     second_.total(coefficients_);
@@ -147,7 +146,7 @@ class MeanFieldMatrix final : public NewtonMatrix {
     else
       projection_ = lu_.solve(projection_).eval();
     coefficients_ = gamma_ * root_weight_.array() * scale_.array() * projection_.array();
-    packs::for_each(m_, [&](Index i, Index count) {
+    packs::for_each(m_, [&](Index i, Index count, Index) {
       const Pack a = load(y_.data() + i, count), s = load(y_.data() + m_ + i, count);
       const Pack off = load(coupling_.data() + i, count);
       const Pack area = 1 - s * s;
@@ -184,6 +183,7 @@ class MeanFieldMatrix final : public NewtonMatrix {
   Eigen::PartialPivLU<Matrix> lu_;
   bool definite_ = true;
   Index negative_ = 0;
+  Eigen::Array<Index, Eigen::Dynamic, 1> negative_in_chunk_;
   double gamma_ = 0;
 };
 
@@ -270,9 +270,10 @@ MeanFieldFlow::MeanFieldFlow(SingleIndexProblem problem)
     : problem_(std::move(problem)),
       moments_(problem_.sigma.size()),
       g_(problem_.sigma.size()),
-      dg_(problem_.sigma.size()),
-      sums_(problem_.sigma.size()),
-      slope_sums_(problem_.sigma.size()) {}
+      dg_(problem_.sigma.size()) {
+  for (packs::PowerSums* sums : {&sums_, &slope_sums_})
+    sums->reset(problem_.sigma.size(), problem_.width);
+}
 
 void MeanFieldFlow::residual_coefficients(ConstVectorRef y) {
   const Index m = problem_.width;
@@ -283,7 +284,7 @@ void MeanFieldFlow::residual_coefficients(ConstVectorRef y) {
 void MeanFieldFlow::rhs(double, ConstVectorRef y, VectorRef dydt) {
   const Index m = problem_.width;
   residual_coefficients(y);
-  packs::for_each(m, [&](Index i, Index count) {
+  packs::for_each(m, [&](Index i, Index count, Index) {
     const Pack a = load(y.data() + i, count), s = load(y.data() + m + i, count);
     Pack p, d1;
     horner(g_, s, p, d1);
@@ -297,16 +298,16 @@ void MeanFieldFlow::jacobian_times(double, ConstVectorRef y, ConstVectorRef v, V
   residual_coefficients(y);
   sums_.clear();
   slope_sums_.clear();
-  packs::for_each(m, [&](Index i, Index count) {
+  packs::for_each(m, [&](Index i, Index count, Index chunk) {
     const Pack s = load(y.data() + m + i, count);
-    sums_.add(load(v.data() + i, count), s);
-    slope_sums_.add(load(y.data() + i, count) * load(v.data() + m + i, count), s);
+    sums_.add(load(v.data() + i, count), s, chunk);
+    slope_sums_.add(load(y.data() + i, count) * load(v.data() + m + i, count), s, chunk);
   });
   sums_.total(dg_);
   slope_sums_.total(moments_);
   for (Index k = 1; k < dg_.size(); ++k) dg_[k] += static_cast<double>(k) * moments_[k - 1];
   dg_.array() *= -problem_.sigma.array().square() / static_cast<double>(m);
-  packs::for_each(m, [&](Index i, Index count) {
+  packs::for_each(m, [&](Index i, Index count, Index) {
     const Pack a = load(y.data() + i, count), s = load(y.data() + m + i, count);
     const Pack va = load(v.data() + i, count), vs = load(v.data() + m + i, count);
     Pack p, d1, half_d2, q, dq;
@@ -328,9 +329,14 @@ double MeanFieldFlow::energy(ConstVectorRef y) {
 double MeanFieldFlow::inner_product(ConstVectorRef y, ConstVectorRef u, ConstVectorRef v) {
   const Index m = problem_.width;
   // |s| < 1 is invariant; rounding may reach 1, where s' = 0 and the quotient's limit is 0.
-  const auto area = (1 - y.tail(m).array().square()).max(1e-300);
-  return problem_.epsilon * u.head(m).dot(v.head(m)) +
-         (u.tail(m).array() * v.tail(m).array() / area).sum();
+  parts_.setZero(packs::chunks(m));
+  packs::for_each(m, [&](Index i, Index count, Index chunk) {
+    const Pack s = load(y.data() + m + i, count);
+    const Pack of_a = load(u.data() + i, count) * load(v.data() + i, count);
+    const Pack of_s = load(u.data() + m + i, count) * load(v.data() + m + i, count);
+    parts_[chunk] += (problem_.epsilon * of_a + of_s / (1 - s * s).max(1e-300)).sum();
+  });
+  return parts_.sum();
 }
 
 std::vector<LinearKind> MeanFieldFlow::linear_kinds() const {

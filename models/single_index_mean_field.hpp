@@ -36,6 +36,7 @@ class MeanFieldFlow final : public System {
   SingleIndexProblem problem_;
   Vector moments_, g_, dg_;
   packs::PowerSums sums_, slope_sums_;
+  Vector parts_;  ///< of a sum, one a chunk of neurons
 };
 
 ModelInfo single_index_mean_field();

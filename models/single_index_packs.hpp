@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "numerics/parallel.hpp"
 #include "numerics/types.hpp"
 
 /// Loops over neurons in packs: powers and Horner sums of a pack stay in registers, so that loops
@@ -27,27 +28,44 @@ inline void store(const Pack& value, double* p, Index count) {
   for (Index i = 0; i < count; ++i) p[i] = value[i];
 }
 
-/// f(start, count) for each pack of 0..m-1; only the last may be short.
-template <class F>
-void for_each(Index m, F f) {
-  for (Index i = 0; i < m; i += width) f(i, std::min(width, m - i));
+/// Neurons that one thread takes at a time.
+constexpr Index chunk_size = 4096;
+
+inline Index chunks(Index m) {
+  return (m + chunk_size - 1) / chunk_size;
 }
 
-/// Sums over neurons of weight s^n, n = 0..size-1, kept as one partial sum a lane.
+/// f(start, count, chunk) for each pack of 0..m-1; only the last may be short. Chunks of packs run
+/// in parallel (solver.threads).
+template <class F>
+void for_each(Index m, F f) {
+  parallel_for(chunks(m), [&](Index chunk) {
+    const Index end = std::min((chunk + 1) * chunk_size, m);
+    for (Index i = chunk * chunk_size; i < end; i += width) f(i, std::min(width, end - i), chunk);
+  });
+}
+
+/// Sums over neurons of weight s^n, n = 0..size-1, kept as one partial sum a chunk and lane.
 class PowerSums {
  public:
-  explicit PowerSums(Index size) : sums_(width, size) {}
-  void resize(Index size) { sums_.setZero(width, size); }
+  void reset(Index size, Index neurons) {
+    size_ = size;
+    sums_.setZero(width, size * chunks(neurons));
+  }
   void clear() { sums_.setZero(); }
-  void add(Pack weight, const Pack& s) {
-    for (Index n = 0; n < sums_.cols(); ++n) {
+  void add(Pack weight, const Pack& s, Index chunk) {
+    for (Index n = chunk * size_; n < (chunk + 1) * size_; ++n) {
       sums_.col(n) += weight;
       weight *= s;
     }
   }
-  void total(VectorRef out) const { out = sums_.colwise().sum().matrix().transpose(); }
+  void total(VectorRef out) const {
+    out.setZero();
+    for (Index n = 0; n < sums_.cols(); ++n) out[n % size_] += sums_.col(n).sum();
+  }
 
  private:
+  Index size_ = 0;
   Eigen::Array<double, width, Eigen::Dynamic> sums_;
 };
 

@@ -6,6 +6,7 @@
 #include "flow/loss_model.hpp"
 #include "models/relu_pieces.hpp"
 #include "models/supervised_data.hpp"
+#include "numerics/parallel.hpp"
 #include "numerics/random.hpp"
 
 namespace gradflow {
@@ -45,50 +46,79 @@ class TwoLayerMap final : public OutputMap {
   void evaluate(ConstVectorRef w, VectorRef f) override {
     if (value_.size() == 0) allocate();
     a_ = w.tail(m_);
-    preactivation(w, z_);
-    if (pieces_ && pieces_->entered()) {
+    const bool held = pieces_ && pieces_->entered();
+    if (held) {
       w_ = w;
       first_ = pieces_->slopes();
-      value_ = first_.cwiseProduct(z_);
-    } else {
-      activation_.evaluate(z_.data(), z_.size(), value_.data(), first_.data());
     }
+    for_blocks([&](Index block, Index start, Index count) {
+      auto z = z_.middleRows(start, count), value = value_.middleRows(start, count);
+      preactivation(w, start, z);
+      if (held)
+        value = first_.middleRows(start, count).cwiseProduct(z);
+      else
+        for (Index i = 0; i < outputs(); ++i)
+          activation_.evaluate(&z_(start, i), count, &value_(start, i), &first_(start, i));
+      parts_.col(block).noalias() = value.transpose() * a_.segment(start, count);
+    });
     have_second_ = false;
-    f.noalias() = scale_ * (value_.transpose() * a_);
+    f = scale_ * parts_.rowwise().sum();
   }
   void jacobian_times(ConstVectorRef v, VectorRef jv) override {
-    tangent_preactivation(v);
-    dz_.array() *= first_.array();
-    jv.noalias() = scale_ * (dz_.transpose() * a_);
-    jv.noalias() += scale_ * (value_.transpose() * v.tail(m_));
+    const auto tangent = tangent_of(v);
+    for_blocks([&](Index block, Index start, Index count) {
+      Matrix& dz = scratch(count);
+      preactivation(tangent, start, dz);
+      dz.array() *= first_.middleRows(start, count).array();
+      parts_.col(block).noalias() = dz.transpose() * a_.segment(start, count);
+      parts_.col(block).noalias() +=
+          value_.middleRows(start, count).transpose() * v.segment(parameters() - m_ + start, count);
+    });
+    jv = scale_ * parts_.rowwise().sum();
   }
   void transpose_times(ConstVectorRef u, VectorRef jtu) override {
-    jtu.tail(m_).noalias() = scale_ * (value_ * u);
-    for (Index i = 0; i < outputs(); ++i)
-      back_.col(i) = (scale_ * u[i]) * first_.col(i).cwiseProduct(a_);
-    collect(back_, jtu);
+    for_blocks([&](Index, Index start, Index count) {
+      jtu.segment(parameters() - m_ + start, count).noalias() =
+          scale_ * (value_.middleRows(start, count) * u);
+      Matrix& back = scratch(count);
+      for (Index i = 0; i < outputs(); ++i)
+        back.col(i) = (scale_ * u[i]) *
+                      first_.col(i).segment(start, count).cwiseProduct(a_.segment(start, count));
+      collect(back, start, jtu);
+    });
     if (pieces_) pieces_->project(jtu);
   }
   void curvature_times(ConstVectorRef u, ConstVectorRef v, VectorRef out) override {
     need_second();
-    tangent_preactivation(v);
-    for (Index i = 0; i < outputs(); ++i)
-      back_.col(i) = (scale_ * u[i]) * (first_.col(i).array() * v.tail(m_).array() +
-                                        second_.col(i).array() * dz_.col(i).array() * a_.array());
-    dz_.array() *= first_.array();
-    out.tail(m_).noalias() = scale_ * (dz_ * u);
-    collect(back_, out);
+    const auto tangent = tangent_of(v);
+    for_blocks([&](Index, Index start, Index count) {
+      Matrix& dz = scratch(count);
+      preactivation(tangent, start, dz);
+      const auto a = a_.segment(start, count).array();
+      const auto da = v.segment(parameters() - m_ + start, count).array();
+      auto change = out.segment(parameters() - m_ + start, count);
+      change.setZero();
+      for (Index i = 0; i < outputs(); ++i) {
+        const auto first = first_.col(i).segment(start, count).array();
+        const auto second = second_.col(i).segment(start, count).array();
+        const double factor = scale_ * u[i];
+        change.array() += factor * first * dz.col(i).array();
+        dz.col(i) = factor * (first * da + second * dz.col(i).array() * a);
+      }
+      collect(dz, start, out);
+    });
     if (pieces_) pieces_->project(out);
   }
 
   void transposed_jacobian(MatrixRef jt) override {
     jt.bottomRows(m_) = scale_ * value_;
-    for (Index i = 0; i < outputs(); ++i) {
+    parallel_for(outputs(), [&](Index i) {
       back_.col(i) = scale_ * first_.col(i).cwiseProduct(a_);
       Eigen::Map<RowMatrix>(jt.col(i).data(), m_, d()).noalias() = back_.col(i) * inputs_->row(i);
       if (bias_) jt.col(i).segment(m_ * d(), m_) = back_.col(i);
-      if (pieces_) pieces_->project(jt.col(i));
-    }
+    });
+    if (pieces_)
+      for (Index i = 0; i < outputs(); ++i) pieces_->project(jt.col(i));
   }
 
   /// K_ij = c^2 [(x_i . x_j + 1) sum_k a_k^2 sigma'_ik sigma'_jk + sum_k sigma_ik sigma_jk], with
@@ -116,12 +146,19 @@ class TwoLayerMap final : public OutputMap {
       small_.resize(outputs(), outputs());
     }
     for (Index i = 0; i < outputs(); ++i) back_.col(i) = first_.col(i).cwiseProduct(a_);
-    small_.setZero();
-    small_.selfadjointView<Eigen::Lower>().rankUpdate(back_.transpose(), scale_ * scale_);
     const double shift = bias_ ? bias : 0;
-    small_.triangularView<Eigen::Lower>() =
-        small_.cwiseProduct((first * kernel_.array() + shift).matrix());
-    small_.selfadjointView<Eigen::Lower>().rankUpdate(value_.transpose(), scale_ * scale_ * second);
+    // The lower triangle in panels of columns.
+    constexpr Index panel = 256;
+    parallel_for((outputs() + panel - 1) / panel, [&](Index p) {
+      const Index start = p * panel, width = std::min(panel, outputs() - start);
+      const Index below = outputs() - start;
+      auto part = small_.block(start, start, below, width);
+      part.noalias() = back_.rightCols(below).transpose() * back_.middleCols(start, width);
+      part.array() *=
+          scale_ * scale_ * (first * kernel_.block(start, start, below, width).array() + shift);
+      part.noalias() += (scale_ * scale_ * second) *
+                        (value_.rightCols(below).transpose() * value_.middleCols(start, width));
+    });
     k = small_.selfadjointView<Eigen::Lower>();
     // A neuron that slides has x_i . P x_j, P the projection off its normals.
     if (slides())
@@ -187,38 +224,58 @@ class TwoLayerMap final : public OutputMap {
 
  private:
   bool slides() const { return pieces_ && !pieces_->sliders().empty(); }
-  /// dz along v; a sliding neuron keeps to its surfaces.
-  void tangent_preactivation(ConstVectorRef v) {
-    if (!slides()) {
-      preactivation(v, dz_);
-      return;
-    }
+  /// v, or what is left of it where sliding neurons keep to their surfaces.
+  Eigen::Map<const Vector> tangent_of(ConstVectorRef v) {
+    if (!slides()) return {v.data(), v.size()};
     tangent_ = v;
     pieces_->project(tangent_);
-    preactivation(tangent_, dz_);
+    return {tangent_.data(), tangent_.size()};
   }
 
   Index d() const { return inputs_->cols(); }
   Index block_size() const { return d() + (bias_ ? 2 : 1); }
   void allocate() {
-    for (Matrix* work : {&z_, &value_, &first_, &second_, &dz_, &back_})
-      work->resize(m_, outputs());
+    for (Matrix* work : {&z_, &value_, &first_, &second_, &back_}) work->resize(m_, outputs());
+    // Activations of a block on all samples fit the second-level cache a few times.
+    rows_ = std::min(m_, std::clamp<Index>(16384 / outputs(), 256, 2048));
+    parts_.resize(outputs(), (m_ + rows_ - 1) / rows_);
   }
-  /// W X^T + b 1^T, for a vector like w.
-  void preactivation(ConstVectorRef w, Matrix& z) const {
-    const Eigen::Map<const RowMatrix> W(w.data(), m_, d());
+  /// f(block, first neuron, neurons), in parallel.
+  template <class F>
+  void for_blocks(F f) const {
+    parallel_for(parts_.cols(), [&](Index block) {
+      const Index start = block * rows_;
+      f(block, start, std::min(rows_, m_ - start));
+    });
+  }
+  /// Of a thread's own, for a block.
+  Matrix& scratch(Index count) const {
+    thread_local Matrix all;
+    all.resize(count, outputs());
+    return all;
+  }
+  /// W X^T + b 1^T for the z.rows() neurons from `start` on, for a vector like w.
+  template <class Z>
+  void preactivation(ConstVectorRef w, Index start, Z& z) const {
+    const Index count = z.rows();
     if (d() == 1) {
-      for (Index i = 0; i < outputs(); ++i) z.col(i) = (*inputs_)(i, 0) * W.col(0);
-    } else {
-      z.noalias() = W * inputs_->transpose();
+      const auto W = w.segment(start, count);
+      for (Index i = 0; i < outputs(); ++i)
+        if (bias_)
+          z.col(i) = (*inputs_)(i, 0) * W + w.segment(m_ + start, count);
+        else
+          z.col(i) = (*inputs_)(i, 0) * W;
+      return;
     }
-    if (bias_) z.colwise() += w.segment(m_ * d(), m_);
+    const Eigen::Map<const RowMatrix> W(w.data(), m_, d());
+    z.noalias() = W.middleRows(start, count) * inputs_->transpose();
+    if (bias_) z.colwise() += w.segment(m_ * d() + start, count);
   }
   /// The transpose: W part G X and b part G 1.
-  void collect(const Matrix& g, VectorRef out) const {
+  void collect(const Matrix& g, Index start, VectorRef out) const {
     Eigen::Map<RowMatrix> W(out.data(), m_, d());
-    W.noalias() = g * *inputs_;
-    if (bias_) out.segment(m_ * d(), m_) = g.rowwise().sum();
+    W.middleRows(start, g.rows()).noalias() = g * *inputs_;
+    if (bias_) out.segment(m_ * d() + start, g.rows()) = g.rowwise().sum();
   }
   void need_second() {
     if (have_second_) return;
@@ -227,8 +284,10 @@ class TwoLayerMap final : public OutputMap {
       second_.setZero();
       return;
     }
-    activation_.second_derivative(z_.data(), value_.data(), first_.data(), z_.size(),
-                                  second_.data());
+    parallel_for(outputs(), [&](Index i) {
+      activation_.second_derivative(z_.col(i).data(), value_.col(i).data(), first_.col(i).data(),
+                                    m_, second_.col(i).data());
+    });
   }
 
   std::shared_ptr<const Matrix> inputs_;
@@ -237,7 +296,8 @@ class TwoLayerMap final : public OutputMap {
   bool bias_;
   double scale_;
   Vector a_;
-  Matrix z_, value_, first_, second_, dz_, back_;
+  Matrix z_, value_, first_, second_, back_, parts_;
+  Index rows_ = 0;  ///< neurons of a block
   Matrix kernel_, small_, extended_, weighted_;
   Vector weight_;
   bool have_second_ = false;

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 
@@ -32,7 +33,7 @@ class CvodeStepper final : public Stepper {
     if (solver_ != nullptr) SUNLinSolFree(solver_);
     if (matrix_ != nullptr) SUNMatDestroy(matrix_);
     if (y_ != nullptr) N_VDestroy(y_);
-    if (work_ != nullptr) N_VDestroy(work_);
+    for (N_Vector view : views_) N_VDestroy(view);
     if (context_ != nullptr) SUNContext_Free(&context_);
   }
   CvodeStepper(const CvodeStepper&) = delete;
@@ -48,8 +49,8 @@ class CvodeStepper final : public Stepper {
     }
     context_ = make_context();
     y_ = N_VMake_Serial(state_.size(), state_.data(), context_);
-    sundials::use_vectorised_operations(y_);
-    work_ = N_VClone(y_);
+    sundials::use_deferred_operations(y_);
+    for (N_Vector& view : views_) view = N_VCloneEmpty(y_);
     cvode_ = CVodeCreate(adams_ ? CV_ADAMS : CV_BDF, context_);
     silence(cvode_);
     CVodeInit(cvode_, &CvodeStepper::rhs, t0, y_);
@@ -99,15 +100,25 @@ class CvodeStepper final : public Stepper {
 
   double time() const override { return time_; }
   double previous_time() const override { return previous_; }
-  const Vector& state() const override { return state_; }
+  const Vector& state() const override {
+    sundials::finish_operations();
+    return state_;
+  }
 
   void interpolate(double t, VectorRef y) override {
-    CVodeGetDky(cvode_, within(t), 0, work_);
-    y = map(work_);
+    derivative(t, 0, views_[0], y.data());
+    sundials::finish_operations();
   }
   void interpolate_derivative(double t, VectorRef ydot) override {
-    CVodeGetDky(cvode_, within(t), 1, work_);
-    ydot = map(work_);
+    derivative(t, 1, views_[0], ydot.data());
+    sundials::finish_operations();
+  }
+  void interpolate_nodes(const std::array<double, nodes>& t, Matrix& y, Matrix& ydot) override {
+    for (std::size_t k = 0; k < nodes; ++k) {
+      derivative(t[k], 0, views_[2 * k], y.col(static_cast<Index>(k)).data());
+      derivative(t[k], 1, views_[2 * k + 1], ydot.col(static_cast<Index>(k)).data());
+    }
+    sundials::finish_operations();  // all at once: BDF's history is read once
   }
 
   const Statistics& statistics() override {
@@ -127,6 +138,11 @@ class CvodeStepper final : public Stepper {
  private:
   /// CVodeGetDky accepts [t - h_used, t] up to a rounding; keep t inside.
   double within(double t) const { return std::clamp(t, previous_, time_); }
+  /// Order 0 or 1 into `out`, to be had after finish_operations.
+  void derivative(double t, int order, N_Vector view, double* out) {
+    N_VSetArrayPointer(out, view);
+    CVodeGetDky(cvode_, within(t), order, view);
+  }
 
   static int rhs(sunrealtype t, N_Vector y, N_Vector ydot, void* self_pointer) {
     auto& self = *static_cast<CvodeStepper*>(self_pointer);
@@ -187,7 +203,7 @@ class CvodeStepper final : public Stepper {
       solution = map(b);
       // Krylov: a tenth of what Newton's own test will ask of the correction.
       const double tolerance =
-          0.01 * (self.settings_.rtol * self.state_.norm() + self.settings_.atol);
+          0.01 * (self.settings_.rtol * self.state().norm() + self.settings_.atol);
       if (!self.newton_->solve(solution, tolerance)) return 1;
       return solution.allFinite() ? 0 : 1;
     };
@@ -241,7 +257,8 @@ class CvodeStepper final : public Stepper {
   bool saw_non_finite_ = false;
   Statistics statistics_, earlier_;
   SUNContext context_ = nullptr;
-  N_Vector y_ = nullptr, work_ = nullptr;
+  N_Vector y_ = nullptr;
+  std::array<N_Vector, 2 * nodes> views_{};  ///< of memory of others
   void* cvode_ = nullptr;
   SUNMatrix matrix_ = nullptr;
   SUNLinearSolver solver_ = nullptr;

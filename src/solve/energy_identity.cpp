@@ -10,8 +10,8 @@ EnergyIdentity::EnergyIdentity(System& system, const SolverSettings& settings, d
       rtol_(settings.rtol),
       atol_(settings.atol),
       next_boundary_(first_time > 0 ? std::floor(std::log10(first_time)) + 1 : 0),
-      y_(system.dimension()),
-      slope_(system.dimension()) {
+      y_(system.dimension(), 3),
+      slope_(system.dimension(), 3) {
   decade_start_ = next_boundary_ - 1;
 }
 
@@ -30,13 +30,12 @@ double EnergyIdentity::noise(ConstVectorRef y) const {
 double EnergyIdentity::integrate_dissipation(Stepper& stepper, double from, double to) {
   static const double nodes[3] = {0.5 - 0.3872983346207417, 0.5, 0.5 + 0.3872983346207417};
   static const double weights[3] = {5.0 / 18, 8.0 / 18, 5.0 / 18};
+  std::array<double, Stepper::nodes> times;
+  for (std::size_t k = 0; k < 3; ++k) times[k] = from + (to - from) * nodes[k];
+  stepper.interpolate_nodes(times, y_, slope_);
   double sum = 0;
-  for (int k = 0; k < 3; ++k) {
-    const double t = from + (to - from) * nodes[k];
-    stepper.interpolate_derivative(t, slope_);
-    stepper.interpolate(t, y_);
-    sum += weights[k] * system_.inner_product(y_, slope_, slope_);
-  }
+  for (Index k = 0; k < 3; ++k)
+    sum += weights[k] * system_.inner_product(y_.col(k), slope_.col(k), slope_.col(k));
   return sum * (to - from);
 }
 
@@ -65,8 +64,8 @@ void EnergyIdentity::accept(Stepper& stepper, double curvature, double speed) {
     const double boundary = std::pow(10.0, next_boundary_);
     if (boundary > from) {
       dissipation_ += integrate_dissipation(stepper, from, boundary);
-      stepper.interpolate(boundary, y_);
-      close_decade(system_.energy(y_));
+      stepper.interpolate(boundary, y_.col(0));
+      close_decade(system_.energy(y_.col(0)));
       from = boundary;
     }
     decade_start_ = next_boundary_;

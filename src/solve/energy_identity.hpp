@@ -46,7 +46,7 @@ class EnergyIdentity {
   double dissipation_ = 0;
   double curvature_ = 0, speed_ = 0, noise_ = 0;
   double rise_ = 0, rise_time_ = 0, worst_ = 0;
-  Vector y_, slope_;
+  Matrix y_, slope_;  ///< at the Gauss points, a column each
   std::vector<EnergyDecade> decades_;
 };
 

@@ -6,6 +6,7 @@
 #include <limits>
 #include <sstream>
 
+#include "numerics/parallel.hpp"
 #include "solve/energy_identity.hpp"
 #include "solve/saddle.hpp"
 
@@ -42,6 +43,7 @@ SolverSettings tightened(SolverSettings settings, ConstVectorRef y0) {
 Outcome integrate(System& system, Stepper& stepper, const SolverSettings& settings,
                   ConstVectorRef y0, const IntegrationControl& control) {
   const auto began = Clock::now();
+  const LoopThreads threads(static_cast<int>(settings.threads));
   Outcome outcome;
   const std::vector<double>& times = control.times;
   const double end = times.back();

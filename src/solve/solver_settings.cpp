@@ -18,6 +18,9 @@ std::vector<ParameterInfo> SolverSettings::declaration() {
       integer_parameter("max_steps", 5'000'000, "steps after which a run fails"),
       nonnegative_parameter("max_wall_seconds", 0.0,
                             "seconds after which a run fails; 0: no limit"),
+      integer_parameter("threads", 1,
+                        "threads of the loops within one run, for networks of 10^5 weights and "
+                        "more; points of a study run in parallel by --jobs"),
       boolean_parameter("saddle_guard", true,
                         "cap steps where the flow leaves a saddle, so that the unstable mode is "
                         "followed"),
@@ -38,6 +41,7 @@ SolverSettings SolverSettings::from(const Parameters& parameters) {
   settings.verify = parameters.boolean("verify");
   settings.max_steps = parameters.integer("max_steps");
   settings.max_wall_seconds = parameters.real("max_wall_seconds");
+  settings.threads = parameters.integer("threads");
   settings.saddle_guard = parameters.boolean("saddle_guard");
   return settings;
 }

@@ -17,6 +17,13 @@ bool offers(const System& system, LinearKind kind) {
 
 }  // namespace
 
+void Stepper::interpolate_nodes(const std::array<double, nodes>& t, Matrix& y, Matrix& ydot) {
+  for (std::size_t k = 0; k < nodes; ++k) {
+    interpolate(t[k], y.col(static_cast<Index>(k)));
+    interpolate_derivative(t[k], ydot.col(static_cast<Index>(k)));
+  }
+}
+
 std::unique_ptr<NewtonMatrix> choose_newton_matrix(System& system, const SolverSettings& settings,
                                                    std::string& description) {
   LinearKind kind = settings.linear;

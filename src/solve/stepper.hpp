@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <memory>
 #include <optional>
 #include <string>
@@ -40,6 +41,9 @@ class Stepper {
   /// State and its derivative at t in [previous_time, time].
   virtual void interpolate(double t, VectorRef y) = 0;
   virtual void interpolate_derivative(double t, VectorRef ydot) = 0;
+  /// Both at several times, a column each.
+  static constexpr std::size_t nodes = 3;
+  virtual void interpolate_nodes(const std::array<double, nodes>& t, Matrix& y, Matrix& ydot);
 
   virtual const Statistics& statistics() = 0;
   virtual std::string method() const = 0;

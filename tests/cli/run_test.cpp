@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "study/toml_document.hpp"
 #include "tests/catch.hpp"
@@ -523,5 +524,57 @@ TEST_CASE("Messages go to stderr, the path of the result to stdout, and quiet is
     const Finished about = call_ok({"models", model}, scratch.path);
     for (const std::string word : {"equations", "paper", "initial", "train_loss", "default"})
       CHECK(about.out.find(word) != std::string::npos);
+  }
+}
+
+namespace {
+/// Also where both are NaN.
+bool same_bits(const Values& a, const Values& b) {
+  if (a.index() != b.index()) return false;
+  return std::visit(
+      [&](const auto& values) {
+        const auto& others = std::get<std::decay_t<decltype(values)>>(b);
+        if constexpr (std::is_arithmetic_v<std::decay_t<decltype(values.front())>>)
+          return values.size() == others.size() &&
+                 std::memcmp(values.data(), others.data(),
+                             values.size() * sizeof(values.front())) == 0;
+        else
+          return values == others;
+      },
+      a);
+}
+}  // namespace
+
+TEST_CASE("Any number of threads gives the same bits") {
+  const Scratch scratch;
+  const std::string mean_field = R"([model]
+name = "single_index_mean_field"
+width = 20000
+[time]
+end = 1e-2
+samples = 5
+)";
+  const std::string network = R"([model]
+name = "two_layer_network"
+width = 5000
+activation = "tanh"
+samples = 20
+[flow]
+weight_decay = 1e-2
+[time]
+end = 10
+samples = 5
+)";
+  for (const std::string& config : {mean_field, network}) {
+    const Dataset one = result_of(scratch, config);
+    const Dataset three = result_of(scratch, config, {"--set", "solver.threads=3"});
+    int compared = 0;
+    for (const Variable& variable : one.variables()) {
+      if (variable.name == "wall_seconds") continue;
+      CAPTURE(variable.name);
+      CHECK(same_bits(three.find(variable.name)->values, variable.values));
+      ++compared;
+    }
+    CHECK(compared > 10);
   }
 }

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <memory>
+
+#include "numerics/types.hpp"
+
+namespace gradflow {
+
+class ThreadPool;
+
+/// Threads that the loops of this thread's run may use; 1 outside of any LoopThreads.
+int loop_threads();
+
+/// Lets the loops of this thread use `count` threads while it lives (solver.threads).
+class LoopThreads {
+ public:
+  explicit LoopThreads(int count);
+  ~LoopThreads();
+  LoopThreads(const LoopThreads&) = delete;
+  LoopThreads& operator=(const LoopThreads&) = delete;
+
+ private:
+  std::unique_ptr<ThreadPool> own_;
+  ThreadPool* outer_;
+};
+
+namespace detail {
+void run_parallel(Index count, void (*call)(void*, Index), void* context);
+}
+
+/// f(i) for i = 0..count-1, shared out among the threads one by one. The f(i) must not touch the
+/// same memory and must not throw. Where what a part is does not depend on the threads, and sums of
+/// parts are joined in their order, results have the same bits at any number of threads. A part
+/// should take ten microseconds or more: waking a thread takes as long.
+template <class F>
+void parallel_for(Index count, F f) {
+  if (count <= 1 || loop_threads() == 1) {
+    for (Index i = 0; i < count; ++i) f(i);
+    return;
+  }
+  detail::run_parallel(
+      count, [](void* context, Index i) { (*static_cast<F*>(context))(i); }, &f);
+}
+
+}  // namespace gradflow
