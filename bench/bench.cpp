@@ -238,8 +238,11 @@ void run_section(const std::string& section, const Options& options) {
     bench.growth(section, each(lambdas, [](double l) { return tanh_network(200, 40, l); }),
                  {"auto", "cvode+structured", "rodas+structured"}, 1e-6, lambdas);
   } else if (section == "lambda_tanh_ten_inputs") {
-    bench.growth(section, each(lambdas, tanh_network_of_ten_inputs), {"auto", "rodas+structured"},
-                 1e-6, lambdas);
+    bench.growth(section, each(lambdas, [](double l) { return tanh_network_of_inputs(10, l); }),
+                 {"auto", "rodas+structured"}, 1e-6, lambdas);
+  } else if (section == "lambda_tanh_hundred_inputs") {
+    bench.growth(section, each(lambdas, [](double l) { return tanh_network_of_inputs(100, l); }),
+                 {"auto"}, 1e-6, lambdas);
   } else if (section == "riemannian") {
     std::vector<Problem> problems = each(lambdas, [](double l) { return diagonal(l, 5 / l); });
     std::vector<double> values = lambdas;
@@ -271,6 +274,23 @@ void run_section(const std::string& section, const Options& options) {
         section,
         each(values, [](double n) { return tanh_network(400, static_cast<Index>(n), 1e-5); }),
         {"auto", "cvode+structured"}, 1e-6, values);
+  } else if (section == "threads_width") {
+    const std::vector<double> values{1e4, 1e5, 1e6};
+    bench.growth(section,
+                 each(values, [](double m) { return mean_field(static_cast<Index>(m), 1e-4); }),
+                 {"cvode x1", "cvode x2"}, 1e-6, values);
+  } else if (section == "threads_parameters") {
+    const std::vector<double> values{3000, 9999, 30000, 99999};
+    bench.growth(
+        section,
+        each(values, [](double p) { return tanh_network(static_cast<Index>(p) / 3, 40, 1e-5); }),
+        {"auto x1", "auto x2"}, 1e-6, values);
+  } else if (section == "threads_samples") {
+    const std::vector<double> values{100, 300, 1000};
+    bench.growth(
+        section,
+        each(values, [](double n) { return tanh_network(1667, static_cast<Index>(n), 1e-5); }),
+        {"auto x1", "auto x2"}, 1e-6, values);
   } else if (section == "machine") {
     std::ofstream file(options.out / "machine.md");
     std::ostringstream text;
@@ -323,10 +343,14 @@ Options read(int argc, char** argv) {
                         "modular_addition",
                         "lambda_tanh",
                         "lambda_tanh_ten_inputs",
+                        "lambda_tanh_hundred_inputs",
                         "epsilon",
                         "width",
                         "parameters",
-                        "samples"};
+                        "samples",
+                        "threads_width",
+                        "threads_parameters",
+                        "threads_samples"};
   return options;
 }
 

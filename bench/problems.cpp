@@ -112,13 +112,13 @@ Problem tanh_network(Index width, Index samples, double weight_decay) {
                       weight_decay, 1e-2, 10 / weight_decay);
 }
 
-Problem tanh_network_of_ten_inputs(double weight_decay) {
-  return make_problem("tanh_ten_inputs", "two_layer_network",
+Problem tanh_network_of_inputs(Index dimension, double weight_decay) {
+  return make_problem("tanh_inputs_" + std::to_string(dimension), "two_layer_network",
                       {{"width", std::int64_t{50}},
                        {"activation", std::string("tanh")},
                        {"output_scale", std::string("sqrt")},
                        {"samples", std::int64_t{40}},
-                       {"input_dimension", std::int64_t{10}}},
+                       {"input_dimension", count(dimension)}},
                       weight_decay, 1e-2, 10 / weight_decay);
 }
 

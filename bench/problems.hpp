@@ -44,7 +44,7 @@ Problem modular_addition(double weight_decay);
 /// Two-layer tanh network with biases, one input: 3 x width parameters, teacher of 3 neurons.
 Problem tanh_network(Index width, Index samples, double weight_decay);
 /// The same with ten inputs: 12 x 50 parameters.
-Problem tanh_network_of_ten_inputs(double weight_decay);
+Problem tanh_network_of_inputs(Index dimension, double weight_decay);
 Problem relu_network(Index width, Index samples, double weight_decay, double end);
 /// Depth-3 linear network, widths 6, from a small Gaussian start.
 Problem deep_linear();

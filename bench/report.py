@@ -27,7 +27,9 @@ GROWTH = [
     ("lambda_diagonal", "lambda", "diagonal network to 10/lambda, rtol 1e-6"),
     ("lambda_tanh", "lambda", "tanh network, p = 600, n = 40, to 10/lambda, rtol 1e-6"),
     ("lambda_tanh_ten_inputs", "lambda",
-     "tanh network of ten inputs, p = 600, n = 40, to 10/lambda, rtol 1e-6"),
+     "tanh network of ten inputs, p = 550, n = 40, to 10/lambda, rtol 1e-6"),
+    ("lambda_tanh_hundred_inputs", "lambda",
+     "tanh network of a hundred inputs, p = 5050, n = 40, to 10/lambda, rtol 1e-6"),
     ("riemannian", "lambda",
      "diagonal network to tau = 5, rtol 1e-8; lambda = 0: the Riemannian flow from Phi(w0)"),
     ("modular_addition", "lambda", "modular addition, p = 13, to 20/lambda, rtol 1e-4"),
@@ -35,6 +37,12 @@ GROWTH = [
     ("width", "m", "mean field, epsilon = 1e-4, to 1, rtol 1e-8"),
     ("parameters", "p", "tanh network, n = 40, lambda = 1e-5, to 1e6, rtol 1e-6"),
     ("samples", "n", "tanh network, p = 1200, lambda = 1e-5, to 1e6, rtol 1e-6"),
+    ("threads_width", "m", "mean field, epsilon = 1e-4, to 1, rtol 1e-6, wall seconds of one "
+     "thread and two"),
+    ("threads_parameters", "p", "tanh network, n = 40, lambda = 1e-5, to 1e6, rtol 1e-6, wall "
+     "seconds of one thread and two"),
+    ("threads_samples", "n", "tanh network, p = 5001, lambda = 1e-5, to 1e6, rtol 1e-6, wall "
+     "seconds of one thread and two"),
 ]
 OURS = ("auto", "cvode", "cvode+structured", "cvode+dense", "rodas", "rodas+structured",
         "rodas+dense")

@@ -7,6 +7,7 @@
 #include <sunmatrix/sunmatrix_dense.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <ctime>
 #include <stdexcept>
@@ -75,18 +76,23 @@ Run bare_loop(const Problem& problem, System& system, const SolverSettings& sett
   return run;
 }
 
-Run ours(const Problem& problem, const SolverSettings& asked, double cap) {
+double wall_seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+Run ours(const Problem& problem, const SolverSettings& asked, double cap,
+         double (*seconds)() = cpu_seconds) {
   Run run;
-  const double began = cpu_seconds();
+  const double began = seconds();
   const SolverSettings settings = tightened(asked, problem.start);
   const auto system = problem.system();
   const auto stepper = make_stepper(*system, settings);
   IntegrationControl control;
   control.times = problem.times;
   control.sample = [&](std::size_t, double, ConstVectorRef y) { run.states.emplace_back(y); };
-  control.interrupted = [&] { return cpu_seconds() - began > cap; };
+  control.interrupted = [&] { return seconds() - began > cap; };
   const Outcome outcome = integrate(*system, *stepper, settings, problem.start, control);
-  run.seconds = cpu_seconds() - began;
+  run.seconds = seconds() - began;
   run.steps = outcome.statistics.steps;
   run.rhs = outcome.statistics.rhs_evaluations;
   run.factorisations = outcome.statistics.factorisations;
@@ -338,7 +344,9 @@ Run gradient_descent(const Problem& problem, bool tuned, double step, std::int64
                : descend<PlainDescent>(problem, step, steps, cap);
 }
 
-Run solve(const Problem& problem, const std::string& solver, double rtol, double cap) {
+Run solve(const Problem& problem, const std::string& given, double rtol, double cap) {
+  const auto times = given.find(" x");
+  const std::string solver = given.substr(0, times);
   const double atol = problem.atol_factor * rtol;
   if (solver == "cvode_dense") return cvode_own(problem, true, rtol, atol, cap);
   if (solver == "cvode_gmres") return cvode_own(problem, false, rtol, atol, cap);
@@ -358,7 +366,9 @@ Run solve(const Problem& problem, const std::string& solver, double rtol, double
     const auto system = problem.system();
     return bare_loop(problem, *system, settings, cap);
   }
-  return ours(problem, settings, cap);
+  if (times == std::string::npos) return ours(problem, settings, cap);
+  settings.threads = std::stoi(given.substr(times + 2));
+  return ours(problem, settings, cap, wall_seconds);
 }
 
 }  // namespace gradflow::bench

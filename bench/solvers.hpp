@@ -9,7 +9,7 @@
 namespace gradflow::bench {
 
 /// How a run went. Times are processor seconds of the thread: what else runs on the machine does
-/// not count, and nothing here uses more than one thread.
+/// not count. Of solvers with " xN" they are wall seconds, and the machine should be idle.
 struct Run {
   double seconds = 0;
   std::int64_t steps = 0, rhs = 0, factorisations = 0;
@@ -21,7 +21,8 @@ struct Run {
 
 double cpu_seconds();
 
-/// `solver`: ours as "method" or "method+linear" ("auto", "cvode+structured", "rodas"); peers
+/// `solver`: ours as "method" or "method+linear" ("auto", "cvode+structured", "rodas"), with
+/// " x2" for two threads; peers
 /// "cvode_dense", "cvode_gmres" (CVODE with SUNDIALS' own linear solvers and its default settings),
 /// "dopri5", "rosenbrock4" (odeint, bare loop), "descent", "descent_tuned" (gradient descent of
 /// step 1e-2, matrix completion alone), "descent_stable" (gradient descent on our right-hand side,

@@ -8,6 +8,7 @@
 #include "models/supervised_data.hpp"
 #include "numerics/parallel.hpp"
 #include "numerics/random.hpp"
+#include "numerics/symmetric_product.hpp"
 
 namespace gradflow {
 namespace {
@@ -146,19 +147,10 @@ class TwoLayerMap final : public OutputMap {
       small_.resize(outputs(), outputs());
     }
     for (Index i = 0; i < outputs(); ++i) back_.col(i) = first_.col(i).cwiseProduct(a_);
-    const double shift = bias_ ? bias : 0;
-    // The lower triangle in panels of columns.
-    constexpr Index panel = 256;
-    parallel_for((outputs() + panel - 1) / panel, [&](Index p) {
-      const Index start = p * panel, width = std::min(panel, outputs() - start);
-      const Index below = outputs() - start;
-      auto part = small_.block(start, start, below, width);
-      part.noalias() = back_.rightCols(below).transpose() * back_.middleCols(start, width);
-      part.array() *=
-          scale_ * scale_ * (first * kernel_.block(start, start, below, width).array() + shift);
-      part.noalias() += (scale_ * scale_ * second) *
-                        (value_.rightCols(below).transpose() * value_.middleCols(start, width));
-    });
+    small_.setZero();
+    add_symmetric_product(scale_ * scale_, back_, back_, small_);
+    small_.array() *= first * kernel_.array() + (bias_ ? bias : 0);
+    add_symmetric_product(scale_ * scale_ * second, value_, value_, small_);
     k = small_.selfadjointView<Eigen::Lower>();
     // A neuron that slides has x_i . P x_j, P the projection off its normals.
     if (slides())

@@ -12,6 +12,7 @@
 import argparse
 import math
 import os
+import sys
 
 import matplotlib
 
@@ -164,7 +165,10 @@ def load(path):
     """The dataset of a result: of `result.nc` itself or of the folder that holds it."""
     import xarray
 
-    return xarray.open_dataset(os.path.join(path, "result.nc") if os.path.isdir(path) else path)
+    file = os.path.join(path, "result.nc") if os.path.isdir(path) else path
+    if not os.path.isfile(file):
+        sys.exit(f"{file}: there is no such result; run its config first")
+    return xarray.open_dataset(file)
 
 
 def arguments(description):

@@ -31,12 +31,14 @@ void SquaredLoss::root_times(ConstVectorRef, VectorRef v) const {
 }
 
 CrossEntropyLoss::CrossEntropyLoss(std::vector<Index> labels, Index classes)
-    : labels_(std::move(labels)), classes_(classes), p_(classes) {}
+    : labels_(std::move(labels)), classes_(classes) {}
 
-void CrossEntropyLoss::softmax(ConstVectorRef f, Index i) const {
+Vector& CrossEntropyLoss::softmax(ConstVectorRef f, Index i) const {
+  thread_local Vector p;
   const auto row = f.segment(i * classes_, classes_);
-  p_ = (row.array() - row.maxCoeff()).exp();
-  p_ /= p_.sum();
+  p = (row.array() - row.maxCoeff()).exp();
+  p /= p.sum();
+  return p;
 }
 
 double CrossEntropyLoss::value(ConstVectorRef f) const {
@@ -52,9 +54,9 @@ double CrossEntropyLoss::value(ConstVectorRef f) const {
 double CrossEntropyLoss::gradient(ConstVectorRef f, VectorRef g) const {
   const double n = static_cast<double>(labels_.size());
   for (std::size_t i = 0; i < labels_.size(); ++i) {
-    softmax(f, static_cast<Index>(i));
+    Vector& p = softmax(f, static_cast<Index>(i));
     auto row = g.segment(static_cast<Index>(i) * classes_, classes_);
-    row = p_ / n;
+    row = p / n;
     row[labels_[i]] -= 1 / n;
   }
   return value(f);
@@ -63,10 +65,10 @@ double CrossEntropyLoss::gradient(ConstVectorRef f, VectorRef g) const {
 void CrossEntropyLoss::hessian_times(ConstVectorRef f, ConstVectorRef v, VectorRef out) const {
   const double n = static_cast<double>(labels_.size());
   for (std::size_t i = 0; i < labels_.size(); ++i) {
-    softmax(f, static_cast<Index>(i));
+    Vector& p = softmax(f, static_cast<Index>(i));
     const auto in = v.segment(static_cast<Index>(i) * classes_, classes_);
-    const double mean = p_.dot(in);
-    out.segment(static_cast<Index>(i) * classes_, classes_) = p_.array() * (in.array() - mean) / n;
+    const double mean = p.dot(in);
+    out.segment(static_cast<Index>(i) * classes_, classes_) = p.array() * (in.array() - mean) / n;
   }
 }
 
@@ -74,11 +76,11 @@ void CrossEntropyLoss::hessian_times(ConstVectorRef f, ConstVectorRef v, VectorR
 void CrossEntropyLoss::root_transposed_times(ConstVectorRef f, VectorRef v) const {
   const double scale = 1 / std::sqrt(static_cast<double>(labels_.size()));
   for (std::size_t i = 0; i < labels_.size(); ++i) {
-    softmax(f, static_cast<Index>(i));
+    Vector& p = softmax(f, static_cast<Index>(i));
     auto in = v.segment(static_cast<Index>(i) * classes_, classes_);
-    p_ = p_.cwiseSqrt();
-    in.array() *= p_.array();
-    in -= p_ * p_.dot(in);
+    p = p.cwiseSqrt();
+    in.array() *= p.array();
+    in -= p * p.dot(in);
     in *= scale;
   }
 }
@@ -86,11 +88,11 @@ void CrossEntropyLoss::root_transposed_times(ConstVectorRef f, VectorRef v) cons
 void CrossEntropyLoss::root_times(ConstVectorRef f, VectorRef v) const {
   const double scale = 1 / std::sqrt(static_cast<double>(labels_.size()));
   for (std::size_t i = 0; i < labels_.size(); ++i) {
-    softmax(f, static_cast<Index>(i));
+    Vector& p = softmax(f, static_cast<Index>(i));
     auto in = v.segment(static_cast<Index>(i) * classes_, classes_);
-    p_ = p_.cwiseSqrt();
-    in -= p_ * p_.dot(in);
-    in.array() *= p_.array() * scale;
+    p = p.cwiseSqrt();
+    in -= p * p.dot(in);
+    in.array() *= p.array() * scale;
   }
 }
 

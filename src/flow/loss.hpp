@@ -58,11 +58,10 @@ class CrossEntropyLoss final : public OutputLoss {
   void root_times(ConstVectorRef f, VectorRef v) const override;
 
  private:
-  /// softmax of sample i into p_.
-  void softmax(ConstVectorRef f, Index i) const;
+  /// Softmax of sample i, in memory of the thread's own that the next call uses again.
+  Vector& softmax(ConstVectorRef f, Index i) const;
   std::vector<Index> labels_;
   Index classes_;
-  mutable Vector p_;
 };
 
 /// F(w) = l(f(w)): value, exact gradient J^T l', exact Hessian-vector product

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "numerics/symmetric_product.hpp"
+
 namespace gradflow {
 
 Index BlockStructure::largest() const {
@@ -25,13 +27,14 @@ void OutputMap::gram(ConstVectorRef weight, MatrixRef k) {
   transposed_jacobian(jt_);
   if (weight.size() == 0) {
     k.setZero();
-    k.selfadjointView<Eigen::Lower>().rankUpdate(jt_.transpose());
-    k.triangularView<Eigen::StrictlyUpper>() = k.transpose();
+    add_symmetric_product(1, jt_, jt_, k);
   } else {
     weighted_.resize(parameters(), outputs());
     weighted_.noalias() = weight.asDiagonal() * jt_;
-    k.noalias() = jt_.transpose() * weighted_;
+    k.setZero();
+    add_symmetric_product(1, jt_, weighted_, k);
   }
+  k.triangularView<Eigen::StrictlyUpper>() = k.transpose();
 }
 
 double OutputMap::gram_flops() const {

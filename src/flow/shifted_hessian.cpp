@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "numerics/parallel.hpp"
 #include "numerics/random.hpp"
 
 namespace gradflow {
@@ -37,13 +38,18 @@ class DenseHessian final : public ShiftedHessian {
         unit_(Vector::Zero(loss.dimension())) {}
 
   void linearise(ConstVectorRef w) override {
-    loss_.linearise(w);
-    const Index p = loss_.dimension();
-    for (Index j = 0; j < p; ++j) {
-      unit_[j] = 1;
-      loss_.hessian_times(unit_, hessian_.col(j));
-      unit_[j] = 0;
-    }
+    const Index p = loss_.dimension(), threads = loop_threads();
+    while (static_cast<Index>(others_.size()) + 1 < threads) others_.push_back({loss_, unit_});
+    parallel_for(threads, [&](Index k) {
+      Loss& loss = k == 0 ? loss_ : others_[static_cast<std::size_t>(k - 1)].loss;
+      Vector& unit = k == 0 ? unit_ : others_[static_cast<std::size_t>(k - 1)].unit;
+      loss.linearise(w);
+      for (Index j = k; j < p; j += threads) {
+        unit[j] = 1;
+        loss.hessian_times(unit, hessian_.col(j));
+        unit[j] = 0;
+      }
+    });
   }
 
   bool factorise(ConstVectorRef shift, double scale) override {
@@ -72,9 +78,15 @@ class DenseHessian final : public ShiftedHessian {
   }
 
  private:
+  /// What a further thread works with: a product needs work space of its own.
+  struct Worker {
+    Loss loss;
+    Vector unit;
+  };
   Loss loss_;
   Matrix hessian_;
   Vector unit_;
+  std::vector<Worker> others_;
   SymmetricFactorisation factorisation_;
 };
 
@@ -115,7 +127,7 @@ class GaussNewtonHessian final : public ShiftedHessian {
     }
     newton_ = (scale / (shift_.uniform() ? shift_.values[0] : 1.0)) * gram_;
     newton_.diagonal().array() += 1;
-    return llt_.compute(newton_).info() == Eigen::Success;
+    return cholesky_in_place(newton_);
   }
 
   bool solve(VectorRef b, double) override {
@@ -123,7 +135,8 @@ class GaussNewtonHessian final : public ShiftedHessian {
     shift_.divide(b);
     loss_.map().jacobian_times(b, small_);
     loss_.output_loss().root_transposed_times(f, small_);
-    llt_.solveInPlace(small_);
+    newton_.triangularView<Eigen::Lower>().solveInPlace(small_);
+    newton_.triangularView<Eigen::Lower>().transpose().solveInPlace(small_);
     loss_.output_loss().root_times(f, small_);
     loss_.map().transpose_times(small_, large_);
     large_ *= scale_;
@@ -147,7 +160,6 @@ class GaussNewtonHessian final : public ShiftedHessian {
  private:
   Loss loss_;
   Matrix gram_, newton_;
-  Eigen::LLT<Matrix> llt_;
   Vector small_, large_;
   Shift shift_;
   double scale_ = 0;

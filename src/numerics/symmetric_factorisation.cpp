@@ -7,6 +7,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "numerics/parallel.hpp"
+
 namespace gradflow {
 
 namespace {
@@ -41,6 +43,34 @@ SymmetricFactorisation::Outcome SymmetricFactorisation::factorise(ConstMatrixRef
   return factorise_in_place();
 }
 
+bool cholesky_in_place(MatrixRef A) {
+  const Index n = A.rows();
+  if (n != A.cols()) throw std::invalid_argument("cholesky_in_place: the matrix is not square");
+  constexpr Index block = 128, panel = 256;
+  for (Index k = 0; k < n; k += block) {
+    const Index width = std::min(block, n - k), next = k + width, rest = n - next;
+    MatrixRef square = A.block(k, k, width, width);
+    const Eigen::LLT<MatrixRef> corner(square);
+    if (corner.info() != Eigen::Success) return false;
+    const auto part = [&](Index p) { return std::min(panel, rest - p * panel); };
+    const Index parts = (rest + panel - 1) / panel;
+    parallel_for(parts, [&](Index p) {
+      corner.matrixU().template solveInPlace<Eigen::OnTheRight>(
+          A.block(next + p * panel, k, part(p), width));
+    });
+    parallel_for(parts, [&](Index p) {
+      const Index start = next + p * panel, columns = part(p), below = n - start - columns;
+      const auto left = A.block(start, k, columns, width);
+      A.block(start, start, columns, columns).triangularView<Eigen::Lower>() -=
+          left * left.transpose();
+      A.block(start + columns, start, below, columns).noalias() -=
+          A.block(start + columns, k, below, width) * left.transpose();
+    });
+  }
+  // Eigen takes a NaN pivot for a success; NaN anywhere in a row reaches that row's pivot.
+  return A.diagonal().allFinite();
+}
+
 SymmetricFactorisation::Outcome SymmetricFactorisation::factorise_in_place() {
   const Index n = storage_.rows();
   if (storage_.cols() != n) {
@@ -51,9 +81,7 @@ SymmetricFactorisation::Outcome SymmetricFactorisation::factorise_in_place() {
   mirror_lower_triangle();
   diagonal_ = storage_.diagonal();
 
-  const Eigen::LLT<Eigen::Ref<Matrix>> llt(storage_);
-  // Eigen takes a NaN pivot for a success; NaN anywhere in a row reaches that row's pivot.
-  cholesky_ = llt.info() == Eigen::Success && storage_.diagonal().allFinite();
+  cholesky_ = cholesky_in_place(storage_);
   if (cholesky_) return outcome_ = Outcome::positive_definite;
 
   restore_lower_triangle();

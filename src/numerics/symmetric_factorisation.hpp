@@ -7,6 +7,11 @@
 
 namespace gradflow {
 
+/// A = L L^T, L in the lower triangle of A's storage (n x n, the strictly upper one is neither read
+/// nor written). False where A is not positive definite up to rounding, or not finite. n^3/3 flops
+/// in blocks, whose products are shared out among the threads of the run.
+bool cholesky_in_place(MatrixRef A);
+
 /// Factorisation of a dense symmetric matrix A: Cholesky A = L L^T and, when that fails,
 /// P A P^T = L D L^T with 1x1 and 2x2 blocks in D, which gives the inertia of A by Sylvester's law.
 /// The pivots are those of bounded ("rook") Bunch-Kaufman (Ashcraft, Grimes and Lewis 1998;

@@ -7,7 +7,9 @@
 #include <stdexcept>
 #include <vector>
 
+#include "numerics/parallel.hpp"
 #include "numerics/random.hpp"
+#include "numerics/symmetric_product.hpp"
 #include "tests/catch.hpp"
 
 using namespace gradflow;
@@ -258,4 +260,47 @@ TEST_CASE("Misuse is refused with an exception and the empty matrix is not misus
   factorisation.storage(3).setIdentity();
   CHECK_THROWS_AS(factorisation.solve_in_place(b), std::logic_error);
   CHECK(factorisation.factorise(Matrix(0, 0)) == Outcome::positive_definite);
+}
+
+TEST_CASE("Cholesky in blocks: backward stable, the upper triangle untouched, any threads") {
+  RandomStream stream(7, "cholesky");
+  for (const Index n : {1, 127, 128, 129, 700}) {
+    CAPTURE(n);
+    const Matrix factor = random_matrix(stream, n, n);
+    Matrix a = factor * factor.transpose();
+    a.diagonal().array() += 1;
+    Matrix found = a;
+    REQUIRE(cholesky_in_place(found));
+    CHECK(found.triangularView<Eigen::StrictlyUpper>().toDenseMatrix() ==
+          a.triangularView<Eigen::StrictlyUpper>().toDenseMatrix());
+    const Matrix lower = found.triangularView<Eigen::Lower>();
+    const double unit = static_cast<double>(n) * std::numeric_limits<double>::epsilon();
+    CHECK((lower * lower.transpose() - a).norm() < stable * unit * a.norm());
+    Matrix again = a;
+    {
+      const LoopThreads threads(3);
+      REQUIRE(cholesky_in_place(again));
+    }
+    CHECK(again == found);
+    a(n - 1, n - 1) -= 2 * lower(n - 1, n - 1) * lower(n - 1, n - 1);  // the last pivot
+    CHECK_FALSE(cholesky_in_place(a));
+  }
+}
+
+TEST_CASE("A symmetric product in panels is the product, any threads") {
+  RandomStream stream(8, "product");
+  for (const Index n : {1, 255, 257, 600}) {
+    CAPTURE(n);
+    const Matrix a = random_matrix(stream, 30, n);
+    const Vector weight = Vector::LinSpaced(30, 1, 2);
+    const Matrix b = weight.asDiagonal() * a, expected = 0.5 * a.transpose() * b;
+    Matrix found = Matrix::Zero(n, n);
+    add_symmetric_product(0.5, a, b, found);
+    const Matrix difference = (found - expected).triangularView<Eigen::Lower>();
+    CHECK(difference.cwiseAbs().maxCoeff() < 1e-13 * 30);  // sums of 30 products of order 1
+    Matrix again = Matrix::Zero(n, n);
+    const LoopThreads threads(3);
+    add_symmetric_product(0.5, a, b, again);
+    CHECK(again == found);
+  }
 }

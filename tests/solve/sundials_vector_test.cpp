@@ -4,7 +4,6 @@
 
 #include "numerics/parallel.hpp"
 #include "numerics/random.hpp"
-
 #include "tests/catch.hpp"
 
 using namespace gradflow;
