@@ -17,7 +17,14 @@ namespace gradflow {
 /// Errors: FileError; a disk without room for the arrays uncompressed counts as full.
 void write_netcdf(const Dataset& dataset, const std::filesystem::path& path);
 
-/// Reads what `write_netcdf` wrote; names, order, types and values come back unchanged (but an
+/// The same for files that nothing but their number makes costly (the points of a study): a small
+/// dataset goes into NetCDF's classic form (CDF-5), whose bytes are made in memory in a twentieth
+/// of the time, texts as arrays of characters; xarray opens it likewise. What that form does not
+/// take (arrays that would be compressed, dimensions of length zero) is written by `write_netcdf`.
+/// The files are not waited for by other threads: only the making of the bytes is one at a time.
+void write_small_netcdf(const Dataset& dataset, const std::filesystem::path& path);
+
+/// Reads what these wrote; names, order, types and values come back unchanged (but an
 /// attribute that is a list of one entry comes back as a number). `_FillValue` is implied by the
 /// type and left out. Errors: FileError if the file is missing, damaged, or holds other types.
 Dataset read_netcdf(const std::filesystem::path& path);
