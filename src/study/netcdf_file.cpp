@@ -440,8 +440,6 @@ Dataset read_open_file(int file, const Checker& check) {
 }  // namespace
 
 void write_netcdf(const Dataset& dataset, const fs::path& path) {
-  const std::lock_guard lock(library_mutex());
-  silence_hdf5();
   FileReplacement replacement(path);
   const Checker check(path, "cannot be written");
   // netCDF takes backslashes for those of another operating system and looks elsewhere.
@@ -450,11 +448,15 @@ void write_netcdf(const Dataset& dataset, const fs::path& path) {
   }
   // HDF5 cannot close a file that it cannot finish, and then refuses later ones too.
   replacement.reserve(size_bound(dataset));
-  int id = -1;
-  check(nc_create(replacement.temporary().c_str(), NC_NETCDF4 | NC_CLOBBER, &id));
-  OpenFile file(id);
-  fill(id, dataset, false, check);
-  check(file.close());
+  {
+    const std::lock_guard lock(library_mutex());
+    silence_hdf5();
+    int id = -1;
+    check(nc_create(replacement.temporary().c_str(), NC_NETCDF4 | NC_CLOBBER, &id));
+    OpenFile file(id);
+    fill(id, dataset, false, check);
+    check(file.close());
+  }
   replacement.commit();
 }
 

@@ -4,8 +4,10 @@
 #include <cstdio>
 #include <deque>
 #include <future>
+#include <memory>
 #include <mutex>
 #include <optional>
+#include <system_error>
 #include <thread>
 
 #include "study/atomic_file.hpp"
@@ -231,27 +233,27 @@ RunSummary run_config(const Config& config, const RunOptions& options) {
   };
   /// Puts a point on disk and counts it. False after an error.
   const auto keep = [&](std::size_t k, PointResult point) {
-    point.data.set_attribute({"fingerprint", fingerprint});
-    const bool final_result = is_final(static_cast<std::int32_t>(point.status));
     try {
+      point.data.set_attribute({"fingerprint", fingerprint});
+      const bool final_result = is_final(static_cast<std::int32_t>(point.status));
       if (study && final_result) write_small_netcdf(point.data, points_folder / point_name(k));
+      const std::lock_guard guard(mutex);
+      if (point.status == Status::interrupted) summary.interrupted = true;
+      if (point.status != Status::interrupted || !study) results[k] = std::move(point.data);
+      if (point.status != Status::interrupted) {
+        ++done;
+        ++summary.ran;
+        if (point.status != Status::ok) ++failed;
+      }
+      if (point.status != Status::ok || !point.message.empty())
+        summary.notes.push_back({k, where(config, k), point.status, point.message, point.warnings});
+      progress.advance(done, failed, done_before);
+      return true;
     } catch (...) {
       const std::lock_guard guard(mutex);
       error = std::current_exception();
       return false;
     }
-    const std::lock_guard guard(mutex);
-    if (point.status == Status::interrupted) summary.interrupted = true;
-    if (point.status != Status::interrupted || !study) results[k] = std::move(point.data);
-    if (point.status != Status::interrupted) {
-      ++done;
-      ++summary.ran;
-      if (point.status != Status::ok) ++failed;
-    }
-    if (point.status != Status::ok || !point.message.empty())
-      summary.notes.push_back({k, where(config, k), point.status, point.message, point.warnings});
-    progress.advance(done, failed, done_before);
-    return true;
   };
   const auto work = [&] {
     // While the disk takes points (each is waited for until its bytes are safe), the next ones are
@@ -272,11 +274,19 @@ RunSummary run_config(const Config& config, const RunOptions& options) {
           point.message = problem.what();
           point.data = failed_setup(point.message);
         }
+        bool good = true;
         if (kept.size() == points_on_the_way) {
-          if (!kept.front().get()) return;
+          good = kept.front().get();
           kept.pop_front();
         }
-        kept.push_back(std::async(std::launch::async, keep, k, std::move(point)));
+        const auto result = std::make_shared<PointResult>(std::move(point));
+        const auto put = [&keep, k, result] { return keep(k, std::move(*result)); };
+        try {
+          kept.push_back(std::async(std::launch::async, put));
+        } catch (const std::system_error&) {  // no thread to be had: nothing computed is lost
+          good = put() && good;
+        }
+        if (!good) return;
       } catch (...) {
         const std::lock_guard guard(mutex);
         error = std::current_exception();
