@@ -167,7 +167,7 @@ def problem_table(results, name, title, rows):
 
 def batch_table(results, files):
     """Milliseconds a point at one true error, one after another and side by side."""
-    print("\n## Points of a study side by side\n")
+    print("\n## batch: points of a study side by side\n")
     print("One integration of many points with common steps and a block-diagonal Newton matrix, "
           "against one integration each. Error: the largest among the points. Steps: those of the "
           "common integration over the mean of the points alone, at the tightest tolerance.\n")
