@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/batch.hpp"
 #include "bench/machine.hpp"
 #include "bench/problems.hpp"
 #include "bench/solvers.hpp"
@@ -113,7 +114,7 @@ class Bench {
       for (Index k = 0; k < samples; ++k)
         table.row(k) = run.states[static_cast<std::size_t>(k)].transpose();
       const Run check = solve(problem, check_solver, 1e-11, 1e9);
-      const double difference = largest_error(check, run.states);
+      const double difference = largest_error(problem, check, run.states);
       print(problem.name,
             "reference: " + solver + " at rtol 1e-12, " + std::to_string(run.steps) + " steps");
       std::ofstream known_rows(folder / "reference.csv");
@@ -155,7 +156,7 @@ class Bench {
           << run.rhs << ',' << run.factorisations << ',';
     double error = 0;
     if (reference != nullptr) {
-      error = largest_error(run, *reference);
+      error = largest_error(problem, run, *reference);
       const Vector& last = reference->back();
       rows_ << error << ',';
       if (run.finished) rows_ << (run.states.back() - last).norm() / last.norm();
@@ -291,6 +292,13 @@ void run_section(const std::string& section, const Options& options) {
         section,
         each(values, [](double n) { return tanh_network(1667, static_cast<Index>(n), 1e-5); }),
         {"auto x1", "auto x2"}, 1e-6, values);
+  } else if (section == "batch") {
+    for (const std::string kind : {"seeds", "decays", "larger"})
+      for (const Index count : {1, 4, 16, 64})
+        bench.work_precision(
+            side_by_side("batch_" + kind + "_" + std::to_string(count), study_of(kind, count)),
+            {"each:auto", "auto", "each:rodas", "rodas"}, "each:rodas+structured",
+            "each:cvode+structured");
   } else if (section == "machine") {
     std::ofstream file(options.out / "machine.md");
     std::ostringstream text;
@@ -350,7 +358,8 @@ Options read(int argc, char** argv) {
                         "samples",
                         "threads_width",
                         "threads_parameters",
-                        "threads_samples"};
+                        "threads_samples",
+                        "batch"};
   return options;
 }
 

@@ -20,6 +20,7 @@ struct Problem {
   double atol_factor = 1e-2;  ///< atol = atol_factor rtol, for every solver alike
   std::unique_ptr<Model> model;
   Vector start;
+  std::vector<Problem> points;  ///< what it is the product of, where it is one
 
   std::unique_ptr<System> system() const { return model->system(flow); }
   double end() const { return times.back(); }

@@ -44,6 +44,11 @@ GROWTH = [
     ("threads_samples", "n", "tanh network, p = 5001, lambda = 1e-5, to 1e6, rtol 1e-6, wall "
      "seconds of one thread and two"),
 ]
+BATCH = [
+    ("seeds", "diagonal network of 10 parameters, 4 samples, lambda = 1e-3, to 1e4; seeds"),
+    ("decays", "the same, one seed, lambda from 1e-5 to 1e-2"),
+    ("larger", "diagonal network of 60 parameters, 12 samples, lambda = 1e-3, to 1e4; seeds"),
+]
 OURS = ("auto", "cvode", "cvode+structured", "cvode+dense", "rodas", "rodas+structured",
         "rodas+dense")
 LEVEL = 1e-6
@@ -168,6 +173,36 @@ def problem_table(results, name, title, rows):
               f"{cell(row['steps'], '{:.0f}')} | {cell(row['factorisations'], '{:.0f}')} | {note} |")
 
 
+def batch_table(results, files):
+    """Milliseconds a point at one true error, one after another and side by side."""
+    print("\n## batch: points of a study side by side\n")
+    print("One integration of many points with common steps and a block-diagonal Newton matrix, "
+          "against one integration each. Error: the largest among the points. Steps: those of the "
+          "common integration over the mean of the points alone, at the tightest tolerance.\n")
+    command(results, "batch")
+    for kind, title in BATCH:
+        names = [name for name in files if name.startswith(f"batch_{kind}_")]
+        print(f"**{kind}**: {title}\n")
+        loads = [row["load"] for name in names for row in files[name]
+                 if math.isfinite(row["load"])]
+        print(f"Load average {min(loads):.1f} to {max(loads):.1f} while it ran.\n")
+        print(f"| points | auto each, ms a point at error {LEVEL:g} | side by side | gain | steps "
+              "| rodas each | side by side | gain | steps |")
+        print("|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
+        for name in sorted(names, key=lambda name: int(name.rsplit("_", 1)[1])):
+            points = int(name.rsplit("_", 1)[1])
+            cells = [str(points)]
+            for solver in ("auto", "rodas"):
+                both = [[row for row in files[name] if row["solver"] == prefix + solver]
+                        for prefix in ("each:", "")]
+                each, together = (1e3 * at_level(rows)[0] / points for rows in both)
+                steps = [min(rows, key=lambda row: row["rtol"])["steps"] for rows in both]
+                cells += [cell(each), cell(together), cell(each / together),
+                          cell(steps[1] * points / steps[0])]
+            print("| " + " | ".join(cells) + " |")
+        print()
+
+
 def growth_table(results, name, what, title, rows):
     print(f"\n### {name}: {title}\n")
     command(results, name)
@@ -239,6 +274,8 @@ def main():
     for name, title in PROBLEMS:
         if name in files:
             problem_table(results, name, title, files[name])
+    if any(name.startswith("batch_") for name in files):
+        batch_table(results, files)
     print("\n## How the cost grows")
     for name, what, title in GROWTH:
         if name in files:

@@ -26,8 +26,9 @@ double cpu_seconds();
 /// "cvode_dense", "cvode_gmres" (CVODE with SUNDIALS' own linear solvers and its default settings),
 /// "dopri5", "rosenbrock4" (odeint, bare loop), "descent", "descent_tuned" (gradient descent of
 /// step 1e-2, matrix completion alone), "descent_stable" (gradient descent on our right-hand side,
-/// of 1.9/sharpness, the largest along the run; its seconds are extrapolated). `cap`: processor
-/// seconds after which the run is cut.
+/// of 1.9/sharpness, the largest along the run; its seconds are extrapolated). "each:" and the name
+/// of a solver: the points of a product one after another. `cap`: processor seconds after which the
+/// run is cut.
 Run solve(const Problem& problem, const std::string& solver, double rtol, double cap);
 
 /// CVODE as its manual's examples call it: BDF, SUNLinSol_Dense on the analytic Jacobian (a product
@@ -42,6 +43,7 @@ Run gradient_descent(const Problem& problem, bool tuned, double step, std::int64
                      double cap);
 
 /// max over the samples of |y - reference| / |reference| in the 2-norm.
-double largest_error(const Run& run, const std::vector<Vector>& reference);
+/// Of a product: the largest among its factors.
+double largest_error(const Problem& problem, const Run& run, const std::vector<Vector>& reference);
 
 }  // namespace gradflow::bench

@@ -4,11 +4,16 @@
 #include <netcdf.h>
 #include <netcdf_mem.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
+#include <cstdlib>
 #include <limits>
+#include <map>
+#include <memory>
 #include <mutex>
 #include <new>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -24,6 +29,9 @@ namespace fs = std::filesystem;
 constexpr std::size_t compressed_from_bytes = 65536;
 // Level 1 after shuffling: higher levels take several times longer for a few per cent.
 constexpr int compression_level = 1;
+// The classic form is put together in memory: no more of it than this.
+constexpr std::uint64_t classic_up_to_bytes = 1 << 20;
+constexpr const char* characters_prefix = "characters_";
 
 /// netCDF-C and HDF5 keep global state: one call at a time in the whole process.
 std::mutex& library_mutex() {
@@ -69,6 +77,8 @@ class OpenFile {
   OpenFile& operator=(const OpenFile&) = delete;
 
   int close() { return nc_close(std::exchange(id_, -1)); }
+  /// Closes a file in memory; what it holds is the caller's.
+  int close(NC_memio& image) { return nc_close_memio(std::exchange(id_, -1), &image); }
 
  private:
   int id_;
@@ -92,6 +102,9 @@ nc_type type_of(const std::vector<std::int64_t>&) {
 nc_type type_of(const std::vector<std::string>&) {
   return NC_STRING;
 }
+
+/// Attribute of texts in the classic form.
+constexpr const char* encoding_name = "_Encoding";
 
 struct AttributeWriter {
   int file;
@@ -142,10 +155,30 @@ std::uint64_t size_bound(const Dataset& dataset) {
   return bytes;
 }
 
+/// Texts in the classic form: rows of characters of equal length, filled up with NUL.
+std::size_t row_length(const std::vector<std::string>& texts) {
+  std::size_t longest = 1;  // a dimension of length 0 would be an unlimited one
+  for (const std::string& text : texts) longest = std::max(longest, text.size());
+  return longest;
+}
+
+/// What the classic form takes: small arrays, no dimension of length 0 or of a name that it needs.
+bool has_classic_form(const Dataset& dataset) {
+  return size_bound(dataset) <= classic_up_to_bytes &&
+         std::all_of(
+             dataset.variables().begin(), dataset.variables().end(),
+             [](const Variable& v) { return size(v.values) * 8 < compressed_from_bytes; }) &&
+         std::all_of(dataset.dimensions().begin(), dataset.dimensions().end(),
+                     [](const Dimension& d) {
+                       return d.length > 0 && !d.name.starts_with(characters_prefix);
+                     });
+}
+
 void define_variable(int file, const Variable& variable, const std::vector<int>& dimensions,
-                     const Checker& check) {
+                     bool classic, const Checker& check) {
   const std::string what = "variable " + label(variable.name);
-  const nc_type type = std::visit([](const auto& list) { return type_of(list); }, variable.values);
+  nc_type type = std::visit([](const auto& list) { return type_of(list); }, variable.values);
+  if (classic && type == NC_STRING) type = NC_CHAR;
   int id = -1;
   check(nc_def_var(file, variable.name.c_str(), type, static_cast<int>(dimensions.size()),
                    dimensions.data(), &id),
@@ -157,6 +190,9 @@ void define_variable(int file, const Variable& variable, const std::vector<int>&
     if (!dimensions.empty() && count >= compressed_from_bytes / sizeof(double)) {
       check(nc_def_var_deflate(file, id, 1, 1, compression_level), what);
     }
+  } else if (type == NC_CHAR) {
+    // By which xarray and netCDF4 know texts from bytes.
+    check(AttributeWriter{file, id, encoding_name}(std::string("utf-8")), what);
   } else if (type != NC_STRING) {
     check(nc_def_var_fill(file, id, NC_NOFILL, nullptr), what);
   }
@@ -169,6 +205,7 @@ void define_variable(int file, const Variable& variable, const std::vector<int>&
 struct ValueWriter {
   int file;
   int variable;
+  bool classic;
 
   int operator()(const std::vector<double>& list) const {
     return nc_put_var_double(file, variable, list.data());
@@ -181,12 +218,60 @@ struct ValueWriter {
     return nc_put_var_longlong(file, variable, reinterpret_cast<const long long*>(list.data()));
   }
   int operator()(const std::vector<std::string>& list) const {
+    if (classic) {
+      const std::size_t length = row_length(list);
+      std::string rows(list.size() * length, '\0');
+      for (std::size_t i = 0; i < list.size(); ++i) list[i].copy(rows.data() + i * length, length);
+      return nc_put_var_text(file, variable, rows.data());
+    }
     std::vector<const char*> pointers;
     pointers.reserve(list.size());
     for (const std::string& text : list) pointers.push_back(text.c_str());
     return nc_put_var_string(file, variable, pointers.data());
   }
 };
+
+/// All of a dataset into a new file.
+void fill(int id, const Dataset& dataset, bool classic, const Checker& check) {
+  std::vector<int> dimension_ids;
+  for (const Dimension& dimension : dataset.dimensions()) {
+    const std::size_t length = dimension.length == 0 ? NC_UNLIMITED : dimension.length;
+    check(nc_def_dim(id, dimension.name.c_str(), length, &dimension_ids.emplace_back(-1)),
+          "dimension " + label(dimension.name));
+  }
+  std::map<std::size_t, int> characters;  // dimensions by their length
+  for (const Variable& variable : dataset.variables()) {
+    std::vector<int> ids;
+    for (const std::string& name : variable.dimensions) {
+      const Dimension* dimension = dataset.find_dimension(name);
+      ids.push_back(
+          dimension_ids[static_cast<std::size_t>(dimension - dataset.dimensions().data())]);
+    }
+    const auto* texts = std::get_if<std::vector<std::string>>(&variable.values);
+    if (classic && texts != nullptr) {
+      const std::size_t length = row_length(*texts);
+      const auto [known, is_new] = characters.emplace(length, -1);
+      if (is_new)
+        check(nc_def_dim(id, (characters_prefix + std::to_string(length)).c_str(), length,
+                         &known->second),
+              "variable " + label(variable.name));
+      ids.push_back(known->second);
+    }
+    define_variable(id, variable, ids, classic, check);
+  }
+  for (const Attribute& attribute : dataset.attributes()) {
+    check(std::visit(AttributeWriter{id, NC_GLOBAL, attribute.name.c_str()}, attribute.value),
+          "attribute " + label(attribute.name));
+  }
+  check(nc_enddef(id));
+  // netCDF numbers variables from 0 in the order of definition.
+  for (std::size_t i = 0; i < dataset.variables().size(); ++i) {
+    const Variable& variable = dataset.variables()[i];
+    if (size(variable.values) == 0) continue;
+    check(std::visit(ValueWriter{id, static_cast<int>(i), classic}, variable.values),
+          "variable " + label(variable.name));
+  }
+}
 
 // ------------------------------------------------------------------------------------- reading
 
@@ -209,7 +294,9 @@ std::vector<Attribute> read_attributes(int file, int variable, int count, const 
     std::array<char, NC_MAX_NAME + 1> buffer{};
     check(nc_inq_attname(file, variable, i, buffer.data()), where);
     const char* const name = buffer.data();
-    if (variable != NC_GLOBAL && std::string_view(name) == "_FillValue") continue;
+    if (variable != NC_GLOBAL &&
+        (std::string_view(name) == "_FillValue" || std::string_view(name) == encoding_name))
+      continue;
     const std::string what = where + ", attribute " + label(name);
     nc_type type = NC_NAT;
     std::size_t length = 0;
@@ -247,8 +334,9 @@ std::vector<Attribute> read_attributes(int file, int variable, int count, const 
   return attributes;
 }
 
-Values read_values(int file, int variable, nc_type type, std::size_t count, const std::string& what,
-                   const Checker& check) {
+/// `row`: of texts in the classic form, the characters of each.
+Values read_values(int file, int variable, nc_type type, std::size_t count, std::size_t row,
+                   const std::string& what, const Checker& check) {
   switch (type) {
     case NC_DOUBLE: {
       std::vector<double> list(count);
@@ -264,6 +352,16 @@ Values read_values(int file, int variable, nc_type type, std::size_t count, cons
       std::vector<std::int64_t> list(count);
       if (count > 0) {
         check(nc_get_var_longlong(file, variable, reinterpret_cast<long long*>(list.data())), what);
+      }
+      return list;
+    }
+    case NC_CHAR: {
+      std::string rows(count * row, '\0');
+      if (count > 0) check(nc_get_var_text(file, variable, rows.data()), what);
+      std::vector<std::string> list(count);
+      for (std::size_t i = 0; i < count; ++i) {
+        list[i] = rows.substr(i * row, row);
+        list[i].resize(list[i].find_last_not_of('\0') + 1);
       }
       return list;
     }
@@ -285,35 +383,50 @@ Dataset read_open_file(int file, const Checker& check) {
   int variable_count = 0;
   int attribute_count = 0;
   check(nc_inq(file, &dimension_count, &variable_count, &attribute_count, nullptr));
+  std::array<int, NC_MAX_VAR_DIMS> dimensions{};
+  // The last dimension of an array of characters counts those of each text.
+  std::set<int> characters;
+  for (int i = 0; i < variable_count; ++i) {
+    nc_type type = NC_NAT;
+    int rank = 0;
+    check(nc_inq_var(file, i, nullptr, &type, &rank, dimensions.data(), nullptr));
+    if (type == NC_CHAR && rank > 0)
+      characters.insert(dimensions[static_cast<std::size_t>(rank) - 1]);
+  }
   Dataset dataset;
+  std::vector<Dimension> known;
   std::array<char, NC_MAX_NAME + 1> name{};
   for (int i = 0; i < dimension_count; ++i) {
     std::size_t length = 0;
     check(nc_inq_dim(file, i, name.data(), &length));
-    dataset.add_dimension(name.data(), length);
+    known.push_back({name.data(), length});
+    if (characters.count(i) == 0) dataset.add_dimension(name.data(), length);
   }
   for (int i = 0; i < variable_count; ++i) {
     nc_type type = NC_NAT;
     int rank = 0;
     int attributes = 0;
-    std::array<int, NC_MAX_VAR_DIMS> dimensions{};
     check(nc_inq_var(file, i, name.data(), &type, &rank, dimensions.data(), &attributes));
     const std::string what = "variable " + label(name.data());
     Variable variable;
     variable.name = name.data();
-    std::size_t count = 1;
+    std::size_t count = 1, row = 1;
     for (int d = 0; d < rank; ++d) {
       const int id = dimensions[static_cast<std::size_t>(d)];
       if (id < 0 || id >= dimension_count) check.fail("has an unknown dimension", what);
-      const Dimension& dimension = dataset.dimensions()[static_cast<std::size_t>(id)];
-      variable.dimensions.push_back(dimension.name);
+      const Dimension& dimension = known[static_cast<std::size_t>(id)];
       // A damaged header must not make us ask for more memory than an array can have.
       if (dimension.length != 0 && count > (std::size_t{1} << 58) / dimension.length) {
         check.fail("is too large", what);
       }
-      count *= dimension.length;
+      if (type == NC_CHAR && d == rank - 1) {
+        row = dimension.length;
+      } else {
+        variable.dimensions.push_back(dimension.name);
+        count *= dimension.length;
+      }
     }
-    variable.values = read_values(file, i, type, count, what, check);
+    variable.values = read_values(file, i, type, count, row, what, check);
     variable.attributes = read_attributes(file, i, attributes, what, check);
     dataset.add(std::move(variable));
   }
@@ -327,8 +440,6 @@ Dataset read_open_file(int file, const Checker& check) {
 }  // namespace
 
 void write_netcdf(const Dataset& dataset, const fs::path& path) {
-  const std::lock_guard lock(library_mutex());
-  silence_hdf5();
   FileReplacement replacement(path);
   const Checker check(path, "cannot be written");
   // netCDF takes backslashes for those of another operating system and looks elsewhere.
@@ -337,39 +448,33 @@ void write_netcdf(const Dataset& dataset, const fs::path& path) {
   }
   // HDF5 cannot close a file that it cannot finish, and then refuses later ones too.
   replacement.reserve(size_bound(dataset));
-  int id = -1;
-  check(nc_create(replacement.temporary().c_str(), NC_NETCDF4 | NC_CLOBBER, &id));
-  OpenFile file(id);
-
-  std::vector<int> dimension_ids;
-  for (const Dimension& dimension : dataset.dimensions()) {
-    const std::size_t length = dimension.length == 0 ? NC_UNLIMITED : dimension.length;
-    check(nc_def_dim(id, dimension.name.c_str(), length, &dimension_ids.emplace_back(-1)),
-          "dimension " + label(dimension.name));
+  {
+    const std::lock_guard lock(library_mutex());
+    silence_hdf5();
+    int id = -1;
+    check(nc_create(replacement.temporary().c_str(), NC_NETCDF4 | NC_CLOBBER, &id));
+    OpenFile file(id);
+    fill(id, dataset, false, check);
+    check(file.close());
   }
-  for (const Variable& variable : dataset.variables()) {
-    std::vector<int> ids;
-    for (const std::string& name : variable.dimensions) {
-      const Dimension* dimension = dataset.find_dimension(name);
-      ids.push_back(
-          dimension_ids[static_cast<std::size_t>(dimension - dataset.dimensions().data())]);
-    }
-    define_variable(id, variable, ids, check);
-  }
-  for (const Attribute& attribute : dataset.attributes()) {
-    check(std::visit(AttributeWriter{id, NC_GLOBAL, attribute.name.c_str()}, attribute.value),
-          "attribute " + label(attribute.name));
-  }
-  check(nc_enddef(id));
-  // netCDF numbers variables from 0 in the order of definition.
-  for (std::size_t i = 0; i < dataset.variables().size(); ++i) {
-    const Variable& variable = dataset.variables()[i];
-    if (size(variable.values) == 0) continue;
-    check(std::visit(ValueWriter{id, static_cast<int>(i)}, variable.values),
-          "variable " + label(variable.name));
-  }
-  check(file.close());
   replacement.commit();
+}
+
+void write_small_netcdf(const Dataset& dataset, const fs::path& path) {
+  if (!has_classic_form(dataset)) return write_netcdf(dataset, path);
+  const Checker check(path, "cannot be written");
+  NC_memio image{};
+  {
+    const std::lock_guard lock(library_mutex());
+    int id = -1;
+    // From size 0, so that the image has the file's length and no byte that nobody wrote.
+    check(nc_create_mem(path.filename().c_str(), NC_64BIT_DATA, 0, &id));
+    OpenFile file(id);
+    fill(id, dataset, true, check);
+    check(file.close(image));
+  }
+  const std::unique_ptr<void, void (*)(void*)> owner(image.memory, std::free);
+  write_file_atomically(path, {static_cast<const char*>(image.memory), image.size});
 }
 
 Dataset read_netcdf(const fs::path& path) {

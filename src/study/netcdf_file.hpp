@@ -13,11 +13,18 @@ namespace gradflow {
 /// Types: double, int, int64 and string. Doubles carry `_FillValue` = NaN, integers carry none.
 /// Doubles of 64 KiB and more are compressed (shuffle, zlib level 1). A dimension of length zero
 /// is stored as an unlimited one, the only form NetCDF has for it.
-/// Safe to call from any thread (calls wait for one another: the libraries below are not).
+/// Safe to call from any thread (calls wait for one another in the libraries below, which are not;
+/// not for the disk).
 /// Errors: FileError; a disk without room for the arrays uncompressed counts as full.
 void write_netcdf(const Dataset& dataset, const std::filesystem::path& path);
 
-/// Reads what `write_netcdf` wrote; names, order, types and values come back unchanged (but an
+/// The same for files that nothing but their number makes costly (the points of a study): a small
+/// dataset goes into NetCDF's classic form (CDF-5), whose bytes are made in memory in a twentieth
+/// of the time, texts as arrays of characters; xarray opens it likewise. What that form does not
+/// take (arrays that would be compressed, dimensions of length zero) is written by `write_netcdf`.
+void write_small_netcdf(const Dataset& dataset, const std::filesystem::path& path);
+
+/// Reads what these wrote; names, order, types and values come back unchanged (but an
 /// attribute that is a list of one entry comes back as a number). `_FillValue` is implied by the
 /// type and left out. Errors: FileError if the file is missing, damaged, or holds other types.
 Dataset read_netcdf(const std::filesystem::path& path);

@@ -19,6 +19,9 @@ void Progress::advance(std::size_t done, std::size_t failed, std::size_t done_be
   if (!shown_) return;
   const double elapsed =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count();
+  // A terminal may be slow, and the points wait for it.
+  if (drawn_ && elapsed < drawn_at_ + 0.1) return;
+  drawn_at_ = elapsed;
   std::string left = "?";
   if (done > done_before) {
     const auto seconds = static_cast<long>(elapsed * static_cast<double>(total_ - done) /

@@ -7,7 +7,8 @@
 
 namespace gradflow {
 
-/// One line on a terminal: points done, failed, time left. Silent when stderr is no terminal.
+/// One line on a terminal: points done, failed, time left; drawn ten times a second at most. Silent
+/// when stderr is no terminal.
 class Progress {
  public:
   Progress(std::size_t total, bool quiet);
@@ -18,6 +19,7 @@ class Progress {
   std::size_t total_;
   bool shown_;
   bool drawn_ = false;
+  double drawn_at_ = 0;
   std::chrono::steady_clock::time_point began_;
 };
 

@@ -2,8 +2,12 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <deque>
+#include <future>
+#include <memory>
 #include <mutex>
 #include <optional>
+#include <system_error>
 #include <thread>
 
 #include "study/atomic_file.hpp"
@@ -17,6 +21,9 @@ namespace gradflow {
 namespace {
 
 namespace fs = std::filesystem;
+
+/// Of each job: computed, and on their way to the disk.
+constexpr std::size_t points_on_the_way = 8;
 
 std::string point_name(std::size_t point) {
   char text[32];
@@ -224,38 +231,12 @@ RunSummary run_config(const Config& config, const RunOptions& options) {
   const auto interrupted = [&] {
     return options.interrupt != nullptr && options.interrupt->load(std::memory_order_relaxed);
   };
-  const auto work = [&] {
-    while (!interrupted()) {
-      const std::size_t turn = next.fetch_add(1);
-      if (turn >= to_run.size()) return;
-      const std::size_t k = to_run[turn];
-      PointResult point;
-      try {
-        point = run_point(config, k, interrupted);
-      } catch (const ConfigError& problem) {
-        if (!study) {
-          const std::lock_guard guard(mutex);
-          error = std::current_exception();
-          return;
-        }
-        // One point of many whose values do not go together: marked, the others go on.
-        point.status = Status::setup_failed;
-        point.message = problem.what();
-        point.data = failed_setup(point.message);
-      } catch (...) {
-        const std::lock_guard guard(mutex);
-        error = std::current_exception();
-        return;
-      }
+  /// Puts a point on disk and counts it. False after an error.
+  const auto keep = [&](std::size_t k, PointResult point) {
+    try {
       point.data.set_attribute({"fingerprint", fingerprint});
       const bool final_result = is_final(static_cast<std::int32_t>(point.status));
-      try {
-        if (study && final_result) write_netcdf(point.data, points_folder / point_name(k));
-      } catch (...) {
-        const std::lock_guard guard(mutex);
-        error = std::current_exception();
-        return;
-      }
+      if (study && final_result) write_small_netcdf(point.data, points_folder / point_name(k));
       const std::lock_guard guard(mutex);
       if (point.status == Status::interrupted) summary.interrupted = true;
       if (point.status != Status::interrupted || !study) results[k] = std::move(point.data);
@@ -267,6 +248,50 @@ RunSummary run_config(const Config& config, const RunOptions& options) {
       if (point.status != Status::ok || !point.message.empty())
         summary.notes.push_back({k, where(config, k), point.status, point.message, point.warnings});
       progress.advance(done, failed, done_before);
+      return true;
+    } catch (...) {
+      const std::lock_guard guard(mutex);
+      error = std::current_exception();
+      return false;
+    }
+  };
+  const auto work = [&] {
+    // While the disk takes points (each is waited for until its bytes are safe), the next ones are
+    // computed; disks make several safe at a time. Left unasked, a future waits all the same.
+    std::deque<std::future<bool>> kept;
+    while (!interrupted()) {
+      const std::size_t turn = next.fetch_add(1);
+      if (turn >= to_run.size()) return;
+      const std::size_t k = to_run[turn];
+      PointResult point;
+      try {
+        try {
+          point = run_point(config, k, interrupted);
+        } catch (const ConfigError& problem) {
+          if (!study) throw;
+          // One point of many whose values do not go together: marked, the others go on.
+          point.status = Status::setup_failed;
+          point.message = problem.what();
+          point.data = failed_setup(point.message);
+        }
+        bool good = true;
+        if (kept.size() == points_on_the_way) {
+          good = kept.front().get();
+          kept.pop_front();
+        }
+        const auto result = std::make_shared<PointResult>(std::move(point));
+        const auto put = [&keep, k, result] { return keep(k, std::move(*result)); };
+        try {
+          kept.push_back(std::async(std::launch::async, put));
+        } catch (const std::system_error&) {  // no thread to be had: nothing computed is lost
+          good = put() && good;
+        }
+        if (!good) return;
+      } catch (...) {
+        const std::lock_guard guard(mutex);
+        error = std::current_exception();
+        return;
+      }
     }
   };
   progress.advance(done, failed, done_before);

@@ -42,9 +42,9 @@ class FolderRefused : public std::runtime_error {
 };
 
 /// Runs a config into a folder. Every finished point is on disk (points/NNNNNN.nc, by rename)
-/// before it counts as done; result.nc is put together from them. Points are independent; a point
-/// is a chain of length one, the unit that is scheduled, resumed and sharded.
-/// \throws ConfigError, FileError, FolderRefused
+/// before it counts as done, while the next ones are computed; result.nc is put together from them.
+/// Points are independent; a point is a chain of length one, the unit that is scheduled, resumed
+/// and sharded. \throws ConfigError, FileError, FolderRefused
 RunSummary run_config(const Config& config, const RunOptions& options);
 
 /// Text of the whole of build information: version, commit, flags, libraries.

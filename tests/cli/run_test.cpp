@@ -206,6 +206,13 @@ for key in ['config', 'config_resolved', 'gradflow_version', 'gradflow_commit', 
 # F may rise for the sake of the decay term, but not back to where it began
 assert (d.train_loss.isel(time=-1) < d.train_loss.isel(time=0)).all()
 
+point = xr.open_dataset('study/points/000003.nc')  # weight_decay 1, seed 1
+whole = d.isel(weight_decay=1, seed=1)
+for name, v in point.data_vars.items():
+    assert v.dims == whole[name].dims and v.dtype == whole[name].dtype, (name, v, whole[name])
+    assert v.variable.equals(whole[name].variable), name
+assert 'cvode' in str(point.solver_method.values)
+
 d = xr.open_dataset('slow/result.nc')
 assert d.train_loss.dims == ('weight_decay', 'sample') and d.time.dims == ('weight_decay', 'sample'), d
 assert np.allclose(d.time.values[:, -1], 3 / d.weight_decay.values), d.time.values

@@ -26,11 +26,11 @@ struct Scratch {
 
 const double nan = std::numeric_limits<double>::quiet_NaN();
 
-Dataset example() {
+/// Without what the classic form does not have.
+Dataset small_example() {
   Dataset data;
   data.add_coordinate("time", std::vector<double>{0, 1e-3, 1e300}, {{"units", "1"}});
   data.add_coordinate("seed", std::vector<std::int64_t>{0, std::int64_t{1} << 40});
-  data.add_dimension("empty", 0);
   data.add({"loss",
             {"seed", "time"},
             std::vector<double>{1, 0.1, -0.0, 2, nan, 5e-324},
@@ -39,13 +39,19 @@ Dataset example() {
             {"seed"},
             std::vector<std::int32_t>{0, -2147483647},
             {{"flag_values", std::vector<std::int32_t>{0, 1}}, {"flag_meanings", "ok failed"}}});
-  data.add({"note", {"seed"}, std::vector<std::string>{"", "naïve"}, {}});
+  data.add({"note", {"seed"}, std::vector<std::string>{"", "naïve"}, {{"units", "1"}}});
+  data.add({"blank", {}, std::vector<std::string>{""}, {}});
   data.add({"exponent", {}, std::vector<double>{0.5}, {}});
-  data.add({"nothing", {"empty", "time"}, std::vector<double>{}, {}});
-  data.set_attribute({"version", "1.0"});
   data.set_attribute({"blank", ""});
-  data.set_attribute({"seed_count", std::int64_t{-5}});
+  data.set_attribute({"seed_count", std::int64_t{-5} << 40});
   data.set_attribute({"rtol", 1e-8});
+  return data;
+}
+
+Dataset example() {
+  Dataset data = small_example();
+  data.add_dimension("empty", 0);
+  data.add({"nothing", {"empty", "time"}, std::vector<double>{}, {}});
   // HDF5 keeps attributes of more than 64 KiB in another way; a long config is one.
   data.set_attribute({"config", std::string(200000, 'x')});
   return data;
@@ -92,6 +98,45 @@ TEST_CASE("A NetCDF file gives back the dataset that was written") {
   write_netcdf(example(), file);
   check_equal(read_netcdf(file), example());
   CHECK(entries(scratch.path) == 1);  // no temporary file stays behind
+}
+
+TEST_CASE("A small dataset in the classic form comes back as it was") {
+  const Scratch scratch;
+  const Dataset data = small_example();
+  const fs::path file = scratch.path / "point.nc";
+  write_small_netcdf(data, file);
+  check_equal(read_netcdf(file), data);
+  const std::string bytes = read_text_file(file);
+  CHECK(bytes.substr(0, 4) == "CDF\5");
+  CHECK(entries(scratch.path) == 1);
+  write_small_netcdf(data, scratch.path / "again.nc");
+  CHECK(read_text_file(scratch.path / "again.nc") == bytes);
+  // Cut off anywhere (the last bytes may be no more than padding), it is no dataset.
+  for (std::size_t length = 0; length + 4 < bytes.size(); length += 7) {
+    INFO(length);
+    write_file_atomically(scratch.path / "cut.nc", bytes.substr(0, length));
+    CHECK_THROWS_AS(read_netcdf(scratch.path / "cut.nc"), FileError);
+  }
+  check_equal(read_netcdf(file), data);  // and the library still works
+  CHECK_THROWS_AS(write_small_netcdf(data, scratch.path / "no folder" / "point.nc"), FileError);
+}
+
+TEST_CASE("What the classic form does not take is written all the same") {
+  const Scratch scratch;
+  const auto written = [&](const Dataset& data) {
+    write_small_netcdf(data, scratch.path / "point.nc");
+    check_equal(read_netcdf(scratch.path / "point.nc"), data);
+    return read_text_file(scratch.path / "point.nc").substr(0, 4) == "CDF\5" ? "classic" : "hdf5";
+  };
+  CHECK(written(example()) == std::string("hdf5"));  // it has a dimension of length zero
+  Dataset large = small_example();
+  large.add_coordinate("sample", std::vector<double>(10000, 1.5));
+  CHECK(written(large) == std::string("hdf5"));
+  Dataset same_name = small_example();
+  same_name.add_coordinate("characters_1", std::vector<double>{1, 2, 3});
+  CHECK(written(same_name) == std::string("hdf5"));
+  CHECK(written(small_example()) == std::string("classic"));
+  CHECK(written(Dataset{}) == std::string("classic"));
 }
 
 TEST_CASE("Large arrays are compressed without loss") {
@@ -168,11 +213,13 @@ TEST_CASE("Several threads may write at a time") {
     threads.emplace_back([&, i] {
       for (int k = 0; k < 5; ++k) {
         write_netcdf(example(), scratch.path / (std::to_string(i) + ".nc"));
+        write_small_netcdf(small_example(), scratch.path / (std::to_string(i) + "s.nc"));
       }
     });
   }
   for (std::thread& thread : threads) thread.join();
   for (int i = 0; i < 4; ++i) {
     check_equal(read_netcdf(scratch.path / (std::to_string(i) + ".nc")), example());
+    check_equal(read_netcdf(scratch.path / (std::to_string(i) + "s.nc")), small_example());
   }
 }
