@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <memory>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -22,7 +23,11 @@ void pause() {
 class ThreadPool {
  public:
   explicit ThreadPool(int helpers) {
-    for (int k = 0; k < helpers; ++k) threads_.emplace_back([this] { help(); });
+    // Where the system gives no more threads, those there are do the work, to the same bits.
+    try {
+      for (int k = 0; k < helpers; ++k) threads_.emplace_back([this] { help(); });
+    } catch (const std::system_error&) {
+    }
   }
   ~ThreadPool() {
     ending_ = true;

@@ -38,6 +38,7 @@ class OdeintStepper : public Stepper {
       : system_(system),
         settings_(settings),
         state_(system.dimension()),
+        slope_(system.dimension()),
         work_(static_cast<std::size_t>(system.dimension())) {}
 
   void start(double t0, ConstVectorRef y0) override {
@@ -92,8 +93,7 @@ class OdeintStepper : public Stepper {
   }
   void interpolate_derivative(double t, VectorRef ydot) override {
     self().evaluate(t, work_);
-    system_.rhs(t, view(work_), ydot);
-    ++statistics_.rhs_evaluations;
+    rhs(view(work_), ydot, t);
   }
   const Statistics& statistics() override { return statistics_; }
 
@@ -104,14 +104,22 @@ class OdeintStepper : public Stepper {
     OdeintStepper* self;
     void operator()(const State& x, State& dxdt, double t) const {
       auto out = view(dxdt);
-      self->system_.rhs(t, view(x), out);
-      ++self->statistics_.rhs_evaluations;
+      self->rhs(view(x), out, t);
     }
   };
 
+  /// By way of vectors of our own: odeint's memory is not aligned alike from run to run, and bits
+  /// depend on that.
+  void rhs(ConstVectorRef x, VectorRef dxdt, double t) {
+    point_ = x;
+    system_.rhs(t, point_, slope_);
+    dxdt = slope_;
+    ++statistics_.rhs_evaluations;
+  }
+
   System& system_;
   SolverSettings settings_;
-  Vector state_;
+  Vector state_, point_, slope_;
   State work_;
   Rhs rhs_{this};
   double time_ = 0, previous_ = 0, step_ = 0;
@@ -149,9 +157,10 @@ class Rosenbrock4Stepper final : public OdeintStepper<Rosenbrock4Stepper, ublas:
                                  ublas::vector<double>& dfdt) {
       const Index n = static_cast<Index>(x.size());
       Vector unit = Vector::Zero(n), column(n);
+      point_ = view(x);
       for (Index j = 0; j < n; ++j) {
         unit[j] = 1;
-        system_.jacobian_times(t, view(x), unit, column);
+        system_.jacobian_times(t, point_, unit, column);
         unit[j] = 0;
         for (Index i = 0; i < n; ++i)
           J(static_cast<std::size_t>(i), static_cast<std::size_t>(j)) = column[i];

@@ -20,7 +20,8 @@ std::vector<ParameterInfo> SolverSettings::declaration() {
                             "seconds after which a run fails; 0: no limit"),
       integer_parameter("threads", 1,
                         "threads of the loops within one run, for networks of 10^5 weights and "
-                        "more; points of a study run in parallel by --jobs"),
+                        "more; points of a study run in parallel by --jobs",
+                        1, 4096),
       boolean_parameter("saddle_guard", true,
                         "cap steps where the flow leaves a saddle, so that the unstable mode is "
                         "followed"),

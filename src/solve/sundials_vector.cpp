@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdlib>
 #include <functional>
 #include <vector>
 
@@ -86,6 +87,7 @@ class Queue {
     operation.count = static_cast<int>(x.size());
     std::copy(c.begin(), c.end(), operation.c.begin());
     std::transform(x.begin(), x.end(), operation.x.begin(), [](N_Vector v) { return data(v); });
+    settle();
   }
 
   void add_combination(int count, const double* c, N_Vector* x, N_Vector z) {
@@ -104,6 +106,7 @@ class Queue {
         take(c[done], data(x[done]));
         ++done;
       }
+      settle();
     }
   }
 
@@ -116,6 +119,7 @@ class Queue {
   template <class Part, class Join>
   double reduce(N_Vector v, double value, Part part, Join join) {
     expect(v);
+    if (size_ <= stretch) return join(value, part(0, size_));
     parts_.assign(static_cast<std::size_t>(chunks()), value);
     carry_out([&](Index chunk, Index start, Index n) {
       double& so_far = parts_[static_cast<std::size_t>(chunk)];
@@ -142,6 +146,12 @@ class Queue {
         also(chunk, start, n);
       }
     });
+    waiting_.clear();
+  }
+  /// Of one stretch there is nothing to gain by waiting.
+  void settle() {
+    if (size_ > stretch) return;
+    waiting_.back().apply(0, size_);
     waiting_.clear();
   }
   Operation& next(N_Vector z) {
@@ -181,6 +191,18 @@ void use_deferred_operations(N_Vector v) {
   ops->nvgetarraypointer = [](N_Vector x) -> sunrealtype* {
     queue().finish();
     return Queue::data(x);
+  };
+  // Where numbers lie decides which of them go through a loop's head and tail instead of its
+  // vectors, and so their last bits: the same config gives the same bits only with all memory
+  // aligned alike.
+  ops->nvclone = [](N_Vector x) {
+    N_Vector copy = N_VCloneEmpty_Serial(x);
+    constexpr std::size_t line = 64;
+    const auto bytes = static_cast<std::size_t>(NV_LENGTH_S(x)) * sizeof(double);
+    NV_DATA_S(copy) =
+        static_cast<double*>(std::aligned_alloc(line, (bytes + line - 1) / line * line));
+    NV_OWN_DATA_S(copy) = SUNTRUE;  // freed as what malloc gave
+    return copy;
   };
   ops->nvdestroy = [](N_Vector x) {
     queue().finish();

@@ -314,3 +314,33 @@ TEST_CASE("A run killed before anything is done is known by its folder") {
   CHECK(contents(scratch / "result" / "config.toml") == bytes);
   CHECK(differences(scratch / "whole.nc", scratch / "result" / "result.nc").empty());
 }
+
+TEST_CASE("Points have the same bits whatever ran before and beside them") {
+  const Scratch scratch;
+  const std::string rest = R"([flow]
+weight_decay = 1e-2
+[time]
+end = 300
+samples = 10
+[study]
+seed = { count = 12 }
+)";
+  const std::map<std::string, std::string> models = {
+      {"tanh", "[model]\nname = \"two_layer_network\"\nwidth = 37\nactivation = \"tanh\"\n"},
+      {"perceptron", "[model]\nname = \"multilayer_perceptron\"\n"},
+      {"sensing", "[model]\nname = \"matrix_sensing\"\n"},
+  };
+  for (const auto& [name, model] : models)
+    for (const std::string solver :
+         {"method='auto'", "method='rodas'", "method='dopri5'\nrtol=1e-4", "linear='structured'"}) {
+      const std::string config = model + "[solver]\n" + solver + "\n" + rest;
+      scratch.write("study.toml", config);
+      if (call({"check", "study.toml"}, scratch.path).code != 0) continue;  // no such matrix
+      CAPTURE(name, solver);
+      call_ok({"run", "study.toml", "--out", "one"}, scratch.path);
+      call_ok({"run", "study.toml", "--out", "three", "--jobs", "3"}, scratch.path);
+      CHECK(differences(scratch / "one" / "result.nc", scratch / "three" / "result.nc").empty());
+      fs::remove_all(scratch / "one");
+      fs::remove_all(scratch / "three");
+    }
+}
