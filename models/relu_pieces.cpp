@@ -209,9 +209,9 @@ ReluPieces::ReluPieces(std::vector<HiddenLayer> layers, double low, double toler
       candidate_(layers_) {}
 
 bool ReluPieces::slides_at(const Kink& s) const {
-  return std::any_of(kinks_.begin(), kinks_.end(), [&](const Kink& k) {
-    return k.layer == s.layer && k.neuron == s.neuron && k.sample == s.sample;
-  });
+  return std::find(kinks_.begin(), kinks_.end(), s) != kinks_.end() ||
+         std::any_of(followers_.begin(), followers_.end(),
+                     [&](const Follower& f) { return f.kink == s; });
 }
 
 Index ReluPieces::surfaces_of(Index layer, Index neuron) const {
@@ -275,8 +275,15 @@ void ReluPieces::hold(ReluNetwork& network, ConstVectorRef w, ConstVectorRef u) 
       if (r.layer > s.layer && r.sample == s.sample) whole += force_[e] * surface_.through(e, s, w);
     }
     const double scale = force_scale(pulled, s.neuron);
-    above_[c] = (force_[c] - low_ * whole) / scale;
-    below_[c] = (high * whole - force_[c]) / scale;
+    double beneath = low_ * whole, beyond = high * whole;  // dF/dz_s for z_s < 0 and > 0
+    for (const Follower& f : followers_) {
+      if (f.of != s) continue;
+      const double share = f.ratio * pulled(f.kink.neuron, f.kink.sample);
+      beneath += share * (f.ratio > 0 ? low_ : high);
+      beyond += share * (f.ratio > 0 ? high : low_);
+    }
+    above_[c] = (force_[c] - beneath) / scale;
+    below_[c] = (beyond - force_[c]) / scale;
   }
 }
 
@@ -305,6 +312,7 @@ void ReluPieces::enter_afresh(const ReluNetwork& network) {
         (z.array() > 0).select(Matrix::Constant(z.rows(), z.cols(), high), low_);
   }
   kinks_.clear();
+  followers_.clear();
 }
 
 /// Lets neurons go from the surfaces that no longer hold them, to the side to which they are
@@ -313,7 +321,12 @@ void ReluPieces::release(ReluNetwork& network, ConstVectorRef w, ConstVectorRef 
   hold(network, w, u);
   for (Index c = surface_.size(); c-- > 0;) {
     if (std::min(above_[c], below_[c]) >= -tolerance_) continue;
-    slope(kinks_[static_cast<std::size_t>(c)]) = above_[c] < below_[c] ? low_ : high;
+    const Kink s = kinks_[static_cast<std::size_t>(c)];
+    const bool down = above_[c] < below_[c];
+    slope(s) = down ? low_ : high;
+    for (const Follower& f : followers_)
+      if (f.of == s) slope(f.kink) = down == (f.ratio > 0) ? low_ : high;
+    std::erase_if(followers_, [&](const Follower& f) { return f.of == s; });
     kinks_.erase(kinks_.begin() + c);
   }
 }
@@ -353,7 +366,69 @@ bool ReluPieces::driven_back(ReluNetwork& network, const Kink& s, ConstVectorRef
   const double z = network.preactivation(s.layer)(s.neuron, s.sample);
   const double push = side(s) * (candidate_.overlap(c, gradient_) - decay_ * z);
   const double scale = force_scale(network.activation_gradient(s.layer), s.neuron);
-  return push > least_tolerance * scale * candidate_.square(c);
+  return push > least_tolerance * scale * candidate_.product(c, c);
+}
+
+/// Begins to slide in the surface of s, and of all samples that have the same.
+void ReluPieces::slide(ReluNetwork& network, const Kink& s, VectorRef w) {
+  slope(s) = 0;
+  kinks_.push_back(s);
+  settle(network, w);
+  measure(network, w);
+  for (Index i = 0; i < network.preactivation(s.layer).cols(); ++i) {
+    const Kink other{s.layer, s.neuron, i};
+    if (slides_at(other) || std::abs(distance(network, other) - tolerance_) > tolerance_ ||
+        !parallel(network, s, other, w))
+      continue;
+    slope(other) = 0;
+    followers_.push_back({other, s, candidate_.product(0, 1) / candidate_.product(0, 0)});
+  }
+  network.move_to(w);
+}
+
+/// Whether two samples have the same surface; leaves their normals in candidate_.
+bool ReluPieces::parallel(const ReluNetwork& network, const Kink& s, const Kink& r,
+                          ConstVectorRef w) {
+  with_one_ = {s, r};
+  candidate_.build(with_one_, slopes_, network, w);
+  return candidate_.product(1, 1) > 0 && candidate_.independence(1) < dependent;
+}
+
+/// Surfaces part and fall together where slopes below them change: followers that have a surface of
+/// their own now, and kinks that have lost theirs.
+void ReluPieces::regroup(ReluNetwork& network, VectorRef w, ConstVectorRef u) {
+  for (std::size_t c = kinks_.size(); c-- > 0;) {
+    const Kink s = kinks_[c];
+    for (std::size_t e = 0; e < c; ++e) {
+      const Kink r = kinks_[e];
+      if (r.layer != s.layer || r.neuron != s.neuron || !parallel(network, r, s, w)) continue;
+      const double ratio = candidate_.product(0, 1) / candidate_.product(0, 0);
+      for (Follower& f : followers_)
+        if (f.of == s) f = {f.kink, r, f.ratio * ratio};
+      followers_.push_back({s, r, ratio});
+      kinks_.erase(kinks_.begin() + static_cast<std::ptrdiff_t>(c));
+      break;
+    }
+  }
+  crossed_.clear();
+  std::erase_if(followers_, [&](const Follower& f) {
+    if (parallel(network, f.of, f.kink, w)) return false;
+    crossed_.push_back(f.kink);
+    return true;
+  });
+  // On its new surface a neuron goes to a side from which it is not driven back, if there is one.
+  const std::vector<Kink> parted = crossed_;
+  for (const Kink& s : parted) {
+    if (slides_at(s)) continue;
+    bool held = true;
+    for (const double there : {high, low_}) {
+      if (!held) break;
+      slope(s) = there;
+      network.move_to(w);
+      held = driven_back(network, s, w, u);
+    }
+    if (held) slide(network, s, w);
+  }
 }
 
 void ReluPieces::enter_next(ReluNetwork& network, VectorRef w, ConstVectorRef u) {
@@ -383,13 +458,12 @@ void ReluPieces::enter_next(ReluNetwork& network, VectorRef w, ConstVectorRef u)
       network.move_to(w);
       for (const Kink& s : crossed_) {
         if (surfaces_of(l, k) >= most) break;
-        if (!driven_back(network, s, w, u)) continue;
-        slope(s) = 0;
-        kinks_.push_back(s);
-        settle(network, w);
+        if (slides_at(s) || !driven_back(network, s, w, u)) continue;
+        slide(network, s, w);
       }
     }
   }
+  if (!kinks_.empty()) regroup(network, w, u);
 }
 
 }  // namespace gradflow

@@ -18,6 +18,7 @@ struct HiddenLayer {
 /// The pre-activation z_ki of a neuron at a sample.
 struct Kink {
   Index layer, neuron, sample;
+  bool operator==(const Kink&) const = default;
 };
 
 /// A network of ReLU or leaky ReLU neurons at its last point. Its slopes are those of its pieces.
@@ -59,8 +60,8 @@ class SlidingSurface {
   const Vector& overlaps(ConstVectorRef v);
   /// v -> P v = v - N (N^T N)^{-1} N^T v.
   void project(VectorRef v);
-  /// |n_s|^2.
-  double square(Index s) const { return products_(s, s); }
+  /// n_s . n_r.
+  double product(Index s, Index r) const { return products_(s, r); }
   /// dz_s/d sigma(z_r) for a kink r below s at its sample.
   double through(Index s, const Kink& r, ConstVectorRef w) const;
   /// The share of n_s, squared, that is not in the span of those before it.
@@ -105,7 +106,8 @@ class ReluPieces {
   /// sigma', shape (width, n). Where a neuron slides it multiplies z = 0 and is 0.
   const Matrix& slopes(Index l) const { return slopes_[static_cast<std::size_t>(l)]; }
   const std::vector<Matrix>& slopes() const { return slopes_; }
-  /// Where neurons slide.
+  /// Where neurons slide: surfaces that are independent of one another. Slopes are 0 as well at
+  /// samples with the same surface, as have those that a layer below maps to parallel (h, 1).
   const std::vector<Kink>& kinks() const { return kinks_; }
   const std::vector<HiddenLayer>& layers() const { return layers_; }
 
@@ -131,7 +133,17 @@ class ReluPieces {
     return slopes_[static_cast<std::size_t>(s.layer)](s.neuron, s.sample);
   }
   Index depth() const { return static_cast<Index>(layers_.size()); }
+  /// A sample with the surface of a kink: n_follower = ratio n_s.
+  struct Follower {
+    Kink kink;
+    Kink of;
+    double ratio;
+  };
+
   bool slides_at(const Kink& s) const;
+  void slide(ReluNetwork& network, const Kink& s, VectorRef w);
+  bool parallel(const ReluNetwork& network, const Kink& s, const Kink& r, ConstVectorRef w);
+  void regroup(ReluNetwork& network, VectorRef w, ConstVectorRef u);
   Index surfaces_of(Index layer, Index neuron) const;
   void measure(const ReluNetwork& network, ConstVectorRef w);
   double distance(const ReluNetwork& network, const Kink& s) const;
@@ -145,6 +157,7 @@ class ReluPieces {
   std::uint64_t revision_ = 0;
   std::vector<Matrix> slopes_;
   std::vector<Kink> kinks_, crossed_, with_one_;
+  std::vector<Follower> followers_;
   std::vector<Vector> size_;    ///< |(w_k, b_k)|, not less than a small part of the layer's largest
   std::vector<Vector> length_;  ///< |(h_i, 1)|, likewise
   SlidingSurface surface_, candidate_;
