@@ -1,12 +1,13 @@
 #include "models/relu_pieces.hpp"
 
-#include <Eigen/Cholesky>
-#include <Eigen/QR>
 #include <algorithm>
 #include <cmath>
 
 namespace gradflow {
 namespace {
+
+using ConstRowMap = Eigen::Map<const RowMatrix>;
+using RowMap = Eigen::Map<RowMatrix>;
 
 constexpr double high = 1;
 
@@ -17,192 +18,452 @@ constexpr double least_tolerance = 1e-12;
 /// side of a neuron that has died away is a matter of rounding.
 constexpr double small_neuron = 1e-3;
 
+/// Normals with less than this of their square out of the span of others are dependent on them: to
+/// slide on the others is to slide on theirs.
+constexpr double dependent = 1e-12;
+
+ConstRowMap matrix(const HiddenLayer& layer, ConstVectorRef w) {
+  return {w.data() + layer.matrix, layer.width, layer.inputs};
+}
+RowMap matrix(const HiddenLayer& layer, VectorRef& w) {
+  return {w.data() + layer.matrix, layer.width, layer.inputs};
+}
+bool has_bias(const HiddenLayer& layer) {
+  return layer.offset >= 0;
+}
+
+double force_scale(const Matrix& pulled, Index neuron) {
+  return std::max(
+      pulled.row(neuron).cwiseAbs().maxCoeff() + small_neuron * pulled.cwiseAbs().maxCoeff(),
+      1e-300);
+}
+
+/// The largest entry's part below which none counts.
+void floor(Vector& size) {
+  const double largest = size.maxCoeff();
+  size.array() += largest > 0 ? small_neuron * largest : 1;
+}
+
 }  // namespace
 
-ReluPieces::ReluPieces(std::shared_ptr<const Matrix> inputs, Index width, bool bias, double low,
-                       double tolerance)
-    : inputs_(std::move(inputs)),
-      m_(width),
-      bias_(bias),
+// -------------------------------------------------------------------------- SlidingSurface
+void SlidingSurface::build(const std::vector<Kink>& kinks, const std::vector<Matrix>& slopes,
+                           const ReluNetwork& network, ConstVectorRef w) {
+  kinks_ = kinks;
+  slopes_ = &slopes;
+  network_ = &network;
+  below_.resize(layers_.size());
+  overlap_.resize(size());
+  curved_ = false;
+  Index deepest = 0;
+  for (const Kink& s : kinks_) deepest = std::max(deepest, s.layer);
+  for (Index l = 0; l < deepest; ++l)
+    below_[static_cast<std::size_t>(l)].setZero(layers_[static_cast<std::size_t>(l)].width, size());
+  for (Index c = 0; c < size(); ++c) {
+    const Kink& s = kinks_[static_cast<std::size_t>(c)];
+    curved_ = curved_ || s.layer > 0;
+    for (Index l = s.layer; l > 0; --l) {
+      const ConstRowMap W = matrix(layers_[static_cast<std::size_t>(l)], w);
+      auto next = below_[static_cast<std::size_t>(l - 1)].col(c);
+      if (l == s.layer)
+        next = W.row(s.neuron).transpose();
+      else
+        next.noalias() = W.transpose() * below_[static_cast<std::size_t>(l)].col(c);
+      next.array() *= slopes[static_cast<std::size_t>(l - 1)].col(s.sample).array();
+    }
+  }
+  products_.resize(size(), size());
+  for (Index c = 0; c < size(); ++c)
+    for (Index e = 0; e <= c; ++e) {
+      const Kink &s = kinks_[static_cast<std::size_t>(c)], &r = kinks_[static_cast<std::size_t>(e)];
+      double product = 0;
+      for (Index l = 0; l <= std::min(s.layer, r.layer); ++l) {
+        const auto at = static_cast<std::size_t>(l);
+        const double rows = l < s.layer && l < r.layer ? below_[at].col(c).dot(below_[at].col(e))
+                            : l < s.layer              ? below_[at](r.neuron, c)
+                            : l < r.layer              ? below_[at](s.neuron, e)
+                                                       : (s.neuron == r.neuron ? 1 : 0);
+        if (rows == 0) continue;
+        const Matrix& h = network.layer_input(l);
+        product += rows * (h.col(s.sample).dot(h.col(r.sample)) + (has_bias(layers_[at]) ? 1 : 0));
+      }
+      products_(c, e) = products_(e, c) = product;
+    }
+  if (size() > 0) gram_.compute(products_);
+}
+
+double SlidingSurface::overlap(Index c, ConstVectorRef v) const {
+  const Kink& s = kinks_[static_cast<std::size_t>(c)];
+  double sum = 0;
+  for (Index l = 0; l <= s.layer; ++l) {
+    const HiddenLayer& layer = layers_[static_cast<std::size_t>(l)];
+    const ConstRowMap V = matrix(layer, v);
+    const auto h = network_->layer_input(l).col(s.sample);
+    if (l == s.layer) {
+      sum += V.row(s.neuron).dot(h.transpose());
+      if (has_bias(layer)) sum += v[layer.offset + s.neuron];
+    } else {
+      const auto rows = below_[static_cast<std::size_t>(l)].col(c);
+      for (Index k = 0; k < layer.width; ++k)
+        if (rows[k] != 0)
+          sum +=
+              rows[k] * (V.row(k).dot(h.transpose()) + (has_bias(layer) ? v[layer.offset + k] : 0));
+    }
+  }
+  return sum;
+}
+
+void SlidingSurface::add(Index c, double factor, VectorRef v) const {
+  const Kink& s = kinks_[static_cast<std::size_t>(c)];
+  for (Index l = 0; l <= s.layer; ++l) {
+    const HiddenLayer& layer = layers_[static_cast<std::size_t>(l)];
+    RowMap V = matrix(layer, v);
+    const auto h = network_->layer_input(l).col(s.sample);
+    const Index first = l == s.layer ? s.neuron : 0;
+    const Index last = l == s.layer ? s.neuron + 1 : layer.width;
+    for (Index k = first; k < last; ++k) {
+      const double row = l == s.layer ? factor : factor * below_[static_cast<std::size_t>(l)](k, c);
+      if (row == 0) continue;
+      V.row(k) += row * h.transpose();
+      if (has_bias(layer)) v[layer.offset + k] += row;
+    }
+  }
+}
+
+const Vector& SlidingSurface::overlaps(ConstVectorRef v) {
+  for (Index c = 0; c < size(); ++c) overlap_[c] = overlap(c, v);
+  return overlap_;
+}
+
+void SlidingSurface::project(VectorRef v) {
+  overlaps(v);
+  solve(overlap_);
+  for (Index c = 0; c < size(); ++c) add(c, -overlap_[c], v);
+}
+
+double SlidingSurface::through(Index c, const Kink& r, ConstVectorRef w) const {
+  const Kink& s = kinks_[static_cast<std::size_t>(c)];
+  const auto above = static_cast<std::size_t>(r.layer) + 1;
+  const ConstRowMap W = matrix(layers_[above], w);
+  if (s.layer == r.layer + 1) return W(s.neuron, r.neuron);
+  return W.col(r.neuron).dot(below_[above].col(c));
+}
+
+double SlidingSurface::independence(Index c) const {
+  if (!(products_(c, c) > 0)) return 0;
+  if (c == 0) return 1;
+  const Matrix before = products_.topLeftCorner(c, c);
+  const Vector with = products_.col(c).head(c);
+  return 1 - with.dot(before.ldlt().solve(with)) / products_(c, c);
+}
+
+void SlidingSurface::turn(ConstVectorRef w, ConstVectorRef v, ConstVectorRef q, VectorRef out) {
+  if (!curved_) return;
+  Vector hv, hq, hvq, zv, zq, zvq;
+  turned_.setZero(size());
+  for (Index c = 0; c < size(); ++c) {
+    const Kink& s = kinks_[static_cast<std::size_t>(c)];
+    if (s.layer == 0) continue;
+    for (Index l = 0; l <= s.layer; ++l) {
+      const HiddenLayer& layer = layers_[static_cast<std::size_t>(l)];
+      const ConstRowMap W = matrix(layer, w), V = matrix(layer, v), Q = matrix(layer, q);
+      if (l == s.layer) {
+        turned_[c] = V.row(s.neuron).dot(hq.transpose()) + Q.row(s.neuron).dot(hv.transpose()) +
+                     W.row(s.neuron).dot(hvq.transpose());
+        break;
+      }
+      const auto h = network_->layer_input(l).col(s.sample);
+      zv.noalias() = V * h;
+      zq.noalias() = Q * h;
+      if (has_bias(layer)) {
+        zv += v.segment(layer.offset, layer.width);
+        zq += q.segment(layer.offset, layer.width);
+      }
+      if (l == 0) {
+        zvq.setZero(layer.width);
+      } else {
+        zv.noalias() += W * hv;
+        zq.noalias() += W * hq;
+        zvq.noalias() = V * hq + Q * hv;
+        zvq.noalias() += W * hvq;
+      }
+      const auto slope = (*slopes_)[static_cast<std::size_t>(l)].col(s.sample);
+      hv = slope.cwiseProduct(zv);
+      hq = slope.cwiseProduct(zq);
+      hvq = slope.cwiseProduct(zvq);
+    }
+  }
+  solve(turned_);
+  for (Index c = 0; c < size(); ++c) add(c, -turned_[c], out);
+}
+
+// ------------------------------------------------------------------------------ ReluPieces
+ReluPieces::ReluPieces(std::vector<HiddenLayer> layers, double low, double tolerance, double decay)
+    : layers_(std::move(layers)),
       low_(low),
       tolerance_(std::max(tolerance, least_tolerance)),
-      size_(width) {
-  length_ = (inputs_->rowwise().squaredNorm().array() + (bias ? 1 : 0)).sqrt();
-  length_ = length_.cwiseMax(1e-300);
+      decay_(decay),
+      size_(layers_.size()),
+      length_(layers_.size()),
+      surface_(layers_),
+      candidate_(layers_) {}
+
+bool ReluPieces::slides_at(const Kink& s) const {
+  return std::find(kinks_.begin(), kinks_.end(), s) != kinks_.end() ||
+         std::any_of(followers_.begin(), followers_.end(),
+                     [&](const Follower& f) { return f.kink == s; });
 }
 
-bool ReluPieces::slides_at(Index k, Index i) const {
-  const auto& held = surfaces_[static_cast<std::size_t>(k)];
-  return !held.empty() && std::find(held.begin(), held.end(), i) != held.end();
+Index ReluPieces::surfaces_of(Index layer, Index neuron) const {
+  return std::count_if(kinks_.begin(), kinks_.end(),
+                       [&](const Kink& k) { return k.layer == layer && k.neuron == neuron; });
 }
 
-/// (x_i, 1), or x_i without biases.
-void ReluPieces::extend(Index i, Vector& x) const {
-  x.resize(extended());
-  x.head(d()) = inputs_->row(i).transpose();
-  if (bias_) x[d()] = 1;
-}
-
-void ReluPieces::gather(ConstVectorRef w, Index k) {
-  neuron_.resize(extended());
-  neuron_.head(d()) = w.segment(k * d(), d());
-  if (bias_) neuron_[d()] = w[m_ * d() + k];
-}
-
-void ReluPieces::scatter(VectorRef w, Index k) const {
-  w.segment(k * d(), d()) = neuron_.head(d());
-  if (bias_) w[m_ * d() + k] = neuron_[d()];
-}
-
-void ReluPieces::measure(ConstVectorRef w) {
-  for (Index k = 0; k < m_; ++k) {
-    gather(w, k);
-    size_[k] = neuron_.norm();
-  }
-  const double largest = size_.maxCoeff();
-  size_.array() += largest > 0 ? small_neuron * largest : 1;
-}
-
-/// How far neuron k is from the surface of sample i, on its own side: an angle, or nearly.
-double ReluPieces::distance(const Matrix& z, Index k, Index i) const {
-  const double side = slope_(k, i) == high ? 1 : -1;
-  return side * z(k, i) / (size_[k] * length_[i]) + tolerance_;
-}
-
-/// sum_i u_i sigma'_ik (x_i, 1): the gradient by (w_k, b_k) over c a_k.
-void ReluPieces::pull(Index k, ConstVectorRef u) {
-  pulled_.setZero(extended());
-  for (Index i = 0; i < samples(); ++i) {
-    const double weight = u[i] * slope_(k, i);
-    if (weight == 0) continue;
-    pulled_.head(d()) += weight * inputs_->row(i).transpose();
-    if (bias_) pulled_[d()] += weight;
+void ReluPieces::measure(const ReluNetwork& network, ConstVectorRef w) {
+  for (Index l = 0; l < depth(); ++l) {
+    const auto at = static_cast<std::size_t>(l);
+    const HiddenLayer& layer = layers_[at];
+    size_[at] = matrix(layer, w).rowwise().squaredNorm();
+    if (has_bias(layer)) size_[at].array() += w.segment(layer.offset, layer.width).array().square();
+    size_[at] = size_[at].cwiseSqrt();
+    floor(size_[at]);
+    if (l == 0 && length_[at].size() > 0) continue;  // the data
+    length_[at] = network.layer_input(l).colwise().squaredNorm().transpose();
+    if (has_bias(layer)) length_[at].array() += 1;
+    length_[at] = length_[at].cwiseSqrt();
+    if (l == 0)
+      length_[at] = length_[at].cwiseMax(1e-300);
+    else
+      floor(length_[at]);
   }
 }
 
-/// u_i sigma'_ik at the surfaces of neuron k that keep it there: (x_i, 1) . (w_k, b_k)' = 0.
-void ReluPieces::holding_forces(Index k, ConstVectorRef u) {
-  const auto& held = surfaces(k);
-  pull(k, u);
-  Matrix span(extended(), static_cast<Index>(held.size()));
-  for (std::size_t s = 0; s < held.size(); ++s) {
-    extend(held[s], point_);
-    span.col(static_cast<Index>(s)) = point_;
-  }
-  force_ = -(span.transpose() * span).ldlt().solve(span.transpose() * pulled_);
+/// How far a neuron is from a surface, on its own side: an angle, or nearly.
+double ReluPieces::distance(const ReluNetwork& network, const Kink& s) const {
+  const auto l = static_cast<std::size_t>(s.layer);
+  return side(s) * network.preactivation(s.layer)(s.neuron, s.sample) /
+             (size_[l][s.neuron] * length_[l][s.sample]) +
+         tolerance_;
 }
 
-double ReluPieces::margin(ConstVectorRef w, const Matrix& z, ConstVectorRef a, ConstVectorRef u) {
-  measure(w);
+void ReluPieces::holding_forces(SlidingSurface& surface, ConstVectorRef w, VectorRef g,
+                                Vector& force) const {
+  if (decay_ != 0) g += decay_ * w;
+  force = surface.overlaps(g);
+  force *= -1;
+  surface.solve(force);
+  for (Index c = 0; c < surface.size(); ++c) surface.add(c, force[c], g);
+}
+
+/// How far the forces at the kinks are within [low, 1] dF/d sigma. From the sides: with slope 1 the
+/// flow must drive z down, with slope low up. Both are linear in the forces, where slopes have a
+/// pole.
+void ReluPieces::hold(ReluNetwork& network, ConstVectorRef w, ConstVectorRef u) {
+  surface_.build(kinks_, slopes_, network, w);
+  gradient_.resize(w.size());
+  network.loss_gradient(u, gradient_);
+  holding_forces(surface_, w, gradient_, force_);
+  above_.resize(surface_.size());
+  below_.resize(surface_.size());
+  for (Index c = 0; c < surface_.size(); ++c) {
+    const Kink& s = kinks_[static_cast<std::size_t>(c)];
+    const Matrix& pulled = network.activation_gradient(s.layer);
+    double whole = pulled(s.neuron, s.sample);
+    // What the forces at kinks above it add: dz_r/dz_s, where the backward pass has slope 0.
+    for (Index e = 0; e < surface_.size(); ++e) {
+      const Kink& r = kinks_[static_cast<std::size_t>(e)];
+      if (r.layer > s.layer && r.sample == s.sample) whole += force_[e] * surface_.through(e, s, w);
+    }
+    const double scale = force_scale(pulled, s.neuron);
+    double beneath = low_ * whole, beyond = high * whole;  // dF/dz_s for z_s < 0 and > 0
+    for (const Follower& f : followers_) {
+      if (f.of != s) continue;
+      const double share = f.ratio * pulled(f.kink.neuron, f.kink.sample);
+      beneath += share * (f.ratio > 0 ? low_ : high);
+      beyond += share * (f.ratio > 0 ? high : low_);
+    }
+    above_[c] = (force_[c] - beneath) / scale;
+    below_[c] = (beyond - force_[c]) / scale;
+  }
+}
+
+double ReluPieces::margin(ReluNetwork& network, ConstVectorRef w, ConstVectorRef u) {
+  measure(network, w);
   double least = 1;
-  for (Index i = 0; i < samples(); ++i)
-    for (Index k = 0; k < m_; ++k)
-      if (const double here = distance(z, k, i); here < least && !slides_at(k, i)) least = here;
-  // The force must lie between those of the two sides, and that of z > 0 must drive back: both
-  // linear in u, where the slope itself has a pole at u_i = 0.
-  const double strongest = std::max(u.cwiseAbs().maxCoeff(), 1e-300);
-  const double heaviest = std::max(a.cwiseAbs().maxCoeff(), 1e-300);
-  for (const Index k : sliders_) {
-    const double sign = a[k] / (std::abs(a[k]) + small_neuron * heaviest);
-    holding_forces(k, u);
-    for (std::size_t s = 0; s < surfaces(k).size(); ++s) {
-      const double force = force_[static_cast<Index>(s)], whole = u[surfaces(k)[s]];
-      const double held = std::min(sign * (force - low_ * whole), sign * (high * whole - force));
-      least = std::min(least, held / strongest + tolerance_);
-    }
+  for (Index l = 0; l < depth(); ++l) {
+    const HiddenLayer& layer = layers_[static_cast<std::size_t>(l)];
+    for (Index i = 0; i < network.preactivation(l).cols(); ++i)
+      for (Index k = 0; k < layer.width; ++k) {
+        const Kink s{l, k, i};
+        if (const double here = distance(network, s); here < least && !slides_at(s)) least = here;
+      }
   }
-  return least;
+  if (kinks_.empty()) return least;
+  hold(network, w, u);
+  return std::min(least, std::min(above_.minCoeff(), below_.minCoeff()) + tolerance_);
 }
 
-void ReluPieces::enter_afresh(const Matrix& z) {
+void ReluPieces::enter_afresh(const ReluNetwork& network) {
   ++revision_;
-  slope_.resize(m_, samples());
-  for (Index i = 0; i < samples(); ++i)
-    for (Index k = 0; k < m_; ++k) slope_(k, i) = z(k, i) > 0 ? high : low_;
-  surfaces_.assign(static_cast<std::size_t>(m_), {});
-  normals_.assign(static_cast<std::size_t>(m_), Matrix(extended(), 0));
-  sliders_.clear();
-}
-
-/// Whether the flow beyond surface i, with its slope there, drives neuron k back; z is on the side
-/// of the slope.
-bool ReluPieces::driven_back(Index k, Index i, ConstVectorRef a, ConstVectorRef u) {
-  pull(k, u);
-  pulled_ -= normals(k) * (normals(k).transpose() * pulled_);
-  extend(i, point_);
-  const double velocity = -a[k] * point_.dot(pulled_);
-  return slope_(k, i) == high ? velocity < 0 : velocity > 0;
-}
-
-/// Lets neuron k go from the surfaces that no longer hold it, to the side to which it is driven.
-void ReluPieces::release(Index k, ConstVectorRef a, ConstVectorRef u) {
-  auto& held = surfaces(k);
-  const double strongest = u.cwiseAbs().maxCoeff();
-  const double sign = a[k] < 0 ? -1 : 1;
-  holding_forces(k, u);
-  for (std::size_t s = held.size(); s-- > 0;) {
-    const double force = force_[static_cast<Index>(s)], whole = u[held[s]];
-    const double above = sign * (force - low_ * whole), below = sign * (high * whole - force);
-    if (std::min(above, below) >= -tolerance_ * strongest) continue;
-    slope_(k, held[s]) = above < below ? low_ : high;
-    held.erase(held.begin() + static_cast<std::ptrdiff_t>(s));
+  slopes_.resize(layers_.size());
+  for (Index l = 0; l < depth(); ++l) {
+    const Matrix& z = network.preactivation(l);
+    slopes_[static_cast<std::size_t>(l)] =
+        (z.array() > 0).select(Matrix::Constant(z.rows(), z.cols(), high), low_);
   }
-  make_normals(k);
+  kinks_.clear();
+  followers_.clear();
 }
 
-void ReluPieces::enter_next(VectorRef w, const Matrix& z, ConstVectorRef a, ConstVectorRef u) {
+/// Lets neurons go from the surfaces that no longer hold them, to the side to which they are
+/// driven.
+void ReluPieces::release(ReluNetwork& network, ConstVectorRef w, ConstVectorRef u) {
+  hold(network, w, u);
+  for (Index c = surface_.size(); c-- > 0;) {
+    if (std::min(above_[c], below_[c]) >= -tolerance_) continue;
+    const Kink s = kinks_[static_cast<std::size_t>(c)];
+    const bool down = above_[c] < below_[c];
+    slope(s) = down ? low_ : high;
+    for (const Follower& f : followers_)
+      if (f.of == s) slope(f.kink) = down == (f.ratio > 0) ? low_ : high;
+    std::erase_if(followers_, [&](const Follower& f) { return f.of == s; });
+    kinks_.erase(kinks_.begin() + c);
+  }
+}
+
+/// Moves w on to the surfaces in which neurons slide; they are linear in the first layer, and met
+/// within the tolerance in the others: Newton's method doubles the digits.
+void ReluPieces::settle(ReluNetwork& network, VectorRef w) {
+  network.move_to(w);
+  for (int iteration = 0; iteration < 3 && !kinks_.empty(); ++iteration) {
+    surface_.build(kinks_, slopes_, network, w);
+    force_.resize(surface_.size());
+    for (Index c = 0; c < surface_.size(); ++c) {
+      const Kink& s = kinks_[static_cast<std::size_t>(c)];
+      force_[c] = -network.preactivation(s.layer)(s.neuron, s.sample);
+    }
+    surface_.solve(force_);
+    for (Index c = 0; c < surface_.size(); ++c) surface_.add(c, force_[c], w);
+    network.move_to(w);
+    if (!surface_.curved()) return;
+  }
+}
+
+/// Whether the flow beyond surface s, with its slope there, drives the neuron back; z is on the
+/// side of the slope. Not where sliding elsewhere keeps it on the surface already.
+bool ReluPieces::driven_back(ReluNetwork& network, const Kink& s, ConstVectorRef w,
+                             ConstVectorRef u) {
+  with_one_ = kinks_;
+  with_one_.push_back(s);
+  candidate_.build(with_one_, slopes_, network, w);
+  if (candidate_.independence(candidate_.size() - 1) < dependent) return false;
+  surface_.build(kinks_, slopes_, network, w);
+  gradient_.resize(w.size());
+  network.loss_gradient(u, gradient_);
+  holding_forces(surface_, w, gradient_, force_);
+  const Index c = candidate_.size() - 1;
+  // On the surface itself: beyond it decay alone seems to drive back by decay z.
+  const double z = network.preactivation(s.layer)(s.neuron, s.sample);
+  const double push = side(s) * (candidate_.overlap(c, gradient_) - decay_ * z);
+  const double scale = force_scale(network.activation_gradient(s.layer), s.neuron);
+  return push > least_tolerance * scale * candidate_.product(c, c);
+}
+
+/// Begins to slide in the surface of s, and of all samples that have the same.
+void ReluPieces::slide(ReluNetwork& network, const Kink& s, VectorRef w) {
+  slope(s) = 0;
+  kinks_.push_back(s);
+  settle(network, w);
+  measure(network, w);
+  for (Index i = 0; i < network.preactivation(s.layer).cols(); ++i) {
+    const Kink other{s.layer, s.neuron, i};
+    if (slides_at(other) || std::abs(distance(network, other) - tolerance_) > tolerance_ ||
+        !parallel(network, s, other, w))
+      continue;
+    slope(other) = 0;
+    followers_.push_back({other, s, candidate_.product(0, 1) / candidate_.product(0, 0)});
+  }
+  network.move_to(w);
+}
+
+/// Whether two samples have the same surface; leaves their normals in candidate_.
+bool ReluPieces::parallel(const ReluNetwork& network, const Kink& s, const Kink& r,
+                          ConstVectorRef w) {
+  with_one_ = {s, r};
+  candidate_.build(with_one_, slopes_, network, w);
+  return candidate_.product(1, 1) > 0 && candidate_.independence(1) < dependent;
+}
+
+/// Surfaces part and fall together where slopes below them change: followers that have a surface of
+/// their own now, and kinks that have lost theirs.
+void ReluPieces::regroup(ReluNetwork& network, VectorRef w, ConstVectorRef u) {
+  for (std::size_t c = kinks_.size(); c-- > 0;) {
+    const Kink s = kinks_[c];
+    for (std::size_t e = 0; e < c; ++e) {
+      const Kink r = kinks_[e];
+      if (r.layer != s.layer || r.neuron != s.neuron || !parallel(network, r, s, w)) continue;
+      const double ratio = candidate_.product(0, 1) / candidate_.product(0, 0);
+      for (Follower& f : followers_)
+        if (f.of == s) f = {f.kink, r, f.ratio * ratio};
+      followers_.push_back({s, r, ratio});
+      kinks_.erase(kinks_.begin() + static_cast<std::ptrdiff_t>(c));
+      break;
+    }
+  }
+  crossed_.clear();
+  std::erase_if(followers_, [&](const Follower& f) {
+    if (parallel(network, f.of, f.kink, w)) return false;
+    crossed_.push_back(f.kink);
+    return true;
+  });
+  // On its new surface a neuron goes to a side from which it is not driven back, if there is one.
+  const std::vector<Kink> parted = crossed_;
+  for (const Kink& s : parted) {
+    if (slides_at(s)) continue;
+    bool held = true;
+    for (const double there : {high, low_}) {
+      if (!held) break;
+      slope(s) = there;
+      network.move_to(w);
+      held = driven_back(network, s, w, u);
+    }
+    if (held) slide(network, s, w);
+  }
+}
+
+void ReluPieces::enter_next(ReluNetwork& network, VectorRef w, ConstVectorRef u) {
   ++revision_;
-  measure(w);
-  for (Index k = 0; k < m_; ++k) {
-    if (!surfaces(k).empty()) release(k, a, u);
-    bool out = false;
-    for (Index i = 0; i < samples() && !out; ++i) out = !slides_at(k, i) && distance(z, k, i) < 0;
-    if (!out) continue;
-    // All at once: a neuron that slides through 0 passes through many surfaces there, and what
-    // drives it beyond is the flow with all its new slopes.
-    crossed_.clear();
-    for (Index i = 0; i < samples(); ++i) {
-      if (slides_at(k, i) || (slope_(k, i) == high) == (z(k, i) > 0)) continue;
-      slope_(k, i) = z(k, i) > 0 ? high : low_;
-      crossed_.push_back(i);
+  if (!kinks_.empty()) release(network, w, u);
+  settle(network, w);
+  measure(network, w);
+  for (Index l = 0; l < depth(); ++l) {
+    const HiddenLayer& layer = layers_[static_cast<std::size_t>(l)];
+    const Index n = network.preactivation(l).cols();
+    const Index most = layer.inputs + (has_bias(layer) ? 1 : 0) - 1;
+    for (Index k = 0; k < layer.width; ++k) {
+      bool out = false;
+      for (Index i = 0; i < n && !out; ++i)
+        out = distance(network, {l, k, i}) < 0 && !slides_at({l, k, i});
+      if (!out) continue;
+      // All at once: a neuron that slides through 0 passes through many surfaces there, and what
+      // drives it beyond is the flow with all its new slopes.
+      crossed_.clear();
+      for (Index i = 0; i < n; ++i) {
+        const Kink s{l, k, i};
+        const bool positive = network.preactivation(l)(k, i) > 0;
+        if ((slope(s) == high) == positive || slides_at(s)) continue;
+        slope(s) = positive ? high : low_;
+        crossed_.push_back(s);
+      }
+      network.move_to(w);
+      for (const Kink& s : crossed_) {
+        if (surfaces_of(l, k) >= most) break;
+        if (slides_at(s) || !driven_back(network, s, w, u)) continue;
+        slide(network, s, w);
+      }
     }
-    for (const Index i : crossed_) {
-      if (static_cast<Index>(surfaces(k).size()) + 1 >= extended()) break;
-      if (!driven_back(k, i, a, u)) continue;
-      slope_(k, i) = 0;
-      surfaces(k).push_back(i);
-      make_normals(k);
-      project_neuron(w, k);
-    }
   }
-  sliders_.clear();
-  for (Index k = 0; k < m_; ++k)
-    if (!surfaces(k).empty()) sliders_.push_back(k);
-}
-
-void ReluPieces::make_normals(Index k) {
-  const auto& held = surfaces(k);
-  if (held.empty()) {
-    normals_[static_cast<std::size_t>(k)].resize(extended(), 0);
-    return;
-  }
-  Matrix span(extended(), static_cast<Index>(held.size()));
-  for (std::size_t s = 0; s < held.size(); ++s) {
-    extend(held[s], point_);
-    span.col(static_cast<Index>(s)) = point_;
-  }
-  normals_[static_cast<std::size_t>(k)] = Eigen::HouseholderQR<Matrix>(span).householderQ() *
-                                          Matrix::Identity(span.rows(), span.cols());
-}
-
-void ReluPieces::project_neuron(VectorRef v, Index k) {
-  gather(v, k);
-  neuron_ -= normals(k) * (normals(k).transpose() * neuron_);
-  scatter(v, k);
-}
-
-void ReluPieces::project(VectorRef v) {
-  for (const Index k : sliders_) project_neuron(v, k);
+  if (!kinks_.empty()) regroup(network, w, u);
 }
 
 }  // namespace gradflow

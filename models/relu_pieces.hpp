@@ -1,83 +1,168 @@
 #pragma once
 
+#include <Eigen/Cholesky>
 #include <cstdint>
-#include <memory>
 #include <vector>
 
 #include "numerics/types.hpp"
 
 namespace gradflow {
 
-/// The smooth pieces of a hidden layer of ReLU or leaky ReLU neurons, z_ik = w_k . x_i + b_k.
+/// Where a hidden layer's weights lie in the parameter vector: (width, inputs) row by row.
+struct HiddenLayer {
+  Index inputs, width;
+  Index matrix;       ///< of W_l
+  Index offset = -1;  ///< of b_l; negative: no biases
+};
+
+/// The pre-activation z_ki of a neuron at a sample.
+struct Kink {
+  Index layer, neuron, sample;
+  bool operator==(const Kink&) const = default;
+};
+
+/// A network of ReLU or leaky ReLU neurons at its last point. Its slopes are those of its pieces.
+class ReluNetwork {
+ public:
+  virtual ~ReluNetwork() = default;
+  virtual void move_to(ConstVectorRef w) = 0;
+  virtual const Matrix& layer_input(Index l) const = 0;    ///< h_l, shape (inputs, n)
+  virtual const Matrix& preactivation(Index l) const = 0;  ///< z_l = W_l h_l + b_l, (width, n)
+  /// The loss's gradient by all parameters, u being that by the outputs; no decay, no projection.
+  virtual void loss_gradient(ConstVectorRef u, VectorRef g) = 0;
+  /// dF/d sigma(z_l), (width, n), as the last loss_gradient left it.
+  virtual const Matrix& activation_gradient(Index l) const = 0;
+};
+
+/// The surfaces z_s = 0 at a point, s some kinks, and their normals n_s = dz_s/dw. In layer l of
+/// kink s the normal is (h_l, 1) in the neuron's row; below it is an outer product of (h, 1) with
+/// derivatives that are kept here. In the first layer normals do not depend on w.
+class SlidingSurface {
+ public:
+  explicit SlidingSurface(std::vector<HiddenLayer> layers) : layers_(std::move(layers)) {}
+
+  /// |kinks|^2 inner products of the layers' widths, one pass backwards a kink.
+  void build(const std::vector<Kink>& kinks, const std::vector<Matrix>& slopes,
+             const ReluNetwork& network, ConstVectorRef w);
+  Index size() const { return static_cast<Index>(kinks_.size()); }
+  /// True where normals depend on w.
+  bool curved() const { return curved_; }
+
+  /// n_s . v.
+  double overlap(Index s, ConstVectorRef v) const;
+  /// v += c n_s.
+  void add(Index s, double c, VectorRef v) const;
+  /// (N^T N)^{-1} c, N = (n_1, n_2, ...); in place.
+  void solve(VectorRef c) const {
+    if (size() > 0) c = gram_.solve(c);
+  }
+  /// N^T v.
+  const Vector& overlaps(ConstVectorRef v);
+  /// v -> P v = v - N (N^T N)^{-1} N^T v.
+  void project(VectorRef v);
+  /// n_s . n_r.
+  double product(Index s, Index r) const { return products_(s, r); }
+  /// dz_s/d sigma(z_r) for a kink r below s at its sample.
+  double through(Index s, const Kink& r, ConstVectorRef w) const;
+  /// The share of n_s, squared, that is not in the span of those before it.
+  double independence(Index s) const;
+  /// out -= N (N^T N)^{-1} (v . (hess z_s) q): what the turning of the normals adds to the
+  /// derivative along v of a field P X whose value is q.
+  void turn(ConstVectorRef w, ConstVectorRef v, ConstVectorRef q, VectorRef out);
+
+ private:
+  std::vector<HiddenLayer> layers_;
+  std::vector<Kink> kinks_;
+  const std::vector<Matrix>* slopes_ = nullptr;
+  const ReluNetwork* network_ = nullptr;
+  std::vector<Matrix> below_;  ///< dz_s/dz_l of a kink's sample, (width, kinks)
+  Matrix products_;
+  Eigen::LDLT<Matrix> gram_;
+  Vector overlap_, turned_;
+  bool curved_ = false;
+};
+
+/// The smooth pieces of a network's hidden layers of ReLU or leaky ReLU neurons.
 ///
 /// A piece fixes the slope of each neuron at each sample; its boundary is made of the surfaces
-/// z_ik = 0. There the flow of a loss either goes through or, if it is driven back from the other
-/// side too, slides: Filippov's solution, the gradient flow of Clarke's subdifferential. A sliding
-/// neuron keeps z_ik = 0, so that (w_k, b_k) moves at right angles to (x_i, 1).
+/// z_s = 0. There the flow of a loss either goes through or, if it is driven back from the other
+/// side too, slides: Filippov's solution, the gradient flow of Clarke's subdifferential. It keeps
+/// z_s = 0, as the network would with slopes theta_s between those of the two sides: the force
+/// theta_s dF/d sigma(z_s) is what makes w' tangent to all surfaces at once. A kink is let go when
+/// it would need a slope beyond them.
 ///
-/// Vectors like w hold W (m, d) row by row, b (m) where there are biases, and further entries,
-/// which are left alone. u is the loss's gradient by the outputs f(x_i) = c sum_k a_k sigma(z_ik).
+/// Where w' has a decay, it is w' = -(grad F + decay w). u is the loss's gradient by the outputs.
 class ReluPieces {
  public:
   /// Slope `low` for z < 0, 1 for z > 0. A surface is met at `tolerance` beyond it, in units of
-  /// |(w_k, b_k)| |(x_i, 1)|, and left when the force that would hold the neuron is so far out of
-  /// its range, in units of the largest |u_i|: a neuron that leaves along a tangent does not come
-  /// back for an error of the integration.
-  ReluPieces(std::shared_ptr<const Matrix> inputs, Index width, bool bias, double low,
-             double tolerance);
+  /// |(w_k, b_k)| |(h_i, 1)|, and left when the force is so far out of its range, in units of the
+  /// neuron's largest dF/d sigma: a neuron that leaves along a tangent does not come back for an
+  /// error of the integration.
+  ReluPieces(std::vector<HiddenLayer> layers, double low, double tolerance, double decay);
 
-  bool entered() const { return slope_.size() > 0; }
+  bool entered() const { return !slopes_.empty(); }
   /// How many pieces have been entered.
   std::uint64_t revision() const { return revision_; }
-  /// sigma'_ik, shape (m, n). Where a neuron slides it multiplies z = 0 and is 0.
-  const Matrix& slopes() const { return slope_; }
+  /// sigma', shape (width, n). Where a neuron slides it multiplies z = 0 and is 0.
+  const Matrix& slopes(Index l) const { return slopes_[static_cast<std::size_t>(l)]; }
+  const std::vector<Matrix>& slopes() const { return slopes_; }
+  /// Where neurons slide: surfaces that are independent of one another. Slopes are 0 as well at
+  /// samples with the same surface, as have those that a layer below maps to parallel (h, 1).
+  const std::vector<Kink>& kinks() const { return kinks_; }
+  const std::vector<HiddenLayer>& layers() const { return layers_; }
 
   /// Negative beyond the boundary of the piece, and where a neuron would leave the surface in which
-  /// it slides. z is (m, n).
-  double margin(ConstVectorRef w, const Matrix& z, ConstVectorRef a, ConstVectorRef u);
+  /// it slides.
+  double margin(ReluNetwork& network, ConstVectorRef w, ConstVectorRef u);
   /// The piece of a point, without sliding.
-  void enter_afresh(const Matrix& z);
-  /// The piece in which the flow goes on from w, at the boundary of the one before; a neuron that
-  /// begins to slide is moved on to its surface.
-  void enter_next(VectorRef w, const Matrix& z, ConstVectorRef a, ConstVectorRef u);
+  void enter_afresh(const ReluNetwork& network);
+  /// The piece in which the flow goes on from w, the network's last point, at the boundary of the
+  /// one before; w is moved on to the surfaces in which neurons slide.
+  void enter_next(ReluNetwork& network, VectorRef w, ConstVectorRef u);
 
-  /// Neurons that slide.
-  const std::vector<Index>& sliders() const { return sliders_; }
-  /// An orthonormal basis of the span of the (x_i, 1) in whose surfaces neuron k slides.
-  const Matrix& normals(Index k) const { return normals_[static_cast<std::size_t>(k)]; }
-  /// Takes the normals of the sliding neurons out of a vector like w.
-  void project(VectorRef v);
+  /// The forces theta_s dF/d sigma(z_s) of a surface at a point, from the loss's gradient with
+  /// slope 0 at all its kinks, which becomes the projected P (g + decay w).
+  void holding_forces(SlidingSurface& surface, ConstVectorRef w, VectorRef g, Vector& force) const;
 
  private:
-  Index d() const { return inputs_->cols(); }
-  Index extended() const { return d() + (bias_ ? 1 : 0); }
-  Index samples() const { return inputs_->rows(); }
-  std::vector<Index>& surfaces(Index k) { return surfaces_[static_cast<std::size_t>(k)]; }
-  bool slides_at(Index k, Index i) const;
-  void extend(Index i, Vector& x) const;
-  void gather(ConstVectorRef w, Index k);
-  void scatter(VectorRef w, Index k) const;
-  void measure(ConstVectorRef w);
-  double distance(const Matrix& z, Index k, Index i) const;
-  void pull(Index k, ConstVectorRef u);
-  void holding_forces(Index k, ConstVectorRef u);
-  bool driven_back(Index k, Index i, ConstVectorRef a, ConstVectorRef u);
-  void release(Index k, ConstVectorRef a, ConstVectorRef u);
-  void make_normals(Index k);
-  void project_neuron(VectorRef v, Index k);
+  double side(const Kink& s) const { return slope(s) == 1 ? 1 : -1; }
+  double& slope(const Kink& s) {
+    return slopes_[static_cast<std::size_t>(s.layer)](s.neuron, s.sample);
+  }
+  double slope(const Kink& s) const {
+    return slopes_[static_cast<std::size_t>(s.layer)](s.neuron, s.sample);
+  }
+  Index depth() const { return static_cast<Index>(layers_.size()); }
+  /// A sample with the surface of a kink: n_follower = ratio n_s.
+  struct Follower {
+    Kink kink;
+    Kink of;
+    double ratio;
+  };
 
-  std::shared_ptr<const Matrix> inputs_;
-  Index m_;
-  bool bias_;
-  double low_, tolerance_;
+  bool slides_at(const Kink& s) const;
+  void slide(ReluNetwork& network, const Kink& s, VectorRef w);
+  bool parallel(const ReluNetwork& network, const Kink& s, const Kink& r, ConstVectorRef w);
+  void regroup(ReluNetwork& network, VectorRef w, ConstVectorRef u);
+  Index surfaces_of(Index layer, Index neuron) const;
+  void measure(const ReluNetwork& network, ConstVectorRef w);
+  double distance(const ReluNetwork& network, const Kink& s) const;
+  void hold(ReluNetwork& network, ConstVectorRef w, ConstVectorRef u);
+  void release(ReluNetwork& network, ConstVectorRef w, ConstVectorRef u);
+  void settle(ReluNetwork& network, VectorRef w);
+  bool driven_back(ReluNetwork& network, const Kink& s, ConstVectorRef w, ConstVectorRef u);
+
+  std::vector<HiddenLayer> layers_;
+  double low_, tolerance_, decay_;
   std::uint64_t revision_ = 0;
-  Vector length_;  ///< |(x_i, 1)|
-  Matrix slope_;
-  std::vector<std::vector<Index>> surfaces_;  ///< samples at which a neuron slides
-  std::vector<Matrix> normals_;
-  std::vector<Index> sliders_, crossed_;
-  Vector size_;  ///< |(w_k, b_k)|, not less than a small part of the largest
-  Vector neuron_, point_, pulled_, force_;
+  std::vector<Matrix> slopes_;
+  std::vector<Kink> kinks_, crossed_, with_one_;
+  std::vector<Follower> followers_;
+  std::vector<Vector> size_;    ///< |(w_k, b_k)|, not less than a small part of the layer's largest
+  std::vector<Vector> length_;  ///< |(h_i, 1)|, likewise
+  SlidingSurface surface_, candidate_;
+  Vector gradient_, force_, above_,
+      below_;  ///< of each kink: how far its force is within its range
 };
 
 }  // namespace gradflow

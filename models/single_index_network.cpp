@@ -385,15 +385,25 @@ EmpiricalFlow::EmpiricalFlow(SingleIndexProblem problem, std::shared_ptr<const M
 
 const EmpiricalFlow::Point& EmpiricalFlow::at(ConstVectorRef y, bool derivatives) {
   Point& p = point_;
-  if (filled_ && (with_derivatives_ || !derivatives) && p.y == y) return p;
+  const std::uint64_t revision = pieces_ ? pieces_->revision() : 0;
+  if (filled_ && (with_derivatives_ || !derivatives) && p.revision == revision && p.y == y)
+    return p;
   p.y = y;
+  p.revision = revision;
   const auto U = weights(p.y, m_, d_);
   work_.noalias() = *inputs_ * U.transpose();
   p.s0.resize(n_, m_);
   p.s1.resize(n_, m_);
   if (derivatives) p.s2.resize(n_, m_);
-  activation_.evaluate(work_.data(), n_ * m_, p.s0.data(), p.s1.data(),
-                       derivatives ? p.s2.data() : nullptr);
+  if (pieces_) p.z = work_.transpose();
+  if (pieces_ && pieces_->entered()) {
+    p.s1 = pieces_->slopes(0).transpose();
+    p.s0 = p.s1.cwiseProduct(work_);
+    if (derivatives) p.s2.setZero();
+  } else {
+    activation_.evaluate(work_.data(), n_ * m_, p.s0.data(), p.s1.data(),
+                         derivatives ? p.s2.data() : nullptr);
+  }
   p.e = *targets_;
   p.e.noalias() -= p.s0 * p.y.head(m_) / static_cast<double>(m_);
   work_ = p.s1.array().colwise() * p.e.array();
@@ -413,6 +423,7 @@ void EmpiricalFlow::rhs(double, ConstVectorRef y, VectorRef dydt) {
   auto dU = weights_of(dydt, m_, d_);
   dU = p.g - p.along.asDiagonal() * weights(y, m_, d_);
   dU.array().colwise() *= y.head(m_).array();
+  project(dydt);
 }
 
 void EmpiricalFlow::second_layer_matrix(ConstVectorRef y, Matrix& k) {
@@ -458,6 +469,7 @@ void EmpiricalFlow::jacobian_times(double, ConstVectorRef y, ConstVectorRef v, V
   out_u.array().colwise() *= a;
   dg_ = p.g - p.along.asDiagonal() * U;
   out_u.array() += dg_.array().colwise() * da;
+  project(out);
 }
 
 double EmpiricalFlow::energy(ConstVectorRef y) {
@@ -474,9 +486,13 @@ std::vector<LinearKind> EmpiricalFlow::linear_kinds() const {
 
 std::unique_ptr<NewtonMatrix> EmpiricalFlow::newton_matrix(LinearKind kind) {
   const double work = static_cast<double>(n_) * static_cast<double>(m_) * static_cast<double>(d_);
-  if (kind == LinearKind::krylov)
-    return second_layer_newton(std::make_unique<EmpiricalFlow>(problem_, inputs_, targets_),
-                               problem_.epsilon, m_, 6 * work);
+  if (kind == LinearKind::krylov) {
+    auto copy = std::make_unique<EmpiricalFlow>(problem_, inputs_, targets_);
+    copy->pieces_ = pieces_;
+    copy->columns_ = columns_;
+    copy->surface_ = surface_;
+    return second_layer_newton(std::move(copy), problem_.epsilon, m_, 6 * work);
+  }
   if (kind == LinearKind::dense) return make_dense_newton_matrix(*this);
   return System::newton_matrix(kind);
 }
@@ -484,6 +500,58 @@ std::unique_ptr<NewtonMatrix> EmpiricalFlow::newton_matrix(LinearKind kind) {
 LinearKind EmpiricalFlow::preferred_linear_kind(std::string& reason) const {
   reason = "the second layer's block exactly, the weights on the sphere by GMRES";
   return LinearKind::krylov;
+}
+
+/// A step within a piece is short beside the stiffness: what counts is what it costs.
+std::string EmpiricalFlow::preferred_method() const {
+  return piecewise() ? "dopri5" : System::preferred_method();
+}
+
+bool EmpiricalFlow::piecewise() const {
+  return problem_.activation && !problem_.activation->smooth();
+}
+
+void EmpiricalFlow::hold_piece(double tolerance) {
+  const bool leaky = problem_.activation->kind() == Activation::Kind::leaky_relu;
+  const std::vector<HiddenLayer> layers{{d_, m_, m_}};
+  pieces_ = std::make_shared<ReluPieces>(layers, leaky ? Activation::leaky_slope : 0, tolerance, 0);
+  columns_ = std::make_shared<Matrix>(inputs_->transpose());
+  surface_.emplace(layers);
+  filled_ = false;
+}
+
+double EmpiricalFlow::piece_margin(double, ConstVectorRef y) {
+  at(y, false);
+  return pieces_->margin(*this, y, Vector());
+}
+
+void EmpiricalFlow::enter_piece(double, VectorRef y, bool afresh) {
+  at(y, false);
+  if (afresh)
+    pieces_->enter_afresh(*this);
+  else
+    pieces_->enter_next(*this, y, Vector());
+}
+
+/// The gradient of m R; that on the sphere differs by multiples of u_i, and <u_i, x_p> = 0 on the
+/// surfaces where it is asked for.
+void EmpiricalFlow::loss_gradient(ConstVectorRef, VectorRef g) {
+  const Point& p = point_;
+  const auto a = p.y.head(m_);
+  g.head(m_) = -(p.s0.transpose() * p.e) / static_cast<double>(n_);
+  weights_of(g, m_, d_) = -(a.asDiagonal() * p.g);
+  pulled_.noalias() = a * p.e.transpose();
+  pulled_ /= -static_cast<double>(n_);
+}
+
+/// The normals x_p of the surfaces in which weights slide, out of a move of them.
+void EmpiricalFlow::project(VectorRef v) {
+  if (!pieces_ || pieces_->kinks().empty()) return;
+  if (surface_of_revision_ != pieces_->revision()) {
+    surface_->build(pieces_->kinks(), pieces_->slopes(), *this, point_.y);
+    surface_of_revision_ = pieces_->revision();
+  }
+  surface_->project(v);
 }
 
 NetworkSgd::NetworkSgd(SingleIndexProblem problem, std::shared_ptr<const Matrix> inputs,

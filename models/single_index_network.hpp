@@ -1,6 +1,9 @@
 #pragma once
 
+#include <optional>
+
 #include "flow/model.hpp"
+#include "models/relu_pieces.hpp"
 #include "models/single_index.hpp"
 #include "models/single_index_overlaps.hpp"
 #include "numerics/random.hpp"
@@ -65,7 +68,9 @@ class NetworkFlow final : public System {
 };
 
 /// The same on n samples: R = 1/(2n) sum (y - f)^2. Four products of n m d flops a right-hand side.
-class EmpiricalFlow final : public System {
+/// With ReLU or leaky ReLU it is smooth between the surfaces <u_i, x_p> = 0, of which a weight that
+/// turns by an angle of order 1 meets about n.
+class EmpiricalFlow final : public System, private ReluNetwork {
  public:
   EmpiricalFlow(SingleIndexProblem problem, std::shared_ptr<const Matrix> inputs,
                 std::shared_ptr<const Vector> targets);
@@ -79,6 +84,12 @@ class EmpiricalFlow final : public System {
   std::vector<LinearKind> linear_kinds() const override;
   std::unique_ptr<NewtonMatrix> newton_matrix(LinearKind kind) override;
   LinearKind preferred_linear_kind(std::string& reason) const override;
+  std::string preferred_method() const override;
+
+  bool piecewise() const override;
+  void hold_piece(double tolerance) override;
+  double piece_margin(double t, ConstVectorRef y) override;
+  void enter_piece(double t, VectorRef y, bool afresh) override;
 
   void second_layer_matrix(ConstVectorRef y, Matrix& k);
   void second_layer_coupling(ConstVectorRef y, ConstVectorRef v, VectorRef out);
@@ -87,11 +98,22 @@ class EmpiricalFlow final : public System {
   struct Point {
     Vector y;
     Matrix s0, s1, s2;  ///< sigma, sigma', sigma'' of the pre-activations, (n, m)
-    Vector e;           ///< y - f
-    RowMatrix g;        ///< (1/n) sum_p e_p sigma'(z_pi) x_p, (m, d)
-    Vector along;       ///< <u_i, g_i>
+    Matrix z;           ///< pre-activations, (m, n), where there are pieces
+    std::uint64_t revision = 0;
+    Vector e;      ///< y - f
+    RowMatrix g;   ///< (1/n) sum_p e_p sigma'(z_pi) x_p, (m, d)
+    Vector along;  ///< <u_i, g_i>
   };
   const Point& at(ConstVectorRef y, bool derivatives);
+  void move_to(ConstVectorRef w) override {
+    filled_ = false;
+    at(w, false);
+  }
+  const Matrix& layer_input(Index) const override { return *columns_; }
+  const Matrix& preactivation(Index) const override { return point_.z; }
+  void loss_gradient(ConstVectorRef u, VectorRef g) override;
+  const Matrix& activation_gradient(Index) const override { return pulled_; }
+  void project(VectorRef v);
 
   SingleIndexProblem problem_;
   Index m_, d_, n_;
@@ -103,6 +125,11 @@ class EmpiricalFlow final : public System {
   Matrix dz_, work_;
   Vector de_;
   RowMatrix dg_;
+  std::shared_ptr<ReluPieces> pieces_;     ///< those of the Newton matrices' copies too
+  std::shared_ptr<const Matrix> columns_;  ///< X^T
+  std::optional<SlidingSurface> surface_;
+  std::uint64_t surface_of_revision_ = 0;
+  Matrix pulled_;
 };
 
 /// SGD with step eta, t = k eta: each step draws a batch, e = y - f, and

@@ -1,5 +1,6 @@
 #include "models/two_layer_network.hpp"
 
+#include <Eigen/QR>
 #include <algorithm>
 #include <cmath>
 
@@ -17,7 +18,7 @@ namespace {
 constexpr Index largest_block = 64;
 
 /// Matrices of activations are (m, n): a column a sample.
-class TwoLayerMap final : public OutputMap {
+class TwoLayerMap final : public OutputMap, private ReluNetwork {
  public:
   TwoLayerMap(std::shared_ptr<const Matrix> inputs, Index width, Activation activation, bool bias,
               double scale)
@@ -39,6 +40,7 @@ class TwoLayerMap final : public OutputMap {
   std::unique_ptr<OutputMap> clone() const override {
     auto copy = std::make_unique<TwoLayerMap>(inputs_, m_, activation_, bias_, scale_);
     copy->pieces_ = pieces_;
+    copy->columns_ = columns_;
     return copy;
   }
   Index parameters() const override { return m_ * block_size(); }
@@ -48,10 +50,8 @@ class TwoLayerMap final : public OutputMap {
     if (value_.size() == 0) allocate();
     a_ = w.tail(m_);
     const bool held = pieces_ && pieces_->entered();
-    if (held) {
-      w_ = w;
-      first_ = pieces_->slopes();
-    }
+    if (pieces_) w_ = w;
+    if (held) first_ = pieces_->slopes(0);
     for_blocks([&](Index block, Index start, Index count) {
       auto z = z_.middleRows(start, count), value = value_.middleRows(start, count);
       preactivation(w, start, z);
@@ -78,16 +78,8 @@ class TwoLayerMap final : public OutputMap {
     jv = scale_ * parts_.rowwise().sum();
   }
   void transpose_times(ConstVectorRef u, VectorRef jtu) override {
-    for_blocks([&](Index, Index start, Index count) {
-      jtu.segment(parameters() - m_ + start, count).noalias() =
-          scale_ * (value_.middleRows(start, count) * u);
-      Matrix& back = scratch(count);
-      for (Index i = 0; i < outputs(); ++i)
-        back.col(i) = (scale_ * u[i]) *
-                      first_.col(i).segment(start, count).cwiseProduct(a_.segment(start, count));
-      collect(back, start, jtu);
-    });
-    if (pieces_) pieces_->project(jtu);
+    pull(u, jtu);
+    project(jtu);
   }
   void curvature_times(ConstVectorRef u, ConstVectorRef v, VectorRef out) override {
     need_second();
@@ -108,7 +100,7 @@ class TwoLayerMap final : public OutputMap {
       }
       collect(dz, start, out);
     });
-    if (pieces_) pieces_->project(out);
+    project(out);
   }
 
   void transposed_jacobian(MatrixRef jt) override {
@@ -118,8 +110,8 @@ class TwoLayerMap final : public OutputMap {
       Eigen::Map<RowMatrix>(jt.col(i).data(), m_, d()).noalias() = back_.col(i) * inputs_->row(i);
       if (bias_) jt.col(i).segment(m_ * d(), m_) = back_.col(i);
     });
-    if (pieces_)
-      for (Index i = 0; i < outputs(); ++i) pieces_->project(jt.col(i));
+    if (slides())
+      for (Index i = 0; i < outputs(); ++i) project(jt.col(i));
   }
 
   /// K_ij = c^2 [(x_i . x_j + 1) sum_k a_k^2 sigma'_ik sigma'_jk + sum_k sigma_ik sigma_jk], with
@@ -154,8 +146,8 @@ class TwoLayerMap final : public OutputMap {
     k = small_.selfadjointView<Eigen::Lower>();
     // A neuron that slides has x_i . P x_j, P the projection off its normals.
     if (slides())
-      for (const Index neuron : pieces_->sliders()) {
-        const Matrix& normals = pieces_->normals(neuron);
+      for (const Index neuron : sliders()) {
+        const Matrix& normals = normals_of(neuron);
         for (Index e = 0; e < normals.cols(); ++e) {
           sample_ = *inputs_ * normals.col(e).head(d());
           if (bias_) sample_.array() += normals(d(), e);
@@ -191,8 +183,8 @@ class TwoLayerMap final : public OutputMap {
       block.topRightCorner(inner, 1).noalias() = scale_ * (extended_ * weight_);
       block.bottomLeftCorner(1, inner) = block.topRightCorner(inner, 1).transpose();
       block(inner, inner) = 0;
-      if (slides() && pieces_->normals(k).cols() > 0) {
-        const Matrix& normals = pieces_->normals(k);
+      if (slides() && slides(k)) {
+        const Matrix& normals = normals_of(k);
         const Matrix off = Matrix::Identity(inner, inner) - normals * normals.transpose();
         block.topRows(inner) = (off * block.topRows(inner)).eval();
         block.leftCols(inner) = (block.leftCols(inner) * off).eval();
@@ -201,28 +193,98 @@ class TwoLayerMap final : public OutputMap {
   }
 
   bool piecewise() const override { return !activation_.smooth(); }
-  void hold_piece(double tolerance) override {
+  void hold_piece(double tolerance, double decay) override {
     const double low = activation_.kind() == Activation::Kind::relu ? 0 : Activation::leaky_slope;
-    pieces_ = std::make_shared<ReluPieces>(inputs_, m_, bias_, low, tolerance);
+    pieces_ = std::make_shared<ReluPieces>(
+        std::vector<HiddenLayer>{{d(), m_, 0, bias_ ? m_ * d() : -1}}, low, tolerance, decay);
+    columns_ = std::make_shared<Matrix>(inputs_->transpose());
+    normals_of_revision_ = 0;
   }
   std::uint64_t revision() const override { return pieces_ ? pieces_->revision() : 0; }
-  double piece_margin(ConstVectorRef u) override { return pieces_->margin(w_, z_, a_, u); }
+  double piece_margin(ConstVectorRef u) override { return pieces_->margin(*this, w_, u); }
   void enter_piece(VectorRef w, ConstVectorRef u, bool afresh) override {
     if (afresh)
-      pieces_->enter_afresh(z_);
+      pieces_->enter_afresh(*this);
     else
-      pieces_->enter_next(w, z_, a_, u);
+      pieces_->enter_next(*this, w, u);
+  }
+  /// A neuron's surfaces have normals in its own weights (w_k, b_k), at any w the same.
+  void project(VectorRef v) override {
+    if (!slides()) return;
+    for (const Index k : sliders()) {
+      neuron_.resize(extended());
+      neuron_.head(d()) = v.segment(k * d(), d());
+      if (bias_) neuron_[d()] = v[m_ * d() + k];
+      neuron_ -= normals_of(k) * (normals_of(k).transpose() * neuron_);
+      v.segment(k * d(), d()) = neuron_.head(d());
+      if (bias_) v[m_ * d() + k] = neuron_[d()];
+    }
   }
 
  private:
-  bool slides() const { return pieces_ && !pieces_->sliders().empty(); }
+  void move_to(ConstVectorRef w) override {
+    outputs_.resize(outputs());
+    evaluate(w, outputs_);
+  }
+  const Matrix& layer_input(Index) const override { return *columns_; }
+  const Matrix& preactivation(Index) const override { return z_; }
+  void loss_gradient(ConstVectorRef u, VectorRef g) override {
+    pull(u, g);
+    pulled_.noalias() = scale_ * a_ * u.transpose();
+  }
+  const Matrix& activation_gradient(Index) const override { return pulled_; }
+
+  bool slides() const { return pieces_ && !pieces_->kinks().empty(); }
+  bool slides(Index k) { return normals_of(k).cols() > 0; }
+  const std::vector<Index>& sliders() {
+    refresh_normals();
+    return sliders_;
+  }
+  /// An orthonormal basis of the span of the (x_i, 1) in whose surfaces neuron k slides.
+  const Matrix& normals_of(Index k) {
+    refresh_normals();
+    return normals_[static_cast<std::size_t>(k)];
+  }
+  void refresh_normals() {
+    if (normals_of_revision_ == pieces_->revision()) return;
+    normals_of_revision_ = pieces_->revision();
+    std::vector<std::vector<Index>> held(static_cast<std::size_t>(m_));
+    for (const Kink& s : pieces_->kinks())
+      held[static_cast<std::size_t>(s.neuron)].push_back(s.sample);
+    normals_.assign(held.size(), Matrix(extended(), 0));
+    sliders_.clear();
+    for (std::size_t k = 0; k < held.size(); ++k) {
+      if (held[k].empty()) continue;
+      sliders_.push_back(static_cast<Index>(k));
+      Matrix span(extended(), static_cast<Index>(held[k].size()));
+      for (std::size_t s = 0; s < held[k].size(); ++s) {
+        span.col(static_cast<Index>(s)).head(d()) = columns_->col(held[k][s]);
+        if (bias_) span(d(), static_cast<Index>(s)) = 1;
+      }
+      normals_[k] = Eigen::HouseholderQR<Matrix>(span).householderQ() *
+                    Matrix::Identity(span.rows(), span.cols());
+    }
+  }
   /// v, or what is left of it where sliding neurons keep to their surfaces.
   Eigen::Map<const Vector> tangent_of(ConstVectorRef v) {
     if (!slides()) return {v.data(), v.size()};
     tangent_ = v;
-    pieces_->project(tangent_);
+    project(tangent_);
     return {tangent_.data(), tangent_.size()};
   }
+  /// J^T u, not projected.
+  void pull(ConstVectorRef u, VectorRef jtu) {
+    for_blocks([&](Index, Index start, Index count) {
+      jtu.segment(parameters() - m_ + start, count).noalias() =
+          scale_ * (value_.middleRows(start, count) * u);
+      Matrix& back = scratch(count);
+      for (Index i = 0; i < outputs(); ++i)
+        back.col(i) = (scale_ * u[i]) *
+                      first_.col(i).segment(start, count).cwiseProduct(a_.segment(start, count));
+      collect(back, start, jtu);
+    });
+  }
+  Index extended() const { return d() + (bias_ ? 1 : 0); }
 
   Index d() const { return inputs_->cols(); }
   Index block_size() const { return d() + (bias_ ? 2 : 1); }
@@ -295,6 +357,12 @@ class TwoLayerMap final : public OutputMap {
   bool have_second_ = false;
   BlockStructure blocks_;
   std::shared_ptr<ReluPieces> pieces_;
+  std::shared_ptr<const Matrix> columns_;  ///< X^T
+  std::vector<Matrix> normals_;
+  std::vector<Index> sliders_;
+  std::uint64_t normals_of_revision_ = 0;
+  Matrix pulled_;
+  Vector neuron_, outputs_;
   Vector w_, tangent_, sample_;
 };
 

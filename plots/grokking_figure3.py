@@ -83,6 +83,46 @@ def at(data, values, time):
     return grokking.at(data["time"].values, np.asarray(values), time)
 
 
+def least_energy(x, y, weights, decay):
+    """F + decay/2 |w|^2 at these weights, a bound from below for networks of any width, and the
+    defect of decay |w|^2 = -<w, grad F>, relative.
+
+    Over all widths the least of F + decay/2 |w|^2 is that of 1/(2n) |f - y|^2 + decay times the
+    total variation of a measure on the directions (cos s, sin s) of (w_k, b_k), since
+    |a| |(w, b)| <= (a^2 + |(w, b)|^2)/2: convex, with the dual max -n/2 |p|^2 - p.y over p with
+    |sum_i p_i ReLU(x_i cos s + sin s)| <= decay for all s. Between the kinks that sum is a sine, so
+    that its extremes are known."""
+    n, m = len(x), len(weights) // 3
+    w, b, a = weights[:m], weights[m:2 * m], weights[2 * m:]
+    f = a @ np.maximum(np.outer(w, x) + b[:, None], 0)
+    energy = ((f - y)**2).sum() / (2 * n) + decay / 2 * weights @ weights
+    p = (f - y) / n
+    kinks = np.sort(np.concatenate([np.arctan(-x), np.arctan(-x) + np.pi]))
+    largest = 0
+    for left, right in zip(kinks, np.append(kinks[1:], kinks[0] + 2 * np.pi)):
+        middle = (left + right) / 2
+        active = x * np.cos(middle) + np.sin(middle) > 0
+        cosine, sine = (p * x)[active].sum(), p[active].sum()
+        top = np.arctan2(sine, cosine)
+        places = [left, right] + [top + k * np.pi for k in range(-3, 4)
+                                  if left < top + k * np.pi < right]
+        largest = max(largest, *(abs(cosine * np.cos(s) + sine * np.sin(s)) for s in places))
+    p = p * min(1, decay / largest)
+    bound = -n / 2 * p @ p - p @ y
+    balance = decay * weights @ weights
+    return energy, bound, (balance + 2 / n * (f - y) @ f) / balance
+
+
+def rate(t, norm_squared):
+    """-d log |w| / dt between t = 118 and 365."""
+    begin, end = (at_time(t, norm_squared, time) for time in (118, 365))
+    return float(np.log(begin / end)) / (2 * (365 - 118))
+
+
+def at_time(t, values, time):
+    return grokking.at(np.asarray(t), np.asarray(values), time)
+
+
 test = loss(run, "test").values
 tests = loss(draws, "test").values
 late = draws_t > 100
@@ -93,9 +133,21 @@ error = np.linalg.norm(end - end[0], axis=2).max(axis=1)
 rtol = tolerances["rtol"].values
 good = np.isfinite(error) & (error > 0) & (rtol >= 1e-8) & (rtol <= 1e-5)
 order = np.polyfit(np.log(rtol[good]), np.log(error[good]), 1)[0]
+energy, bound, balance = least_energy(run["point"].values, run["target"].values,
+                                      tolerances["parameters"].values[0, -1], decay)
+published_loss, published_norm = paper["train_loss"][1][-1], paper["norm_squared"][1][-1]
 rows = [
     ("|w|^2 at t = 2.8e4", paper["norm_squared"][1][-1], float(run["norm"][-1]) ** 2),
     ("training loss at t = 2.8e4", paper["train_loss"][1][-1], float(loss(run, "train")[-1])),
+    ("  by gradient descent", published_loss, at(descent, loss(descent, "train"), 2.8e4)),
+    ("  relative defect of lambda |w|^2 = -<w, grad F>", 0, f"{abs(balance):.0e}"),
+    ("F + lambda/2 |w|^2: least of any network, ours", f"{bound:.10f}", f"{energy:.10f}"),
+    ("  published", f"{bound:.5f} or more",
+     f"{published_loss + decay / 2 * published_norm:.5f}"),
+    ("|w|^2 with a training loss of 2.6e-4: published, least", published_norm,
+     2 * (bound - published_loss) / decay),
+    ("-d log|w| / dt, t = 118 to 365", f"{rate(*paper['norm_squared']):.3e}",
+     f"{rate(t, run['norm'].values**2):.3e}"),
     ("test loss at t = 2.8e4", paper["test_loss"][1][-1], test[-1]),
     ("test loss at t = 5: median of 40 draws (80 % of them)", grokking.at(
         *paper["test_loss"], 5), spread_of([grokking.at(draws_t, e, 5) for e in tests])),

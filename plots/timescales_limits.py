@@ -11,6 +11,7 @@ style.use()
 width, limit = (ts.open_run(options.runs, n) for n in ("finite_width", "finite_width_limit"))
 dimension = ts.open_run(options.runs, "finite_dimension")
 samples = ts.open_run(options.runs, "finite_samples")
+relu = ts.open_run(options.runs, "finite_samples_relu")
 published = {"gaussian_quantiles": {20: .0857, 50: .0351, 100: .0177, 200: .0089, 400: .0044},
              "uniform_quantiles": {20: .0728, 50: .0296}}
 EPSILON = 1e-2  # of all these configs
@@ -76,16 +77,36 @@ ax = axes[0, 2]
 for k, color in enumerate(ts.sequence(len(n) - 1)):
     ax.plot(time, risk[k + 1, 0], color=color, label=f"$n = {int(n[k + 1])}$")
 ax.plot(time, risk[0, 0], color=style.BLACK, lw=0.9, ls="--", label=r"$n = \infty$")
-difference = risk[1:] - risk[:1]
-_, scatter, _, scatter_error = ts.mean_and_scatter(difference)
-distance = np.abs(difference).max(axis=2)
-rows.append(("exponent of sup|R_n - R_population|, mean over draws, in n", "-1/2",
-             power_law(axes[1, 2], n[1:], distance.mean(axis=1),
-                       distance.std(axis=1, ddof=1) / distance.shape[1]**0.5 / distance.mean(axis=1),
-                       n[1:], style.BLUE, "o", r"$\sup_t|R_n - R|$")))
-rows.append(("exponent of the scatter over draws of R_n - R_population in n", "-1/2",
-             power_law(axes[1, 2], n[1:], scatter, scatter_error, n[1:], style.RED, "s",
-                       "scatter over draws")))
+
+
+def finite_samples(run, name, colors, marks, scatter_too):
+    """Differences of the risk from that of the same weights without end of samples, against n."""
+    n = ts.values(run, "samples")[1:]
+    risk = ts.values(run, "risk")
+    difference = risk[1:] - risk[:1]
+    _, scatter, _, scatter_error = ts.mean_and_scatter(difference)
+    distance = np.abs(difference).max(axis=2)
+    mean = distance.mean(axis=1)
+    error = distance.std(axis=1, ddof=1) / distance.shape[1]**0.5 / mean
+    rows.append((f"exponent of sup|R_n - R_population|, mean over draws, in n, {name}", "-1/2",
+                 power_law(axes[1, 2], n, mean, error, n, colors[0], marks[0],
+                           rf"$\sup_t|R_n - R|$, {name}")))
+    rate = ts.with_error(*ts.weighted_slope(n, scatter, scatter_error)[:2])
+    if scatter_too:
+        rate = power_law(axes[1, 2], n, scatter, scatter_error, n, colors[1], marks[1],
+                         f"scatter over draws, {name}")
+    rows.append((f"exponent of the scatter over draws of R_n - R_population in n, {name}", "-1/2",
+                 rate))
+
+
+finite_samples(samples, "GELU", (style.BLUE, style.RED), "os", True)
+finite_samples(relu, "ReLU", (style.GREEN,), "^", False)
+events = relu["events"].values[1:].mean(axis=1)
+sizes = ts.values(relu, "samples")[1:]
+rows.append(("activation changes at the most samples, ReLU, mean over draws", None,
+             f"{events[-1]:.0f} at n = {int(sizes[-1])}"))
+rows.append(("  exponent in n", "1", float(ts.slope(sizes, events)[0])))
+rows.append(("  largest defect of the energy identity", 0, float(relu["energy_defect_max"].max())))
 axes[1, 2].set_xlabel("samples $n$")
 
 for ax, letter in zip(axes.flat, "abcdef"):
@@ -103,7 +124,7 @@ for ax in axes[1]:
 axes[1, 0].set_ylabel(r"$\sup_{t\leq 1}|R - R_{\mathrm{limit}}|$")
 axes[1, 1].set_ylabel(r"$|R - R_{\mathrm{limit}}|$")
 axes[1, 1].legend(fontsize=7, loc="lower left")
-axes[1, 2].set_ylim(1.5e-3, None)
+axes[1, 2].set_ylim(3e-4, None)
 axes[1, 2].legend(fontsize=7, loc="lower left")
 low.set_xticks(m, [f"{int(size)}" for size in m])
 low.set_xticks([], minor=True)

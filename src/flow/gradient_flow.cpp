@@ -3,6 +3,8 @@
 #include <cstdio>
 #include <stdexcept>
 
+#include "flow/jacobian_newton.hpp"
+
 namespace gradflow {
 namespace {
 
@@ -182,6 +184,7 @@ GradientFlow::GradientFlow(const Loss& loss, DecayAndRate terms)
 void GradientFlow::rhs(double, ConstVectorRef y, VectorRef dydt) {
   loss_.gradient(y, dydt);
   add_decay(terms_.decay, y, dydt);
+  loss_.map().project(dydt);
   if (terms_.rate.size() == 1)
     dydt *= -terms_.rate[0];
   else
@@ -192,6 +195,8 @@ void GradientFlow::jacobian_times(double, ConstVectorRef y, ConstVectorRef v, Ve
   loss_.linearise(y);
   loss_.hessian_times(v, out);
   add_decay(terms_.decay, v, out);
+  loss_.map().project(out);
+  loss_.map().turn(loss_.last_output_gradient(), v, out);
   if (terms_.rate.size() == 1)
     out *= -terms_.rate[0];
   else
@@ -222,6 +227,8 @@ std::vector<LinearKind> GradientFlow::linear_kinds() const {
 }
 
 std::unique_ptr<NewtonMatrix> GradientFlow::newton_matrix(LinearKind kind) {
+  if (kind == LinearKind::dense && piecewise() && loss_.map().curved_pieces())
+    return make_dense_newton_matrix(*this);
   return std::make_unique<GradientFlowMatrix>(make_shifted_hessian(loss_, kind), terms_,
                                               loss_.dimension());
 }

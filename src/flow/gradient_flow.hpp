@@ -30,7 +30,7 @@ class GradientFlow final : public System {
   double inner_product(ConstVectorRef y, ConstVectorRef u, ConstVectorRef v) override;
   /// Kinks: only with one learning rate and weight decay for all, which keep a surface's normal.
   bool piecewise() const override { return terms_.uniform() && loss_.map().piecewise(); }
-  void hold_piece(double tolerance) override { loss_.map().hold_piece(tolerance); }
+  void hold_piece(double tolerance) override { loss_.map().hold_piece(tolerance, terms_.decay[0]); }
   double piece_margin(double t, ConstVectorRef y) override;
   void enter_piece(double t, VectorRef y, bool afresh) override;
   std::vector<LinearKind> linear_kinds() const override;

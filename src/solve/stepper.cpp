@@ -74,10 +74,12 @@ std::unique_ptr<Stepper> make_stepper(System& system, const SolverSettings& sett
   // A tenth, so that the events of a step add less than the step itself.
   system.hold_piece(0.1 * settings.rtol);
   SolverSettings used = settings;
+  if (used.method == "auto") used.method = system.preferred_method();
   // A one-step method loses nothing at a boundary; with an exact matrix it has its order of 5.
-  if (used.method == "auto" && used.linear == LinearKind::automatic)
+  if (settings.method == "auto" && used.method == "cvode" && used.linear == LinearKind::automatic)
     for (const LinearKind exact : {LinearKind::dense, LinearKind::structured})
-      if (offers(system, exact)) {
+      if (offers(system, exact) &&
+          (exact == LinearKind::structured || system.dimension() <= largest_dense)) {
         used.method = "rodas";
         used.linear = exact;
       }

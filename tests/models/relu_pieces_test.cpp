@@ -46,6 +46,96 @@ std::unique_ptr<Model> small_network(const std::string& activation, Index input_
                     3);
 }
 
+std::unique_ptr<Model> deep_network(const std::string& activation, std::uint64_t seed) {
+  return make_model("multilayer_perceptron",
+                    {{"activation", activation},
+                     {"widths", std::vector<std::int64_t>{2, 6, 5, 1}},
+                     {"samples", std::int64_t{8}},
+                     {"initial_variance", 3.0}},
+                    seed);
+}
+
+std::unique_ptr<Model> network_on_sphere(const std::string& activation) {
+  return make_model("single_index_network",
+                    {{"activation", activation},
+                     {"width", std::int64_t{4}},
+                     {"dimension", std::int64_t{3}},
+                     {"samples", std::int64_t{15}},
+                     {"epsilon", 0.1},
+                     {"target_hermite", std::vector<double>{1, -1, 0.6666666666666666}}},
+                    5);
+}
+
+/// The system's Jacobian where its flow has come to at time `end`, by its products and by
+/// differences of the right-hand side in the same piece.
+struct Jacobians {
+  Matrix products, differences;
+};
+
+Jacobians jacobians_at_the_end(Model& model, const FlowSettings& flow, double end) {
+  SolverSettings settings;
+  settings.rtol = 1e-9;
+  settings.atol = 1e-12;
+  const auto system = model.system(flow);
+  const auto stepper = make_stepper(*system, settings);
+  IntegrationControl control;
+  control.times = {0, end};
+  control.sample = [](std::size_t, double, ConstVectorRef) {};
+  const Outcome outcome =
+      integrate(*system, *stepper, settings, model.initial_state(flow), control);
+  INFO(outcome.message);
+  REQUIRE(outcome.status == Status::ok);
+  const Vector y = outcome.final_state;
+  const Index p = y.size();
+  Jacobians both{Matrix(p, p), Matrix(p, p)};
+  Vector ahead(p), behind(p);
+  const double step = 1e-5;
+  for (Index j = 0; j < p; ++j) {
+    const Vector unit = Vector::Unit(p, j);
+    system->jacobian_times(end, y, unit, both.products.col(j));
+    system->rhs(end, y + step * unit, ahead);
+    system->rhs(end, y - step * unit, behind);
+    both.differences.col(j) = (ahead - behind) / (2 * step);
+  }
+  return both;
+}
+
+/// Exponent of the error in the tolerance, from 1e-5 to 1e-8, each below `most` times it.
+double order_in_tolerance(Model& model, const FlowSettings& flow, const std::vector<double>& times,
+                          double most) {
+  const Result exact = integrate_flow(model, flow, 1e-11, times);
+  CHECK(exact.outcome.statistics.events >= 2);
+  Vector tolerances(4), errors(4);
+  tolerances << 1e-5, 1e-6, 1e-7, 1e-8;
+  for (Index k = 0; k < 4; ++k) {
+    const Result run = integrate_flow(model, flow, tolerances[k], times);
+    CHECK(run.outcome.worst_energy_defect < 1e-3);
+    errors[k] = 0;
+    for (std::size_t i = 0; i < times.size(); ++i)
+      errors[k] = std::max(errors[k], (run.states[i] - exact.states[i]).norm());
+    CHECK(errors[k] < most * tolerances[k]);
+  }
+  UNSCOPED_INFO("errors " << errors.transpose() << ", " << exact.outcome.statistics.events
+                          << " events");
+  return fit_power_law(tolerances, errors).exponent;
+}
+
+/// Exponent in the step of the distance of gradient descent to the piecewise flow.
+double order_of_descent(Model& model, FlowSettings flow, double end, const Vector& steps) {
+  const Result exact = integrate_flow(model, flow, 1e-10, {0, end});
+  CHECK(exact.outcome.statistics.events >= 1);
+  CHECK(exact.outcome.worst_energy_defect < 1e-3);
+  Vector errors(steps.size());
+  flow.kind = "gradient_descent";
+  for (Index k = 0; k < steps.size(); ++k) {
+    flow.step = steps[k];
+    errors[k] =
+        (integrate_flow(model, flow, 1e-10, {0, end}).states.back() - exact.states.back()).norm();
+  }
+  UNSCOPED_INFO("errors " << errors.transpose());
+  return fit_power_law(steps, errors).exponent;
+}
+
 FlowSettings decayed() {
   FlowSettings flow;
   flow.weight_decay = 0.02;
@@ -128,4 +218,98 @@ TEST_CASE("The error of the piecewise flow falls with the tolerance") {
     CAPTURE(errors.transpose());
     CHECK(fit_power_law(tolerances, errors).exponent > 0.75);
   }
+}
+
+TEST_CASE("A perceptron with one hidden layer slides and crosses as the two-layer network does") {
+  RandomStream stream(4, "same");
+  Matrix inputs(9, 2);
+  stream.fill_normal(inputs);
+  const Vector targets = random_vector(9, stream), initial = 2 * random_vector(3 * 12, stream);
+  const auto with_data = [&](const std::string& name, auto&& shape) {
+    Parameters p(find_model(name)->parameters);
+    shape(p);
+    p.set("bias", false);
+    p.set_file("inputs", "inputs", inputs);
+    p.set_file("targets", "targets", targets);
+    p.set_file("initial", "initial", initial);
+    return find_model(name)->make(p, 0);
+  };
+  for (const char* activation : {"relu", "leaky_relu"}) {
+    const auto flat = with_data("two_layer_network", [&](Parameters& p) {
+      p.set("activation", std::string(activation));
+      p.set("width", std::int64_t{12});
+    });
+    const auto deep = with_data("multilayer_perceptron", [&](Parameters& p) {
+      p.set("activation", std::string(activation));
+      p.set("widths", std::vector<std::int64_t>{2, 12, 1});
+    });
+    const std::vector<double> times{0, 1, 10, 50};
+    const double rtol = 1e-9;
+    const Result a = integrate_flow(*flat, decayed(), rtol, times);
+    const Result b = integrate_flow(*deep, decayed(), rtol, times);
+    CHECK(a.outcome.statistics.events >= 2);
+    CHECK(a.outcome.statistics.events == b.outcome.statistics.events);
+    // Two runs within their tolerance: |w| is some units, steps are some hundreds.
+    for (std::size_t k = 0; k < times.size(); ++k)
+      CHECK((a.states[k] - b.states[k]).norm() < 1000 * rtol);
+  }
+}
+
+TEST_CASE("Deep ReLU perceptrons: the error of the piecewise flow falls with the tolerance") {
+  for (const char* activation : {"relu", "leaky_relu"}) {
+    INFO(activation);
+    const auto model = deep_network(activation, 1);
+    CHECK(order_in_tolerance(*model, decayed(), {0, 0.1, 1, 10, 50}, 1000) > 0.75);
+  }
+}
+
+TEST_CASE("Deep ReLU perceptrons: gradient descent tends to the piecewise flow with order one") {
+  for (const char* activation : {"relu", "leaky_relu"}) {
+    INFO(activation);
+    const auto model = deep_network(activation, 1);
+    // On a surface descent goes to and fro by a step.
+    CHECK(std::abs(order_of_descent(*model, decayed(), 10, Vector{{2e-3, 1e-3, 5e-4}}) - 1) < 0.35);
+  }
+}
+
+TEST_CASE("The Jacobian on a curved surface in which a deep neuron slides is that of the flow") {
+  const auto model = deep_network("relu", 1);
+  const Jacobians both = jacobians_at_the_end(*model, decayed(), 10);
+  // A flow along a curved surface has a Jacobian that is not symmetric: there is one here.
+  CHECK((both.products - both.products.transpose()).norm() > 1e-3 * both.products.norm());
+  // Differences at 1e-5 have errors of 1e-10 and rounding of 1e-11, relative.
+  CHECK((both.products - both.differences).norm() < 1e-7 * both.products.norm());
+}
+
+TEST_CASE("ReLU on the sphere: the empirical flow is followed piece by piece") {
+  for (const char* activation : {"relu", "leaky_relu"}) {
+    INFO(activation);
+    const auto model = network_on_sphere(activation);
+    CHECK(order_in_tolerance(*model, {}, {0, 0.1, 1, 5}, 1000) > 0.75);
+    // Descent leaves the sphere by order one in the step too.
+    CHECK(std::abs(order_of_descent(*model, {}, 2, Vector{{4e-4, 2e-4, 1e-4}}) - 1) < 0.35);
+    const Jacobians both = jacobians_at_the_end(*model, {}, 2);
+    CHECK((both.products - both.differences).norm() < 1e-7 * both.products.norm());
+  }
+}
+
+TEST_CASE(
+    "A deep neuron slides at once in the surfaces of all samples that a dead layer maps to 0") {
+  // x = -1 and -2 are dead in the first layer, so that the second has z = b_2 for both. They want
+  // f = -1.5 on average and drive b_2 down; below 0 the sample x = 1, always active, drives it up.
+  const Matrix inputs = Vector{{-1.0, -2.0, 1.0}};
+  const Vector targets{{-2.0, -1.0, 3.0}}, initial{{1.0, 0.0, 1.0, 0.5, 1.0, 0.0}};
+  Parameters p(find_model("multilayer_perceptron")->parameters);
+  p.set("activation", std::string("relu"));
+  p.set("widths", std::vector<std::int64_t>{1, 1, 1, 1});
+  p.set_file("inputs", "inputs", inputs);
+  p.set_file("targets", "targets", targets);
+  p.set_file("initial", "initial", initial);
+  const auto model = find_model("multilayer_perceptron")->make(p, 0);
+  const Result run = integrate_flow(*model, {}, 1e-8, {0, 0.5, 1, 2});
+  CHECK(run.outcome.statistics.events >= 1);
+  CHECK(run.outcome.statistics.events < 20);
+  CHECK(run.outcome.worst_energy_defect < 1e-3);
+  CHECK(std::abs(run.states.back()[3]) < 1e-12);  // b_2
+  CHECK(std::abs(order_of_descent(*model, {}, 2, Vector{{2e-3, 1e-3, 5e-4}}) - 1) < 0.35);
 }
