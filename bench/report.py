@@ -240,7 +240,7 @@ def ratio_row(files, what, problem, ours, peers, target):
     mine, theirs = min(best), min(peer)
     ratio = theirs[0] / mine[0]
     bound = "> " if theirs[1] == "cut" else "< " if theirs[1].endswith("loosest") else ""
-    verdict = "met" if ratio >= target else \
+    verdict = "at most" if bound == "< " else "met" if ratio >= target else \
         "at least, run cut" if bound == "> " else f"missed by {target / ratio:.3g} times"
     print(f"| {what} | {target:g} | {bound}{ratio:.3g} ({theirs[2]} {theirs[0]:.3g} s, "
           f"{mine[2]} {mine[0]:.3g} s) | {verdict} |")
@@ -256,7 +256,9 @@ def main():
     peers = os.path.join(results, "peers.txt")
     if os.path.exists(peers):
         print(f"Peers in Python: {open(peers).read().strip()}.")
-    print("\n## Ratios\n\nAt equal true error 1e-6, ours the best of our methods.\n")
+    print("\n## Ratios\n\nAt equal true error 1e-6, ours the best of our methods. Gradient descent "
+          "does not get to that error: its time is that of its run to the same end. \"<\": the peer's "
+          "loosest run was more exact than asked, and its time is an upper bound.\n")
     print("| ratio | target | measured | |\n|---|--:|---|---|")
     field = ("auto", "cvode", "rodas")
     ratio_row(files, "mean field m = 1000, CVODE dense", "mean_field_1000", field, ["cvode_dense"], 300)

@@ -76,14 +76,14 @@ class DiagonalMap final : public OutputMap {
     jt.bottomRows(d()).noalias() = back_.asDiagonal() * inputs_->transpose();
   }
   const BlockStructure* curvature_blocks() const override { return &blocks_; }
-  void curvature(ConstVectorRef u, std::vector<double>& blocks) override {
+  void curvature(ConstVectorRef u, VectorRef blocks) override {
     back_.noalias() = inputs_->transpose() * u;
     for (Index i = 0; i < d(); ++i) {
       if (kind_ == Parametrisation::difference) {
-        blocks[static_cast<std::size_t>(i)] = 2 * back_[i];
-        blocks[static_cast<std::size_t>(d() + i)] = -2 * back_[i];
+        blocks[i] = 2 * back_[i];
+        blocks[d() + i] = -2 * back_[i];
       } else {
-        double* block = &blocks[static_cast<std::size_t>(4 * i)];
+        double* block = &blocks[4 * i];
         block[0] = block[3] = 0;
         block[1] = block[2] = back_[i];
       }

@@ -168,14 +168,14 @@ class TwoLayerMap final : public OutputMap, private ReluNetwork {
   const BlockStructure* curvature_blocks() const override {
     return blocks_.start.empty() ? nullptr : &blocks_;
   }
-  void curvature(ConstVectorRef u, std::vector<double>& blocks) override {
+  void curvature(ConstVectorRef u, VectorRef blocks) override {
     need_second();
     const Index size = block_size(), inner = size - 1;
     extended_.resize(inner, outputs());
     extended_.topRows(d()) = inputs_->transpose();
     if (bias_) extended_.bottomRows(1).setOnes();
     for (Index k = 0; k < m_; ++k) {
-      Eigen::Map<Matrix> block(&blocks[static_cast<std::size_t>(k * size * size)], size, size);
+      Eigen::Map<Matrix> block(&blocks[k * size * size], size, size);
       weight_ = scale_ * a_[k] * u.cwiseProduct(second_.row(k).transpose());
       weighted_ = extended_ * weight_.asDiagonal();
       block.topLeftCorner(inner, inner).noalias() = weighted_ * extended_.transpose();

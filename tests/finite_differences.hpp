@@ -104,24 +104,24 @@ inline void check_output_map(OutputMap& map, const Vector& w, RandomStream& stre
     std::vector<int> seen(static_cast<std::size_t>(p), 0);
     for (const Index i : structure->index) ++seen.at(static_cast<std::size_t>(i));
     CHECK(seen == std::vector<int>(static_cast<std::size_t>(p), 1));
-    std::size_t size = 0;
+    Index size = 0;
     for (std::size_t b = 0; b + 1 < structure->start.size(); ++b) {
-      const auto width = static_cast<std::size_t>(structure->start[b + 1] - structure->start[b]);
-      CHECK(width <= static_cast<std::size_t>(structure->largest()));
+      const Index width = structure->start[b + 1] - structure->start[b];
+      CHECK(width <= structure->largest());
       size += width * width;
     }
-    std::vector<double> blocks(size, std::numeric_limits<double>::quiet_NaN());
+    Vector blocks = Vector::Constant(size, std::numeric_limits<double>::quiet_NaN());
     map.curvature(u, blocks);
     Vector product = Vector::Zero(p);
-    std::size_t offset = 0;
+    Index offset = 0;
     for (std::size_t b = 0; b + 1 < structure->start.size(); ++b) {
       const Index start = structure->start[b], width = structure->start[b + 1] - start;
       for (Index j = 0; j < width; ++j)
         for (Index i = 0; i < width; ++i)
           product[structure->index[static_cast<std::size_t>(start + i)]] +=
-              blocks[offset + static_cast<std::size_t>(j * width + i)] *
+              blocks[offset + j * width + i] *
               v[structure->index[static_cast<std::size_t>(start + j)]];
-      offset += static_cast<std::size_t>(width * width);
+      offset += width * width;
     }
     CHECK(relative_error(product, curved) <= rounding_tolerance);
   }

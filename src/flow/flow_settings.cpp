@@ -41,10 +41,6 @@ FlowSettings FlowSettings::from(const Parameters& parameters) {
   settings.batch = static_cast<Index>(parameters.integer("batch"));
   settings.learning_rates = parameters.reals("learning_rates");
   settings.weight_decays = parameters.reals("weight_decays");
-  if (settings.weight_decay != 0 && !settings.weight_decays.empty())
-    throw ParameterError("weight_decays",
-                         "does not go with flow.weight_decay: there is either one lambda, which "
-                         "the slow time is measured in, or one for each group");
   return settings;
 }
 

@@ -131,7 +131,7 @@ std::vector<LinearKind> linear_kinds_of(const Loss& loss) {
 LinearKind preferred_linear_kind_of(const Loss& loss, std::string& reason) {
   // Solvers whose matrices do not fit are out; of the others the one with the fewest flops a
   // set-up.
-  const double memory_limit = 2e9;
+  const double memory_limit = 2e9;  // bytes
   LinearKind best = LinearKind::krylov;
   double least = -1;
   for (const LinearKind kind : linear_kinds_of(loss)) {

@@ -67,9 +67,8 @@ class HeavyBallFlow final : public System {
   double friction_;
 };
 
-/// The solver structures a loss offers, and the one whose work is least by the recorded cost model:
-/// flops of one linearisation, factorisation and two solves, an exact Hessian counted at its flops
-/// times `1`, Gauss-Newton too (docs/solvers.md has the measurements behind it).
+/// The solver structures a loss offers, and the one with the fewest flops of a linearisation and a
+/// factorisation among those whose matrices fit into 2e9 bytes (docs/solvers.md).
 std::vector<LinearKind> linear_kinds_of(const Loss& loss);
 LinearKind preferred_linear_kind_of(const Loss& loss, std::string& reason);
 std::unique_ptr<ShiftedHessian> make_shifted_hessian(const Loss& loss, LinearKind kind);

@@ -42,7 +42,7 @@ double OutputMap::gram_flops() const {
   return n * n * static_cast<double>(parameters()) + 2 * n * evaluate_flops();
 }
 
-void OutputMap::curvature(ConstVectorRef, std::vector<double>&) {
+void OutputMap::curvature(ConstVectorRef, VectorRef) {
   throw std::logic_error("this model has no block-diagonal curvature");
 }
 

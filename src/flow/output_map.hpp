@@ -57,7 +57,7 @@ class OutputMap {
   virtual const BlockStructure* curvature_blocks() const { return nullptr; }
   /// The blocks of sum_i u_i hess f_i at the last point, one after another, each column-major.
   /// Only called where `curvature_blocks` is non-null.
-  virtual void curvature(ConstVectorRef u, std::vector<double>& blocks);
+  virtual void curvature(ConstVectorRef u, VectorRef blocks);
 
   /// Maps with kinks (ReLU) are smooth pieces that meet at surfaces. Such a map can keep to one
   /// piece, also beyond its boundary, so that a method sees a smooth function and a boundary to

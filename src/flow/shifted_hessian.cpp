@@ -176,10 +176,9 @@ class BlockHessian final : public ShiftedHessian {
         solved_(loss.dimension(), loss.outputs()),
         small_(loss.outputs()),
         large_(loss.dimension()) {
-    std::size_t size = 0;
+    Index size = 0;
     for (Index b = 0; b < structure_.blocks(); ++b) {
-      const auto n = static_cast<std::size_t>(block_size(b));
-      size += n * n;
+      size += block_size(b) * block_size(b);
     }
     curvature_.resize(size);
     inverse_.resize(size);
@@ -202,7 +201,7 @@ class BlockHessian final : public ShiftedHessian {
   bool factorise(ConstVectorRef shift, double scale) override {
     scale_ = scale;
     Index negative_in_blocks = 0;
-    std::size_t offset = 0;
+    Index offset = 0;
     for (Index b = 0; b < structure_.blocks(); ++b) {
       const Index n = block_size(b);
       const Eigen::Map<const Matrix> curved(curvature_.data() + offset, n, n);
@@ -222,7 +221,7 @@ class BlockHessian final : public ShiftedHessian {
         inverse.setIdentity();
         small_factorisation_.solve_in_place(inverse);
       }
-      offset += static_cast<std::size_t>(n * n);
+      offset += n * n;
     }
     apply_inverse(factor_, solved_);
     Matrix& m = factorisation_.storage(loss_.outputs());
@@ -266,7 +265,7 @@ class BlockHessian final : public ShiftedHessian {
 
   template <class In, class Out>
   void apply_inverse(const In& in, Out&& out) {
-    std::size_t offset = 0;
+    Index offset = 0;
     for (Index b = 0; b < structure_.blocks(); ++b) {
       const Index n = block_size(b);
       const Eigen::Map<const Matrix> inverse(inverse_.data() + offset, n, n);
@@ -279,13 +278,13 @@ class BlockHessian final : public ShiftedHessian {
             inverse * gathered_.topLeftCorner(n, columns);
         for (Index i = 0; i < n; ++i) out.row(parameter(b, i)) = product_.row(i).head(columns);
       }
-      offset += static_cast<std::size_t>(n * n);
+      offset += n * n;
     }
   }
 
   Loss loss_;
   const BlockStructure& structure_;
-  std::vector<double> curvature_, inverse_;
+  Vector curvature_, inverse_;
   Matrix factor_, solved_, gathered_, product_;
   SymmetricFactorisation factorisation_, small_factorisation_;
   Vector small_, large_;

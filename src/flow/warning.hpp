@@ -12,6 +12,7 @@ enum Warning : std::int32_t {
   tolerance_coarse_for_saddle = 8,
   stays_on_saddle = 16,
   assumption_broken = 32,  ///< of the theory that a prediction comes from
+  no_plateau = 64,         ///< of the test error: grok_time is not defined
 };
 
 }  // namespace gradflow

@@ -18,7 +18,8 @@ const std::vector<StatusName>& warning_names() {
       {singular_point_reached, "singular_point_reached"},
       {tolerance_coarse_for_saddle, "tolerance_too_coarse_for_saddle"},
       {stays_on_saddle, "stays_on_saddle"},
-      {assumption_broken, "assumption_broken"}};
+      {assumption_broken, "assumption_broken"},
+      {no_plateau, "no_plateau"}};
   return names;
 }
 

@@ -682,6 +682,10 @@ std::unique_ptr<Model> Config::build(RunConfig& run) const {
                       joined(offered) +
                       nearest_choice({"", ParameterType::text, {}, "", 0, 0, false, false, offered},
                                      flow.kind));
+    if (flow.weight_decay != 0 && !flow.weight_decays.empty())
+      throw ParameterError("weight_decays",
+                           "does not go with flow.weight_decay: there is either one lambda, which "
+                           "the slow time is measured in, or one for each group");
   });
   in_section("time", [&] {
     if (flow.accelerated) {

@@ -203,7 +203,7 @@ std::vector<Measurement> grokking_measurements(const FlowSettings& flow,
   const GrokkingTimes times = grokking_times(samples.times(), *train, *test, settings.fit_threshold,
                                              0.1 / flow.weight_decay);
   if (times.falls_without_plateau) {
-    outcome.warnings |= assumption_broken;
+    outcome.warnings |= no_plateau;
     outcome.message += std::string(outcome.message.empty() ? "" : "; ") +
                        "the test error falls by degrees, without a plateau: no grok_time";
   }

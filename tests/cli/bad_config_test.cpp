@@ -42,6 +42,10 @@ std::vector<Case> cases() {
       {"a NUL byte", good + std::string("\0", 1), "6:1", {"not valid TOML"}},
       {"an image", std::string("\x89PNG\r\n\x1a\n\0\0\0\rIHDR", 16), "1:1", {"not valid TOML"}},
 
+      {"one lambda and one for each group",
+       good + "[flow]\nweight_decay = 1e-3\nweight_decays = [1e-3]\n",
+       "8:1",
+       {"flow.weight_decays", "does not go with flow.weight_decay"}},
       // --- names
       {"an empty file", "", "1:1", {"model.name", "missing", "matrix_completion"}},
       {"no model", time_section, "1:1", {"model.name", "missing", "linear_regression"}},

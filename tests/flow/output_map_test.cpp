@@ -21,7 +21,7 @@ TEST_CASE("The products and Gram matrices that a map need not write agree with i
 TEST_CASE("A map without blocks says so when it is asked for them") {
   SineMap map(Matrix::Ones(2, 2));
   CHECK(map.curvature_blocks() == nullptr);
-  std::vector<double> blocks;
+  Vector blocks;
   CHECK_THROWS_AS(map.curvature(Vector::Ones(2), blocks), std::logic_error);
   CHECK_FALSE(map.affine());
 }
