@@ -35,6 +35,12 @@ std::vector<double> list(ConstVectorRef v) {
   return {v.begin(), v.end()};
 }
 
+Measurement radians(std::string name, std::string long_name, double value) {
+  Measurement all = measured(std::move(name), std::move(long_name), value);
+  all.units = "radian";
+  return all;
+}
+
 struct Problem {
   std::shared_ptr<const Matrix> inputs;  ///< x_i, (n, d)
   Vector labels;
@@ -195,7 +201,7 @@ class SeparableClassification final : public Model {
     const Axis sample = counting_axis("training_sample", n_, "training sample");
     const Reading last = read(run.times().back(), run.final_state());
     std::vector<Measurement> all{
-        measured("final_angle", "angle to the predicted direction at the end", s.final_angle),
+        radians("final_angle", "angle to the predicted direction at the end", s.final_angle),
         measured("settled_time",
                  "time from which on the angle is at most 1e-3 rad (NaN: never), between samples "
                  "by a power of log t",
@@ -214,13 +220,12 @@ class SeparableClassification final : public Model {
          "limit of the direction extrapolated in a power of 1/|beta|",
          {coordinate},
          list(s.extrapolated)},
-        measured(
-            "extrapolation_error",
-            "angle between the extrapolations from the last and from earlier sizes of beta, or "
-            "to the last direction where samples without weight have less margin in between",
-            s.extrapolation_error),
-        measured("extrapolated_angle", "angle of the extrapolated to the predicted direction",
-                 has_direction() ? angle(s.extrapolated) : nan),
+        radians("extrapolation_error",
+                "angle between the extrapolations from the last and from earlier sizes of beta, or "
+                "to the last direction where samples without weight have less margin in between",
+                s.extrapolation_error),
+        radians("extrapolated_angle", "angle of the extrapolated to the predicted direction",
+                has_direction() ? angle(s.extrapolated) : nan),
         {"final_weight",
          "share of each sample in the gradient at the end",
          {sample},

@@ -56,8 +56,7 @@ void fix_supervised_sizes(Parameters& p, const std::string& dimension_name) {
     p.fix_size("samples", p.file("inputs").rows(), "inputs");
     if (!dimension_name.empty()) p.fix_size(dimension_name, p.file("inputs").cols(), "inputs");
   } else if (p.has_file("targets")) {
-    const Matrix& targets = p.file("targets");
-    p.fix_size("samples", targets.rows() == 1 ? targets.cols() : targets.rows(), "targets");
+    throw ParameterError("targets", "is there without model.inputs");
   }
 }
 

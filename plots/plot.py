@@ -343,6 +343,8 @@ class Painter:
 
     def legend_above(self, ax, columns):
         """Above the panel, where there is no curve to hide."""
+        if not ax.has_data():
+            return
         ax.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncol=columns, borderaxespad=0.2,
                   columnspacing=1.0, handlelength=1.2, fontsize=7.5)
 
@@ -360,7 +362,7 @@ class Painter:
                       lw=1.0 if count <= 30 else 0.5, label=short(numbers[k]))
         self.time_axis(ax)
         self.finish(ax, values, any(w in name for w in LOSS_WORDS), self.label(name))
-        if count <= MOST_LABELS:
+        if count <= MOST_LABELS and ax.has_data():
             ax.legend(title=self.label(dim), title_fontsize=8)
         elif ax.has_data():
             self.whole_ticks(self.bar(ax, norm, self.label(dim)).ax.yaxis, numbers)

@@ -10,15 +10,20 @@
 """
 
 import argparse
+import logging
 import math
 import os
 import sys
 
-import matplotlib
+# That matplotlib keeps its cache in a temporary folder where the home cannot be written to is no news.
+logging.getLogger("matplotlib").setLevel(logging.ERROR)
+import matplotlib  # noqa: E402
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
 from matplotlib import ticker  # noqa: E402
+
+logging.getLogger("matplotlib").setLevel(logging.WARNING)
 
 COLUMN = 3.35  # inches: width of one column of a paper
 PAGE = 6.9  # inches: width of both columns

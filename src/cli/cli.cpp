@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
 #include <csignal>
 #include <cstdio>
 #include <fstream>
@@ -41,6 +43,48 @@ void limit_memory() {
 #endif
 }
 
+std::string number_of_jobs(const std::string& text) {
+  constexpr int most = 4096;
+  int jobs = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), jobs);
+  if (error == std::errc() && end == text.data() + text.size() && jobs >= 1 && jobs <= most)
+    return "";
+  return "is " + toml_text(shortened(text)) + ", expected an integer from 1 to " +
+         std::to_string(most);
+}
+
+/// What to say of arguments that no command takes, in the order they stand in.
+std::string unexpected(const CLI::App& app) {
+  const auto first = [](const std::vector<std::string>& words) {
+    const auto option = std::find_if(words.begin(), words.end(),
+                                     [](const std::string& w) { return w.starts_with("-"); });
+    return option != words.end() ? *option : words.front();
+  };
+  const CLI::App* command = &app;
+  for (const CLI::App* parsed : app.get_subcommands())
+    if (parsed->remaining_size() > 0) command = parsed;
+  const std::string word = first(command->remaining());
+  if (word.starts_with("-")) {
+    // Compared without their dashes, which all of them share.
+    std::vector<std::string> names, options;
+    for (const CLI::Option* option : command->get_options())
+      for (const std::string& name : option->get_lnames()) {
+        names.push_back(name);
+        options.push_back("--" + name);
+      }
+    const std::string name = word.substr(0, word.find('='));
+    const std::string nearest =
+        nearest_name(name.substr(std::min(name.find_first_not_of('-'), name.size())), names);
+    return "there is no option " + word +
+           (nearest.empty() ? suggestion("", options) : "; did you mean \"--" + nearest + "\"?");
+  }
+  if (command != &app)
+    return command->get_name() + ": " + toml_text(word) + " is one argument too many";
+  std::vector<std::string> commands;
+  for (const CLI::App* other : app.get_subcommands({})) commands.push_back(other->get_name());
+  return "there is no command " + toml_text(word) + suggestion(word, commands);
+}
+
 }  // namespace
 
 int run_cli(int argc, char** argv) {
@@ -60,7 +104,7 @@ int run_cli(int argc, char** argv) {
   run->add_option("--out", arguments.out, "folder of the results (results/<config's name>)");
   run->add_option("--set", arguments.overrides, "KEY=VALUE, overrides a key (TOML syntax)")
       ->allow_extra_args(false);
-  run->add_option("--jobs", arguments.jobs, "points run in parallel")->check(CLI::Range(1, 4096));
+  run->add_option("--jobs", arguments.jobs, "points run in parallel")->check(number_of_jobs);
   run->add_flag("--resume", arguments.resume, "go on with the results in the folder");
   run->add_flag("--quiet", arguments.quiet, "no progress and no warnings");
 
@@ -85,7 +129,7 @@ int run_cli(int argc, char** argv) {
   figures->add_option("NAME", names, "a paper (grokking), or one figure (grokking/figure2)");
   figures->add_flag("--list", list, "name them with their expected run times");
   figures->add_option("--jobs", arguments.jobs, "points of a study in parallel")
-      ->check(CLI::Range(1, 4096));
+      ->check(number_of_jobs);
   figures->add_flag("--quiet", arguments.quiet, "no progress");
   figures->add_option("--out", figures_folder, "folder of the figures (figures)");
 
@@ -93,17 +137,11 @@ int run_cli(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp& help) {
     return app.exit(help);
+  } catch (const CLI::ExtrasError&) {
+    report("gradflow: " + unexpected(app) + " (see gradflow --help)");
+    return exit_usage;
   } catch (const CLI::ParseError& error) {
-    std::string message = error.what();
-    for (char& c : message)
-      if (c == '\n') c = ' ';
-    std::string hint;
-    if (argc > 1 && argv[1][0] != '-') {
-      const std::string nearest =
-          nearest_name(argv[1], {"run", "check", "models", "plot", "figures"});
-      if (!nearest.empty() && nearest != argv[1]) hint = "; did you mean \"" + nearest + "\"?";
-    }
-    report("gradflow: " + message + hint + " (see gradflow --help)");
+    report(std::string("gradflow: ") + error.what() + " (see gradflow --help)");
     return exit_usage;
   }
 

@@ -29,6 +29,7 @@ void print_summary(const RunSummary& summary, bool quiet) {
   std::size_t shown = 0;
   if (!quiet) {
     for (const PointNote& note : summary.notes) {
+      if (note.status == Status::interrupted) continue;  // told once for all
       // Of a large study only what needs attention; the rest is in the result.
       if (note.status == Status::ok && note.warnings == 0 && summary.points > 10) continue;
       if (++shown > most) {
@@ -42,6 +43,7 @@ void print_summary(const RunSummary& summary, bool quiet) {
                                                    : "note: ";
       report(kind + at + note.message);
     }
+    for (const std::string& warning : summary.warnings) report("warning: " + warning);
   }
   if (summary.failed > 0)
     report(std::to_string(summary.failed) + " of " + std::to_string(summary.points) +
@@ -108,7 +110,7 @@ int command_run(const RunArguments& arguments) {
   print_summary(summary, arguments.quiet);
   if (summary.interrupted) {
     report("interrupted: what is done is in " + options.folder.string() +
-           " ; --resume goes on with it");
+           " (--resume goes on with it)");
     return exit_interrupted;
   }
   if (summary.already_complete && !arguments.quiet) report("nothing left to do");
@@ -133,10 +135,8 @@ int command_models(const std::string& name) {
   if (info == nullptr) {
     std::vector<std::string> names;
     for (const ModelInfo& other : models()) names.push_back(other.name);
-    const std::string nearest = nearest_name(name, names);
-    throw std::runtime_error("there is no model \"" + name + "\"" +
-                             (nearest.empty() ? "" : "; did you mean \"" + nearest + "\"?") +
-                             " (gradflow models lists them)");
+    throw std::runtime_error("there is no model \"" + name + "\"" + suggestion(name, names) +
+                             " (gradflow models explains them)");
   }
   std::printf("%s: %s\n\n", info->name.c_str(), info->summary.c_str());
   std::printf("equations   %s\n", info->equations.c_str());

@@ -77,18 +77,19 @@ int command_figures(const std::vector<std::string>& names, bool list, int jobs, 
     return exit_done;
   }
   std::vector<Figure> chosen;
-  std::vector<std::string> known;
+  std::vector<std::string> known, groups;
   for (const Figure& figure : figures) {
     known.push_back(figure.full_name());
-    if (std::find(known.begin(), known.end(), figure.group) == known.end())
-      known.push_back(figure.group);
+    if (std::find(groups.begin(), groups.end(), figure.group) == groups.end())
+      groups.push_back(figure.group);
   }
+  known.insert(known.end(), groups.begin(), groups.end());
   for (const std::string& name : names)
     if (std::find(known.begin(), known.end(), name) == known.end()) {
-      const std::string nearest = nearest_name(name, known);
-      throw std::runtime_error("there is no figure \"" + name + "\"" +
-                               (nearest.empty() ? "" : "; did you mean \"" + nearest + "\"?") +
-                               " (gradflow figures --list names them)");
+      throw std::runtime_error(
+          "there is no figure \"" + name + "\"" +
+          suggestion(name, nearest_name(name, known).empty() ? groups : known) +
+          " (gradflow figures --list names them all)");
     }
   for (const Figure& figure : figures)
     if (names.empty() || std::find(names.begin(), names.end(), figure.group) != names.end() ||
@@ -116,6 +117,8 @@ int command_figures(const std::vector<std::string>& names, bool list, int jobs, 
           if (note.status != Status::ok)
             report("failed: " + name + ": " + note.where + (note.where.empty() ? "" : ": ") +
                    note.message);
+        for (const std::string& warning : summary.warnings)
+          report("warning: " + name + ": " + warning);
         if (summary.interrupted) return exit_interrupted;
         failed = failed || summary.failed > 0;
         done.push_back(key);

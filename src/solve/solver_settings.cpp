@@ -3,6 +3,8 @@
 namespace gradflow {
 
 std::vector<ParameterInfo> SolverSettings::declaration() {
+  ParameterInfo rtol = positive_parameter("rtol", 1e-8, "relative tolerance of a step");
+  rtol.maximum = 0.1;  // beyond, error estimates say nothing
   return {
       choice_parameter("method", "auto",
                        {"auto", "cvode", "cvode_adams", "rodas", "dopri5", "rosenbrock4"},
@@ -10,7 +12,7 @@ std::vector<ParameterInfo> SolverSettings::declaration() {
                        "explicit and Rosenbrock methods"),
       choice_parameter("linear", "auto", {"auto", "dense", "structured", "gauss_newton", "krylov"},
                        "how Newton systems are solved"),
-      positive_parameter("rtol", 1e-8, "relative tolerance of a step"),
+      std::move(rtol),
       positive_parameter("atol", 1e-10, "absolute tolerance of a step; does not follow rtol"),
       boolean_parameter("verify", false,
                         "repeat at a tenth of the tolerances and write the observed error of "

@@ -21,12 +21,6 @@ std::string joined(const std::vector<std::string>& names) {
   return out;
 }
 
-std::string suggestion(const std::string& name, const std::vector<std::string>& candidates) {
-  const std::string nearest = nearest_name(name, candidates);
-  return nearest.empty() ? "; expected one of " + joined(candidates)
-                         : "; did you mean \"" + nearest + "\"?";
-}
-
 /// For a text that is none of the choices: the one it is nearest to.
 std::string nearest_choice(const ParameterInfo& info, const ParameterValue& value) {
   const auto* text = std::get_if<std::string>(&value);
@@ -74,8 +68,14 @@ void override_value(TomlValue& document, const std::string& key, TomlValue value
   put(*table, name) = std::move(value);
 }
 
+const std::string option_origin = "--set ";
+
+bool from_option(const SourcePosition& position) {
+  return position.origin.starts_with(option_origin);
+}
+
 TomlValue parse_override(const std::string& option, std::string& key) {
-  const SourcePosition position{"--set " + option, 0, 0};
+  const SourcePosition position{option_origin + option, 0, 0};
   const std::size_t equals = option.find('=');
   if (equals == std::string::npos || equals == 0)
     throw ConfigError(position, "expected KEY=VALUE, as in --set model.width=200");
@@ -337,6 +337,12 @@ void Config::read_sections(const TomlValue& document) {
     base.sections.emplace(section.name, Parameters(section.declaration));
   for (const auto& [key, value] : given_) set(base, key, value);
   if (study != nullptr) read_axes(*study);
+  // In the file a key may stand beside its axis, which counts; an option is meant to count itself.
+  for (const ConfigAxis& axis : axes_)
+    if (const auto at = positions_.find(axis.key);
+        at != positions_.end() && from_option(at->second))
+      throw ConfigError(at->second, axis.key + ": is an axis of the study; set \"study." +
+                                        axis.key + "\" to a list of values");
   const bool end_is_axis = std::any_of(
       axes_.begin(), axes_.end(), [](const ConfigAxis& axis) { return axis.key == "time.end"; });
   if (!base.sections.at("time").has("end") && !end_is_axis &&
@@ -462,6 +468,7 @@ void Config::read_axes(const TomlValue& study) {
         info.type == ParameterType::real_list || info.type == ParameterType::text_list)
       throw ConfigError(value->position, "study." + key + ": cannot be an axis");
     ConfigAxis axis;
+    bool rounded = false;  // a range on an integer key that is not of integers
     axis.key = key;
     axis.position = value->position;
     const auto bad = [&](const TomlValue& at, const std::string& what) {
@@ -514,10 +521,13 @@ void Config::read_axes(const TomlValue& study) {
           double x = kind == "log" ? bounds[0] * std::pow(bounds[1] / bounds[0], s)
                                    : bounds[0] + (bounds[1] - bounds[0]) * s;
           if (k > 0 && k == *count - 1) x = bounds[1];
-          if (info.type == ParameterType::integer)
-            axis.values.emplace_back(static_cast<std::int64_t>(std::llround(x)));
-          else
+          if (info.type == ParameterType::integer) {
+            const std::int64_t whole = std::llround(x);
+            rounded = rounded || std::abs(x - static_cast<double>(whole)) > 1e-9 * std::abs(x);
+            axis.values.emplace_back(whole);
+          } else {
             axis.values.emplace_back(x);
+          }
         }
       } else {
         bad(range, "unknown range \"" + kind + "\"" + suggestion(kind, {"log", "linear", "count"}));
@@ -545,6 +555,12 @@ void Config::read_axes(const TomlValue& study) {
                           "study." + key + ": " + error.what() + nearest_choice(info, entry));
       }
     }
+    std::set<ParameterValue> distinct;
+    for (const ParameterValue& entry : axis.values)
+      if (!distinct.insert(entry).second)
+        bad(*value, "has the value " + toml_value(entry) + " twice" +
+                        (rounded ? ": the range is not of whole numbers, which the key needs"
+                                 : ", expected each value once"));
     points *= static_cast<double>(axis.values.size());
     if (points > static_cast<double>(most_points))
       bad(*value, "makes a study of " + toml_number(points) + " points, expected at most " +
@@ -575,6 +591,19 @@ void Config::complain(const std::string& section, const ParameterError& error) c
   throw ConfigError(position_of(key), key + ": " + error.what());
 }
 
+void Config::complain_of_memory(const Parameters& model) const {
+  const ParameterInfo* largest = nullptr;
+  for (const ParameterInfo& info : model.declared())
+    if (info.type == ParameterType::integer && model.given(info.name) &&
+        (largest == nullptr || model.integer(info.name) > model.integer(largest->name)))
+      largest = &info;
+  if (largest == nullptr)
+    throw ConfigError(position_of("model"), "model: needs more memory than there is");
+  complain("model",
+           ParameterError(largest->name, "is " + std::to_string(model.integer(largest->name)) +
+                                             ", which needs more memory than there is"));
+}
+
 const Matrix& Config::numbers(const std::filesystem::path& path) const {
   static std::mutex mutex;
   const std::lock_guard lock(mutex);
@@ -583,13 +612,16 @@ const Matrix& Config::numbers(const std::filesystem::path& path) const {
   Matrix matrix;
   if (std::filesystem::is_directory(path)) {
     // A folder of results: the state in which its run ended.
+    if (!std::filesystem::exists(path / "result.nc"))
+      throw FileError(path, "is a folder without result.nc");
     const Dataset result = read_netcdf(path / "result.nc");
     const Variable* state = result.find("final_state");
-    if (state == nullptr || state->dimensions.size() != 1)
+    const Variable* status = result.find("status");
+    if (state == nullptr || state->dimensions.size() != 1 || status == nullptr)
       throw FileError(path, "holds no single finished run to start from");
+    if (std::get<std::vector<std::int32_t>>(status->values).front() != 0)
+      throw FileError(path, "holds a run that failed");
     const auto& values = std::get<std::vector<double>>(state->values);
-    for (const double x : values)
-      if (!std::isfinite(x)) throw FileError(path, "holds a run that failed");
     matrix = Eigen::Map<const Vector>(values.data(), static_cast<Index>(values.size()));
   } else {
     matrix = read_data_file(path);
@@ -600,8 +632,7 @@ const Matrix& Config::numbers(const std::filesystem::path& path) const {
 std::filesystem::path Config::absolute_path(const std::string& key,
                                             std::filesystem::path file) const {
   // Relative to the config, or to where an option was typed.
-  if (file.is_relative() && !position_of(key).origin.starts_with("--set"))
-    file = path_.parent_path() / file;
+  if (file.is_relative() && !from_option(position_of(key))) file = path_.parent_path() / file;
   return std::filesystem::absolute(file).lexically_normal();
 }
 
@@ -612,6 +643,11 @@ void Config::set(RunConfig& run, const std::string& key, const ParameterValue& v
     parameters.set(name, value);
     if (parameters.find(name)->type == ParameterType::file) {
       const std::filesystem::path file = absolute_path(key, std::get<std::string>(value));
+      // A start may be that of an earlier result; everything else is data.
+      if (name != "initial" && std::filesystem::is_directory(file))
+        throw ParameterError(name, FileError(file, "is a folder").what() +
+                                       std::string(", expected ") +
+                                       parameters.find(name)->expectation());
       try {
         parameters.set_file(name, file.string(), numbers(file));
       } catch (const FileError& error) {
@@ -637,6 +673,12 @@ std::vector<std::size_t> Config::coordinates(std::size_t point) const {
     point /= axes_[a].values.size();
   }
   return index;
+}
+
+std::size_t Config::fit_axis(const std::string& against) const {
+  for (std::size_t a = 0; a < axes_.size(); ++a)
+    if (axes_[a].name == against || axes_[a].key == against) return a;
+  return 0;
 }
 
 RunConfig Config::run(std::size_t point) const {
@@ -666,8 +708,7 @@ std::unique_ptr<Model> Config::build(RunConfig& run) const {
     } catch (const ParameterError& error) {
       complain(section, error);
     } catch (const std::bad_alloc&) {
-      throw ConfigError(position_of(section),
-                        section + ": needs more memory than there is; lower its sizes");
+      complain_of_memory(run.sections.at("model"));
     }
   };
   Parameters& time = run.sections.at("time");
@@ -724,10 +765,17 @@ std::unique_ptr<Model> Config::build(RunConfig& run) const {
                                       toml_number(flow.step));
     // How many steps there are is the config's own word, not a sign that something went wrong.
     Parameters& solver = run.sections.at("solver");
-    const double steps = std::ceil(horizon / flow.step) + 1;
-    if (!solver.given("max_steps") && steps > static_cast<double>(solver.integer("max_steps")) &&
-        steps < 1e12)
-      solver.resolve("max_steps", static_cast<std::int64_t>(steps));
+    if (solver.given("max_steps")) return;
+    const double steps = std::ceil(horizon / flow.step) + 1,
+                 most = solver.find("max_steps")->maximum;
+    // Where a stop condition is to end the run, any end will do.
+    const bool may_stop = time.real("stop_gradient_norm") > 0 || time.real("stop_train_loss") > 0;
+    if (steps > most && !may_stop)
+      throw ParameterError("end", "is " + toml_number(end) + ", which is " + toml_number(steps) +
+                                      " steps of flow.step = " + toml_number(flow.step) +
+                                      ", expected at most " + toml_number(most) + " steps");
+    if (steps > static_cast<double>(solver.integer("max_steps")))
+      solver.resolve("max_steps", static_cast<std::int64_t>(std::min(steps, most)));
   });
   in_section("model", [&] { model = run.model->make(run.sections.at("model"), run.seed()); });
   std::unique_ptr<System> system;
@@ -760,8 +808,14 @@ std::unique_ptr<Model> Config::build(RunConfig& run) const {
                                             ", which is no axis of the study" +
                                             suggestion(settings.against, names));
     }
-    if (!settings.exponents.empty() && !is_study())
-      throw ParameterError("exponents", "needs a [study] with an axis to fit along");
+    if (settings.exponents.empty()) return;
+    if (!is_study()) throw ParameterError("exponents", "needs a [study] with an axis to fit along");
+    const ConfigAxis& along = axes_[fit_axis(settings.against)];
+    if (!std::holds_alternative<double>(along.values.front()) &&
+        !std::holds_alternative<std::int64_t>(along.values.front()))
+      throw ParameterError(
+          settings.against.empty() ? "exponents" : "against",
+          "needs an axis of numbers to fit along, which " + along.name + " is not");
   });
   in_section("output", [&] {
     std::vector<std::string> names;

@@ -94,6 +94,8 @@ class Config {
   /// Index of each axis's value at a point (row-major, the last axis fastest).
   std::vector<std::size_t> coordinates(std::size_t point) const;
   RunConfig run(std::size_t point) const;
+  /// Index of the axis that `measure.against` names, in full or by its name; the first without it.
+  std::size_t fit_axis(const std::string& against) const;
 
   /// Builds the model and checks all that depends on it: file shapes, flow, solver, observables,
   /// times. Sizes and defaults that the model fixes are written back to `run`.
@@ -124,6 +126,8 @@ class Config {
   void set(RunConfig& run, const std::string& key, const ParameterValue& value) const;
   const SourcePosition& position_of(const std::string& key) const;
   std::vector<std::string> all_keys() const;
+  /// Blames the largest size that was given.
+  [[noreturn]] void complain_of_memory(const Parameters& model) const;
   const Matrix& numbers(const std::filesystem::path& path) const;
 
   std::filesystem::path path_;

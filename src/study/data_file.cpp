@@ -348,6 +348,10 @@ Matrix read_npy(const fs::path& path, std::string_view bytes) {
 }  // namespace
 
 Matrix read_data_file(const fs::path& path) {
+  std::error_code unreadable;  // told by who reads it
+  const fs::file_status kind = fs::status(path, unreadable);
+  if (kind.type() == fs::file_type::not_found) throw DataFileError(path, "does not exist");
+  if (fs::is_directory(kind)) throw DataFileError(path, "is a folder");
   std::string extension = path.extension().string();
   for (char& c : extension) {
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');

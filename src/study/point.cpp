@@ -341,9 +341,8 @@ PointResult run_point(const Config& config, std::size_t point,
   const bool failed = outcome.status != Status::ok;
   data.add({"final_state",
             {"parameter"},
-            failed ? std::vector<double>(static_cast<std::size_t>(state_size), nan)
-                   : std::vector<double>(outcome.final_state.begin(), outcome.final_state.end()),
-            attributes("state at the end of the run", "1")});
+            std::vector<double>(outcome.final_state.begin(), outcome.final_state.end()),
+            attributes("state at end_time", "1")});
 
   if (solver.verify && !failed) {
     SolverSettings tight = tightened(solver, model->initial_state(flow));

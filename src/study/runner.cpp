@@ -145,6 +145,13 @@ void remove_temporaries(const fs::path& folder) {
     if (FileReplacement::is_temporary(entry.path())) fs::remove(entry.path(), ignored);
 }
 
+void remove_results(const fs::path& folder) {
+  std::error_code ignored;
+  fs::remove_all(folder / "points", ignored);
+  for (const char* name : {"result.nc", "config.toml", "resolved.toml"})
+    fs::remove(folder / name, ignored);
+}
+
 /// Refuses a folder that holds anything else than results of this very config.
 bool holds_results(const fs::path& folder, const std::string& resolved, bool resume) {
   bool empty = true;
@@ -228,8 +235,17 @@ RunSummary run_config(const Config& config, const RunOptions& options) {
   std::mutex mutex;
   std::atomic<std::size_t> next{0};
   std::exception_ptr error;
+  std::atomic<bool> given_up{false};  // after an error, no other point is worth its time
   const auto interrupted = [&] {
-    return options.interrupt != nullptr && options.interrupt->load(std::memory_order_relaxed);
+    return given_up.load(std::memory_order_relaxed) ||
+           (options.interrupt != nullptr && options.interrupt->load(std::memory_order_relaxed));
+  };
+  std::atomic<bool> exponents_known{false};
+  /// To be called where an exception is caught.
+  const auto give_up = [&] {
+    const std::lock_guard guard(mutex);
+    if (!error) error = std::current_exception();
+    given_up = true;
   };
   /// Puts a point on disk and counts it. False after an error.
   const auto keep = [&](std::size_t k, PointResult point) {
@@ -250,8 +266,7 @@ RunSummary run_config(const Config& config, const RunOptions& options) {
       progress.advance(done, failed, done_before);
       return true;
     } catch (...) {
-      const std::lock_guard guard(mutex);
-      error = std::current_exception();
+      give_up();
       return false;
     }
   };
@@ -274,6 +289,9 @@ RunSummary run_config(const Config& config, const RunOptions& options) {
           point.message = problem.what();
           point.data = failed_setup(point.message);
         }
+        // Which measurements there are is known only now: better after one point than after all.
+        if (point.status == Status::ok && !exponents_known)
+          exponents_known = check_exponents(config, k, point.data);
         bool good = true;
         if (kept.size() == points_on_the_way) {
           good = kept.front().get();
@@ -288,8 +306,7 @@ RunSummary run_config(const Config& config, const RunOptions& options) {
         }
         if (!good) return;
       } catch (...) {
-        const std::lock_guard guard(mutex);
-        error = std::current_exception();
+        give_up();
         return;
       }
     }
@@ -301,7 +318,15 @@ RunSummary run_config(const Config& config, const RunOptions& options) {
   for (std::size_t j = 1; j < jobs; ++j) threads.emplace_back(work);
   work();
   for (std::thread& thread : threads) thread.join();
-  if (error) std::rethrow_exception(error);
+  if (error) {
+    try {
+      std::rethrow_exception(error);
+    } catch (const ConfigError&) {
+      // The config will be mended: the folder is to be free for it.
+      if (!again) remove_results(options.folder);
+      throw;
+    }
+  }
   if (interrupted() && done < summary.points) summary.interrupted = true;
   summary.failed = failed;
   std::sort(summary.notes.begin(), summary.notes.end(),
@@ -315,7 +340,8 @@ RunSummary run_config(const Config& config, const RunOptions& options) {
   }
   if (any) {
     Dataset whole = stack(study_axes(config, points), points, absent_point());
-    add_study_fits(config, whole);
+    std::vector<std::string> warnings = add_study_fits(config, whole);
+    if (!summary.interrupted) summary.warnings = std::move(warnings);
     for (Attribute& attribute : provenance()) whole.set_attribute(std::move(attribute));
     whole.set_attribute({"model", config.run(0).model->name});
     whole.set_attribute({"paper", config.run(0).model->paper});

@@ -31,7 +31,8 @@ struct RunSummary {
   std::size_t points = 0, ran = 0, failed = 0;
   bool interrupted = false;
   bool already_complete = false;
-  std::vector<PointNote> notes;  ///< failures and warnings
+  std::vector<PointNote> notes;       ///< failures and warnings of points
+  std::vector<std::string> warnings;  ///< of the study as a whole
 };
 
 /// A folder that must not be written to: results of another config, or of this one without

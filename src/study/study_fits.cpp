@@ -11,6 +11,8 @@ namespace {
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
+constexpr std::size_t fewest_points = 3;
+
 struct Fit {
   double exponent = nan, error = nan, prefactor = nan;
 };
@@ -22,7 +24,7 @@ Fit fit(const std::vector<double>& x, const std::vector<double>& y) {
       good_x.push_back(x[i]);
       good_y.push_back(y[i]);
     }
-  if (good_x.size() < 3) return {};
+  if (good_x.size() < fewest_points) return {};
   const auto map = [](const std::vector<double>& v) {
     return Eigen::Map<const Vector>(v.data(), static_cast<Index>(v.size()));
   };
@@ -32,14 +34,42 @@ Fit fit(const std::vector<double>& x, const std::vector<double>& y) {
 
 }  // namespace
 
-void add_study_fits(const Config& config, Dataset& study) {
+bool check_exponents(const Config& config, std::size_t point, const Dataset& data) {
+  const RunConfig run = config.run(point);
+  const MeasureSettings settings = run.measure();
+  if (settings.exponents.empty()) return true;
+  std::vector<std::string> names;
+  for (const Variable& variable : data.variables())
+    if (variable.dimensions.empty() && std::holds_alternative<std::vector<double>>(variable.values))
+      names.push_back(variable.name);
+  const auto varies = [&](const std::string& key) {
+    const auto& axes = config.axes();
+    return std::any_of(axes.begin(), axes.end(),
+                       [&](const ConfigAxis& axis) { return axis.key == key; });
+  };
+  const FlowSettings flow = run.flow();
+  if ((varies("flow.weight_decay") && flow.weight_decay <= 0) ||
+      (varies("flow.kind") && flow.kind != "gradient") ||
+      (varies("measure.two_phases") && !settings.two_phases))
+    return false;
+  for (const std::string& name : settings.exponents)
+    if (std::find(names.begin(), names.end(), name) == names.end())
+      config.complain("measure", ParameterError("exponents", "has " + toml_text(shortened(name)) +
+                                                                 ", which is no number of a run" +
+                                                                 suggestion(name, names)));
+  return true;
+}
+
+std::vector<std::string> add_study_fits(const Config& config, Dataset& study) {
   const MeasureSettings settings = config.run(0).measure();
-  if (settings.exponents.empty()) return;
+  std::vector<std::string> warnings;
+  if (settings.exponents.empty()) return warnings;
   const std::vector<ConfigAxis>& axes = config.axes();
-  std::size_t along = 0;
-  for (std::size_t a = 0; a < axes.size(); ++a)
-    if (axes[a].name == settings.against || axes[a].key == settings.against) along = a;
-  const Variable* coordinate = study.find(axes[along].name);
+  const std::size_t along = config.fit_axis(settings.against);
+  // As the axes are called there: by their whole keys where the points have such a name themselves.
+  std::vector<std::string> axis_names;
+  for (std::size_t a = 0; a < axes.size(); ++a) axis_names.push_back(study.dimensions()[a].name);
+  const Variable* coordinate = study.find(axis_names[along]);
   std::vector<double> x;
   if (const auto* reals = std::get_if<std::vector<double>>(&coordinate->values))
     x = *reals;
@@ -50,14 +80,17 @@ void add_study_fits(const Config& config, Dataset& study) {
   for (std::size_t a = 0; a < axes.size(); ++a) {
     if (a < along) outer *= axes[a].values.size();
     if (a > along) inner *= axes[a].values.size();
-    if (a != along) remaining.push_back(axes[a].name);
+    if (a != along) remaining.push_back(axis_names[a]);
   }
   for (const std::string& name : settings.exponents) {
     const Variable* variable = study.find(name);
     const auto* values =
         variable != nullptr ? std::get_if<std::vector<double>>(&variable->values) : nullptr;
     // Missing where every run failed; a measurement has the axes and nothing else.
-    if (values == nullptr || values->size() != outer * x.size() * inner) continue;
+    if (values == nullptr || values->size() != outer * x.size() * inner) {
+      warnings.push_back("measure.exponents: no run gives " + name + ", so there is no exponent");
+      continue;
+    }
     std::vector<double> exponents, errors, prefactors;
     for (std::size_t o = 0; o < outer; ++o)
       for (std::size_t i = 0; i < inner; ++i) {
@@ -69,10 +102,23 @@ void add_study_fits(const Config& config, Dataset& study) {
         errors.push_back(law.error);
         prefactors.push_back(law.prefactor);
       }
+    const auto without = std::count_if(exponents.begin(), exponents.end(),
+                                       [](double exponent) { return std::isnan(exponent); });
+    std::string comment;
+    if (without > 0) {
+      comment = "NaN: " + name + " has fewer than " + std::to_string(fewest_points) +
+                " finite points > 0 along " + axis_names[along];
+      if (exponents.size() > 1)
+        comment +=
+            " in " + std::to_string(without) + " of " + std::to_string(exponents.size()) + " fits";
+      warnings.push_back(name + "_exponent is " + comment);
+    }
     const auto attributes = [&](const std::string& what) {
-      return std::vector<Attribute>{
-          {"long_name", what + " of " + name + " against " + axes[along].name},
+      std::vector<Attribute> all{
+          {"long_name", what + " of " + name + " against " + axis_names[along]},
           {"units", std::string("1")}};
+      if (!comment.empty()) all.push_back({"comment", comment});
+      return all;
     };
     study.add({name + "_exponent", remaining, exponents, attributes("exponent")});
     study.add({name + "_exponent_error", remaining, errors,
@@ -80,6 +126,7 @@ void add_study_fits(const Config& config, Dataset& study) {
     study.add(
         {name + "_prefactor", remaining, prefactors, attributes("prefactor of the power law")});
   }
+  return warnings;
 }
 
 }  // namespace gradflow

@@ -152,4 +152,12 @@ std::string nearest_name(const std::string& name, const std::vector<std::string>
   return best;
 }
 
+std::string suggestion(const std::string& name, const std::vector<std::string>& candidates) {
+  const std::string nearest = nearest_name(name, candidates);
+  if (!nearest.empty()) return "; did you mean \"" + nearest + "\"?";
+  std::string all;
+  for (const std::string& candidate : candidates) all += (all.empty() ? "" : ", ") + candidate;
+  return all.empty() ? "" : "; expected one of " + all;
+}
+
 }  // namespace gradflow

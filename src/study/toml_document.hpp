@@ -54,4 +54,8 @@ std::string shortened(const std::string& text, std::size_t longest = 60);
 /// The candidate nearest to `name` by edit distance, if any is near; empty otherwise.
 std::string nearest_name(const std::string& name, const std::vector<std::string>& candidates);
 
+/// What to put behind a complaint on `name`: "; did you mean "X"?", or all candidates where none is
+/// near.
+std::string suggestion(const std::string& name, const std::vector<std::string>& candidates);
+
 }  // namespace gradflow

@@ -19,6 +19,7 @@ struct Case {
 const std::string linear = "[model]\nname = \"linear_regression\"\n";          // lines 1, 2
 const std::string diagonal = "[model]\nname = \"diagonal_linear_network\"\n";  // lines 1, 2
 const std::string completion = "[model]\nname = \"matrix_completion\"\n";      // lines 1, 2
+const std::string two_layer = "[model]\nname = \"two_layer_network\"\n";       // lines 1, 2
 const std::string time_section = "[time]\nend = 10\nsamples = 5\n";
 const std::string good = linear + time_section;  // 5 lines
 
@@ -184,6 +185,10 @@ std::vector<Case> cases() {
        good + "[solver]\nrtol = 0\n",
        "7:1",
        {"solver.rtol", "a number > 0"}},
+      {"a tolerance that tolerates everything",
+       good + "[solver]\nrtol = 10\n",
+       "7:1",
+       {"solver.rtol", "10.0", "a number > 0 and <= 0.1"}},
       {"a tolerance that is no number",
        good + "[solver]\nrtol = nan\n",
        "7:1",
@@ -250,30 +255,50 @@ std::vector<Case> cases() {
        good + "[flow]\nkind = \"gradient_descent\"\nstep = 100\n",
        "4:1",
        {"time.end", "flow.step"}},
+      {"more steps than can be counted",
+       linear + "[flow]\nkind = \"gradient_descent\"\nstep = 0.5\n[time]\nend = 1e300\n",
+       "7:1",
+       {"time.end", "flow.step = 0.5", "at most 1e+12 steps"}},
 
       // --- sizes that no machine has
       {"a matrix of 80 TB",
        linear + "samples = 1000000\ndimension = 10000000\n" + time_section,
-       "1:2",
-       {"model", "memory"}},
+       "4:1",
+       {"model.dimension", "10000000", "memory"}},
       {"a size whose square overflows",
        linear + "samples = 1000000000000\ndimension = 1000000000000\n" + time_section,
-       "1:2",
-       {"model", "memory"}},
+       "3:1",
+       {"model.samples", "1000000000000", "memory"}},
       {"a size near the end of the integers",
        linear + "samples = 9223372036854775807\n" + time_section,
        "3:1",
        {"model.samples", "at most"}},
       {"features without number",
        diagonal + "features = \"fourier\"\nfrequencies = 900000000000\n" + time_section,
-       "1:2",
-       {"model", "memory"}},
+       "4:1",
+       {"model.frequencies", "900000000000", "memory"}},
+      {"a size of an axis",
+       good + "[study]\n\"model.samples\" = [2, 1000000000000]\n",
+       "7:1",
+       {"model.samples", "1000000000000", "memory"}},
 
       // --- files
       {"a missing file",
        linear + "inputs = \"nothing.csv\"\n" + time_section,
        "3:1",
-       {"model.inputs", "nothing.csv", "No such file"}},
+       {"model.inputs", "nothing.csv", "does not exist"}},
+      {"a missing file without an ending",
+       linear + "initial = \"results/nothing\"\n" + time_section,
+       "3:1",
+       {"model.initial", "results/nothing", "does not exist"}},
+      {"a folder for data",
+       linear + "inputs = \".\"\n" + time_section,
+       "3:1",
+       {"model.inputs", "is a folder", "a .npy or .csv file"}},
+      {"targets of inputs that are not there",
+       two_layer + "targets = \"five.csv\"\n" + time_section,
+       "3:1",
+       {"model.targets", "is there without model.inputs"}},
       {"a file that is neither .npy nor .csv",
        linear + "inputs = \"bad.toml\"\n" + time_section,
        "3:1",
@@ -337,7 +362,7 @@ std::vector<Case> cases() {
       {"a start from a folder without results",
        linear + "initial = \".\"\n" + time_section,
        "3:1",
-       {"model.initial", "result.nc"}},
+       {"model.initial", "a folder without result.nc"}},
 
       // --- studies
       {"a study without axes", good + "[study]\n", "6:2", {"study", "no axis"}},
@@ -375,6 +400,23 @@ std::vector<Case> cases() {
        good + "[study]\n\"flow.weight_decay\" = [1, \"2\"]\n",
        "7:1",
        {"study.flow.weight_decay", "\"2\"", "a number"}},
+      {"an axis with a value twice",
+       good + "[study]\n\"model.samples\" = [3, 2, 3]\n",
+       "7:1",
+       {"study.model.samples", "3 twice", "each value once"}},
+      {"an axis with a number in two spellings",
+       good + "[study]\n\"flow.weight_decay\" = [1, 1.0]\n",
+       "7:1",
+       {"study.flow.weight_decay", "1.0 twice"}},
+      {"a range of halves of a sample",
+       good + "[study]\n\"model.samples\" = { linear = [1, 2, 4] }\n",
+       "7:1",
+       {"study.model.samples", "1 twice", "not of whole numbers"}},
+      {"exponents along texts",
+       good + "[study]\n\"solver.method\" = [\"cvode\", \"dopri5\"]\n"
+              "[measure]\nexponents = [\"wall_seconds\"]\n",
+       "9:1",
+       {"measure.exponents", "an axis of numbers", "method"}},
       {"an axis that is one number",
        good + "[study]\n\"flow.weight_decay\" = 1\n",
        "7:1",
@@ -438,11 +480,26 @@ std::vector<Case> cases() {
        {"study.seed", "empty"},
        {"--set", "study.seed=[]"}},
 
+      {"--set of a key that is an axis",
+       good + "[study]\n\"flow.weight_decay\" = [1, 2]\n",
+       "",
+       {"--set flow.weight_decay=3", "is an axis of the study", "\"study.flow.weight_decay\""},
+       {"--set", "flow.weight_decay=3"}},
+
       // --- options
       {"no jobs", good, "", {"--jobs"}, {"--jobs", "0"}},
-      {"jobs in words", good, "", {"--jobs", "two"}, {"--jobs", "two"}},
-      {"an unknown option", good, "", {"--fast"}, {"--fast"}},
-      {"a second config", good, "", {"other.toml"}, {"other.toml"}},
+      {"jobs in words",
+       good,
+       "",
+       {"--jobs", "\"two\"", "an integer from 1 to 4096"},
+       {"--jobs", "two"}},
+      {"an unknown option", good, "", {"no option --fast", "--quiet"}, {"--fast"}},
+      {"a misspelt option",
+       good,
+       "",
+       {"no option --jbos", "did you mean \"--jobs\"?"},
+       {"--jbos", "2"}},
+      {"a second config", good, "", {"other.toml", "too many"}, {"other.toml"}},
   };
 }
 
@@ -535,6 +592,26 @@ TEST_CASE("A config that is not there, or is no file, is refused in one line") {
   CHECK(fs::is_empty(scratch.path));
 }
 
+TEST_CASE(
+    "A misspelt exponent is refused after one point, and the folder is free for the next try") {
+  const Scratch scratch;
+  const std::string study = diagonal + time_section +
+                            "[study]\n\"flow.weight_decay\" = [0.1, 0.2, 0.4]\n"
+                            "[measure]\nexponents = [\"";
+  for (const std::string jobs : {"1", "3"}) {
+    scratch.write("bad.toml", study + "fit_tme\"]\n");
+    const Finished bad =
+        call({"run", "bad.toml", "--out", "result", "--jobs", jobs, "--quiet"}, scratch.path);
+    check_refused(bad);
+    INFO(bad.err);
+    CHECK(bad.err.find("bad.toml:9:1: measure.exponents: has \"fit_tme\"") != std::string::npos);
+    CHECK(bad.err.find("did you mean \"fit_time\"?") != std::string::npos);
+    CHECK(fs::is_empty(scratch / "result"));
+  }
+  scratch.write("bad.toml", study + "end_time\"]\n");
+  call_ok({"run", "bad.toml", "--out", "result", "--quiet"}, scratch.path);
+}
+
 TEST_CASE("A folder that cannot be written to is refused in one line") {
   const Scratch scratch;
   scratch.write("good.toml", good);
@@ -557,8 +634,11 @@ TEST_CASE("Commands and names that do not exist are refused in one line with the
   };
   says({"rnu", "x.toml"}, "did you mean \"run\"?");
   says({"models", "linear_regresion"}, "did you mean \"linear_regression\"?");
+  says({"models", "nothing"}, "expected one of linear_regression, ");
+  says({"xyz"}, "expected one of run, check, ");
   says({"plot", "nothing"}, "result.nc");
-  says({"figures", "nothing"}, "nothing");
+  says({"figures", "nothing"}, "expected one of grokking, ");
+  says({"figures", "timescale"}, "did you mean \"timescales\"?");
   says({"run"}, "CONFIG");
   CHECK(fs::is_empty(scratch.path));
 }

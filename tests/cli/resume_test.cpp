@@ -213,6 +213,7 @@ TEST_CASE("A single run that is interrupted is saved as such, and resumes to the
   sleep_milliseconds(30);
   process.send(SIGINT);
   REQUIRE(process.wait() == 130);
+  CHECK(process.err() == "interrupted: what is done is in cut (--resume goes on with it)\n");
   if (fs::exists(scratch / "cut" / "result.nc")) {
     const Dataset part = read_netcdf(scratch / "cut" / "result.nc");
     CHECK(part.values<std::int32_t>("status").front() == 9);

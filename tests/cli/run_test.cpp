@@ -233,7 +233,10 @@ assert list(d.status.values) == [0, 3]
 assert np.isfinite(d.train_loss.isel(step=0)).all()
 lost = np.isnan(d.train_loss.isel(step=1).values)
 assert not lost[0] and lost[-1] and np.all(np.diff(lost.astype(int)) >= 0)
-assert np.isnan(d.final_state.isel(step=1)).all() and 'flow.step' in str(d.message.values[1])
+assert 'flow.step' in str(d.message.values[1])
+# the state at end_time, which is later than the last sample
+assert np.linalg.norm(d.final_state.isel(step=1)) > np.nanmax(d.norm.isel(step=1))
+assert np.isfinite(d.final_state).all() and d.end_time[1] > d.time[1][~lost].max()
 )",
                                  scratch.path);
   INFO(result.out << result.err);
@@ -383,7 +386,7 @@ TEST_CASE("verify writes the observed error of every observable, which is of the
   scratch.write("coarse.toml",
                 network +
                     "[flow]\nweight_decay = 1e-2\n[time]\nend = 300\nsamples = 30\n"
-                    "[solver]\nverify = true\nrtol = 0.5\natol = 0.5\nsaddle_guard = false\n");
+                    "[solver]\nverify = true\nrtol = 0.1\natol = 0.5\nsaddle_guard = false\n");
   const Finished coarse = call({"run", "coarse.toml", "--out", "coarse"}, scratch.path);
   INFO(coarse.err);
   CHECK(coarse.code == 1);
@@ -406,6 +409,20 @@ TEST_CASE("Budgets end a run with exit code 1, a status, and a sentence on what 
   CHECK(loss.size() == 21);  // NaN after the failure, all times there
   CHECK(std::isfinite(loss[1]));
   CHECK(std::isnan(loss.back()));
+  // Where it got to is known: the norm grows from sample to sample, and at end_time it is between
+  // those around it.
+  const double end = data.values<double>("end_time").front();
+  const auto& times = data.values<double>("time");
+  const auto& norms = data.values<double>("norm");
+  const auto after =
+      static_cast<std::size_t>(std::upper_bound(times.begin(), times.end(), end) - times.begin());
+  REQUIRE(after >= 1);
+  REQUIRE(after < times.size());
+  CHECK(std::isnan(norms[after]));
+  double square = 0;
+  for (const double w : data.values<double>("final_state")) square += w * w;
+  CHECK(std::abs(std::sqrt(square) - norms[after - 1]) < 0.1 * norms[after - 1]);
+  CHECK(end < 1e6);
   // A budget of steps is the config's own: the same again. --resume finds it done.
   CHECK(call({"run", "steps.toml", "--out", "steps", "--resume"}, scratch.path).code == 1);
 
@@ -532,6 +549,58 @@ TEST_CASE("Messages go to stderr, the path of the result to stdout, and quiet is
     for (const std::string word : {"equations", "paper", "initial", "train_loss", "default"})
       CHECK(about.out.find(word) != std::string::npos);
   }
+}
+
+TEST_CASE("A fit over too few points is NaN, and a warning and the result say why") {
+  const Scratch scratch;
+  const std::string study = linear + "[time]\nend = 1\nsamples = 2\n[study]\n";
+  scratch.write("study.toml", study +
+                                  "seed = [0, 1]\n\"flow.weight_decay\" = [0, 0.1]\n"
+                                  "[measure]\nexponents = [\"grok_time\", \"end_time\"]\n"
+                                  "against = \"weight_decay\"\n");
+  const Finished result = call_ok({"run", "study.toml", "--out", "r"}, scratch.path);
+  INFO(result.err);
+  const std::string few = " has fewer than 3 finite points > 0 along weight_decay in 2 of 2 fits\n";
+  CHECK(result.err.find("warning: end_time_exponent is NaN: end_time" + few) != std::string::npos);
+  CHECK(result.err.find("warning: grok_time_exponent is NaN: grok_time" + few) !=
+        std::string::npos);
+  const Dataset data = read_netcdf(scratch / "r" / "result.nc");
+  for (const std::string name : {"_exponent", "_exponent_error", "_prefactor"}) {
+    const Attribute* comment = find_attribute(data.find("grok_time" + name)->attributes, "comment");
+    REQUIRE(comment != nullptr);
+    CHECK("warning: grok_time_exponent is " + std::get<std::string>(comment->value) + "\n" ==
+          "warning: grok_time_exponent is NaN: grok_time" + few);
+  }
+  CHECK(call_ok({"run", "study.toml", "--out", "quiet", "--quiet"}, scratch.path).err.empty());
+
+  scratch.write("none.toml", study +
+                                 "\"flow.weight_decay\" = [0]\n"
+                                 "[measure]\nexponents = [\"grok_time\"]\n");
+  CHECK(call_ok({"run", "none.toml", "--out", "n"}, scratch.path)
+            .err.find("no run gives grok_time") != std::string::npos);
+
+  // With points enough there is nothing to say; end_time is 1 at every decay.
+  scratch.write("enough.toml", network +
+                                   "[time]\nend = 1\nsamples = 2\n"
+                                   "[study]\n"
+                                   "\"flow.weight_decay\" = [0.1, 0.2, 0.4]\n"
+                                   "[measure]\nexponents = [\"end_time\"]\n");
+  CHECK(call_ok({"run", "enough.toml", "--out", "c"}, scratch.path).err.find("NaN") ==
+        std::string::npos);
+  CHECK(std::abs(
+            read_netcdf(scratch / "c" / "result.nc").values<double>("end_time_exponent").front()) <
+        1e-12);
+}
+
+TEST_CASE("plot of a run that failed at once says nothing, also without a home to write to") {
+  const Scratch scratch;
+  scratch.write("run.toml", network + "[time]\nend = 1\n[solver]\nmax_steps = 1\n");
+  CHECK(call({"run", "run.toml", "--out", "r", "--quiet"}, scratch.path).code == 1);
+  const Finished plot = run_program(
+      "/usr/bin/env", {"HOME=/proc/self/none", GRADFLOW_BINARY, "plot", "r"}, scratch.path);
+  CHECK(plot.code == 0);
+  CHECK(plot.out == "r/figure.png\n");
+  CHECK(plot.err.empty());
 }
 
 namespace {

@@ -94,7 +94,10 @@ Run run(Parameters p, double end, std::uint64_t seed = 1, bool accelerated = tru
   }
   Run out = once(end, 200);
   for (const Measurement& m : model->constants(flow)) out.numbers[m.name] = m.values;
-  for (const Measurement& m : model->measure(flow, out)) out.numbers[m.name] = m.values;
+  for (const Measurement& m : model->measure(flow, out)) {
+    out.numbers[m.name] = m.values;
+    CHECK((m.units == "radian") == (m.name.ends_with("_angle") || m.name == "extrapolation_error"));
+  }
   out.notes = model->notes(given, out);
   return out;
 }

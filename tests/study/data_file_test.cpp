@@ -208,9 +208,19 @@ TEST_CASE("Files of other kinds, and files that are not there, are errors") {
   const Scratch scratch;
   check_contains(message(scratch, "a.txt", "1"), "neither .npy nor .csv");
   CHECK(message(scratch, "A.CSV", "1").empty());
-  CHECK_THROWS_AS(read_data_file(scratch.path / "missing.csv"), FileError);
+  const auto refused = [&](const std::string& name, const std::string& reason) {
+    try {
+      read_data_file(scratch.path / name);
+      FAIL(name << " was read");
+    } catch (const FileError& error) {
+      check_contains(error.what(), reason);
+    }
+  };
+  // Not a word about the ending of what is not there or no file.
+  for (const std::string name : {"missing.csv", "missing"}) refused(name, "does not exist");
   fs::create_directory(scratch.path / "folder.csv");
-  CHECK_THROWS_AS(read_data_file(scratch.path / "folder.csv"), FileError);
+  fs::create_directory(scratch.path / "folder");
+  for (const std::string name : {"folder.csv", "folder"}) refused(name, "is a folder");
 }
 
 TEST_CASE("A vector is one row or one column") {
