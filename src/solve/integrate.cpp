@@ -81,7 +81,7 @@ Outcome integrate(System& system, Stepper& stepper, const SolverSettings& settin
       if (stepper.statistics().steps >= settings.max_steps) {
         fail(Status::step_budget,
              "solver.max_steps = " + std::to_string(settings.max_steps) + " steps are used up",
-             "raise it, or loosen solver.rtol");
+             descent ? "raise it, or lower time.end" : "raise it, or loosen solver.rtol");
         break;
       }
       if (settings.max_wall_seconds > 0 &&
