@@ -196,6 +196,8 @@ void run_section(const std::string& section, const Options& options) {
   Bench bench(options);
   const bool quick = options.quick;
   const std::vector<double> lambdas{1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9};
+  std::vector<double> more_lambdas = lambdas;
+  more_lambdas.insert(more_lambdas.begin(), 1e-2);
   if (section == "completion") {
     bench.work_precision(completion(1e-3, 1e5),
                          {"auto", "cvode+dense", "rodas", "rodas+dense", "cvode_dense",
@@ -236,8 +238,10 @@ void run_section(const std::string& section, const Options& options) {
     bench.growth(section, each(lambdas, [](double l) { return diagonal(l, 10 / l); }),
                  {"auto", "rodas", "rodas+structured"}, 1e-6, lambdas);
   } else if (section == "lambda_tanh") {
-    bench.growth(section, each(lambdas, [](double l) { return tanh_network(200, 40, l); }),
-                 {"auto", "cvode+structured", "rodas+structured"}, 1e-6, lambdas);
+    bench.growth(section, each(more_lambdas, [](double l) { return tanh_network(200, 40, l); }),
+                 {"auto", "cvode+structured", "rodas+structured"}, 1e-6, more_lambdas);
+  } else if (section == "lambda_tanh_1100") {
+    bench.growth(section, each(more_lambdas, tanh_network_1100), {"auto"}, 1e-6, more_lambdas);
   } else if (section == "lambda_tanh_ten_inputs") {
     bench.growth(section, each(lambdas, [](double l) { return tanh_network_of_inputs(10, l); }),
                  {"auto", "rodas+structured"}, 1e-6, lambdas);
@@ -256,7 +260,7 @@ void run_section(const std::string& section, const Options& options) {
   } else if (section == "epsilon") {
     const std::vector<double> values{1e-2, 1e-4, 1e-6, 1e-8, 1e-10, 1e-12};
     bench.growth(section, each(values, [](double e) { return mean_field(1000, e); }),
-                 {"cvode", "rodas"}, 1e-8, values);
+                 {"auto", "cvode", "rodas"}, 1e-8, values);
   } else if (section == "width") {
     std::vector<double> values{1e2, 1e3, 1e4, 1e5};
     if (!quick) values.push_back(1e6);
@@ -279,7 +283,7 @@ void run_section(const std::string& section, const Options& options) {
     const std::vector<double> values{1e4, 1e5, 1e6};
     bench.growth(section,
                  each(values, [](double m) { return mean_field(static_cast<Index>(m), 1e-4); }),
-                 {"cvode x1", "cvode x2"}, 1e-6, values);
+                 {"cvode x1", "cvode x2", "rodas x1", "rodas x2"}, 1e-6, values);
   } else if (section == "threads_parameters") {
     const std::vector<double> values{3000, 9999, 30000, 99999};
     bench.growth(
@@ -350,6 +354,7 @@ Options read(int argc, char** argv) {
                         "riemannian",
                         "modular_addition",
                         "lambda_tanh",
+                        "lambda_tanh_1100",
                         "lambda_tanh_ten_inputs",
                         "lambda_tanh_hundred_inputs",
                         "epsilon",

@@ -65,20 +65,39 @@ void measure_machine(std::ostream& out) {
   struct Case {
     Problem problem;
     LinearKind kind;
-    double rhs_flops;  ///< counted from the formulas
+    double rhs_flops;                             ///< counted from the formulas
+    double rhs_bytes, set_up_bytes, solve_bytes;  ///< of arrays that pass, each as often as it does
   };
-  // Mean field with K + 1 = 4: moments (K + 1 products and sums) and a polynomial with its slope.
-  const auto field = [](double m) { return m * (2 * 4 + 4 * 4 + 5); };
   std::vector<Case> cases;
-  cases.push_back({mean_field(1000, 1e-4), LinearKind::structured, field(1e3)});
-  cases.push_back({mean_field(1'000'000, 1e-4), LinearKind::structured, field(1e6)});
-  // Outputs, transposed Jacobian: 2 x rank flops an entry forward, 4 x rank back.
-  cases.push_back({completion(1e-3, 1e5), LinearKind::gauss_newton, 6.0 * 200 * 10});
-  // tanh counted as 30 flops, as in the cost model.
-  cases.push_back({tanh_network(200, 40, 1e-5), LinearKind::gauss_newton, 200 * 40 * (30 + 12.0)});
-  cases.push_back({tanh_network(200, 40, 1e-5), LinearKind::structured, 200 * 40 * (30 + 12.0)});
-  cases.push_back(
-      {tanh_network(20000, 40, 1e-5), LinearKind::gauss_newton, 2e4 * 40 * (30 + 12.0)});
+  // Mean field with K + 1 = 4: moments (K + 1 products and sums) and a polynomial with its slope.
+  for (const double m : {1e3, 1e6}) {
+    const double vector = 16 * m;
+    cases.push_back({mean_field(static_cast<Index>(m), 1e-4), LinearKind::structured,
+                     m * (2 * 4 + 4 * 4 + 5), 3 * vector, 7.5 * vector, 8.5 * vector});
+  }
+  {
+    // Outputs, transposed Jacobian: 2 x rank flops an entry forward, 4 x rank back. Bytes: w, w';
+    // the Gram matrix made and scaled, its triangle factorised; and that read twice, with b and w.
+    const double vector = 8 * 400, square = 8 * 200 * 200;
+    cases.push_back({completion(1e-3, 1e5), LinearKind::gauss_newton, 6.0 * 200 * 10, 2 * vector,
+                     3 * square + vector, square + 4 * vector});
+  }
+  // tanh counted as 30 flops, as in the cost model. Bytes: sigma and sigma' of n x m written and
+  // read; n columns of p where J is a matrix, beside the blocks of 3 x 3.
+  const auto network = [&](Index width, LinearKind kind) {
+    const double m = static_cast<double>(width), n = 40, vector = 8 * 3 * m, square = 8 * n * n;
+    const double hidden = 2 * 8 * n * m;
+    const bool blocks = kind == LinearKind::structured;
+    cases.push_back({tanh_network(width, 40, 1e-5), kind, m * n * (30 + 12),
+                     2 * vector + 2 * hidden,
+                     blocks ? 2 * hidden + 4 * n * vector + 3 * 3 * vector + 2 * square
+                            : 2 * hidden + 3 * square + vector,
+                     blocks ? 2 * n * vector + 3 * vector * 2 + square + 4 * vector
+                            : 2 * hidden + square + 4 * vector});
+  };
+  network(200, LinearKind::gauss_newton);
+  network(200, LinearKind::structured);
+  network(20000, LinearKind::gauss_newton);
   for (Case& c : cases) {
     const auto system = c.problem.system();
     const auto newton = system->newton_matrix(c.kind);
@@ -94,30 +113,24 @@ void measure_machine(std::ostream& out) {
                     c.problem.name.c_str(), kernel, 1e6 * seconds, flops, 1e-9 * flops / seconds,
                     100 * flops / seconds / peak);
       out << line;
-      if (bytes > 0) {
-        std::snprintf(line, sizeof line, "%.3g | %.1f |\n", bytes, 1e-9 * bytes / seconds);
-        out << line;
-      } else {
-        out << "- | - |\n";
-      }
+      std::snprintf(line, sizeof line, "%.3g | %.1f |\n", bytes, 1e-9 * bytes / seconds);
+      out << line;
     };
-    const bool streams = c.problem.epsilon > 0;  // all arrays pass once or twice
-    const double vector = 8.0 * static_cast<double>(p);
     // Never twice at the same point: what is known of it would not be computed again.
     double nudge = 1e-9;
     const auto elsewhere = [&] { y[0] += nudge = -nudge; };
-    print("right-hand side", c.rhs_flops, streams ? 3 * vector : 0, seconds_of([&] {
+    print("right-hand side", c.rhs_flops, c.rhs_bytes, seconds_of([&] {
             elsewhere();
             system->rhs(0, y, slope);
           }));
     const std::string name = newton->name();
-    print(("set-up, " + name).c_str(), cost.linearise_flops + cost.factorise_flops,
-          streams ? 7.5 * vector : 0, seconds_of([&] {
+    print(("set-up, " + name).c_str(), cost.linearise_flops + cost.factorise_flops, c.set_up_bytes,
+          seconds_of([&] {
             elsewhere();
             newton->linearise(0, y);
             newton->factorise(gamma);
           }));
-    print("solve", cost.solve_flops, streams ? 8.5 * vector : 0, seconds_of([&] {
+    print("solve", cost.solve_flops, c.solve_bytes, seconds_of([&] {
             b.setOnes();
             newton->solve(b, 1e-10);
           }));

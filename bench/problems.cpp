@@ -112,6 +112,16 @@ Problem tanh_network(Index width, Index samples, double weight_decay) {
                       weight_decay, 1e-2, 10 / weight_decay);
 }
 
+Problem tanh_network_1100(double weight_decay) {
+  return make_problem("tanh_1100", "two_layer_network",
+                      {{"width", std::int64_t{100}},
+                       {"activation", std::string("tanh")},
+                       {"bias", false},
+                       {"samples", std::int64_t{40}},
+                       {"input_dimension", std::int64_t{10}}},
+                      weight_decay, 1e-2, 10 / weight_decay);
+}
+
 Problem tanh_network_of_inputs(Index dimension, double weight_decay) {
   return make_problem("tanh_inputs_" + std::to_string(dimension), "two_layer_network",
                       {{"width", std::int64_t{50}},

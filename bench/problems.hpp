@@ -44,7 +44,11 @@ Problem slow_flow();
 Problem modular_addition(double weight_decay);
 /// Two-layer tanh network with biases, one input: 3 x width parameters, teacher of 3 neurons.
 Problem tanh_network(Index width, Index samples, double weight_decay);
-/// The same with ten inputs: 12 x 50 parameters.
+/// The network on which steps over lambda were first counted (prototype: 412 at lambda = 1e-5, 414
+/// at 1e-9): tanh, ten inputs, 100 neurons without biases (p = 1100), 40 samples, output not
+/// scaled.
+Problem tanh_network_1100(double weight_decay);
+/// Ten inputs and more, biases, 50 neurons, output scaled by 1/sqrt(m).
 Problem tanh_network_of_inputs(Index dimension, double weight_decay);
 Problem relu_network(Index width, Index samples, double weight_decay, double end);
 /// Depth-3 linear network, widths 6, from a small Gaussian start.

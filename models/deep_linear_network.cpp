@@ -75,6 +75,7 @@ class DeepLinearMap final : public OutputMap {
   double evaluate_flops() const override {
     return 2.0 * static_cast<double>(parameters_ * right_->cols());
   }
+  double product_flops() const override { return 2 * evaluate_flops(); }
 
   /// K = sum_l (A_{l-1}^T A_{l-1}) (x) (B_l B_l^T), A_l = W_l ... W_1 R and B_l = W_L ... W_{l+1};
   /// so too for weights that are one number a layer.

@@ -56,6 +56,7 @@ class CompletionMap final : public OutputMap {
     spread(c, d, out);
   }
   double evaluate_flops() const override { return 2.0 * static_cast<double>(outputs() * rank_); }
+  double product_flops() const override { return 2 * evaluate_flops(); }
 
   /// K_(ij),(kl) = delta_ik V_j.V_l + delta_jl U_i.U_k: entries of one row or column alone.
   /// Cost rank (rows^2 + columns^2) + 2 N (N/rows + N/columns) instead of N^2 p.

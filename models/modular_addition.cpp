@@ -66,6 +66,7 @@ class ModularAdditionMap final : public OutputMap {
     return 2.0 * static_cast<double>(width_) * static_cast<double>(n()) *
            static_cast<double>(p_ + 2);
   }
+  double product_flops() const override { return 2 * evaluate_flops(); }
 
   /// K_(i,k),(j,l) = delta_kl q_i . q_j + x_i . x_j sum_h V_kh V_lh 4 h_i h_j with q = h^2. The
   /// pairs i, j share a one-hot entry in about 2n/p of n cases: N^2 width (2/p + 1/p^2)

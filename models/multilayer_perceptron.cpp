@@ -118,6 +118,13 @@ class PerceptronMap final : public OutputMap, private ReluNetwork {
                static_cast<double>(2 * layout_.widths[l] + 30);
     return flops * static_cast<double>(n());
   }
+  double product_flops() const override {
+    // Both the tangents of the weights and those of the layer below.
+    double flops = 0;
+    for (std::size_t l = 0; l < layers(); ++l)
+      flops += static_cast<double>(layout_.widths[l + 1] * (4 * layout_.widths[l] + 1));
+    return flops * static_cast<double>(n());
+  }
 
   void transposed_jacobian(MatrixRef jt) override {
     unit_pulls();

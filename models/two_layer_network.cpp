@@ -164,6 +164,10 @@ class TwoLayerMap final : public OutputMap, private ReluNetwork {
     return static_cast<double>(m_) * static_cast<double>(outputs()) *
            static_cast<double>(2 * block_size() + 30);
   }
+  double product_flops() const override {
+    return static_cast<double>(m_) * static_cast<double>(outputs()) *
+           static_cast<double>(2 * block_size() + 1);
+  }
 
   const BlockStructure* curvature_blocks() const override {
     return blocks_.start.empty() ? nullptr : &blocks_;

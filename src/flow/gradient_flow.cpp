@@ -141,11 +141,11 @@ LinearKind preferred_linear_kind_of(const Loss& loss, std::string& reason) {
                          : kind == LinearKind::gauss_newton ? 24 * n * n
                                                             : 16 * (n * p + n * n);
     if (bytes > memory_limit) continue;
-    const double evaluation = loss.map().evaluate_flops();
-    const double flops = kind == LinearKind::dense ? 4 * p * evaluation + p * p * p / 3
+    const double product = loss.map().product_flops();
+    const double flops = kind == LinearKind::dense ? 4 * p * product + p * p * p / 3
                          : kind == LinearKind::gauss_newton
                              ? loss.map().gram_flops() + n * n * n / 3
-                             : n * evaluation + 2 * n * n * p + n * n * n / 3;
+                             : n * product + 2 * n * n * p + n * n * n / 3;
     if (least < 0 || flops < least) {
       least = flops;
       best = kind;

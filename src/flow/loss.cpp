@@ -23,11 +23,14 @@ double SquaredLoss::gradient(ConstVectorRef f, VectorRef g) const {
 void SquaredLoss::hessian_times(ConstVectorRef, ConstVectorRef v, VectorRef out) const {
   out = (2 * c_) * v;
 }
-void SquaredLoss::root_transposed_times(ConstVectorRef, VectorRef v) const {
-  v *= std::sqrt(2 * c_);
+void SquaredLoss::root_transposed_times(ConstVectorRef f, VectorRef v) const {
+  root_times(f, v);
 }
 void SquaredLoss::root_times(ConstVectorRef, VectorRef v) const {
-  v *= std::sqrt(2 * c_);
+  v *= *uniform_root();
+}
+std::optional<double> SquaredLoss::uniform_root() const {
+  return std::sqrt(2 * c_);
 }
 
 CrossEntropyLoss::CrossEntropyLoss(std::vector<Index> labels, Index classes)

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "flow/output_map.hpp"
 #include "numerics/types.hpp"
@@ -23,6 +24,8 @@ class OutputLoss {
   /// S^T v and S v for the factor S of D(f); in place.
   virtual void root_transposed_times(ConstVectorRef f, VectorRef v) const = 0;
   virtual void root_times(ConstVectorRef f, VectorRef v) const = 0;
+  /// c where S = c I at every f: matrices are then scaled instead of multiplied.
+  virtual std::optional<double> uniform_root() const { return std::nullopt; }
 };
 
 /// l(f) = c ||f - y||^2 + constant.
@@ -37,6 +40,7 @@ class SquaredLoss final : public OutputLoss {
   void hessian_times(ConstVectorRef f, ConstVectorRef v, VectorRef out) const override;
   void root_transposed_times(ConstVectorRef f, VectorRef v) const override;
   void root_times(ConstVectorRef f, VectorRef v) const override;
+  std::optional<double> uniform_root() const override;
   const Vector& targets() const { return targets_; }
   double factor() const { return c_; }
 

@@ -39,7 +39,7 @@ void OutputMap::gram(ConstVectorRef weight, MatrixRef k) {
 
 double OutputMap::gram_flops() const {
   const double n = static_cast<double>(outputs());
-  return n * n * static_cast<double>(parameters()) + 2 * n * evaluate_flops();
+  return n * n * static_cast<double>(parameters()) + n * product_flops();
 }
 
 void OutputMap::curvature(ConstVectorRef, VectorRef) {

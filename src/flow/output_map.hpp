@@ -52,6 +52,8 @@ class OutputMap {
   virtual double gram_flops() const;
   /// Flops of one evaluation (for the choice of solver).
   virtual double evaluate_flops() const = 0;
+  /// Flops of one product J v or J^T u at the last point: activations are known there.
+  virtual double product_flops() const { return evaluate_flops(); }
 
   /// Non-null where sum_i u_i hess f_i is block diagonal with small blocks.
   virtual const BlockStructure* curvature_blocks() const { return nullptr; }

@@ -74,7 +74,7 @@ class DenseHessian final : public ShiftedHessian {
   }
   NewtonCost cost() const override {
     const double p = as_double(loss_.dimension());
-    return {4 * p * loss_.map().evaluate_flops(), p * p * p / 3, 2 * p * p, 16 * p * p};
+    return {4 * p * loss_.map().product_flops(), p * p * p / 3, 2 * p * p, 16 * p * p};
   }
 
  private:
@@ -98,7 +98,8 @@ class GaussNewtonHessian final : public ShiftedHessian {
         gram_(loss.outputs(), loss.outputs()),
         newton_(loss.outputs(), loss.outputs()),
         small_(loss.outputs()),
-        large_(loss.dimension()) {}
+        large_(loss.dimension()),
+        root_(loss_.output_loss().uniform_root()) {}
 
   void linearise(ConstVectorRef w) override {
     loss_.linearise(w);
@@ -116,8 +117,9 @@ class GaussNewtonHessian final : public ShiftedHessian {
         large_ = shift_.values.cwiseInverse();
         loss_.map().gram(large_, gram_);
       }
-      // S^T K S: the factor acts on columns, so once, transpose, once more.
-      for (int side = 0; side < 2; ++side) {
+      // S^T K S: the factor acts on columns, so once, transpose, once more; where it is a number,
+      // below.
+      for (int side = 0; side < 2 && !root_; ++side) {
         for (Index j = 0; j < gram_.cols(); ++j)
           loss_.output_loss().root_transposed_times(loss_.last_outputs(), gram_.col(j));
         gram_.transposeInPlace();
@@ -125,8 +127,13 @@ class GaussNewtonHessian final : public ShiftedHessian {
       have_gram_ = true;
       gram_is_weighted_ = !shift_.uniform();
     }
-    newton_ = (scale / (shift_.uniform() ? shift_.values[0] : 1.0)) * gram_;
-    newton_.diagonal().array() += 1;
+    const double root = root_.value_or(1);
+    const double factor = root * root * scale / (shift_.uniform() ? shift_.values[0] : 1.0);
+    // The lower triangle alone is read.
+    for (Index j = 0; j < gram_.cols(); ++j) {
+      newton_.col(j).tail(gram_.rows() - j) = factor * gram_.col(j).tail(gram_.rows() - j);
+      newton_(j, j) += 1;
+    }
     return cholesky_in_place(newton_);
   }
 
@@ -152,15 +159,15 @@ class GaussNewtonHessian final : public ShiftedHessian {
   }
   NewtonCost cost() const override {
     const double n = as_double(loss_.outputs());
-    const double evaluation = loss_.map().evaluate_flops();
-    return {loss_.map().gram_flops() + evaluation, n * n * n / 3, 2 * n * n + 4 * evaluation,
-            24 * n * n};
+    return {loss_.map().gram_flops() + loss_.map().evaluate_flops(), n * n * n / 3,
+            2 * n * n + 2 * loss_.map().product_flops(), 24 * n * n};
   }
 
  private:
   Loss loss_;
   Matrix gram_, newton_;
   Vector small_, large_;
+  std::optional<double> root_;
   Shift shift_;
   double scale_ = 0;
   bool have_gram_ = false, gram_is_weighted_ = false;
@@ -191,6 +198,10 @@ class BlockHessian final : public ShiftedHessian {
     loss_.map().curvature(loss_.last_output_gradient(), curvature_);
     loss_.map().transposed_jacobian(factor_);
     // J^T S, row by row of J^T: the root acts on vectors of N entries.
+    if (const auto root = loss_.output_loss().uniform_root()) {
+      factor_ *= *root;
+      return;
+    }
     for (Index i = 0; i < factor_.rows(); ++i) {
       small_ = factor_.row(i).transpose();
       loss_.output_loss().root_transposed_times(loss_.last_outputs(), small_);
@@ -248,7 +259,7 @@ class BlockHessian final : public ShiftedHessian {
   NewtonCost cost() const override {
     const double n = as_double(loss_.outputs()), p = as_double(loss_.dimension());
     const double block = as_double(structure_.largest());
-    return {n * loss_.map().evaluate_flops(),
+    return {loss_.map().evaluate_flops() + n * loss_.map().product_flops(),
             2 * n * n * p + n * n * n / 3 + 2 * p * block * (n + block),
             4 * n * p + 2 * n * n + 2 * p * block, 16 * p * (n + block) + 16 * n * n};
   }
@@ -352,7 +363,7 @@ class KrylovHessian final : public ShiftedHessian {
   bool exact() const override { return true; }
   NewtonCost cost() const override {
     const double p = as_double(loss_.dimension()), k = as_double(rank_);
-    const double product = 4 * loss_.map().evaluate_flops();
+    const double product = 4 * loss_.map().product_flops();
     return {k * product + 6 * p * k * k, 0, 20 * (product + 4 * p * k + 10 * p), 24 * p * k};
   }
 

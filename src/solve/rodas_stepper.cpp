@@ -1,7 +1,9 @@
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 
+#include "numerics/parallel.hpp"
 #include "solve/rosenbrock_tableau.hpp"
 #include "solve/stepper.hpp"
 
@@ -24,9 +26,12 @@ class RodasStepper final : public Stepper {
         tableau_(newton_->exact() ? rodas5p() : ros34pw2()) {
     const Index p = system.dimension();
     state_.resize(p), last_.resize(p), stage_.resize(p), slope_.resize(p), next_.resize(p);
-    error_.resize(p), time_slope_.resize(p);
+    error_.resize(p), time_slope_.resize(p), sum_.resize(p);
+    parts_.resize((p + stretch - 1) / stretch);
     k_.resize(p, tableau_.stages);
     weights_.resize(tableau_.stages);
+    node_weights_.resize(tableau_.stages, nodes),
+        node_slope_weights_.resize(tableau_.stages, nodes);
   }
 
   void start(double t0, ConstVectorRef y0) override {
@@ -116,17 +121,26 @@ class RodasStepper final : public Stepper {
   }
 
   void interpolate_derivative(double t, VectorRef ydot) override {
-    // d/dtheta of w_i = theta m_i + theta (1 - theta) sum_q theta^q h_qi, over the step's length.
-    const double theta = std::clamp((t - previous_) / step_used_, 0.0, 1.0);
-    weights_ = tableau_.m;
-    double power = 1;
-    for (Index q = 0; q < tableau_.h.rows(); ++q) {
-      const double n = static_cast<double>(q);
-      weights_ += power * ((n + 1) - (n + 2) * theta) * tableau_.h.row(q).transpose();
-      power *= theta;
-    }
+    slope_weights(t, weights_);
     ydot.noalias() = k_ * weights_;
-    ydot /= step_used_;
+  }
+
+  void interpolate_nodes(const std::array<double, nodes>& t, Matrix& y, Matrix& ydot) override {
+    for (std::size_t k = 0; k < nodes; ++k) {
+      const auto column = static_cast<Index>(k);
+      tableau_.dense_weights(std::clamp((t[k] - previous_) / step_used_, 0.0, 1.0),
+                             node_weights_.col(column));
+      slope_weights(t[k], node_slope_weights_.col(column));
+    }
+    for_stretches([&](Index, Index first, Index count) {
+      const auto stages = k_.middleRows(first, count);
+      for (Index k = 0; k < node_weights_.cols(); ++k) {
+        auto point = y.col(k).segment(first, count);
+        point = last_.segment(first, count);
+        point.noalias() += stages * node_weights_.col(k);
+        ydot.col(k).segment(first, count).noalias() = stages * node_slope_weights_.col(k);
+      }
+    });
   }
 
   const Statistics& statistics() override { return statistics_; }
@@ -136,17 +150,44 @@ class RodasStepper final : public Stepper {
   std::string linear() const override { return linear_; }
 
  private:
+  /// y'(t) = sum_i w_i k_i: d/dtheta of theta m + theta (1 - theta) sum_q theta^q h_q, over the
+  /// step's length.
+  void slope_weights(double t, VectorRef w) const {
+    const double theta = std::clamp((t - previous_) / step_used_, 0.0, 1.0);
+    w = tableau_.m;
+    double power = 1;
+    for (Index q = 0; q < tableau_.h.rows(); ++q) {
+      const double n = static_cast<double>(q);
+      w += power * ((n + 1) - (n + 2) * theta) * tableau_.h.row(q).transpose();
+      power *= theta;
+    }
+    w /= step_used_;
+  }
+
   void evaluate(double t, ConstVectorRef y, VectorRef out) {
     system_.rhs(t, y, out);
     ++statistics_.rhs_evaluations;
   }
 
-  double weighted_norm(const Vector& v, const Vector& y0, const Vector& y1) const {
-    const double sum =
-        (v.array() / (settings_.atol + settings_.rtol * y0.array().abs().max(y1.array().abs())))
-            .square()
-            .sum();
-    return std::sqrt(sum / static_cast<double>(v.size()));
+  /// Entries of the state that stay in the second-level cache with all stages.
+  static constexpr Index stretch = 8192;
+  /// visit(k, first entry, entries) for the k-th stretch; shared out among the threads of the run.
+  template <typename Visit>
+  void for_stretches(const Visit& visit) const {
+    const Index n = state_.size();
+    parallel_for(parts_.size(),
+                 [&](Index k) { visit(k, k * stretch, std::min(stretch, n - k * stretch)); });
+  }
+
+  double weighted_norm(const Vector& v, const Vector& y0, const Vector& y1) {
+    for_stretches([&](Index k, Index first, Index count) {
+      const auto size =
+          y0.segment(first, count).array().abs().max(y1.segment(first, count).array().abs());
+      parts_[k] = (v.segment(first, count).array() / (settings_.atol + settings_.rtol * size))
+                      .square()
+                      .sum();
+    });
+    return std::sqrt(parts_.sum() / static_cast<double>(v.size()));
   }
 
   /// Hairer, Norsett and Wanner II.4: a step in which explicit Euler moves by a hundredth of y.
@@ -179,22 +220,33 @@ class RodasStepper final : public Stepper {
     for (Index i = 0; i < tableau_.stages; ++i) {
       auto k = k_.col(i);
       if (i == 0) {
-        k = slope_;
+        k = h * tableau_.gamma * slope_;
       } else {
-        stage_ = state_;
-        stage_.noalias() += k_.leftCols(i) * tableau_.a.row(i).head(i).transpose();
+        // The stages are read once for both sums.
+        for_stretches([&](Index, Index first, Index count) {
+          const auto earlier = k_.block(first, 0, count, i);
+          auto point = stage_.segment(first, count);
+          point = state_.segment(first, count);
+          point.noalias() += earlier * tableau_.a.row(i).head(i).transpose();
+          sum_.segment(first, count).noalias() = earlier * tableau_.C.row(i).head(i).transpose();
+        });
         evaluate(time_ + tableau_.c[i] * h, stage_, k);
-        stage_.noalias() = k_.leftCols(i) * tableau_.C.row(i).head(i).transpose();
-        k += stage_ / h;
+        for_stretches([&](Index, Index first, Index count) {
+          auto part = k.segment(first, count);
+          part = h * tableau_.gamma * part + tableau_.gamma * sum_.segment(first, count);
+        });
       }
-      if (!system_.autonomous()) k += h * tableau_.d[i] * time_slope_;
-      k *= h * tableau_.gamma;
+      if (!system_.autonomous()) k += h * h * tableau_.gamma * tableau_.d[i] * time_slope_;
       ++statistics_.solves;
       if (!newton_->solve(k, tolerance)) return std::numeric_limits<double>::infinity();
     }
-    next_ = state_;
-    next_.noalias() += k_ * tableau_.m;
-    error_.noalias() = k_ * tableau_.e;
+    for_stretches([&](Index, Index first, Index count) {
+      const auto stages = k_.middleRows(first, count);
+      auto next = next_.segment(first, count);
+      next = state_.segment(first, count);
+      next.noalias() += stages * tableau_.m;
+      error_.segment(first, count).noalias() = stages * tableau_.e;
+    });
     return weighted_norm(error_, state_, next_);
   }
 
@@ -206,8 +258,8 @@ class RodasStepper final : public Stepper {
   double time_ = 0, previous_ = 0, step_ = 0, step_used_ = 0;
   double previous_error_ = 0, previous_step_ = 0;
   int not_finite_ = 0;
-  Vector state_, last_, stage_, slope_, next_, error_, time_slope_, weights_;
-  Matrix k_;
+  Vector state_, last_, stage_, slope_, next_, error_, time_slope_, sum_, weights_, parts_;
+  Matrix k_, node_weights_, node_slope_weights_;
   Statistics statistics_;
 };
 
