@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "bench/batch.hpp"
+#include "bench/ivp_test_set.hpp"
 #include "bench/machine.hpp"
 #include "bench/problems.hpp"
 #include "bench/solvers.hpp"
@@ -220,7 +221,7 @@ void run_section(const std::string& section, const Options& options) {
         "cvode");
   } else if (section == "mean_field_epsilon") {
     for (const double epsilon : {1e-2, 1e-6, 1e-8, 1e-10, 1e-12})
-      bench.work_precision(mean_field(1000, epsilon), {"cvode", "rodas"}, "rodas", "cvode");
+      bench.work_precision(mean_field(1000, epsilon), {"auto", "cvode", "rodas"}, "rodas", "cvode");
   } else if (section == "deep_linear") {
     bench.work_precision(deep_linear(),
                          {"auto", "cvode+dense", "rodas", "rodas+dense", "cvode_dense",
@@ -248,6 +249,10 @@ void run_section(const std::string& section, const Options& options) {
   } else if (section == "lambda_tanh_hundred_inputs") {
     bench.growth(section, each(lambdas, [](double l) { return tanh_network_of_inputs(100, l); }),
                  {"auto"}, 1e-6, lambdas);
+  } else if (section == "lambda_relu") {
+    const std::vector<double> values{1e-3, 1e-4, 1e-5, 1e-6};
+    bench.growth(section, each(values, [](double l) { return relu_network(200, 20, l, 10 / l); }),
+                 {"auto", "dopri5"}, 1e-6, values);
   } else if (section == "riemannian") {
     std::vector<Problem> problems = each(lambdas, [](double l) { return diagonal(l, 5 / l); });
     std::vector<double> values = lambdas;
@@ -303,10 +308,10 @@ void run_section(const std::string& section, const Options& options) {
             side_by_side("batch_" + kind + "_" + std::to_string(count), study_of(kind, count)),
             {"each:auto", "auto", "each:rodas", "rodas"}, "each:rodas+structured",
             "each:cvode+structured");
-  } else if (section == "machine") {
-    std::ofstream file(options.out / "machine.md");
+  } else if (section == "machine" || section == "ivp") {
+    std::ofstream file(options.out / (section + ".md"));
     std::ostringstream text;
-    measure_machine(text);
+    section == "ivp" ? measure_ivp_digits(text) : measure_machine(text);
     file << text.str();
     std::cout << text.str();
   } else {
@@ -341,6 +346,7 @@ Options read(int argc, char** argv) {
   }
   if (options.sections.empty())
     options.sections = {"machine",
+                        "ivp",
                         "completion",
                         "diagonal",
                         "tanh",
@@ -357,6 +363,7 @@ Options read(int argc, char** argv) {
                         "lambda_tanh_1100",
                         "lambda_tanh_ten_inputs",
                         "lambda_tanh_hundred_inputs",
+                        "lambda_relu",
                         "epsilon",
                         "width",
                         "parameters",

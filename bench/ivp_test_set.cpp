@@ -1,9 +1,14 @@
 #include "bench/ivp_test_set.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdio>
 #include <stdexcept>
 #include <utility>
+
+#include "flow/jacobian_newton.hpp"
+#include "solve/integrate.hpp"
 
 // Reference solutions.
 //
@@ -331,6 +336,67 @@ IvpProblem davis_skodje(double gamma, double t_end) {
 
 std::vector<IvpProblem> ivp_test_set() {
   return {rober(), vdpol(), orego(), hires(), pollu(), e5(), davis_skodje()};
+}
+
+namespace {
+
+class IvpSystem final : public System {
+ public:
+  explicit IvpSystem(const IvpProblem& problem)
+      : problem_(problem), jacobian_(problem.dimension, problem.dimension) {}
+  Index dimension() const override { return problem_.dimension; }
+  void rhs(double t, ConstVectorRef y, VectorRef dydt) override { problem_.rhs(t, y, dydt); }
+  void jacobian_times(double t, ConstVectorRef y, ConstVectorRef v, VectorRef out) override {
+    problem_.jacobian(t, y, jacobian_);
+    out.noalias() = jacobian_ * v;
+  }
+  std::vector<LinearKind> linear_kinds() const override { return {LinearKind::dense}; }
+  std::unique_ptr<NewtonMatrix> newton_matrix(LinearKind) override {
+    return make_dense_newton_matrix(*this);
+  }
+
+ private:
+  IvpProblem problem_;
+  Matrix jacobian_;
+};
+
+}  // namespace
+
+std::unique_ptr<System> ivp_system(const IvpProblem& problem) {
+  return std::make_unique<IvpSystem>(problem);
+}
+
+void measure_ivp_digits(std::ostream& out) {
+  out << "| problem | method | rtol | digits | steps | status |\n|---|---|--:|--:|--:|---|\n";
+  for (IvpProblem problem : ivp_test_set()) {
+    double atol = 1e-16;
+    if (problem.name == "E5") problem = e5_without_y2(), atol = 1e-30;
+    for (const char* method : {"cvode", "rodas"})
+      for (const double rtol : {1e-4, 1e-6, 1e-8, 1e-10}) {
+        SolverSettings settings;
+        settings.method = method;
+        settings.rtol = rtol;
+        settings.atol = atol;
+        const auto system = ivp_system(problem);
+        const auto stepper = make_stepper(*system, settings);
+        IntegrationControl control;
+        control.times = {0, problem.t_end};
+        control.sample = [](std::size_t, double, ConstVectorRef) {};
+        const Outcome outcome = integrate(*system, *stepper, settings, problem.y0, control);
+        const Vector& reference = problem.reference_solution;
+        double error = 0;
+        // Components that end at 0 (of E5) are held against the largest.
+        for (Index i = 0; i < problem.dimension; ++i)
+          error = std::max(error, std::abs(outcome.final_state[i] - reference[i]) /
+                                      (reference[i] == 0 ? reference.cwiseAbs().maxCoeff()
+                                                         : std::abs(reference[i])));
+        char line[160];
+        std::snprintf(line, sizeof line, "| %s | %s | %.0e | %.1f | %ld | %s |\n",
+                      problem.name.c_str(), method, rtol, -std::log10(error),
+                      static_cast<long>(outcome.statistics.steps), status_name(outcome.status));
+        out << line;
+      }
+  }
 }
 
 }  // namespace gradflow::bench

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <functional>
+#include <memory>
+#include <ostream>
 #include <string>
 #include <vector>
 
-#include "numerics/types.hpp"
+#include "flow/system.hpp"
 
 /// Stiff initial-value problems with known end states: what an integrator is measured against.
 namespace gradflow::bench {
@@ -64,5 +66,12 @@ IvpProblem davis_skodje(double gamma = 1e6, double t_end = 5);
 
 /// All problems, in the order above, Davis–Skodje with its defaults.
 std::vector<IvpProblem> ivp_test_set();
+
+/// The problem as a system with a dense Newton matrix, for the solvers of gradient flows.
+std::unique_ptr<System> ivp_system(const IvpProblem& problem);
+
+/// Digits of y(t_end), of the worst component, by method and tolerance; atol is 1e-16, below all
+/// components, and 1e-30 for E5, which is taken without y₂. As a table in Markdown.
+void measure_ivp_digits(std::ostream& out);
 
 }  // namespace gradflow::bench

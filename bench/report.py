@@ -32,6 +32,7 @@ GROWTH = [
      "tanh network of ten inputs, p = 550, n = 40, to 10/lambda, rtol 1e-6"),
     ("lambda_tanh_hundred_inputs", "lambda",
      "tanh network of a hundred inputs, p = 5050, n = 40, to 10/lambda, rtol 1e-6"),
+    ("lambda_relu", "lambda", "ReLU network, p = 600, n = 20, to 10/lambda, rtol 1e-6"),
     ("riemannian", "lambda",
      "diagonal network to tau = 5, rtol 1e-8; lambda = 0: the Riemannian flow from Phi(w0)"),
     ("modular_addition", "lambda", "modular addition, p = 13, to 20/lambda, rtol 1e-4"),
@@ -287,6 +288,13 @@ def main():
     for name, what, title in GROWTH:
         if name in files:
             growth_table(results, name, what, title, files[name])
+    digits = os.path.join(results, "ivp.md")
+    if os.path.exists(digits):
+        print("\n## The IVP test set\n\nDigits of the end state, of its worst component, against "
+              "reference solutions of 113-bit arithmetic (bench/ivp_test_set.cpp), which agree with "
+              "the published ones.\n")
+        command(results, "ivp")
+        print(open(digits).read())
     peak = os.path.join(results, "machine.md")
     if os.path.exists(peak):
         print("\n## Against the machine's peak\n")

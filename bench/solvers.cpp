@@ -93,8 +93,8 @@ Run ours(const Problem& problem, const SolverSettings& asked, double cap,
          double (*seconds)() = cpu_seconds) {
   Run run;
   const double began = seconds();
-  const SolverSettings settings = tightened(asked, problem.start);
   const auto system = problem.system();
+  const SolverSettings settings = tightened(*system, asked, problem.start);
   const auto stepper = make_stepper(*system, settings);
   IntegrationControl control;
   control.times = problem.times;

@@ -26,8 +26,8 @@ inline Run run_model(Model& model, const FlowSettings& flow, const SolverSetting
                      const std::vector<double>& times) {
   Run run;
   const Vector start = model.initial_state(flow);
-  const SolverSettings used = tightened(settings, start);
   const auto system = model.system(flow);
+  const SolverSettings used = tightened(*system, settings, start);
   const auto stepper = flow.kind == "gradient_descent" ? make_descent_stepper(*system, flow.step)
                                                        : make_stepper(*system, used);
   const std::vector<Observable> observables = model.observables(flow);

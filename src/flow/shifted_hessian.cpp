@@ -360,7 +360,8 @@ class KrylovHessian final : public ShiftedHessian {
   }
 
   std::string name() const override { return "krylov"; }
-  bool exact() const override { return true; }
+  // Where the matrix is indefinite, some solves are those of its Gauss-Newton part.
+  bool exact() const override { return loss_.map().affine(); }
   NewtonCost cost() const override {
     const double p = as_double(loss_.dimension()), k = as_double(rank_);
     const double product = 4 * loss_.map().product_flops();

@@ -65,7 +65,7 @@ std::vector<double> PhaseWindows::slow_times() const {
 Matrix states_at(System& system, const SolverSettings& settings, ConstVectorRef y0,
                  const std::vector<double>& times, const std::function<bool()>& interrupted) {
   Matrix states = Matrix::Constant(y0.size(), static_cast<Index>(times.size()), nan);
-  const SolverSettings used = tightened(settings, y0);
+  const SolverSettings used = tightened(system, settings, y0);
   const std::unique_ptr<Stepper> stepper = make_stepper(system, used);
   IntegrationControl control;
   const bool with_start = times.front() > 0;

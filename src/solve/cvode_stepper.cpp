@@ -80,8 +80,9 @@ class CvodeStepper final : public Stepper {
   void step(double t_stop, double longest) override {
     if (time_ + longest < t_stop) t_stop = time_ + longest;
     if (!(t_stop > time_)) {
-      throw SolverError(Status::step_underflow, "the step allowed is below the resolution of t",
-                        "shorten time.end, or use time.variable = \"slow\"");
+      throw SolverError(
+          Status::step_underflow, "the step allowed is below the resolution of t",
+          "the flow's time scale is below the resolution of t there; shorten time.end");
     }
     CVodeSetStopTime(cvode_, t_stop);
     CVodeSetMaxStep(cvode_, std::isfinite(longest) ? longest : 0);
@@ -96,6 +97,7 @@ class CvodeStepper final : public Stepper {
       throw SolverError(Status::step_underflow, "t + h = t",
                         "the time scale is below the resolution of t at this horizon");
     time_ = reached;
+    saw_non_finite_ = false;  // of trials that this step has left behind
   }
 
   double time() const override { return time_; }

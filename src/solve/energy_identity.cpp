@@ -49,6 +49,12 @@ void EnergyIdentity::close_decade(double energy) {
   if (scale > 10 * noise_)
     decade.defect = std::max(0.0, std::abs(decade.drop - decade.dissipation) - noise_) / scale;
   worst_ = std::max(worst_, decade.defect);
+  // A rise that is small beside the range of the whole run, as all is that a slow phase does.
+  const double range = highest_ - lowest_;
+  if (-decade.drop > 10 * noise_ && -decade.drop > rise_ * range) {
+    rise_ = range > 0 ? -decade.drop / range : 1;
+    rise_time_ = std::pow(10.0, decade_start_);
+  }
   decades_.push_back(decade);
   energy_at_decade_ = energy;
   dissipation_ = 0;

@@ -20,6 +20,9 @@ using Clock = std::chrono::steady_clock;
 /// noticing.
 constexpr double growth_fraction = 0.25;
 
+/// Of a state's size, what it may hold of a growing mode by rounding alone.
+constexpr double rounding = 1e-14;
+
 /// A decade's defect above this is reported. Quadrature and interpolation leave less than 1e-2 of
 /// it at rtol = 1e-4 on the smooth models.
 constexpr double reported_defect = 0.05;
@@ -37,6 +40,15 @@ SolverSettings tightened(SolverSettings settings, ConstVectorRef y0) {
   const double rms =
       std::sqrt(y0.squaredNorm() / static_cast<double>(std::max<Index>(1, y0.size())));
   if (rms > 0) settings.atol = std::min(settings.atol, 1e-6 * rms);
+  return settings;
+}
+
+SolverSettings tightened(System& system, SolverSettings settings, ConstVectorRef y0) {
+  settings = tightened(std::move(settings), y0);
+  if (!settings.saddle_guard || !system.has_energy() || !system.has_saddles()) return settings;
+  const GrowingMode mode = fastest_growing_mode(system, 0, y0);
+  if (mode.rate > 1e-6 * mode.fastest && mode.amplitude > rounding * y0.norm())
+    settings.atol = std::min(settings.atol, 1e-6 * mode.amplitude);
   return settings;
 }
 
@@ -167,22 +179,26 @@ Outcome integrate(System& system, Stepper& stepper, const SolverSettings& settin
   if (outcome.status == Status::ok && system.has_energy() && system.has_saddles() && !descent &&
       outcome.t_end > times.front()) {
     // At rest although a mode would have grown by many orders within the run: a saddle. Of a mode
-    // that the state does not hold, the exact flow has none either, and stays; without the guard
-    // the mode may have been damped away.
+    // of which the state holds no more than rounding, the exact flow has none either, and stays;
+    // one below the tolerance, or without the guard, may have been damped.
     const GrowingMode mode = fastest_growing_mode(system, outcome.t_end, outcome.final_state);
     const double elapsed = outcome.t_end - times.front();
     if (mode.rate * elapsed > 50 && mode.rate > 1e-6 * mode.fastest &&
         mode.amplitude <= settings.atol) {
       const std::string where =
           "the run ends at a saddle with a growth rate of " + number(mode.rate);
-      if (settings.saddle_guard) {
+      if (settings.saddle_guard && mode.amplitude <= rounding * outcome.final_state.norm()) {
         outcome.warnings |= stays_on_saddle;
         outcome.message += (outcome.message.empty() ? "" : "; ") + where +
                            ", of whose mode the state holds nothing: the exact flow stays there "
                            "too; other initial values leave it";
       } else {
-        fail(Status::saddle_unresolved, where + " and solver.saddle_guard is off",
-             "switch it on, or lower solver.atol");
+        fail(Status::saddle_unresolved,
+             where + (settings.saddle_guard
+                          ? ", of whose mode the state holds " + number(mode.amplitude) +
+                                ", less than the tolerance"
+                          : " and solver.saddle_guard is off"),
+             settings.saddle_guard ? "lower solver.atol" : "switch it on, or lower solver.atol");
       }
     }
   }

@@ -78,7 +78,7 @@ struct Outcome {
   bool stopped_early = false;  ///< a stop condition was met
   Statistics statistics;
   double wall_seconds = 0;
-  std::string method;  ///< the method used, and why
+  std::string method;  ///< the method used
   std::string linear;  ///< the Newton structure used, and why
   std::vector<EnergyDecade> energy;
   double worst_energy_defect = 0;

@@ -58,6 +58,7 @@ class RodasStepper final : public Stepper {
   void step(double t_stop, double longest) override {
     const double exponent = 1.0 / (1 + tableau_.embedded_order);
     bool rejected = false;
+    int not_finite = 0;
     newton_->linearise(time_, state_);
     ++statistics_.linearisations;
     if (!system_.autonomous()) time_derivative();
@@ -65,13 +66,16 @@ class RodasStepper final : public Stepper {
       double h = std::min(step_, longest);
       const bool last = time_ + h >= t_stop || time_ + 1.01 * h >= t_stop;
       if (last) h = t_stop - time_;
-      if (!(time_ + h > time_) || h < 4 * std::numeric_limits<double>::epsilon() * std::abs(time_))
+      if (!(time_ + h > time_) ||
+          h < 4 * std::numeric_limits<double>::epsilon() * std::abs(time_)) {
+        if (not_finite > 0 || !std::isfinite(h)) throw_not_finite();
         throw SolverError(Status::step_underflow, "t + h = t, h = " + std::to_string(h),
                           "the time scale is below the resolution of t at this horizon");
+      }
       const double error = try_step(h);
       if (!(error <= 1)) {  // also NaN
         ++statistics_.rejected_steps;
-        if (!std::isfinite(error)) ++not_finite_;
+        if (std::isnan(error)) ++not_finite;  // a Newton matrix that fails gives infinity
         step_ = h * (std::isfinite(error)
                          ? std::clamp(0.9 * std::pow(error, -exponent), 0.1, rejected ? 0.5 : 0.9)
                          : 0.1);
@@ -99,9 +103,7 @@ class RodasStepper final : public Stepper {
       evaluate(time_, state_, slope_);
       return;
     }
-    if (not_finite_ > 30)
-      throw SolverError(Status::not_finite, "the right-hand side is not finite",
-                        "the flow may blow up in finite time; check data and initial values");
+    if (not_finite > 30) throw_not_finite();
     throw SolverError(Status::no_convergence, "60 attempts at one step were rejected",
                       "the right-hand side may not be smooth; try a larger rtol and atol");
   }
@@ -162,6 +164,11 @@ class RodasStepper final : public Stepper {
       power *= theta;
     }
     w /= step_used_;
+  }
+
+  [[noreturn]] static void throw_not_finite() {
+    throw SolverError(Status::not_finite, "the right-hand side is not finite",
+                      "the flow may blow up in finite time; check data and initial values");
   }
 
   void evaluate(double t, ConstVectorRef y, VectorRef out) {
@@ -257,7 +264,6 @@ class RodasStepper final : public Stepper {
   const RosenbrockTableau& tableau_;
   double time_ = 0, previous_ = 0, step_ = 0, step_used_ = 0;
   double previous_error_ = 0, previous_step_ = 0;
-  int not_finite_ = 0;
   Vector state_, last_, stage_, slope_, next_, error_, time_slope_, sum_, weights_, parts_;
   Matrix k_, node_weights_, node_slope_weights_;
   Statistics statistics_;

@@ -19,6 +19,7 @@ Certificate certify(System& system, double t, ConstVectorRef y) {
   found.distance = std::numeric_limits<double>::quiet_NaN();
   const GrowingMode mode = fastest_growing_mode(system, t, y);
   found.growth_rate = mode.rate;
+  found.growing_amplitude = mode.amplitude;
   found.fastest_rate = mode.fastest;
   const std::vector<LinearKind> kinds = system.linear_kinds();
   for (const LinearKind kind : {LinearKind::structured, LinearKind::dense}) {
@@ -41,7 +42,7 @@ StationaryPoint flow_limit(System& system, const SolverSettings& settings, Const
                            double speed, double longest, const std::function<bool()>& interrupted) {
   StationaryPoint point;
   Vector slope(y0.size());
-  const SolverSettings used = tightened(settings, y0);
+  const SolverSettings used = tightened(system, settings, y0);
   const std::unique_ptr<Stepper> stepper = make_stepper(system, used);
   IntegrationControl control;
   control.times = {0, longest};

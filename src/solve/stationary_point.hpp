@@ -17,6 +17,8 @@ struct Certificate {
   /// Growth rate of the fastest growing mode (the largest eigenvalue of the Jacobian, by Lanczos;
   /// negative or zero at a minimum), and the fastest rate of all.
   double growth_rate = 0, fastest_rate = 0;
+  /// How much of that mode the state holds.
+  double growing_amplitude = 0;
   /// Modes that grow faster than 1e-8 of the fastest rate, by the inertia of a pivoted
   /// factorisation of (I - gamma J). None where the model offers no exact matrix of a size that
   /// fits.
@@ -41,7 +43,7 @@ struct StationaryPoint {
 };
 
 /// lim_{t -> infinity} of the flow from y0: integrated at the given tolerances until |rhs| is
-/// below `speed` and |rhs| / (slowest rate seen) below the tolerance, at most to t = longest.
+/// below `speed` max(1, |y|), at most to t = longest.
 StationaryPoint flow_limit(System& system, const SolverSettings& settings, ConstVectorRef y0,
                            double speed = 1e-12, double longest = 1e12,
                            const std::function<bool()>& interrupted = {});

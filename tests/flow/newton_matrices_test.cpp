@@ -143,7 +143,7 @@ TEST_CASE("Every Newton matrix solves (I - gamma J) x = b as the dense matrix of
               ++counted;
             }
 
-            const bool full = newton->exact() && (kind != LinearKind::krylov || definite);
+            const bool full = kind == LinearKind::krylov ? definite : newton->exact();
             // Krylov goes over to the Gauss-Newton part where it meets negative curvature, which
             // a right-hand side may or may not lead it to.
             if (kind == LinearKind::krylov && !definite) continue;

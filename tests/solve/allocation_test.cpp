@@ -92,10 +92,12 @@ TEST_CASE("Right-hand side, Newton set-up and solve allocate nothing after the f
     CAPTURE(c.model);
     CHECK(allocations(evaluate) == 0);
     for (const LinearKind kind : system->linear_kinds()) {
-      if (kind == LinearKind::krylov) continue;  // its basis grows with the iterations it needs
+      const bool krylov = kind == LinearKind::krylov;
       const auto newton = system->newton_matrix(kind);
+      // Krylov's preconditioner takes work space of Eigen's QR and SVD: its solves alone.
+      if (krylov) newton->linearise(0, y);
       const auto step = [&] {
-        newton->linearise(0, y);
+        if (!krylov) newton->linearise(0, y);
         newton->factorise(1e-2);
         b.setOnes();
         newton->solve(b, 1e-8);

@@ -1,5 +1,6 @@
 #include "solve/integrate.hpp"
 
+#include "flow/warning.hpp"
 #include "tests/catch.hpp"
 #include "tests/solve/systems.hpp"
 
@@ -141,7 +142,45 @@ TEST_CASE("A flow that starts on an unstable point stays there, which is right")
     const Samples run = sample(system, *stepper, settings, Vector{{0}}, {0, 1, 1e3});
     REQUIRE(run.outcome.status == Status::ok);
     CHECK(run.states.back()[0] == 0);
+    CHECK((run.outcome.warnings & stays_on_saddle) != 0);
+    CHECK(run.outcome.message.find("saddle") != std::string::npos);
   }
+}
+
+TEST_CASE("Without the guard a run that ends on a saddle has a status") {
+  EnergySystem system = double_well();
+  SolverSettings settings;
+  settings.saddle_guard = false;
+  for (const std::string& method : methods) {
+    const auto stepper = make(method, system, settings);
+    const Samples run = sample(system, *stepper, settings, Vector{{0}}, {0, 1, 1e3});
+    CHECK(run.outcome.status == Status::saddle_unresolved);
+    CHECK(run.outcome.message.find("saddle_guard") != std::string::npos);
+  }
+}
+
+TEST_CASE("A small part of a large start grows at its time, and to its own side") {
+  // y1' = -1000 y1 hides the growing y2' = y2 (1 - y2^2) from the flow's direction, and atol would
+  // hide it from the error test: y2(0) is a hundredth of it.
+  for (const double side : {1.0, -1.0})
+    for (const std::string& method : methods) {
+      if (method == "dopri5" || method == "cvode_adams") continue;  // explicit: stiff here
+      for (const double rtol : {1e-4, 1e-7, 1e-10}) {
+        CAPTURE(method, side, rtol);
+        const double y0 = 1e-12, half = std::log(1 / (std::sqrt(3.0) * y0));
+        EnergySystem system = hidden_double_well(1000);
+        SolverSettings settings;
+        settings.rtol = rtol;
+        const Vector start{{1, side * y0}};
+        settings = tightened(system, settings, start);
+        CHECK(settings.atol < y0);
+        const auto stepper = make(method, system, settings);
+        const Samples run = sample(system, *stepper, settings, start, {0, half, 1e6});
+        REQUIRE(run.outcome.status == Status::ok);
+        CHECK(std::abs(side * run.states[1][1] - 0.5) < 1e-2);
+        CHECK(std::abs(side * run.states[2][1] - 1) < 1e-3);
+      }
+    }
 }
 
 TEST_CASE("A horizon of fifteen decades is integrated to its end") {

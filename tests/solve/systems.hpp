@@ -34,32 +34,6 @@ class DenseLu final : public NewtonMatrix {
   Eigen::PartialPivLU<Matrix> lu_;
 };
 
-/// A small system given by functions, as the IVP test set has them.
-class FunctionSystem : public System {
- public:
-  using Rhs = std::function<void(double, ConstVectorRef, VectorRef)>;
-  using Jacobian = std::function<void(double, ConstVectorRef, MatrixRef)>;
-  FunctionSystem(Index n, Rhs rhs, Jacobian jacobian)
-      : n_(n), rhs_(std::move(rhs)), jacobian_(std::move(jacobian)), j_(n, n) {}
-
-  Index dimension() const override { return n_; }
-  void rhs(double t, ConstVectorRef y, VectorRef dydt) override { rhs_(t, y, dydt); }
-  void jacobian_times(double t, ConstVectorRef y, ConstVectorRef v, VectorRef out) override {
-    jacobian_(t, y, j_);
-    out = j_ * v;
-  }
-  std::vector<LinearKind> linear_kinds() const override { return {LinearKind::dense}; }
-  std::unique_ptr<NewtonMatrix> newton_matrix(LinearKind) override {
-    return std::make_unique<DenseLu>(jacobian_, n_);
-  }
-
- private:
-  Index n_;
-  Rhs rhs_;
-  Jacobian jacobian_;
-  Matrix j_;
-};
-
 /// y' = f(y) with everything as functions; energy where there is one.
 struct EnergySystem final : System {
   Index n = 1;
@@ -109,6 +83,23 @@ inline EnergySystem double_well() {
 }
 inline double double_well_exact(double t, double y0) {
   return y0 / std::sqrt(y0 * y0 + (1 - y0 * y0) * std::exp(-2 * t));
+}
+
+/// y1' = -rate y1, y2' = y2 (1 - y2^2).
+inline EnergySystem hidden_double_well(double rate) {
+  EnergySystem system;
+  system.n = 2;
+  system.f = [=](double, const Vector& y) {
+    return Vector{{-rate * y[0], y[1] * (1 - y[1] * y[1])}};
+  };
+  system.jacobian = [=](double, const Vector& y) {
+    return Matrix{{-rate, 0}, {0, 1 - 3 * y[1] * y[1]}};
+  };
+  system.e = [=](const Vector& y) {
+    const double s = 1 - y[1] * y[1];
+    return 0.5 * rate * y[0] * y[0] + 0.25 * s * s;
+  };
+  return system;
 }
 
 /// y' = y^2: infinite at t = 1 from y = 1.
