@@ -4,7 +4,8 @@ Jacobians, and gradient descent in NumPy and in PyTorch.
 
     peers.py RESULTS [--only completion,tanh_600] [--cap SECONDS] [--repeat N] [--quick]
 
-One thread (OPENBLAS_NUM_THREADS=1), processor seconds, rows in RESULTS/peers_PROBLEM.csv.
+One thread (OPENBLAS_NUM_THREADS=1), processor seconds, rows in RESULTS/peers_PROBLEM.csv. Peers
+that are not installed have a row that says so.
 """
 
 import os
@@ -17,9 +18,15 @@ import csv
 import glob
 import time
 
-import numpy as np
-import scipy
-from scipy.integrate import solve_ivp
+try:
+    import numpy as np
+except ImportError:
+    np = None  # without it the data cannot be read: all of these peers are skipped
+try:
+    import scipy
+    from scipy.integrate import solve_ivp
+except ImportError:
+    scipy = None
 
 
 class Capped(Exception):
@@ -174,17 +181,17 @@ class Diagonal:
         return -H
 
 
-def problem_of(name, folder):
+KINDS = {"completion": Completion, "tanh": Tanh, "mean_field": MeanField, "diagonal": Diagonal}
+
+
+def kind_of(name):
+    """The class of a problem by its name, as gradflow_bench gives it: tanh_600, mean_field_1000."""
+    return next((kind for start, kind in KINDS.items() if name.startswith(start)), None)
+
+
+def problem_of(kind, folder):
     decay, epsilon, _ = np.load(f"{folder}/numbers.npy")
-    if name == "completion":
-        return Completion(folder, decay)
-    if name.startswith("tanh"):
-        return Tanh(folder, decay)
-    if name.startswith("mean_field"):
-        return MeanField(folder, epsilon)
-    if name == "diagonal":
-        return Diagonal(folder, decay)
-    return None
+    return kind(folder, epsilon if kind is MeanField else decay)
 
 
 def run(problem, method, start, times, rtol, atol, cap):
@@ -213,19 +220,31 @@ def run(problem, method, start, times, rtol, atol, cap):
             "" if result.success else result.message)
 
 
-def numpy_descent(problem, start, steps, step=1e-2):
+def steps_within(cap, steps, step):
+    """Calls step() `steps` times or until the cap, looked at every 100; (seconds, calls)."""
+    began = time.process_time()
+    for done in range(1, steps + 1):
+        step()
+        if done % 100 == 0 and time.process_time() - began > cap:
+            break
+    return time.process_time() - began, done
+
+
+def numpy_descent(problem, start, steps, cap, step=1e-2):
     """Plain steps, two matrix products each; NumPy's small-matrix overhead is most of the time."""
     U, V = (part.copy() for part in problem.split(start))
     shrink = 1 - step * problem.decay
-    began = time.process_time()
-    for _ in range(steps):
+
+    def descend():
+        nonlocal U, V
         R = problem.mask * (U @ V.T - problem.target)
         R *= 2 * step
         U, V = shrink * U - R @ V, shrink * V - R.T @ U
-    return time.process_time() - began
+
+    return steps_within(cap, steps, descend)
 
 
-def torch_descent(problem, start, steps, step=1e-2):
+def torch_descent(problem, start, steps, cap, step=1e-2):
     import torch
 
     torch.set_num_threads(1)
@@ -233,12 +252,21 @@ def torch_descent(problem, start, steps, step=1e-2):
             for part in problem.split(start))
     mask, target = torch.tensor(problem.mask), torch.tensor(problem.target)
     optimizer = torch.optim.SGD([U, V], lr=step, weight_decay=problem.decay)
-    began = time.process_time()
-    for _ in range(steps):
+
+    def descend():
         optimizer.zero_grad()
         (mask * (U @ V.T - target)).square().sum().backward()
         optimizer.step()
-    return time.process_time() - began
+
+    return steps_within(cap, steps, descend)
+
+
+def versions():
+    """What runs here, and what cannot for want of a package."""
+    if np is None:
+        return "none, NumPy is not installed"
+    solvers = f"SciPy {scipy.__version__}" if scipy else "SciPy is not installed"
+    return f"NumPy {np.__version__}, {solvers}, BLAS: {blas()}, one thread"
 
 
 def main():
@@ -256,7 +284,7 @@ def main():
         ladder = [1e-4, 1e-6, 1e-8]
     if arguments.rtols:
         ladder = [float(word) for word in arguments.rtols.split(",")]
-    about = f"NumPy {np.__version__}, SciPy {scipy.__version__}, BLAS: {blas()}, one thread"
+    about = versions()
     print(about, flush=True)
     with open(f"{arguments.results}/peers.txt", "w") as file:
         file.write(about + "\n")
@@ -264,17 +292,31 @@ def main():
         name = os.path.basename(folder.rstrip("/"))
         if arguments.only and name not in arguments.only.split(","):
             continue
-        problem = problem_of(name, folder)
-        if problem is None:
+        kind = kind_of(name)
+        if kind is None:
             continue
-        start, times = np.load(f"{folder}/start.npy"), np.load(f"{folder}/times.npy")
-        reference = np.load(f"{folder}/reference.npy")
-        factor = np.load(f"{folder}/numbers.npy")[2]
-        sizes = np.linalg.norm(reference, axis=1)
         with open(f"{arguments.results}/peers_{name}.csv", "w", newline="") as file:
             rows = csv.writer(file)
             rows.writerow("problem,solver,value,rtol,seconds,seconds_median,runs,steps,rhs,"
                           "factorisations,error,error_end,finished,t_end,load,note".split(","))
+
+            def skip(solver, why):
+                print(f"{name} {solver}: skipped, {why}", flush=True)
+                rows.writerow([name, solver] + [""] * 10 + [0, "", os.getloadavg()[0],
+                                                            f"skipped: {why}"])
+
+            methods = [f"scipy_{method}" for method in arguments.methods.split(",")]
+            descents = [("numpy_descent", numpy_descent, 20000),
+                        ("pytorch_sgd", torch_descent, 3000)] if kind is Completion else []
+            if np is None:
+                for solver in methods + [solver for solver, _, _ in descents]:
+                    skip(solver, "NumPy is not installed")
+                continue
+            problem = problem_of(kind, folder)
+            start, times = np.load(f"{folder}/start.npy"), np.load(f"{folder}/times.npy")
+            reference = np.load(f"{folder}/reference.npy")
+            factor = np.load(f"{folder}/numbers.npy")[2]
+            sizes = np.linalg.norm(reference, axis=1)
 
             def write(solver, rtol, seconds, steps, rhs, lus, error, end, finished, t, note):
                 rows.writerow([name, solver, 0, rtol, min(seconds), sorted(seconds)[len(seconds) // 2],
@@ -284,35 +326,36 @@ def main():
                 print(name, solver, f"rtol {rtol:g}  {min(seconds):.3g} s  error {error}", note,
                       flush=True)
 
-            for method in arguments.methods.split(","):
+            for solver in methods:
+                if scipy is None:
+                    skip(solver, "SciPy is not installed")
+                    continue
                 for rtol in ladder:
                     seconds = []
                     while len(seconds) < arguments.repeat and sum(seconds) < 2:
-                        spent, states, t, rhs, lus, note = run(problem, method, start, times, rtol,
-                                                               factor * rtol, arguments.cap)
+                        spent, states, t, rhs, lus, note = run(
+                            problem, solver.removeprefix("scipy_"), start, times, rtol,
+                            factor * rtol, arguments.cap)
                         seconds.append(spent)
                     error = end = ""
                     if states is not None:
                         errors = np.linalg.norm(states - reference, axis=1) / sizes
                         error, end = errors.max(), errors[-1]
-                    write(f"scipy_{method}", rtol, seconds, "", rhs, lus, error, end,
-                          states is not None, t, note)
+                    write(solver, rtol, seconds, "", rhs, lus, error, end, states is not None, t,
+                          note)
                     if states is None:
                         break
-            if name == "completion":
-                total = round(times[-1] / 1e-2)
-                for solver, descent, steps in (("numpy_descent", numpy_descent, 20000),
-                                               ("pytorch_sgd", torch_descent, 3000)):
-                    try:
-                        seconds = [descent(problem, start, steps) * total / steps
-                                   for _ in range(arguments.repeat)]
-                    except ImportError as missing:
-                        print(f"{name} {solver}: skipped, {missing}", flush=True)
-                        rows.writerow([name, solver] + [""] * 10 + [0, "", os.getloadavg()[0],
-                                                                     f"skipped: {missing}"])
-                        continue
-                    write(solver, 0, seconds, total, total, "", "", "", True, times[-1],
-                          f"extrapolated from {steps} steps to {total}")
+            total = round(times[-1] / 1e-2)
+            for solver, descent, steps in descents:
+                try:
+                    runs = [descent(problem, start, steps, arguments.cap)
+                            for _ in range(arguments.repeat)]
+                except ImportError as missing:
+                    skip(solver, missing)
+                    continue
+                least = min(done for _, done in runs)
+                write(solver, 0, [spent * total / done for spent, done in runs], total, total, "",
+                      "", "", True, times[-1], f"extrapolated from {least} steps to {total}")
 
 
 if __name__ == "__main__":

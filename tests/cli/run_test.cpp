@@ -651,7 +651,23 @@ weight_decay = 1e-2
 end = 10
 samples = 5
 )";
-  for (const std::string& config : {mean_field, network}) {
+  // A thread's loop shares out its vectors by 4096 to 8192 entries, of 40000 here, and the columns
+  // of a dense Hessian one by one, of 240 here.
+  const std::string perceptron = R"([model]
+name = "multilayer_perceptron"
+widths = [4, 20, 6, 2]
+samples = 30
+[flow]
+weight_decay = 1e-2
+[time]
+end = 10
+samples = 5
+[solver]
+linear = "dense"
+)";
+  for (const std::string& config :
+       {mean_field, mean_field + "[solver]\nmethod = \"cvode\"\n", network, perceptron}) {
+    CAPTURE(config);
     const Dataset one = result_of(scratch, config);
     const Dataset three = result_of(scratch, config, {"--set", "solver.threads=3"});
     int compared = 0;

@@ -2,6 +2,8 @@
 #include <Eigen/LU>
 #include <Eigen/SVD>
 
+#include <set>
+
 #include "flow/gradient_flow.hpp"
 #include "tests/catch.hpp"
 #include "tests/finite_differences.hpp"
@@ -41,6 +43,30 @@ std::vector<Problem> problems(RandomStream& stream) {
        {"rank", size(1)},
        {"true_rank", size(1)},
        {"observed", 1.0}});
+  // Blocks of 4: two weights, a bias and the output weight of each neuron.
+  for (const int samples : {5, 17})
+    add("two layers, " + std::to_string(samples) + " samples", "two_layer_network",
+        {{"width", size(3)},
+         {"activation", std::string("tanh")},
+         {"input_dimension", size(2)},
+         {"samples", size(samples)},
+         {"test_samples", size(1)}});
+  const auto widths = ParameterValue(std::vector<std::int64_t>{2, 3, 2, 2});
+  add("perceptron", "multilayer_perceptron",
+      {{"widths", widths}, {"samples", size(6)}, {"test_samples", size(1)}});
+  add("perceptron, cross-entropy", "multilayer_perceptron",
+      {{"widths", widths},
+       {"samples", size(6)},
+       {"test_samples", size(1)},
+       {"loss", std::string("cross_entropy")}});
+  for (const bool symmetric : {false, true})
+    add(std::string("sensing") + (symmetric ? ", symmetric" : ""), "matrix_sensing",
+        {{"rows", size(3)},
+         {"columns", size(3)},
+         {"rank", size(2)},
+         {"measurements", size(5)},
+         {"symmetric", symmetric}});
+  add("modular addition", "modular_addition", {{"modulus", size(3)}, {"width", size(2)}});
   Matrix a(6, 5);
   stream.fill_normal(a);
   all.push_back({"sines, cross-entropy",
@@ -80,8 +106,12 @@ Matrix newton_from(const Matrix& H, const Vector& decay, const Vector& rate, dou
 TEST_CASE("Every Newton matrix solves (I - gamma J) x = b as the dense matrix of J does") {
   RandomStream stream(6, "test");
   int indefinite = 0, counted = 0, solved = 0;
+  std::set<std::string> blocks;  // models whose Newton matrix has blocks
   for (Problem& problem : problems(stream)) {
     const Index p = problem.loss.dimension();
+    if (const BlockStructure* structure = problem.loss.map().curvature_blocks())
+      blocks.insert(problem.name.substr(0, problem.name.find(',')) + " " +
+                    std::to_string(structure->largest()));
     for (const std::string setting :
          {"no decay", "decay", "rates and decays by parameter", "heavy ball"}) {
       const bool heavy_ball = setting == "heavy ball";
@@ -172,6 +202,7 @@ TEST_CASE("Every Newton matrix solves (I - gamma J) x = b as the dense matrix of
       }
     }
   }
+  CHECK(blocks == std::set<std::string>{"diagonal 1", "diagonal 2", "two layers 4"});
   // The sweep would be worth little if it met only convex points.
   CHECK(indefinite > 100);
   CHECK(counted > 100);

@@ -50,14 +50,13 @@ Escape escape(const std::string& method, double rtol, double atol, double y0) {
 
 }  // namespace
 
-TEST_CASE("Every implicit method leaves the saddle of y' = y(1-y^2) at the right time") {
+TEST_CASE("Every method leaves the saddle of y' = y(1-y^2) at the right time") {
   // y(t)^2 = 1 / (1 + (1/y0^2 - 1) e^{-2t}): y = 1/2 at t = log((1/y0^2 - 1)/3)/2.
   const double y0 = 1e-12;
   const double exact = 0.5 * std::log((1 / (y0 * y0) - 1) / 3);
   for (const std::string method : {"cvode", "rodas", "rosenbrock4", "dopri5"})
-    for (const double rtol : {1e-4, 1e-6, 1e-8, 1e-10})
+    for (const double rtol : {1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10})
       for (const double atol : {1e-4, 1e-10}) {
-        if (method == "dopri5" && rtol < 1e-6) continue;  // explicit to t = 1e6: minutes
         CAPTURE(method, rtol, atol);
         const Escape run = escape(method, rtol, atol, y0);
         REQUIRE(run.outcome.status == Status::ok);
@@ -120,15 +119,16 @@ std::vector<double> mode_escapes(int depth, const std::string& method, double rt
 
 TEST_CASE("Saddle-to-saddle learning from scale 1e-6 comes at its times, at every tolerance") {
   for (const int depth : {2, 3}) {
-    // Another method, at a tolerance that leaves it two digits beyond what is asked.
+    // At a tolerance that leaves it two digits beyond what is asked.
     const std::vector<double> reference = mode_escapes(depth, "rodas", 1e-11);
-    for (const double rtol : {1e-4, 1e-6, 1e-8, 1e-10}) {
-      const std::vector<double> escapes = mode_escapes(depth, "auto", rtol);
-      for (std::size_t mode = 0; mode < 3; ++mode) {
-        CAPTURE(depth, rtol, mode, reference[mode], escapes[mode]);
-        CHECK(reference[mode] > 0);
-        CHECK(std::abs(escapes[mode] - reference[mode]) <= 1e-3 * reference[mode]);
+    for (const std::string method : {"auto", "rodas"})
+      for (const double rtol : {1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10}) {
+        const std::vector<double> escapes = mode_escapes(depth, method, rtol);
+        for (std::size_t mode = 0; mode < 3; ++mode) {
+          CAPTURE(depth, method, rtol, mode, reference[mode], escapes[mode]);
+          CHECK(reference[mode] > 0);
+          CHECK(std::abs(escapes[mode] - reference[mode]) <= 1e-3 * reference[mode]);
+        }
       }
-    }
   }
 }
