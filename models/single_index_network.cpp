@@ -235,6 +235,26 @@ double target_value(const Vector& phi, double z) {
   return sum;
 }
 
+namespace {
+
+/// What u_i is multiplied by so that its motion stays tangent to the sphere, from <u_i, force_i>:
+/// divided by |u_i|^2 the force loses its radial part also beside the sphere, where the formula for
+/// |u_i| = 1 would make |u_i|^2 - 1 grow like exp(2 int a_i <u_i, force_i>) from rounding; and a
+/// pull back at the rate of the motion itself takes the errors of the steps out again. On the
+/// sphere both are nothing.
+Vector tangential(const Vector& radial, const Vector& squares, const Vector& force,
+                  ConstVectorRef a) {
+  return radial.array() / squares.array() +
+         a.array().sign() * force.array() * (squares.array() - 1);
+}
+
+/// Its derivative at the sphere, beside that of `radial`: for each <u_i, du_i>.
+Vector tangential_slope(const Vector& radial, const Vector& force, ConstVectorRef a) {
+  return 2 * (a.array().sign() * force.array() - radial.array());
+}
+
+}  // namespace
+
 NetworkFlow::NetworkFlow(SingleIndexProblem problem)
     : problem_(std::move(problem)),
       m_(problem_.width),
@@ -269,7 +289,9 @@ const NetworkFlow::Point& NetworkFlow::at(ConstVectorRef y, bool derivatives) {
   target_.evaluate(s, p.v, p.v1, p.v2);
   p.w = p.u1 * (a / m).asDiagonal();
   p.wu.noalias() = p.w * U;
-  p.c = (p.wu.array() * U.array()).rowwise().sum();
+  p.radial = p.v1.cwiseProduct(s) - (p.wu.array() * U.array()).rowwise().sum().matrix();
+  p.force = p.v1.cwiseAbs() + p.wu.rowwise().norm();
+  p.along = tangential(p.radial, p.r.diagonal(), p.force, a);
   filled_ = true;
   with_derivatives_ = derivatives;
   return p;
@@ -282,10 +304,9 @@ void NetworkFlow::rhs(double, ConstVectorRef y, VectorRef dydt) {
   auto da = dydt.head(m_);
   da.noalias() = -(p.u * a) / static_cast<double>(m_);
   da = (da + p.v) / problem_.epsilon;
-  // u_i' = a_i [V'(s_i)(e_1 - s_i u_i) - (WU)_i + c_i u_i]
+  // u_i' = a_i (I - u_i u_i^T) [V'(s_i) e_1 - (WU)_i]
   auto dU = weights_of(dydt, m_, d_);
-  const Vector along = p.c - p.v1.cwiseProduct(U.col(0));
-  dU = along.asDiagonal() * U - p.wu;
+  dU = -p.wu - p.along.asDiagonal() * U;
   dU.col(0) += p.v1;
   dU.array().colwise() *= a.array();
 }
@@ -327,19 +348,19 @@ void NetworkFlow::jacobian_times(double, ConstVectorRef y, ConstVectorRef v, Vec
   dwu_.noalias() = dw_ * U;
   dwu_.noalias() += p.w * dU;
   const Vector s = U.col(0), ds = dU.col(0);
-  const Vector along = p.c - p.v1.cwiseProduct(s);
   const Vector dv1 = p.v2.cwiseProduct(ds);
-  const Vector dalong = (dwu_.array() * U.array()).rowwise().sum().matrix() +
-                        (p.wu.array() * dU.array()).rowwise().sum().matrix() - dv1.cwiseProduct(s) -
-                        p.v1.cwiseProduct(ds);
-  // d(a_i H_i) with H_i = V' e_1 + along u_i - (WU)_i.
+  const Vector outward = (U.array() * dU.array()).rowwise().sum();
+  const Vector dalong = dv1.cwiseProduct(s) + p.v1.cwiseProduct(ds) -
+                        (dwu_.array() * U.array()).rowwise().sum().matrix() -
+                        (p.wu.array() * dU.array()).rowwise().sum().matrix() +
+                        tangential_slope(p.radial, p.force, a).cwiseProduct(outward);
+  // d(a_i H_i) with H_i = V' e_1 - (WU)_i - along u_i.
   auto out_u = weights_of(out, m_, d_);
-  out_u = dalong.asDiagonal() * U;
-  out_u += along.asDiagonal() * dU;
-  out_u -= dwu_;
+  out_u = -dwu_ - dalong.asDiagonal() * U;
+  out_u -= p.along.asDiagonal() * dU;
   out_u.col(0) += dv1;
   out_u.array().colwise() *= a.array();
-  dwu_ = along.asDiagonal() * U - p.wu;
+  dwu_ = -p.wu - p.along.asDiagonal() * U;
   dwu_.col(0) += p.v1;
   out_u.array() += dwu_.array().colwise() * da.array();
 }
@@ -409,7 +430,9 @@ const EmpiricalFlow::Point& EmpiricalFlow::at(ConstVectorRef y, bool derivatives
   work_ = p.s1.array().colwise() * p.e.array();
   p.g.noalias() = work_.transpose() * *inputs_;
   p.g /= static_cast<double>(n_);
-  p.along = (p.g.array() * U.array()).rowwise().sum();
+  p.radial = (p.g.array() * U.array()).rowwise().sum();
+  p.force = p.g.rowwise().norm();
+  p.along = tangential(p.radial, U.rowwise().squaredNorm(), p.force, p.y.head(m_));
   filled_ = true;
   with_derivatives_ = derivatives;
   return p;
@@ -462,7 +485,9 @@ void EmpiricalFlow::jacobian_times(double, ConstVectorRef y, ConstVectorRef v, V
   dg_.noalias() = work_.transpose() * *inputs_;
   dg_ /= n;
   const Vector dalong = (dg_.array() * U.array()).rowwise().sum().matrix() +
-                        (p.g.array() * dU.array()).rowwise().sum().matrix();
+                        (p.g.array() * dU.array()).rowwise().sum().matrix() +
+                        tangential_slope(p.radial, p.force, y.head(m_))
+                            .cwiseProduct((U.array() * dU.array()).rowwise().sum().matrix());
   auto out_u = weights_of(out, m_, d_);
   out_u = dg_ - dalong.asDiagonal() * U;
   out_u -= p.along.asDiagonal() * dU;

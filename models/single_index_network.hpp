@@ -51,8 +51,9 @@ class NetworkFlow final : public System {
   struct Point {
     Vector y;
     Matrix r, u, u1, u2, w;
-    Vector v, v1, v2, c;
-    RowMatrix wu;  ///< W U
+    Vector v, v1, v2;
+    RowMatrix wu;                 ///< W U
+    Vector radial, force, along;  ///< <u_i, force_i>, a bound of |force_i|, and what u_i loses
   };
   const Point& at(ConstVectorRef y, bool derivatives);
   void overlap_change(ConstVectorRef y, ConstVectorRef v);
@@ -100,9 +101,9 @@ class EmpiricalFlow final : public System, private ReluNetwork {
     Matrix s0, s1, s2;  ///< sigma, sigma', sigma'' of the pre-activations, (n, m)
     Matrix z;           ///< pre-activations, (m, n), where there are pieces
     std::uint64_t revision = 0;
-    Vector e;      ///< y - f
-    RowMatrix g;   ///< (1/n) sum_p e_p sigma'(z_pi) x_p, (m, d)
-    Vector along;  ///< <u_i, g_i>
+    Vector e;                     ///< y - f
+    RowMatrix g;                  ///< (1/n) sum_p e_p sigma'(z_pi) x_p, (m, d)
+    Vector radial, force, along;  ///< <u_i, g_i>, |g_i|, and what u_i loses of itself
   };
   const Point& at(ConstVectorRef y, bool derivatives);
   void move_to(ConstVectorRef w) override {

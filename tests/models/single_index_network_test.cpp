@@ -64,6 +64,26 @@ TEST_CASE("The networks' Jacobians agree with finite differences along the spher
   }
 }
 
+TEST_CASE("Beside the sphere the flow pulls back to it") {
+  // With the formula that holds on the sphere, |u|^2 - 1 grows from rounding until the run ends.
+  for (const std::int64_t samples : {0, 60}) {
+    const auto model = build("single_index_network", values_of(6, 10, samples), 1);
+    const auto system = model->system(gradient());
+    Vector y = model->initial_state(gradient());
+    Eigen::Map<RowMatrix> U(y.data() + 6, 6, 10);
+    y.head(6).tail(3) *= -1;  // neurons of both signs
+    for (const double factor : {0.999, 1.001}) {
+      U.rowwise().normalize();
+      U *= factor;
+      Vector slope(y.size());
+      system->rhs(0, y, slope);
+      const Eigen::Map<const RowMatrix> dU(slope.data() + 6, 6, 10);
+      const Vector outward = (U.array() * dU.array()).rowwise().sum();
+      CHECK((outward.array() * (factor - 1)).maxCoeff() < 0);
+    }
+  }
+}
+
 TEST_CASE("The empirical risk tends to the population risk as samples grow") {
   const auto model = build("single_index_network", values_of(5, 6, 200000), 3);
   const auto population = build("single_index_network", values_of(5, 6, 0), 3);
