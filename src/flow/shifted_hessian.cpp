@@ -96,7 +96,7 @@ class GaussNewtonHessian final : public ShiftedHessian {
   explicit GaussNewtonHessian(const Loss& loss)
       : loss_(loss),
         gram_(loss.outputs(), loss.outputs()),
-        newton_(loss.outputs(), loss.outputs()),
+        newton_(Matrix::Zero(loss.outputs(), loss.outputs())),
         small_(loss.outputs()),
         large_(loss.dimension()),
         root_(loss_.output_loss().uniform_root()) {}

@@ -8,8 +8,8 @@
 namespace gradflow {
 
 /// A = L L^T, L in the lower triangle of A's storage (n x n, the strictly upper one is not written,
-/// and does not matter). False where A is not positive definite up to rounding, or not finite. n^3/3 flops
-/// in blocks, whose products are shared out among the threads of the run.
+/// and does not matter). False where A is not positive definite up to rounding, or not finite.
+/// n^3/3 flops in blocks, whose products are shared out among the threads of the run.
 bool cholesky_in_place(MatrixRef A);
 
 /// Factorisation of a dense symmetric matrix A: Cholesky A = L L^T and, when that fails,

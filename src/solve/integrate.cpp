@@ -47,8 +47,11 @@ SolverSettings tightened(System& system, SolverSettings settings, ConstVectorRef
   settings = tightened(std::move(settings), y0);
   if (!settings.saddle_guard || !system.has_energy() || !system.has_saddles()) return settings;
   const GrowingMode mode = fastest_growing_mode(system, 0, y0);
-  if (mode.rate > 1e-6 * mode.fastest && mode.amplitude > rounding * y0.norm())
-    settings.atol = std::min(settings.atol, 1e-6 * mode.amplitude);
+  if (!(mode.rate > 1e-6 * mode.fastest)) return settings;
+  // The mode has length one in the system's metric; tolerances are of entries.
+  const double deviation = mode.amplitude * mode.mode.cwiseAbs().maxCoeff();
+  if (deviation > rounding * y0.cwiseAbs().maxCoeff())
+    settings.atol = std::min(settings.atol, 1e-3 * deviation);
   return settings;
 }
 

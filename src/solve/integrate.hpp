@@ -27,8 +27,8 @@ struct IntegrationControl {
 /// where it is not, because errors near a small start (a saddle at the origin) must stay small
 /// beside the deviation that is to grow.
 SolverSettings tightened(SolverSettings settings, ConstVectorRef y0);
-/// The same for a start of any size beside a saddle: also to 1e-6 of what the start holds of the
-/// fastest growing mode, where that is more than rounding. At most 24 Jacobian products.
+/// The same for a start of any size that holds little of the fastest growing mode: also to 1e-3 of
+/// that mode's largest entry in it, where that is more than rounding. At most 24 Jacobian products.
 SolverSettings tightened(System& system, SolverSettings settings, ConstVectorRef y0);
 
 /// Integrates from y0 through control.times: sampling, stop conditions, budgets, the saddle guard
