@@ -290,13 +290,21 @@ void ReluPieces::hold(ReluNetwork& network, ConstVectorRef w, ConstVectorRef u) 
 double ReluPieces::margin(ReluNetwork& network, ConstVectorRef w, ConstVectorRef u) {
   measure(network, w);
   double least = 1;
+  // All distances of a layer at once: asked at every trial of a crossing, this is what a piece
+  // costs.
   for (Index l = 0; l < depth(); ++l) {
-    const HiddenLayer& layer = layers_[static_cast<std::size_t>(l)];
-    for (Index i = 0; i < network.preactivation(l).cols(); ++i)
-      for (Index k = 0; k < layer.width; ++k) {
-        const Kink s{l, k, i};
-        if (const double here = distance(network, s); here < least && !slides_at(s)) least = here;
-      }
+    const auto at = static_cast<std::size_t>(l);
+    const Matrix& z = network.preactivation(l);
+    distances_.resize(z.rows(), z.cols());
+    for (Index i = 0; i < z.cols(); ++i)
+      distances_.col(i) = (slopes_[at].col(i).array() == 1).select(z.col(i), -z.col(i)).array() /
+                              (size_[at].array() * length_[at][i]) +
+                          tolerance_;
+    for (const Kink& s : kinks_)
+      if (s.layer == l) distances_(s.neuron, s.sample) = 1;
+    for (const Follower& f : followers_)
+      if (f.kink.layer == l) distances_(f.kink.neuron, f.kink.sample) = 1;
+    least = std::min(least, distances_.minCoeff());
   }
   if (kinks_.empty()) return least;
   hold(network, w, u);

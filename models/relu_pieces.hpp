@@ -160,6 +160,7 @@ class ReluPieces {
   std::vector<Follower> followers_;
   std::vector<Vector> size_;    ///< |(w_k, b_k)|, not less than a small part of the layer's largest
   std::vector<Vector> length_;  ///< |(h_i, 1)|, likewise
+  Matrix distances_;            ///< of a layer's neurons from the surfaces of the samples
   SlidingSurface surface_, candidate_;
   Vector gradient_, force_, above_,
       below_;  ///< of each kink: how far its force is within its range
