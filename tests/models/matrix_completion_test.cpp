@@ -7,6 +7,7 @@
 #include "tests/catch.hpp"
 #include "tests/finite_differences.hpp"
 #include "tests/run_model.hpp"
+#include "tests/steps_over_decay.hpp"
 
 using namespace gradflow;
 using namespace gradflow::testing;
@@ -170,19 +171,7 @@ TEST_CASE("At rest, flow and gradient descent are at the same point whatever the
 }
 
 TEST_CASE("Completion takes no more steps to 10/lambda as lambda falls") {
-  const auto model = figure2();
-  SolverSettings settings;
-  settings.rtol = 1e-6;
-  std::vector<std::int64_t> steps;
-  for (const double lambda : {1e-3, 1e-6, 1e-9}) {
-    FlowSettings flow;
-    flow.weight_decay = lambda;
-    steps.push_back(
-        run_model(*model, flow, settings, {0, 1, 10 / lambda}, false).outcome.statistics.steps);
-  }
-  INFO(steps[0] << ", " << steps[1] << ", " << steps[2]);
-  CHECK(static_cast<double>(steps[1]) <= 1.3 * static_cast<double>(steps[0]));
-  CHECK(static_cast<double>(steps[2]) <= 1.3 * static_cast<double>(steps[0]));
+  check_steps_over_decay(*figure2());
 }
 
 TEST_CASE("Figure 2's run recovers the matrix in at most 600 steps, its norm at the nuclear one") {

@@ -4,6 +4,7 @@
 
 #include "tests/finite_differences.hpp"
 #include "tests/run_model.hpp"
+#include "tests/steps_over_decay.hpp"
 
 using namespace gradflow;
 using namespace gradflow::testing;
@@ -177,25 +178,14 @@ TEST_CASE("The explicit teacher gives the targets") {
 TEST_CASE("The steps of a tanh network to 10/lambda do not grow with 1/lambda") {
   // The network of bench/tanh_steps.toml and its five draws.
   for (const std::uint64_t seed : {0, 1, 2, 3, 4}) {
-    const auto model = make_model("two_layer_network",
-                                  {{"width", std::int64_t{100}},
-                                   {"activation", std::string("tanh")},
-                                   {"bias", false},
-                                   {"samples", std::int64_t{40}},
-                                   {"input_dimension", std::int64_t{10}}},
-                                  seed);
-    SolverSettings settings;
-    settings.rtol = 1e-6;
-    settings.atol = 1e-8;
-    std::vector<std::int64_t> steps;
-    for (const double lambda : {1e-3, 1e-6, 1e-9}) {
-      FlowSettings flow;
-      flow.weight_decay = lambda;
-      steps.push_back(
-          run_model(*model, flow, settings, {0, 1, 10 / lambda}, false).outcome.statistics.steps);
-    }
-    INFO("seed " << seed << ": " << steps[0] << ", " << steps[1] << ", " << steps[2]);
-    CHECK(static_cast<double>(steps[1]) <= 1.3 * static_cast<double>(steps[0]));
-    CHECK(static_cast<double>(steps[2]) <= 1.3 * static_cast<double>(steps[0]));
+    CAPTURE(seed);
+    check_steps_over_decay(*make_model("two_layer_network",
+                                       {{"width", std::int64_t{100}},
+                                        {"activation", std::string("tanh")},
+                                        {"bias", false},
+                                        {"samples", std::int64_t{40}},
+                                        {"input_dimension", std::int64_t{10}}},
+                                       seed),
+                           1e-8);
   }
 }
