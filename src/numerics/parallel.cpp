@@ -1,6 +1,7 @@
 #include "numerics/parallel.hpp"
 
 #include <atomic>
+#include <exception>
 #include <memory>
 #include <system_error>
 #include <thread>
@@ -16,8 +17,9 @@ void pause() {
 }
 }  // namespace
 
-/// Threads that sleep between loops and take a loop's parts one by one. A thread that the machine
-/// does not let run holds up nobody: the others take its parts, and nothing waits for it to wake.
+/// Threads that sleep between loops and take a loop's parts one by one. Nothing waits for a thread
+/// to wake: where the machine does not let one run, the others take its parts, and a loop ends
+/// with the parts that were begun.
 /// (With OpenMP's barriers a loop waits for each thread: on a machine busy with other work the
 /// whole of a run took seven times as long with two threads as with one.)
 class ThreadPool {
@@ -53,11 +55,19 @@ class ThreadPool {
     // it is waited for here.
     open_ = false;
     for (int inside = inside_; inside != 0; inside = inside_) inside_.wait(inside);
+    failed_ = false;
+    if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
   }
 
  private:
   void take_parts() {
-    for (Index i = next_++; i < count_; i = next_++) call_(context_, i);
+    try {
+      for (Index i = next_++; i < count_; i = next_++) call_(context_, i);
+    } catch (...) {
+      // The first is for the caller, when no thread is at work on its memory any more.
+      if (!failed_.exchange(true)) failure_ = std::current_exception();
+      next_ = count_;
+    }
   }
   void help() {
     unsigned seen = 0;
@@ -65,8 +75,9 @@ class ThreadPool {
       // Loops follow one another within microseconds: a short look before going to sleep.
       for (int turn = 0; turn < 2000 && generation_ == seen; ++turn) pause();
       generation_.wait(seen);
-      if (ending_) return;
+      // In this order: the end's generation is not taken for one that was seen.
       seen = generation_;
+      if (ending_) return;
       ++inside_;
       if (open_) take_parts();
       if (--inside_ == 0) inside_.notify_all();
@@ -74,7 +85,8 @@ class ThreadPool {
   }
 
   std::atomic<unsigned> generation_ = 0;
-  std::atomic<bool> open_ = false, ending_ = false;
+  std::atomic<bool> open_ = false, ending_ = false, failed_ = false;
+  std::exception_ptr failure_;
   std::atomic<int> inside_ = 0;
   std::atomic<Index> next_ = 0;
   Index count_ = 0;
@@ -101,9 +113,12 @@ int loop_threads() {
 
 void detail::run_parallel(Index count, void (*call)(void*, Index), void* context) {
   // A loop within a part runs in its thread alone: helpers have no pool, this thread lends its own.
-  ThreadPool* const lent = std::exchange(pool, nullptr);
-  lent->run(count, call, context);
-  pool = lent;
+  struct Loan {
+    ThreadPool* const lent = std::exchange(pool, nullptr);
+    ~Loan() { pool = lent; }
+  };
+  const Loan loan;
+  loan.lent->run(count, call, context);
 }
 
 }  // namespace gradflow

@@ -29,9 +29,10 @@ void run_parallel(Index count, void (*call)(void*, Index), void* context);
 }
 
 /// f(i) for i = 0..count-1, shared out among the threads one by one. The f(i) must not touch the
-/// same memory and must not throw. Where what a part is does not depend on the threads, and sums of
-/// parts are joined in their order, results have the same bits at any number of threads. A part
-/// should take ten microseconds or more: waking a thread takes as long.
+/// same memory; the first exception of one is thrown here, and parts not begun are left. Where what
+/// a part is does not depend on the threads, and sums of parts are joined in their order, results
+/// have the same bits at any number of threads. A part should take ten microseconds or more: waking
+/// a thread takes as long.
 template <class F>
 void parallel_for(Index count, F f) {
   if (count <= 1 || loop_threads() == 1) {

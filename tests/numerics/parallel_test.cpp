@@ -1,7 +1,7 @@
 #include "numerics/parallel.hpp"
 
 #include <atomic>
-#include <set>
+#include <stdexcept>
 #include <thread>
 #include <vector>
 
@@ -45,4 +45,29 @@ TEST_CASE("Threads are those of the innermost scope") {
     CHECK(loop_threads() == 1);
   }
   CHECK(loop_threads() == 2);
+}
+
+TEST_CASE("A part's exception comes out of the loop, and the next loop runs as ever") {
+  const LoopThreads threads(3);
+  for (int repeat = 0; repeat < 100; ++repeat) {
+    CHECK_THROWS_AS(parallel_for(64,
+                                 [](Index i) {
+                                   if (i % 7 == 3) throw std::runtime_error("part");
+                                 }),
+                    std::runtime_error);
+    CHECK(loop_threads() == 3);
+    std::atomic<int> done = 0;
+    parallel_for(64, [&](Index) { ++done; });
+    CHECK(done == 64);
+  }
+}
+
+TEST_CASE("Threads end wherever they are when their scope does") {
+  // A helper may be about to sleep, asleep, or late for a loop that is over.
+  for (int repeat = 0; repeat < 2000; ++repeat) {
+    const LoopThreads threads(3);
+    std::atomic<int> done = 0;
+    for (int loop = 0; loop < repeat % 3; ++loop) parallel_for(4, [&](Index) { ++done; });
+    REQUIRE(done == 4 * (repeat % 3));
+  }
 }
