@@ -318,7 +318,7 @@ Task make_task(Parameters& p, std::uint64_t seed) {
   return task;
 }
 
-/// (rows, columns) with orthonormal rows or columns.
+/// (n, n), orthogonal.
 Matrix random_orthogonal(RandomStream& stream, Index n) {
   Matrix g(n, n);
   stream.fill_normal(g);

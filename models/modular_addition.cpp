@@ -93,19 +93,23 @@ class ModularAdditionMap final : public OutputMap {
       for (const std::vector<Index>& group : *groups) {
         const auto size = static_cast<Index>(group.size());
         if (size == 0) continue;
-        columns_.resize(width_, size * p_);
+        if (size * p_ > columns_.cols()) {  // the largest group's, of all
+          columns_.resize(width_, size * p_);
+          product_.resize(size * p_, size * p_);
+        }
+        auto columns = columns_.leftCols(size * p_);
+        auto product = product_.topLeftCorner(size * p_, size * p_);
         for (Index g = 0; g < size; ++g)
-          columns_.middleCols(g * p_, p_) =
+          columns.middleCols(g * p_, p_) =
               (2 * hidden_.col(group[static_cast<std::size_t>(g)])).asDiagonal() * vt_;
-        product_.resize(size * p_, size * p_);
-        product_.setZero();
-        product_.selfadjointView<Eigen::Lower>().rankUpdate(columns_.transpose(), first);
-        product_.triangularView<Eigen::StrictlyUpper>() = product_.transpose();
+        product.setZero();
+        product.selfadjointView<Eigen::Lower>().rankUpdate(columns.transpose(), first);
+        product.triangularView<Eigen::StrictlyUpper>() = product.transpose();
         for (Index h = 0; h < size; ++h)
           for (Index g = 0; g < size; ++g)
             k.block(group[static_cast<std::size_t>(g)] * p_,
                     group[static_cast<std::size_t>(h)] * p_, p_, p_) +=
-                product_.block(g * p_, h * p_, p_, p_);
+                product.block(g * p_, h * p_, p_, p_);
       }
   }
   double gram_flops() const override {

@@ -328,13 +328,14 @@ double MeanFieldFlow::energy(ConstVectorRef y) {
 
 double MeanFieldFlow::inner_product(ConstVectorRef y, ConstVectorRef u, ConstVectorRef v) {
   const Index m = problem_.width;
-  // |s| < 1 is invariant; rounding may reach 1, where s' = 0 and the quotient's limit is 0.
+  // |s| < 1 is invariant, but a step's error may reach beyond, and near 1 the quotient of two small
+  // numbers is all error: a neuron counts as if it were 5e-11 away.
   parts_.setZero(packs::chunks(m));
   packs::for_each(m, [&](Index i, Index count, Index chunk) {
     const Pack s = load(y.data() + m + i, count);
     const Pack of_a = load(u.data() + i, count) * load(v.data() + i, count);
     const Pack of_s = load(u.data() + m + i, count) * load(v.data() + m + i, count);
-    parts_[chunk] += (problem_.epsilon * of_a + of_s / (1 - s * s).max(1e-300)).sum();
+    parts_[chunk] += (problem_.epsilon * of_a + of_s / (1 - s * s).abs().max(1e-10)).sum();
   });
   return parts_.sum();
 }

@@ -237,20 +237,22 @@ double target_value(const Vector& phi, double z) {
 
 namespace {
 
+double sign(double x) {
+  return static_cast<double>(x > 0) - static_cast<double>(x < 0);
+}
+
 /// What u_i is multiplied by so that its motion stays tangent to the sphere, from <u_i, force_i>:
 /// divided by |u_i|^2 the force loses its radial part also beside the sphere, where the formula for
 /// |u_i| = 1 would make |u_i|^2 - 1 grow like exp(2 int a_i <u_i, force_i>) from rounding; and a
 /// pull back at the rate of the motion itself takes the errors of the steps out again. On the
 /// sphere both are nothing.
-Vector tangential(const Vector& radial, const Vector& squares, const Vector& force,
-                  ConstVectorRef a) {
-  return radial.array() / squares.array() +
-         a.array().sign() * force.array() * (squares.array() - 1);
+double tangential(double radial, double square, double force, double a) {
+  return radial / square + sign(a) * force * (square - 1);
 }
 
 /// Its derivative at the sphere, beside that of `radial`: for each <u_i, du_i>.
-Vector tangential_slope(const Vector& radial, const Vector& force, ConstVectorRef a) {
-  return 2 * (a.array().sign() * force.array() - radial.array());
+double tangential_slope(double radial, double force, double a) {
+  return 2 * (sign(a) * force - radial);
 }
 
 }  // namespace
@@ -285,13 +287,18 @@ const NetworkFlow::Point& NetworkFlow::at(ConstVectorRef y, bool derivatives) {
     p.u2.diagonal().setZero();  // r_ii does not move on the sphere
     p.u2.triangularView<Eigen::StrictlyUpper>() = p.u2.transpose();
   }
-  const Vector s = U.col(0);
-  target_.evaluate(s, p.v, p.v1, p.v2);
+  p.s = U.col(0);
+  target_.evaluate(p.s, p.v, p.v1, p.v2);
   p.w = p.u1 * (a / m).asDiagonal();
   p.wu.noalias() = p.w * U;
-  p.radial = p.v1.cwiseProduct(s) - (p.wu.array() * U.array()).rowwise().sum().matrix();
-  p.force = p.v1.cwiseAbs() + p.wu.rowwise().norm();
-  p.along = tangential(p.radial, p.r.diagonal(), p.force, a);
+  p.radial.resize(m_);
+  p.force.resize(m_);
+  p.along.resize(m_);
+  for (Index i = 0; i < m_; ++i) {
+    p.radial[i] = p.v1[i] * p.s[i] - p.wu.row(i).dot(U.row(i));
+    p.force[i] = std::abs(p.v1[i]) + p.wu.row(i).norm();
+    p.along[i] = tangential(p.radial[i], p.r(i, i), p.force[i], a[i]);
+  }
   filled_ = true;
   with_derivatives_ = derivatives;
   return p;
@@ -302,8 +309,8 @@ void NetworkFlow::rhs(double, ConstVectorRef y, VectorRef dydt) {
   const auto a = y.head(m_);
   const auto U = weights(y, m_, d_);
   auto da = dydt.head(m_);
-  da.noalias() = -(p.u * a) / static_cast<double>(m_);
-  da = (da + p.v) / problem_.epsilon;
+  da.noalias() = p.u * a;
+  da = (p.v - da / static_cast<double>(m_)) / problem_.epsilon;
   // u_i' = a_i (I - u_i u_i^T) [V'(s_i) e_1 - (WU)_i]
   auto dU = weights_of(dydt, m_, d_);
   dU = -p.wu - p.along.asDiagonal() * U;
@@ -328,8 +335,8 @@ void NetworkFlow::second_layer_coupling(ConstVectorRef y, ConstVectorRef v, Vect
   const Point& p = at(y, true);
   overlap_change(y, v);
   product_ = p.u1.cwiseProduct(dr_);
-  out.noalias() = -(product_ * y.head(m_)) / static_cast<double>(m_);
-  out += p.v1.cwiseProduct(weights(v, m_, d_).col(0));
+  out.noalias() = product_ * y.head(m_);
+  out = p.v1.cwiseProduct(weights(v, m_, d_).col(0)) - out / static_cast<double>(m_);
 }
 
 void NetworkFlow::jacobian_times(double, ConstVectorRef y, ConstVectorRef v, VectorRef out) {
@@ -340,25 +347,25 @@ void NetworkFlow::jacobian_times(double, ConstVectorRef y, ConstVectorRef v, Vec
   const auto dU = weights(v, m_, d_);
   auto out_a = out.head(m_);
   second_layer_coupling(y, v, out_a);
-  out_a.noalias() -= p.u * da / m;
-  out_a /= problem_.epsilon;
+  out_a *= m;
+  out_a.noalias() -= p.u * da;
+  out_a /= m * problem_.epsilon;
 
   dw_ = p.u2.cwiseProduct(dr_) * (a / m).asDiagonal();
   dw_ += p.u1 * (da / m).asDiagonal();
   dwu_.noalias() = dw_ * U;
   dwu_.noalias() += p.w * dU;
-  const Vector s = U.col(0), ds = dU.col(0);
-  const Vector dv1 = p.v2.cwiseProduct(ds);
-  const Vector outward = (U.array() * dU.array()).rowwise().sum();
-  const Vector dalong = dv1.cwiseProduct(s) + p.v1.cwiseProduct(ds) -
-                        (dwu_.array() * U.array()).rowwise().sum().matrix() -
-                        (p.wu.array() * dU.array()).rowwise().sum().matrix() +
-                        tangential_slope(p.radial, p.force, a).cwiseProduct(outward);
+  dv1_ = p.v2.cwiseProduct(dU.col(0));
+  dalong_.resize(m_);
+  for (Index i = 0; i < m_; ++i)
+    dalong_[i] = dv1_[i] * p.s[i] + p.v1[i] * dU(i, 0) - dwu_.row(i).dot(U.row(i)) -
+                 p.wu.row(i).dot(dU.row(i)) +
+                 tangential_slope(p.radial[i], p.force[i], a[i]) * U.row(i).dot(dU.row(i));
   // d(a_i H_i) with H_i = V' e_1 - (WU)_i - along u_i.
   auto out_u = weights_of(out, m_, d_);
-  out_u = -dwu_ - dalong.asDiagonal() * U;
+  out_u = -dwu_ - dalong_.asDiagonal() * U;
   out_u -= p.along.asDiagonal() * dU;
-  out_u.col(0) += dv1;
+  out_u.col(0) += dv1_;
   out_u.array().colwise() *= a.array();
   dwu_ = -p.wu - p.along.asDiagonal() * U;
   dwu_.col(0) += p.v1;
@@ -426,13 +433,20 @@ const EmpiricalFlow::Point& EmpiricalFlow::at(ConstVectorRef y, bool derivatives
                          derivatives ? p.s2.data() : nullptr);
   }
   p.e = *targets_;
-  p.e.noalias() -= p.s0 * p.y.head(m_) / static_cast<double>(m_);
+  p.e *= static_cast<double>(m_);
+  p.e.noalias() -= p.s0 * p.y.head(m_);
+  p.e /= static_cast<double>(m_);
   work_ = p.s1.array().colwise() * p.e.array();
   p.g.noalias() = work_.transpose() * *inputs_;
   p.g /= static_cast<double>(n_);
-  p.radial = (p.g.array() * U.array()).rowwise().sum();
-  p.force = p.g.rowwise().norm();
-  p.along = tangential(p.radial, U.rowwise().squaredNorm(), p.force, p.y.head(m_));
+  p.radial.resize(m_);
+  p.force.resize(m_);
+  p.along.resize(m_);
+  for (Index i = 0; i < m_; ++i) {
+    p.radial[i] = p.g.row(i).dot(U.row(i));
+    p.force[i] = p.g.row(i).norm();
+    p.along[i] = tangential(p.radial[i], U.row(i).squaredNorm(), p.force[i], p.y[i]);
+  }
   filled_ = true;
   with_derivatives_ = derivatives;
   return p;
@@ -461,7 +475,8 @@ void EmpiricalFlow::second_layer_coupling(ConstVectorRef y, ConstVectorRef v, Ve
   const Point& p = at(y, true);
   dz_.noalias() = *inputs_ * weights(v, m_, d_).transpose();
   work_ = p.s1.cwiseProduct(dz_);
-  de_.noalias() = -(work_ * y.head(m_)) / static_cast<double>(m_);
+  de_.noalias() = work_ * y.head(m_);
+  de_ /= -static_cast<double>(m_);
   out.noalias() = p.s0.transpose() * de_;
   out.noalias() += work_.transpose() * p.e;
   out /= static_cast<double>(n_);
@@ -475,21 +490,23 @@ void EmpiricalFlow::jacobian_times(double, ConstVectorRef y, ConstVectorRef v, V
   const auto dU = weights(v, m_, d_);
   auto out_a = out.head(m_);
   second_layer_coupling(y, v, out_a);
-  const Vector by_a = -(p.s0 * da.matrix()) / m;
-  out_a.noalias() += p.s0.transpose() * by_a / n;
-  out_a /= problem_.epsilon;
-  de_ += by_a;
+  by_a_.noalias() = p.s0 * v.head(m_);
+  by_a_ /= -m;
+  out_a *= n;
+  out_a.noalias() += p.s0.transpose() * by_a_;
+  out_a /= n * problem_.epsilon;
+  de_ += by_a_;
 
   work_ = p.s1.array().colwise() * de_.array() +
           p.s2.array() * dz_.array() * p.e.replicate(1, m_).array();
   dg_.noalias() = work_.transpose() * *inputs_;
   dg_ /= n;
-  const Vector dalong = (dg_.array() * U.array()).rowwise().sum().matrix() +
-                        (p.g.array() * dU.array()).rowwise().sum().matrix() +
-                        tangential_slope(p.radial, p.force, y.head(m_))
-                            .cwiseProduct((U.array() * dU.array()).rowwise().sum().matrix());
+  dalong_.resize(m_);
+  for (Index i = 0; i < m_; ++i)
+    dalong_[i] = dg_.row(i).dot(U.row(i)) + p.g.row(i).dot(dU.row(i)) +
+                 tangential_slope(p.radial[i], p.force[i], y[i]) * U.row(i).dot(dU.row(i));
   auto out_u = weights_of(out, m_, d_);
-  out_u = dg_ - dalong.asDiagonal() * U;
+  out_u = dg_ - dalong_.asDiagonal() * U;
   out_u -= p.along.asDiagonal() * dU;
   out_u.array().colwise() *= a;
   dg_ = p.g - p.along.asDiagonal() * U;
@@ -625,8 +642,10 @@ void NetworkSgd::discrete_step(double t, double step, VectorRef y) {
   s1_.array().rowwise() *= (step * inverse_batch * e_).transpose().array();
   s1_.array().colwise() *= a.array();
   a.noalias() += (step * inverse_batch / problem_.epsilon) * (s0_ * e_);
-  if (batch_ == 1) {
-    // |u + b x|^2 = |u|^2 + 2 b z + b^2 |x|^2: update and normalisation in one pass over U.
+  // With |u| = 1 known, |u + b x|^2 = 1 + 2 b z + b^2 |x|^2: update and normalisation in one pass
+  // over U. A deviation from 1 would be divided by that each time, and grow wherever it is below 1
+  // for long; so now and then lengths are taken afresh.
+  if (batch_ == 1 && k % 64 != 0) {
     const double square = x_.col(0).squaredNorm();
     const Eigen::Map<const Eigen::RowVectorXd> x(x_.data(), d_);
     for (Index i = 0; i < m_; ++i) {

@@ -51,7 +51,7 @@ class NetworkFlow final : public System {
   struct Point {
     Vector y;
     Matrix r, u, u1, u2, w;
-    Vector v, v1, v2;
+    Vector s, v, v1, v2;
     RowMatrix wu;                 ///< W U
     Vector radial, force, along;  ///< <u_i, force_i>, a bound of |force_i|, and what u_i loses
   };
@@ -66,6 +66,7 @@ class NetworkFlow final : public System {
   bool filled_ = false, with_derivatives_ = false;
   Matrix dr_, dw_, product_;
   RowMatrix dwu_;
+  Vector dv1_, dalong_;
 };
 
 /// The same on n samples: R = 1/(2n) sum (y - f)^2. Four products of n m d flops a right-hand side.
@@ -124,7 +125,7 @@ class EmpiricalFlow final : public System, private ReluNetwork {
   Point point_;
   bool filled_ = false, with_derivatives_ = false;
   Matrix dz_, work_;
-  Vector de_;
+  Vector de_, by_a_, dalong_;
   RowMatrix dg_;
   std::shared_ptr<ReluPieces> pieces_;     ///< those of the Newton matrices' copies too
   std::shared_ptr<const Matrix> columns_;  ///< X^T
@@ -160,7 +161,6 @@ class NetworkSgd final : public System {
   RandomStream stream_;
   Matrix x_, z_, s0_, s1_;
   Vector e_;
-  RowMatrix move_;
 };
 
 ModelInfo single_index_network();

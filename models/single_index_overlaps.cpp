@@ -267,12 +267,12 @@ void OverlapFlow::rhs(double, ConstVectorRef y, VectorRef dydt) {
   const double m = static_cast<double>(m_);
   const auto a = y.head(m_), s = y.segment(m_, m_);
   auto da = dydt.head(m_);
-  da.noalias() = -(p.u * a) / m;
-  da = (da + p.v) / problem_.epsilon;
+  da.noalias() = p.u * a;
+  da = (p.v - da / m) / problem_.epsilon;
   dydt.segment(m_, m_) = a.cwiseProduct(p.drive);
   // G_ij = a_i [V'_i s_j - (WR)_ij + (c_i - V'_i s_i) r_ij]
-  const Vector diagonal = p.c - p.v1.cwiseProduct(s);
-  g_ = diagonal.asDiagonal() * p.r - p.wr;
+  diagonal_ = p.c - p.v1.cwiseProduct(s);
+  g_ = diagonal_.asDiagonal() * p.r - p.wr;
   g_.noalias() += p.v1 * s.transpose();
   g_.array().colwise() *= a.array();
   Index k = 2 * m_;
@@ -289,9 +289,9 @@ void OverlapFlow::jacobian_times(double, ConstVectorRef y, ConstVectorRef v, Vec
 
   product_ = p.u1.cwiseProduct(dr_);
   auto out_a = out.head(m_);
-  out_a.noalias() = -(p.u * da.matrix() + product_ * a.matrix()) / m;
-  out_a.array() += p.v1.array() * ds;
-  out_a /= problem_.epsilon;
+  out_a.noalias() = p.u * v.head(m_);
+  out_a.noalias() += product_ * y.head(m_);
+  out_a.array() = (p.v1.array() * ds - out_a.array() / m) / problem_.epsilon;
 
   dw_ = p.u2.cwiseProduct(dr_) * (a / m).matrix().asDiagonal();
   dw_ += p.u1 * (da / m).matrix().asDiagonal();
@@ -300,21 +300,22 @@ void OverlapFlow::jacobian_times(double, ConstVectorRef y, ConstVectorRef v, Vec
   dc_ = product_.diagonal();
   ddrive_ = p.v2.array() * ds * (1 - s * s) - 2 * s * p.v1.array() * ds + ds * p.c.array() +
             s * dc_.array();
-  ddrive_.noalias() -= dw_ * s.matrix();
-  ddrive_.noalias() -= p.w * ds.matrix();
+  ddrive_.noalias() -= dw_ * y.segment(m_, m_);
+  ddrive_.noalias() -= p.w * v.segment(m_, m_);
   out.segment(m_, m_) = da * p.drive.array() + a * ddrive_.array();
 
   // dG = diag(da) H + diag(a) dH, G = diag(a) H.
-  const Vector diagonal = p.c.array() - p.v1.array() * s;
-  const Vector ddiagonal = dc_.array() - p.v2.array() * ds * s - p.v1.array() * ds;
-  g_ = ddiagonal.asDiagonal() * p.r;
-  g_ += diagonal.asDiagonal() * dr_;
+  diagonal_ = p.c.array() - p.v1.array() * s;
+  ddiagonal_ = dc_.array() - p.v2.array() * ds * s - p.v1.array() * ds;
+  g_ = ddiagonal_.asDiagonal() * p.r;
+  g_ += diagonal_.asDiagonal() * dr_;
   g_ -= product_;
-  g_.noalias() += (p.v2.array() * ds).matrix() * s.matrix().transpose();
-  g_.noalias() += p.v1 * ds.matrix().transpose();
+  ddiagonal_ = p.v2.array() * ds;
+  g_.noalias() += ddiagonal_ * y.segment(m_, m_).transpose();
+  g_.noalias() += p.v1 * v.segment(m_, m_).transpose();
   g_.array().colwise() *= a;
-  product_ = diagonal.asDiagonal() * p.r - p.wr;
-  product_.noalias() += p.v1 * s.matrix().transpose();
+  product_ = diagonal_.asDiagonal() * p.r - p.wr;
+  product_.noalias() += p.v1 * y.segment(m_, m_).transpose();
   g_.array() += product_.array().colwise() * da;
   Index k = 2 * m_;
   for (Index i = 0; i < m_; ++i)

@@ -66,7 +66,7 @@ class OverlapFlow final : public System {
   Point point_;
   bool filled_ = false, with_derivatives_ = false;
   Matrix g_, dr_, dw_, product_;
-  Vector dc_, ddrive_;
+  Vector dc_, ddrive_, diagonal_, ddiagonal_;
 };
 
 ModelInfo single_index_overlaps();

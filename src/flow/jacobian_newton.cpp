@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "flow/lanczos.hpp"
+
 namespace gradflow {
 namespace {
 
@@ -148,9 +150,9 @@ class GmresNewtonMatrix final : public NewtonMatrix {
       converged = std::abs(residual_[j + 1]) <= stop;
     }
     if (used == 0) return false;
-    const Vector weights = hessenberg_.topLeftCorner(used, used)
-                               .triangularView<Eigen::Upper>()
-                               .solve(residual_.head(used));
+    auto weights = again_.head(used);
+    weights = residual_.head(used);
+    hessenberg_.topLeftCorner(used, used).triangularView<Eigen::Upper>().solveInPlace(weights);
     z_.noalias() = krylov_.leftCols(used) * weights;
     preconditioner_->solve(z_);
     x_ += z_;
@@ -186,38 +188,12 @@ std::unique_ptr<NewtonMatrix> make_gmres_newton_matrix(std::unique_ptr<System> s
 }
 
 SpectrumEnds spectrum_ends(System& system, double t, ConstVectorRef y, Index iterations) {
-  const Index n = system.dimension();
-  const Index most = std::min(iterations, n);
-  Matrix basis(n, most);
-  Vector diagonal(most), off_diagonal(most), next(n);
-  Vector v(n);
-  // A start with no symmetry: the golden ratio's multiples mod 1.
-  for (Index i = 0; i < n; ++i) {
-    const double x = 0.6180339887498949 * static_cast<double>(i + 1);
-    v[i] = x - std::floor(x) - 0.45;
-  }
-  Index used = 0;
-  double largest = 0;
-  for (Index k = 0; k < most; ++k) {
-    // Twice: orthogonal to rounding.
-    for (int pass = 0; pass < 2; ++pass)
-      for (Index j = 0; j < k; ++j) v -= system.inner_product(y, basis.col(j), v) * basis.col(j);
-    const double length = std::sqrt(system.inner_product(y, v, v));
-    if (k > 0) {
-      off_diagonal[k - 1] = length;
-      if (!(length > 1e-14 * largest)) break;  // an invariant subspace
-    }
-    basis.col(k) = v / length;
-    system.jacobian_times(t, y, basis.col(k), next);
-    diagonal[k] = system.inner_product(y, basis.col(k), next);
-    largest = std::max({largest, std::abs(diagonal[k]), k > 0 ? off_diagonal[k - 1] : 0.0});
-    used = k + 1;
-    v = next;
-  }
-  Eigen::SelfAdjointEigenSolver<Matrix> eigen;
-  eigen.computeFromTridiagonal(diagonal.head(used), off_diagonal.head(std::max<Index>(used - 1, 0)),
-                               Eigen::EigenvaluesOnly);
   SpectrumEnds ends;
+  const JacobianKrylovSpace space = lanczos(system, t, y, iterations);
+  const Index used = space.diagonal.size();
+  if (used == 0) return ends;
+  Eigen::SelfAdjointEigenSolver<Matrix> eigen;
+  eigen.computeFromTridiagonal(space.diagonal, space.off_diagonal, Eigen::EigenvaluesOnly);
   ends.lowest = eigen.eigenvalues()[0];
   ends.second_lowest = eigen.eigenvalues()[std::min<Index>(1, used - 1)];
   ends.highest = eigen.eigenvalues()[used - 1];

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <limits>
 #include <memory>
 
 #include "flow/newton_matrix.hpp"
@@ -34,11 +35,13 @@ std::unique_ptr<NewtonMatrix> make_gmres_newton_matrix(std::unique_ptr<System> s
                                                        double product_flops, Index basis = 40);
 
 /// The extreme eigenvalues of J at y, for a system whose J is symmetric in its metric: Lanczos with
-/// full reorthogonalisation in <., .>_G, exact for systems of at most `iterations` unknowns.
+/// full reorthogonalisation in <., .>_G, exact for systems of at most `iterations` unknowns. NaN
+/// where J is not finite.
 struct SpectrumEnds {
-  double lowest = 0;         ///< the most negative: the stiffest decay
-  double second_lowest = 0;  ///< the next; the ratio is the spectral gap of the fast direction
-  double highest = 0;        ///< the most positive: the growth rate of an unstable mode
+  static constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+  double lowest = nan;         ///< the most negative: the stiffest decay
+  double second_lowest = nan;  ///< the next; the ratio is the spectral gap of the fast direction
+  double highest = nan;        ///< the most positive: the growth rate of an unstable mode
 };
 SpectrumEnds spectrum_ends(System& system, double t, ConstVectorRef y, Index iterations = 120);
 

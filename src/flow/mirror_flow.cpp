@@ -92,11 +92,11 @@ class MirrorNewtonMatrix final : public NewtonMatrix {
     }
     loss_.gradient(beta_, gradient_);
     ac_.array() *= gradient_.array();
-    Vector unit = Vector::Zero(d);
+    unit_.setZero(d);
     for (Index j = 0; j < d; ++j) {
-      unit[j] = 1;
-      loss_.hessian_times(unit, hessian_.col(j));
-      unit[j] = 0;
+      unit_[j] = 1;
+      loss_.hessian_times(unit_, hessian_.col(j));
+      unit_[j] = 0;
     }
   }
   bool factorise(double gamma) override { return matrix_.factorise(gamma, a_, b_, ac_, hessian_); }
@@ -115,7 +115,7 @@ class MirrorNewtonMatrix final : public NewtonMatrix {
   Loss loss_;
   SeparablePotential potential_;
   double rate_;
-  Vector beta_, gradient_, a_, b_, ac_;
+  Vector beta_, gradient_, a_, b_, ac_, unit_;
   Matrix hessian_;
   ScaledSymmetric matrix_;
 };

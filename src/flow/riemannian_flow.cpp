@@ -52,10 +52,12 @@ void TangentProjection::linearise(ConstVectorRef w) {
 }
 
 void TangentProjection::least_step(ConstVectorRef r, VectorRef step) {
-  if (full_rank_)
-    solved_ = llt_.solve(r);
-  else
+  if (full_rank_) {
+    solved_ = r;
+    llt_.solveInPlace(solved_);
+  } else {
     solved_.noalias() = inverse_ * r;
+  }
   loss_.map().transpose_times(solved_, step);
 }
 
@@ -70,7 +72,7 @@ RiemannianFlow::RiemannianFlow(const Loss& loss, double pull)
       pull_(pull),
       residual_(loss.outputs()),
       step_(loss.dimension()),
-      work_(loss.dimension()) {}
+      ahead_(loss.dimension()) {}
 
 void RiemannianFlow::rhs(double, ConstVectorRef y, VectorRef dydt) {
   projection_.linearise(y);
@@ -89,10 +91,11 @@ void RiemannianFlow::jacobian_times(double t, ConstVectorRef y, ConstVectorRef v
     return;
   }
   const double h = 1e-6 * std::max(y.norm(), 1e-6) / length;
-  Vector ahead(y.size());
-  rhs(t, y + h * v, ahead);
-  rhs(t, y - h * v, out);
-  out = (ahead - out) / (2 * h);
+  moved_ = y + h * v;
+  rhs(t, moved_, ahead_);
+  moved_ = y - h * v;
+  rhs(t, moved_, out);
+  out = (ahead_ - out) / (2 * h);
 }
 
 double RiemannianFlow::misfit(ConstVectorRef y) {

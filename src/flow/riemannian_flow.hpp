@@ -22,7 +22,8 @@ class TangentProjection {
   void least_step(ConstVectorRef r, VectorRef step);
 
   Index rank() const { return rank_; }
-  /// Smallest over largest eigenvalue of J J^T, of those counted in the rank at the first point.
+  /// Smallest over largest eigenvalue of J J^T, of those counted in the rank at the first point; at
+  /// full rank an upper bound, from the pivots of the Cholesky factor.
   double reciprocal_condition() const { return reciprocal_condition_; }
   Loss& loss() { return loss_; }
   const Loss& loss() const { return loss_; }
@@ -68,7 +69,7 @@ class RiemannianFlow final : public System {
   TangentProjection projection_;
   double pull_;
   bool singular_ = false;
-  Vector residual_, step_, work_;
+  Vector residual_, step_, ahead_, moved_;
 };
 
 }  // namespace gradflow

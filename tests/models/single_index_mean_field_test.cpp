@@ -157,6 +157,26 @@ TEST_CASE("The spectrum's ends are those of the dense Jacobian") {
   CHECK(ends.lowest < ends.second_lowest);
 }
 
+TEST_CASE("Neurons that have arrived at the target keep the energy identity") {
+  // With the second layer all but fixed, every s goes to 1, and the steps' errors carry it beyond.
+  const auto model =
+      build("single_index_mean_field", {{"width", std::int64_t{20}},
+                                        {"dimension", std::int64_t{10}},
+                                        {"epsilon", 1e6},
+                                        {"target_hermite", std::vector<double>{0, 3}},
+                                        {"activation_hermite", std::vector<double>{0, 1}},
+                                        {"initial_second_layer", std::string("constant")}});
+  for (const char* method : {"cvode", "rodas"}) {
+    SolverSettings settings;
+    settings.method = method;
+    const Run result = run(*model, FlowSettings{}, settings, log_times(1e-2, 1e3, 60));
+    INFO(method << ": " << result.outcome.message);
+    CHECK(result.outcome.status == Status::ok);
+    CHECK(result.outcome.worst_energy_defect < 0.05);
+    CHECK(result.outcome.warnings == 0);
+  }
+}
+
 TEST_CASE("Learning times and plateaus of the baseline are the reference ones to their digits") {
   struct Row {
     double epsilon, t0, t1, t2, first, second;

@@ -61,6 +61,7 @@ struct Case {
   std::string model;
   Settings parameters;
   double weight_decay = 1e-3;
+  std::string kind = "gradient";
 };
 
 }  // namespace
@@ -74,12 +75,23 @@ TEST_CASE("Right-hand side, Newton set-up and solve allocate nothing after the f
       {"two_layer_network", {{"width", std::int64_t{10}}, {"activation", std::string("tanh")}}},
       {"multilayer_perceptron", {}},
       {"deep_linear_network", {}},
+      {"matrix_sensing", {}},
+      {"modular_addition", {{"modulus", std::int64_t{5}}, {"width", std::int64_t{6}}}},
+      {"linear_regression", {}, 1e-3, "heavy_ball"},
+      {"diagonal_linear_network", {}, 0, "riemannian"},
+      {"separable_classification", {}, 0, "mirror"},
       {"single_index_mean_field", {{"width", std::int64_t{50}}}, 0},
+      {"single_index_network", {{"width", std::int64_t{10}}, {"dimension", std::int64_t{8}}}, 0},
+      {"single_index_network",
+       {{"width", std::int64_t{10}}, {"dimension", std::int64_t{8}}, {"samples", std::int64_t{30}}},
+       0},
+      {"single_index_overlaps", {{"width", std::int64_t{10}}, {"dimension", std::int64_t{8}}}, 0},
   };
   for (const Case& c : cases) {
     const auto model = make_model(c.model, c.parameters);
     FlowSettings flow;
     flow.weight_decay = c.weight_decay;
+    flow.kind = c.kind;
     const Vector start = model->initial_state(flow);
     const auto system = model->system(flow);
     Vector y = start, slope(y.size()), product(y.size()), b(y.size());

@@ -1,0 +1,45 @@
+#include "flow/lanczos.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "numerics/random.hpp"
+
+namespace gradflow {
+
+JacobianKrylovSpace lanczos(System& system, double t, ConstVectorRef y, Index iterations) {
+  const Index n = system.dimension();
+  const Index most = std::min(n, iterations);
+  JacobianKrylovSpace space;
+  Matrix& basis = space.basis;
+  Vector alpha = Vector::Zero(most), beta = Vector::Zero(most), next(n);
+  RandomStream(0, "saddle").fill_normal(next);
+  const double length = std::sqrt(system.inner_product(y, next, next));
+  if (!(length > 0) || !std::isfinite(length)) return space;
+  basis.resize(n, most);
+  basis.col(0) = next / length;
+  Index size = 0;
+  while (size < most) {
+    system.jacobian_times(t, y, basis.col(size), next);
+    if (!next.allFinite()) return {};
+    // Twice is enough: orthogonal to rounding.
+    for (int pass = 0; pass < 2; ++pass)
+      for (Index k = 0; k <= size; ++k) {
+        const double c = system.inner_product(y, basis.col(k), next);
+        if (k == size) alpha[size] += c;
+        next -= c * basis.col(k);
+      }
+    const double remainder = std::sqrt(system.inner_product(y, next, next));
+    ++size;
+    if (size == most || !(remainder > 1e-12 * alpha.head(size).cwiseAbs().maxCoeff() + 1e-300))
+      break;
+    beta[size - 1] = remainder;
+    basis.col(size) = next / remainder;
+  }
+  basis.conservativeResize(Eigen::NoChange, size);
+  space.diagonal = alpha.head(size);
+  space.off_diagonal = beta.head(size - 1);
+  return space;
+}
+
+}  // namespace gradflow
