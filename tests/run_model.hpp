@@ -28,8 +28,8 @@ inline Run run_from(const Vector& start, Model& model, const FlowSettings& flow,
   Run run;
   const auto system = model.system(flow);
   const SolverSettings used = tightened(*system, settings, start);
-  const auto stepper = flow.kind == "gradient_descent" ? make_descent_stepper(*system, flow.step)
-                                                       : make_stepper(*system, used);
+  const auto stepper = flow.discrete() ? make_descent_stepper(*system, flow.step, flow.kind)
+                                       : make_stepper(*system, used);
   std::vector<Observable> observables;
   if (observe) observables = model.observables(flow);
   IntegrationControl control;

@@ -23,8 +23,8 @@ std::vector<ParameterInfo> FlowSettings::declaration() {
                          "friction of heavy_ball: w'' + friction w' = -grad F - "
                          "lambda w"),
       nonnegative_parameter("temperature", 0.0,
-                            "temperature of langevin: dw = -grad dt + "
-                            "sqrt(2 temperature) dW"),
+                            "temperature of langevin: dw = -eta (grad F + lambda w) dt + "
+                            "sqrt(2 eta temperature) dW, eta the learning rates"),
       integer_parameter("batch", 1, "samples a step of sgd"),
       std::move(rates),
       std::move(decays),

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -11,17 +12,24 @@ namespace gradflow {
 struct FlowSettings {
   std::string kind = "gradient";
   double weight_decay = 0;  ///< lambda in w' = -grad F(w) - lambda w
-  double step = 0;          ///< gradient_descent, sgd
+  double step = 0;          ///< gradient_descent, sgd, langevin
   double friction = 1;      ///< heavy_ball
-  double temperature = 0;   ///< langevin: dw = -grad dt + sqrt(2 temperature) dW
+  double temperature = 0;   ///< langevin: dw = -eta grad dt + sqrt(2 eta temperature) dW
   Index batch = 0;          ///< sgd: samples a step
   /// By group of parameters (layer), in the model's order; empty: 1 and weight_decay for all.
   std::vector<double> learning_rates;
   std::vector<double> weight_decays;
 
+  std::uint64_t seed = 0;  ///< of the noise of langevin
+
   // From [time].
   bool accelerated = false;    ///< mirror flow: time.variable = "accelerated"
   bool until_settled = false;  ///< no time.end is given
+
+  /// True where iterates are made instead of a flow's steps.
+  bool discrete() const {
+    return kind == "gradient_descent" || kind == "sgd" || kind == "langevin";
+  }
 
   /// What `[flow]` accepts.
   static std::vector<ParameterInfo> declaration();

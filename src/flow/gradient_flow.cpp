@@ -1,5 +1,6 @@
 #include "flow/gradient_flow.hpp"
 
+#include <cmath>
 #include <cstdio>
 #include <stdexcept>
 
@@ -52,6 +53,7 @@ class GradientFlowMatrix final : public NewtonMatrix {
     return hessian_->negative_eigenvalues();
   }
   NewtonCost cost() const override { return hessian_->cost(); }
+  void linearise_at_predictions() override { hessian_->settle_residuals(terms_.decay); }
 
  private:
   static double entry(const Vector& v, Index i) { return v.size() == 1 ? v[0] : v[i]; }
@@ -90,6 +92,7 @@ class HeavyBallMatrix final : public NewtonMatrix {
   std::string name() const override { return hessian_->name(); }
   bool exact() const override { return hessian_->exact(); }
   NewtonCost cost() const override { return hessian_->cost(); }
+  void linearise_at_predictions() override { hessian_->settle_residuals(decay_); }
 
  private:
   std::unique_ptr<ShiftedHessian> hessian_;
@@ -130,7 +133,8 @@ std::vector<LinearKind> linear_kinds_of(const Loss& loss) {
 
 LinearKind preferred_linear_kind_of(const Loss& loss, std::string& reason) {
   // Solvers whose matrices do not fit are out; of the others the one with the fewest flops a
-  // set-up.
+  // set-up. With fewer parameters than residuals a fit leaves some, and with them a curvature
+  // without which Newton's iteration does not converge at long steps: no Gauss-Newton there.
   const double memory_limit = 2e9;  // bytes
   LinearKind best = LinearKind::krylov;
   double least = -1;
@@ -141,6 +145,7 @@ LinearKind preferred_linear_kind_of(const Loss& loss, std::string& reason) {
                          : kind == LinearKind::gauss_newton ? 24 * n * n
                                                             : 16 * (n * p + n * n);
     if (bytes > memory_limit) continue;
+    if (kind == LinearKind::gauss_newton && p < n && !loss.map().affine()) continue;
     const double product = loss.map().product_flops();
     const double flops = kind == LinearKind::dense ? 4 * p * product + p * p * p / 3
                          : kind == LinearKind::gauss_newton
@@ -235,6 +240,24 @@ std::unique_ptr<NewtonMatrix> GradientFlow::newton_matrix(LinearKind kind) {
 
 LinearKind GradientFlow::preferred_linear_kind(std::string& reason) const {
   return preferred_linear_kind_of(loss_, reason);
+}
+
+LangevinDynamics::LangevinDynamics(const Loss& loss, DecayAndRate terms, double temperature,
+                                   std::uint64_t seed)
+    : GradientFlow(loss, terms),
+      noise_scale_((2 * temperature * terms.rate).cwiseSqrt()),
+      noise_(loss.dimension()),
+      stream_(seed, "noise") {}
+
+void LangevinDynamics::discrete_step(double t, double step, VectorRef y) {
+  const auto k = static_cast<std::uint64_t>(std::llround(t / step));
+  stream_.seek(k * static_cast<std::uint64_t>(y.size()));
+  stream_.fill_normal(noise_, std::sqrt(step));
+  GradientFlow::discrete_step(t, step, y);
+  if (noise_scale_.size() == 1)
+    y += noise_scale_[0] * noise_;
+  else
+    y += noise_scale_.cwiseProduct(noise_);
 }
 
 HeavyBallFlow::HeavyBallFlow(const Loss& loss, Vector decay, double friction)

@@ -5,6 +5,7 @@
 #include "flow/loss.hpp"
 #include "flow/shifted_hessian.hpp"
 #include "flow/system.hpp"
+#include "numerics/random.hpp"
 
 namespace gradflow {
 
@@ -18,7 +19,7 @@ struct DecayAndRate {
 
 /// w' = -eta (grad F(w) + Lambda w), the gradient flow of E = F + 1/2 w.Lambda w in the metric
 /// 1/eta. State: w, shape (p).
-class GradientFlow final : public System {
+class GradientFlow : public System {
  public:
   GradientFlow(const Loss& loss, DecayAndRate terms);
 
@@ -40,6 +41,22 @@ class GradientFlow final : public System {
  private:
   Loss loss_;
   DecayAndRate terms_;
+};
+
+/// Overdamped Langevin dynamics, dw = -eta (grad F(w) + Lambda w) dt + sqrt(2 eta T) dW, by the
+/// Euler-Maruyama scheme (weak order 1 in the step). The learning rates eta do not change its
+/// stationary density, exp(-E/T) up to the order of the step. The noise of step k is a function of
+/// (seed, k).
+class LangevinDynamics final : public GradientFlow {
+ public:
+  LangevinDynamics(const Loss& loss, DecayAndRate terms, double temperature, std::uint64_t seed);
+
+  void discrete_step(double t, double step, VectorRef y) override;
+
+ private:
+  Vector noise_scale_;  ///< sqrt(2 eta T), size 1 or p
+  Vector noise_;
+  RandomStream stream_;
 };
 
 /// w'' + mu w' = -grad F(w) - Lambda w as a first-order system. State: w then w', shape (2p).

@@ -42,7 +42,6 @@ class SquaredLoss final : public OutputLoss {
   void root_times(ConstVectorRef f, VectorRef v) const override;
   std::optional<double> uniform_root() const override;
   const Vector& targets() const { return targets_; }
-  double factor() const { return c_; }
 
  private:
   double c_;

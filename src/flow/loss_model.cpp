@@ -2,8 +2,10 @@
 
 #include <Eigen/Eigenvalues>
 #include <algorithm>
-#include "flow/gradient_flow.hpp"
+#include <cmath>
+#include <utility>
 
+#include "flow/gradient_flow.hpp"
 #include "flow/riemannian_flow.hpp"
 
 namespace gradflow {
@@ -15,7 +17,7 @@ LossModel::LossModel(Loss loss, Vector initial, std::vector<ParameterGroup> grou
 }
 
 std::vector<std::string> LossModel::flows() {
-  return {"gradient", "gradient_descent", "heavy_ball", "riemannian"};
+  return {"gradient", "gradient_descent", "langevin", "heavy_ball", "riemannian"};
 }
 
 Vector LossModel::initial_state(const FlowSettings& flow) {
@@ -46,9 +48,17 @@ DecayAndRate LossModel::terms(const FlowSettings& flow) const {
 std::unique_ptr<System> LossModel::system(const FlowSettings& flow) {
   if (flow.kind == "gradient" || flow.kind == "gradient_descent")
     return std::make_unique<GradientFlow>(loss_, terms(flow));
+  if (flow.kind == "langevin")
+    return std::make_unique<LangevinDynamics>(loss_, terms(flow), flow.temperature, flow.seed);
   if (flow.kind == "riemannian") {
     if (!loss_.output_loss().has_residual())
       throw ParameterError("kind", "is \"riemannian\", which needs a squared loss");
+    for (const auto& [key, values] : {std::pair{"learning_rates", &flow.learning_rates},
+                                      std::pair{"weight_decays", &flow.weight_decays}})
+      if (!values->empty())
+        throw ParameterError(key,
+                             "does not go with flow.kind = \"riemannian\": that flow is the "
+                             "limit for one learning rate and one lambda for all");
     return std::make_unique<RiemannianFlow>(loss_);
   }
   if (flow.kind == "heavy_ball") {
@@ -164,7 +174,9 @@ std::vector<Observable> LossModel::spectral_observables(const DecayAndRate& term
                  {},
                  false,
                  [decayed](const State& s, double* out) {
-                   *out = static_cast<double>(scale_separation(decayed(s).values).fast_modes);
+                   const ScaleSeparation separation = scale_separation(decayed(s).values);
+                   *out = std::isnan(separation.gap) ? separation.gap
+                                                     : static_cast<double>(separation.fast_modes);
                  }});
   all.push_back(
       {"fast_velocity_share",
@@ -173,7 +185,12 @@ std::vector<Observable> LossModel::spectral_observables(const DecayAndRate& term
        false,
        [this, decay, decayed](const State& s, double* out) {
          const HessianSpectrum& spectrum = decayed(s);
-         const Index fast = scale_separation(spectrum.values).fast_modes;
+         const ScaleSeparation separation = scale_separation(spectrum.values);
+         const Index fast = separation.fast_modes;
+         if (std::isnan(separation.gap)) {
+           *out = separation.gap;
+           return;
+         }
          Vector velocity = -at(s).gradient;
          if (decay.size() == 1)
            velocity -= decay[0] * weights(s);

@@ -39,6 +39,13 @@ class NewtonMatrix {
   /// them.
   virtual std::optional<Index> negative_eigenvalues() const { return std::nullopt; }
   virtual NewtonCost cost() const = 0;
+
+  /// For Newton's iterations, which linearise at predictions: those are off a slow manifold by the
+  /// tolerance, and what that adds to J, times gamma, can be far beyond the slow flow's own rate
+  /// (see ShiftedHessian). Afterwards J is one that such an error does not reach: the solution of
+  /// the iteration is the same, and its limit. Not for methods that have their order by the exact
+  /// Jacobian, nor for what counts eigenvalues.
+  virtual void linearise_at_predictions() {}
 };
 
 /// The structures a config can ask for (`solver.linear`).

@@ -6,8 +6,8 @@
 namespace gradflow {
 namespace {
 
-/// Limits at or above this only keep products of sizes from overflowing; they go without saying
-/// until they are met.
+/// Limits at or above this only keep sizes from what no memory holds; they go without saying until
+/// they are met.
 constexpr double largest_integer = 1e12;
 
 std::string number(double value) {

@@ -29,6 +29,35 @@ struct Shift {
   }
 };
 
+/// Of the step after which residuals are settled: the point, Lambda, and J^T l' + Lambda w.
+class SettledResiduals {
+ public:
+  bool wanted() const { return decay_.size() != 0; }
+  void want(ConstVectorRef decay) { decay_ = decay; }
+  void linearise(ConstVectorRef w) {
+    if (wanted()) point_ = w;
+  }
+  void slope(Loss& loss, VectorRef out) const {
+    loss.map().transpose_times(loss.last_output_gradient(), out);
+    if (decay_.size() == 1)
+      out += decay_[0] * point_;
+    else
+      out.array() += decay_.array() * point_.array();
+  }
+  /// l' - D J delta.
+  const Vector& after(Loss& loss, const Vector& delta) {
+    moved_.resize(loss.outputs());
+    gradient_.resize(loss.outputs());
+    loss.map().jacobian_times(delta, moved_);
+    loss.output_loss().hessian_times(loss.last_outputs(), moved_, gradient_);
+    gradient_ = loss.last_output_gradient() - gradient_;
+    return gradient_;
+  }
+
+ private:
+  Vector decay_, point_, moved_, gradient_;
+};
+
 // ---------------------------------------------------------------------------------- dense
 class DenseHessian final : public ShiftedHessian {
  public:
@@ -38,28 +67,30 @@ class DenseHessian final : public ShiftedHessian {
         unit_(Vector::Zero(loss.dimension())) {}
 
   void linearise(ConstVectorRef w) override {
-    const Index p = loss_.dimension(), threads = loop_threads();
-    while (static_cast<Index>(others_.size()) + 1 < threads) others_.push_back({loss_, unit_});
-    parallel_for(threads, [&](Index k) {
-      Loss& loss = k == 0 ? loss_ : others_[static_cast<std::size_t>(k - 1)].loss;
-      Vector& unit = k == 0 ? unit_ : others_[static_cast<std::size_t>(k - 1)].unit;
-      loss.linearise(w);
-      for (Index j = k; j < p; j += threads) {
-        unit[j] = 1;
-        loss.hessian_times(unit, hessian_.col(j));
-        unit[j] = 0;
-      }
+    while (static_cast<Index>(others_.size()) + 1 < loop_threads())
+      others_.push_back({loss_, unit_});
+    settled_.linearise(w);
+    columns(hessian_, [&](Loss& loss, const Vector& unit, VectorRef column) {
+      loss.linearise(w);  // once: the point stays
+      if (settled_.wanted())
+        loss.gauss_newton_times(unit, column);
+      else
+        loss.hessian_times(unit, column);
     });
   }
 
   bool factorise(ConstVectorRef shift, double scale) override {
-    Matrix& m = factorisation_.storage(hessian_.rows());
-    m = scale * hessian_;
-    if (shift.size() == 1)
-      m.diagonal().array() += shift[0];
-    else
-      m.diagonal() += shift;
-    return factorisation_.factorise_in_place() != SymmetricFactorisation::Outcome::singular;
+    if (settled_.wanted()) {
+      if (!factorise_sum(shift, scale)) return false;
+      settled_.slope(loss_, step_);
+      step_ *= scale;
+      factorisation_.solve_in_place(step_);
+      const Vector& gradient = settled_.after(loss_, step_);
+      columns(curvature_, [&](Loss& loss, const Vector& unit, VectorRef column) {
+        loss.map().curvature_times(gradient, unit, column);
+      });
+    }
+    return factorise_sum(shift, scale, settled_.wanted());
   }
 
   bool solve(VectorRef b, double) override {
@@ -76,8 +107,38 @@ class DenseHessian final : public ShiftedHessian {
     const double p = as_double(loss_.dimension());
     return {4 * p * loss_.map().product_flops(), p * p * p / 3, 2 * p * p, 16 * p * p};
   }
+  void settle_residuals(ConstVectorRef decay) override {
+    if (loss_.map().affine()) return;
+    settled_.want(decay);
+    curvature_.resize(hessian_.rows(), hessian_.cols());
+    step_.resize(hessian_.rows());
+  }
 
  private:
+  /// Columns of a matrix from products with unit vectors, shared out among the threads.
+  template <class Product>
+  void columns(Matrix& matrix, Product product) {
+    const Index p = loss_.dimension(), threads = static_cast<Index>(others_.size()) + 1;
+    parallel_for(threads, [&](Index k) {
+      Loss& loss = k == 0 ? loss_ : others_[static_cast<std::size_t>(k - 1)].loss;
+      Vector& unit = k == 0 ? unit_ : others_[static_cast<std::size_t>(k - 1)].unit;
+      for (Index j = k; j < p; j += threads) {
+        unit[j] = 1;
+        product(loss, unit, matrix.col(j));
+        unit[j] = 0;
+      }
+    });
+  }
+  bool factorise_sum(ConstVectorRef shift, double scale, bool with_curvature = false) {
+    Matrix& m = factorisation_.storage(hessian_.rows());
+    m = scale * hessian_;
+    if (with_curvature) m += scale * curvature_;
+    if (shift.size() == 1)
+      m.diagonal().array() += shift[0];
+    else
+      m.diagonal() += shift;
+    return factorisation_.factorise_in_place() != SymmetricFactorisation::Outcome::singular;
+  }
   /// What a further thread works with: a product needs work space of its own.
   struct Worker {
     Loss loss;
@@ -88,6 +149,9 @@ class DenseHessian final : public ShiftedHessian {
   Vector unit_;
   std::vector<Worker> others_;
   SymmetricFactorisation factorisation_;
+  SettledResiduals settled_;
+  Matrix curvature_;
+  Vector step_;
 };
 
 // ---------------------------------------------------------------------------- Gauss-Newton
@@ -195,7 +259,8 @@ class BlockHessian final : public ShiftedHessian {
 
   void linearise(ConstVectorRef w) override {
     loss_.linearise(w);
-    loss_.map().curvature(loss_.last_output_gradient(), curvature_);
+    settled_.linearise(w);
+    if (!settled_.wanted()) loss_.map().curvature(loss_.last_output_gradient(), curvature_);
     loss_.map().transposed_jacobian(factor_);
     // J^T S, row by row of J^T: the root acts on vectors of N entries.
     if (const auto root = loss_.output_loss().uniform_root()) {
@@ -211,6 +276,10 @@ class BlockHessian final : public ShiftedHessian {
 
   bool factorise(ConstVectorRef shift, double scale) override {
     scale_ = scale;
+    if (settled_.wanted()) {
+      if (!settle(shift)) return false;
+      loss_.map().curvature(gradient_, curvature_);
+    }
     Index negative_in_blocks = 0;
     Index offset = 0;
     for (Index b = 0; b < structure_.blocks(); ++b) {
@@ -263,8 +332,32 @@ class BlockHessian final : public ShiftedHessian {
             2 * n * n * p + n * n * n / 3 + 2 * p * block * (n + block),
             4 * n * p + 2 * n * n + 2 * p * block, 16 * p * (n + block) + 16 * n * n};
   }
+  void settle_residuals(ConstVectorRef decay) override { settled_.want(decay); }
 
  private:
+  /// By Woodbury, with F = J^T S and e = J^T l' + Lambda w: D J delta =
+  /// scale S (I + scale F^T diag(1/shift) F)^{-1} F^T diag(1/shift) e.
+  bool settle(ConstVectorRef shift) {
+    settled_.slope(loss_, large_);
+    if (shift.size() == 1) {
+      large_ /= shift[0];
+      solved_ = factor_ / shift[0];
+    } else {
+      large_.array() /= shift.array();
+      solved_ = shift.cwiseInverse().asDiagonal() * factor_;
+    }
+    small_.noalias() = factor_.transpose() * large_;
+    Matrix& m = factorisation_.storage(loss_.outputs());
+    m.noalias() = scale_ * (factor_.transpose() * solved_);
+    m.diagonal().array() += 1;
+    if (factorisation_.factorise_in_place() == SymmetricFactorisation::Outcome::singular)
+      return false;
+    factorisation_.solve_in_place(small_);
+    loss_.output_loss().root_times(loss_.last_outputs(), small_);
+    gradient_ = loss_.last_output_gradient() - scale_ * small_;
+    return true;
+  }
+
   Index block_size(Index b) const {
     return structure_.start[static_cast<std::size_t>(b) + 1] -
            structure_.start[static_cast<std::size_t>(b)];
@@ -298,9 +391,10 @@ class BlockHessian final : public ShiftedHessian {
   Vector curvature_, inverse_;
   Matrix factor_, solved_, gathered_, product_;
   SymmetricFactorisation factorisation_, small_factorisation_;
-  Vector small_, large_;
+  Vector small_, large_, gradient_;
   double scale_ = 0;
   Index negative_ = 0;
+  SettledResiduals settled_;
 };
 
 // -------------------------------------------------------------------------------- Krylov
@@ -322,6 +416,7 @@ class KrylovHessian final : public ShiftedHessian {
 
   void linearise(ConstVectorRef w) override {
     loss_.linearise(w);
+    settled_.linearise(w);
     for (Index j = 0; j < rank_; ++j) loss_.gauss_newton_times(probe_.col(j), sketch_.col(j));
     // Nystrom: H ~ Y (Q^T Y)^{-1} Y^T, with a small shift so that the core is positive definite.
     const double nu = std::sqrt(as_double(loss_.dimension())) * 2.2e-16 * sketch_.norm();
@@ -352,6 +447,15 @@ class KrylovHessian final : public ShiftedHessian {
     shift_.values = shift;
     scale_ = scale;
     mean_shift_ = shift.mean();
+    if (settled_.wanted()) {
+      // Without convergence no curvature: the Gauss-Newton part alone.
+      settled_.slope(loss_, step_);
+      step_ *= scale_;
+      if (conjugate_gradients(step_, 0, false))
+        gradient_ = settled_.after(loss_, step_);
+      else
+        gradient_.setZero(loss_.outputs());
+    }
     return true;
   }
 
@@ -367,13 +471,23 @@ class KrylovHessian final : public ShiftedHessian {
     const double product = 4 * loss_.map().product_flops();
     return {k * product + 6 * p * k * k, 0, 20 * (product + 4 * p * k + 10 * p), 24 * p * k};
   }
+  void settle_residuals(ConstVectorRef decay) override {
+    if (loss_.map().affine()) return;
+    settled_.want(decay);
+    step_.resize(loss_.dimension());
+    curved_.resize(loss_.dimension());
+  }
 
  private:
   void apply(const Vector& v, Vector& out, bool full) {
-    if (full)
+    if (full && !settled_.wanted())
       loss_.hessian_times(v, out);
     else
       loss_.gauss_newton_times(v, out);
+    if (full && settled_.wanted()) {
+      loss_.map().curvature_times(gradient_, v, curved_);
+      out += curved_;
+    }
     out *= scale_;
     if (shift_.uniform())
       out += shift_.values[0] * v;
@@ -430,8 +544,10 @@ class KrylovHessian final : public ShiftedHessian {
   Index rank_;
   Matrix sketch_, probe_, basis_;
   Vector eigenvalues_, x_, r_, z_, d_, q_, coefficients_;
+  Vector gradient_, step_, curved_;
   Shift shift_;
   double scale_ = 0, mean_shift_ = 1;
+  SettledResiduals settled_;
 };
 
 }  // namespace

@@ -25,6 +25,20 @@ class ShiftedHessian {
   virtual bool exact() const = 0;
   virtual std::optional<Index> negative_eigenvalues() const { return std::nullopt; }
   virtual NewtonCost cost() const = 0;
+
+  /// From here on the outputs' curvature, sum_i u_i hess f_i, is taken with the gradient of the
+  /// output loss that a Gauss-Newton step of this length leaves, u = l'(f) - D J delta,
+  /// (diag(shift) + scale J^T D J) delta = scale (J^T l'(f) + Lambda w), not with l'(f) at the
+  /// point; Lambda = `decay`, of size 1 or p.
+  ///
+  /// On a slow manifold of interpolating minimisers l' is of the order of lambda, but at a
+  /// prediction that is off by the tolerance it is of the order of the tolerance: times scale ~
+  /// 1/lambda that makes directions along the manifold look stiff, or unstable, by a factor
+  /// tolerance/lambda, and Newton's iteration takes its small corrections for convergence (lambda =
+  /// 1e-12, rtol = 1e-4: the norm grew under weight decay). The step takes away what is not in
+  /// balance with the decay; it leaves all of l' early on, and the residuals of a fit that does not
+  /// interpolate. One more set-up of the Gauss-Newton part; no effect on the Gauss-Newton matrix.
+  virtual void settle_residuals(ConstVectorRef /*decay*/) {}
 };
 
 /// The full Hessian as a dense matrix, LL^T or pivoted LDL^T. p Hessian-vector products and p^3/3

@@ -5,11 +5,16 @@
 #include <Eigen/Eigenvalues>
 #include <algorithm>
 #include <cmath>
+#include <limits>
+
+#include "numerics/random.hpp"
 
 namespace gradflow {
 namespace {
 
-/// hess F + diag(decay) as Spectra wants a matrix.
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+
+/// hess F + diag(decay) + shift as Spectra wants a matrix.
 class HessianOperator {
  public:
   using Scalar = double;
@@ -21,14 +26,30 @@ class HessianOperator {
     const Eigen::Map<const Vector> v(in, rows());
     loss_.hessian_times(v, result);
     if (decay_.size() == 1)
-      result += decay_[0] * v;
+      result += (decay_[0] + shift_) * v;
     else
-      result += decay_.cwiseProduct(v);
+      result += decay_.cwiseProduct(v) + shift_ * v;
   }
+  /// An estimate, from below, of the largest |eigenvalue|.
+  double size() const {
+    Vector v(rows()), next(rows());
+    RandomStream(0, "spectrum").fill_normal(v);
+    v.normalize();
+    double largest = 0;
+    for (int k = 0; k < 12; ++k) {
+      perform_op(v.data(), next.data());
+      largest = next.norm();
+      if (!(largest > 0)) break;
+      v = next / largest;
+    }
+    return largest;
+  }
+  void shift_by(double shift) { shift_ = shift; }
 
  private:
   Loss& loss_;
   Vector decay_;
+  double shift_ = 0;
 };
 
 }  // namespace
@@ -53,12 +74,30 @@ HessianSpectrum hessian_spectrum(Loss& loss, ConstVectorRef w, ConstVectorRef de
     spectrum.complete = true;
     return spectrum;
   }
+  // Spectra asks for residuals relative to each eigenvalue. Shifted, all are of the size of the
+  // largest, which is what the small ones can be told to.
   HessianOperator hessian(loss, decay);
+  const double shift = 4 * hessian.size();
+  hessian.shift_by(shift);
   Spectra::SymEigsSolver<HessianOperator> lanczos(hessian, 2 * count,
                                                   std::min(p, std::max<Index>(6 * count, 40)));
   lanczos.init();
-  lanczos.compute(Spectra::SortRule::BothEnds, 300, 1e-8, Spectra::SortRule::SmallestAlge);
-  spectrum.values = lanczos.eigenvalues();
+  lanczos.compute(Spectra::SortRule::BothEnds, 300, 1e-9, Spectra::SortRule::SmallestAlge);
+  if (lanczos.info() != Spectra::CompInfo::Successful) {
+    // Which have converged is not known. A crowded lower end does not keep the upper one away.
+    spectrum.values = Vector::Constant(2 * count, nan);
+    spectrum.vectors = Matrix::Constant(p, 2 * count, nan);
+    Spectra::SymEigsSolver<HessianOperator> upper(hessian, count,
+                                                  std::min(p, std::max<Index>(4 * count, 40)));
+    upper.init();
+    upper.compute(Spectra::SortRule::LargestAlge, 300, 1e-9, Spectra::SortRule::SmallestAlge);
+    if (upper.info() == Spectra::CompInfo::Successful) {
+      spectrum.values.tail(count) = upper.eigenvalues().array() - shift;
+      spectrum.vectors.rightCols(count) = upper.eigenvectors();
+    }
+    return spectrum;
+  }
+  spectrum.values = lanczos.eigenvalues().array() - shift;
   spectrum.vectors = lanczos.eigenvectors();
   return spectrum;
 }
@@ -66,6 +105,10 @@ HessianSpectrum hessian_spectrum(Loss& loss, ConstVectorRef w, ConstVectorRef de
 ScaleSeparation scale_separation(const Vector& eigenvalues, double floor) {
   ScaleSeparation separation;
   if (eigenvalues.size() == 0) return separation;
+  if (!eigenvalues.allFinite()) {
+    separation.gap = nan;
+    return separation;
+  }
   const double top = eigenvalues.cwiseAbs().maxCoeff();
   if (!(top > 0)) return separation;
   // From below: the largest |rate| among those at or under each place.

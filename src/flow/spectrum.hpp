@@ -7,7 +7,8 @@ namespace gradflow {
 /// Eigenvalues of hess F + diag(decay) at a point, in ascending order, with their vectors
 /// (columns): all of them up to `dense_limit` parameters (p Hessian-vector products and 9 p^3
 /// flops); beyond, the `count` smallest and the `count` largest by Lanczos with Hessian-vector
-/// products (Spectra), to 1e-8 of the largest.
+/// products (Spectra), to 1e-8 of the largest |eigenvalue|; NaN in the place of an end that is not
+/// found in 300 restarts (many eigenvalues within 1e-9 of the largest of each other).
 struct HessianSpectrum {
   Vector values;
   Matrix vectors;
@@ -30,7 +31,8 @@ struct ScaleSeparation {
 /// descending order, the gap below the k-th is mu_k over the largest |mu_j|, j > k: growing modes
 /// count among the others with their rate, so that an eigenvalue that passes through 0 makes no gap
 /// as long as another mode grows. Rates below `floor` x the largest (rounding) count as the floor.
-/// With the ends of the spectrum alone the gap may be taken across those that are not known.
+/// NaN eigenvalues make a NaN gap. With the ends of the spectrum alone the gap may be taken across
+/// those that are not known.
 ScaleSeparation scale_separation(const Vector& eigenvalues, double floor = 1e-14);
 
 /// Below a ratio of 10 there is no telling fast from slow.

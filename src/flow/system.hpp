@@ -58,7 +58,7 @@ class System {
   virtual std::string preferred_method() const;
 
   /// One step of the discrete dynamics (gradient_descent, sgd, langevin), in place. By default
-  /// explicit Euler, y += step * rhs. Noise is part of the system: an SGD or Langevin system
+  /// explicit Euler, y += step * rhs. Noise is part of the system: one with SGD's or Langevin's
   /// overrides this and carries its own random stream.
   virtual void discrete_step(double t, double step, VectorRef y);
 

@@ -2,7 +2,9 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <sstream>
 
+#include "flow/gradient_flow.hpp"
 #include "solve/stepper.hpp"
 #include "solve/sundials.hpp"
 #include "solve/sundials_vector.hpp"
@@ -24,7 +26,10 @@ class CvodeStepper final : public Stepper {
  public:
   CvodeStepper(System& system, const SolverSettings& settings, bool adams)
       : system_(system), settings_(settings), adams_(adams), state_(system.dimension()) {
-    if (!adams_) newton_ = choose_newton_matrix(system, settings, linear_);
+    if (!adams_) {
+      newton_ = choose_newton_matrix(system, settings, linear_);
+      newton_->linearise_at_predictions();
+    }
   }
 
   ~CvodeStepper() override {
@@ -40,8 +45,11 @@ class CvodeStepper final : public Stepper {
   CvodeStepper& operator=(const CvodeStepper&) = delete;
 
   void start(double t0, ConstVectorRef y0) override {
+    sundials::finish_operations();  // none may write to the new state
     state_ = y0;
     time_ = previous_ = t0;
+    watched_steps_ = 0;
+    watched_failures_ = 0;
     if (cvode_ != nullptr) {  // anew, from order 1; CVODE's own counts begin again
       earlier_ = statistics();
       CVodeReInit(cvode_, t0, y_);
@@ -98,6 +106,7 @@ class CvodeStepper final : public Stepper {
                         "the time scale is below the resolution of t at this horizon");
     time_ = reached;
     saw_non_finite_ = false;  // of trials that this step has left behind
+    if (newton_ && settings_.linear == LinearKind::automatic && !newton_->exact()) watch_newton();
   }
 
   double time() const override { return time_; }
@@ -138,6 +147,27 @@ class CvodeStepper final : public Stepper {
   std::string linear() const override { return linear_; }
 
  private:
+  /// Near rest, at steps far beyond 1/lambda, the curvature that a Gauss-Newton matrix leaves out
+  /// is as large as what it has, and the iteration converges no more: every other step is then cut,
+  /// for good. The exact matrix takes over.
+  void watch_newton() {
+    constexpr int window = 50;
+    if (++watched_steps_ < window) return;
+    long failures = 0;
+    CVodeGetNumNonlinSolvConvFails(cvode_, &failures);
+    if (failures - watched_failures_ > window / 4)
+      if (const auto kind = fallback_linear_kind(system_)) {
+        newton_ = system_.newton_matrix(*kind);
+        newton_->linearise_at_predictions();
+        std::ostringstream since;
+        since << ", from t = " << time_ << " on " << linear_kind_name(*kind)
+              << " (Newton's iteration failed)";
+        linear_ += since.str();
+        settings_.linear = *kind;  // and stays
+      }
+    watched_steps_ = 0;
+    watched_failures_ = failures;
+  }
   /// CVodeGetDky accepts [t - h_used, t] up to a rounding; keep t inside.
   double within(double t) const { return std::clamp(t, previous_, time_); }
   /// Order 0 or 1 into `out`, to be had after finish_operations.
@@ -203,7 +233,7 @@ class CvodeStepper final : public Stepper {
       ++self.statistics_.solves;
       auto solution = map(x);
       solution = map(b);
-      // Krylov: a tenth of what Newton's own test will ask of the correction.
+      // Krylov: a third of what Newton's own test will ask of the correction (0.03, above).
       const double tolerance =
           0.01 * (self.settings_.rtol * self.state().norm() + self.settings_.atol);
       if (!self.newton_->solve(solution, tolerance)) return 1;
@@ -235,7 +265,6 @@ class CvodeStepper final : public Stepper {
         throw SolverError(Status::no_convergence, "Newton's iteration did not converge",
                           "try solver.linear = \"dense\" or \"krylov\", or a smaller rtol");
       case CV_TOO_CLOSE:
-      case CV_TSTOP_RETURN:
       case CV_ILL_INPUT:
         throw SolverError(Status::step_underflow, "the step is below the resolution of t",
                           "the time scale is below the resolution of t at this horizon");
@@ -257,6 +286,8 @@ class CvodeStepper final : public Stepper {
   std::string linear_ = "none";
   double time_ = 0, previous_ = 0;
   bool saw_non_finite_ = false;
+  int watched_steps_ = 0;
+  long watched_failures_ = 0;
   Statistics statistics_, earlier_;
   SUNContext context_ = nullptr;
   N_Vector y_ = nullptr;

@@ -6,12 +6,16 @@ namespace gradflow {
 namespace {
 
 /// The system's discrete dynamics with a fixed step: gradient descent on a gradient flow, SGD or
-/// Langevin where the system brings noise. The states between iterates do not exist: `interpolate`
-/// gives the iterate nearest in time.
+/// Langevin dynamics where the system brings noise. The states between iterates do not exist:
+/// `interpolate` gives the iterate nearest in time.
 class DescentStepper final : public Stepper {
  public:
-  DescentStepper(System& system, double step)
-      : system_(system), step_(step), state_(system.dimension()), last_(system.dimension()) {}
+  DescentStepper(System& system, double step, std::string method)
+      : system_(system),
+        step_(step),
+        method_(std::move(method)),
+        state_(system.dimension()),
+        last_(system.dimension()) {}
 
   void start(double t0, ConstVectorRef y0) override {
     start_ = t0;
@@ -40,12 +44,13 @@ class DescentStepper final : public Stepper {
   }
   void interpolate_derivative(double, VectorRef ydot) override { ydot = (state_ - last_) / step_; }
   const Statistics& statistics() override { return statistics_; }
-  std::string method() const override { return "gradient_descent"; }
+  std::string method() const override { return method_; }
   double grid_step() const override { return step_; }
 
  private:
   System& system_;
   double step_, start_ = 0;
+  std::string method_;
   std::int64_t count_ = 0;
   Vector state_, last_;
   Statistics statistics_;
@@ -53,8 +58,8 @@ class DescentStepper final : public Stepper {
 
 }  // namespace
 
-std::unique_ptr<Stepper> make_descent_stepper(System& system, double step) {
-  return std::make_unique<DescentStepper>(system, step);
+std::unique_ptr<Stepper> make_descent_stepper(System& system, double step, std::string method) {
+  return std::make_unique<DescentStepper>(system, step, std::move(method));
 }
 
 }  // namespace gradflow

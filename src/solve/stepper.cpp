@@ -1,6 +1,7 @@
 #include "solve/stepper.hpp"
 
 #include <algorithm>
+#include <optional>
 
 #include "flow/gradient_flow.hpp"
 
@@ -13,6 +14,14 @@ constexpr Index largest_dense = 200;
 bool offers(const System& system, LinearKind kind) {
   const std::vector<LinearKind> kinds = system.linear_kinds();
   return std::find(kinds.begin(), kinds.end(), kind) != kinds.end();
+}
+
+/// An exact Newton matrix at a price like that of an approximate one.
+std::optional<LinearKind> affordable_exact_kind(const System& system) {
+  if (offers(system, LinearKind::structured)) return LinearKind::structured;
+  if (offers(system, LinearKind::dense) && system.dimension() <= largest_dense)
+    return LinearKind::dense;
+  return std::nullopt;
 }
 
 }  // namespace
@@ -37,12 +46,10 @@ std::unique_ptr<NewtonMatrix> choose_newton_matrix(System& system, const SolverS
   // cheaper set-up wherever it is to be had at a like price.
   if (settings.linear == LinearKind::automatic && settings.method == "rodas" &&
       kind == LinearKind::gauss_newton)
-    for (const LinearKind exact : {LinearKind::structured, LinearKind::dense})
-      if (kind == LinearKind::gauss_newton && offers(system, exact) &&
-          (exact == LinearKind::structured || system.dimension() <= largest_dense)) {
-        kind = exact;
-        reason = "exact, for the order of a Rosenbrock method";
-      }
+    if (const auto exact = affordable_exact_kind(system)) {
+      kind = *exact;
+      reason = "exact, for the order of a Rosenbrock method";
+    }
   std::string names;
   for (const LinearKind k : system.linear_kinds()) {
     names += (names.empty() ? "\"" : ", \"") + std::string(linear_kind_name(k)) + '"';
@@ -52,6 +59,14 @@ std::unique_ptr<NewtonMatrix> choose_newton_matrix(System& system, const SolverS
                                        "\", but this model offers " + names);
   description = std::string(linear_kind_name(kind)) + " (" + reason + ")";
   return system.newton_matrix(kind);
+}
+
+std::optional<LinearKind> fallback_linear_kind(const System& system) {
+  const Index p = system.dimension();
+  if (offers(system, LinearKind::structured) && p <= 5000) return LinearKind::structured;
+  if (offers(system, LinearKind::dense) && p <= 2000) return LinearKind::dense;
+  if (offers(system, LinearKind::krylov)) return LinearKind::krylov;
+  return std::nullopt;
 }
 
 namespace {
@@ -77,12 +92,10 @@ std::unique_ptr<Stepper> make_stepper(System& system, const SolverSettings& sett
   if (used.method == "auto") used.method = system.preferred_method();
   // A one-step method loses nothing at a boundary; with an exact matrix it has its order of 5.
   if (settings.method == "auto" && used.method == "cvode" && used.linear == LinearKind::automatic)
-    for (const LinearKind exact : {LinearKind::dense, LinearKind::structured})
-      if (offers(system, exact) &&
-          (exact == LinearKind::structured || system.dimension() <= largest_dense)) {
-        used.method = "rodas";
-        used.linear = exact;
-      }
+    if (const auto exact = affordable_exact_kind(system)) {
+      used.method = "rodas";
+      used.linear = *exact;
+    }
   return make_piecewise_stepper(system, make_smooth_stepper(system, used));
 }
 

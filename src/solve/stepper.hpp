@@ -66,8 +66,10 @@ std::unique_ptr<Stepper> make_rosenbrock4_stepper(System& system, const SolverSe
 /// at a boundary that it meets, located on the dense output, and the next begins in the piece
 /// beyond.
 std::unique_ptr<Stepper> make_piecewise_stepper(System& system, std::unique_ptr<Stepper> inner);
-/// y_{k+1} = y_k + step rhs(y_k), t = k step: gradient descent on a gradient flow.
-std::unique_ptr<Stepper> make_descent_stepper(System& system, double step);
+/// System::discrete_step, t = k step: gradient descent on a gradient flow; `method` is its name in
+/// results and messages.
+std::unique_ptr<Stepper> make_descent_stepper(System& system, double step,
+                                              std::string method = "gradient_descent");
 
 /// The stepper that `settings` asks for; `auto` decides by the recorded work-precision table
 /// (docs/solvers.md). \throws ParameterError where system and method do not go together
@@ -77,5 +79,8 @@ std::unique_ptr<Stepper> make_stepper(System& system, const SolverSettings& sett
 /// \throws ParameterError where the system does not offer it
 std::unique_ptr<NewtonMatrix> choose_newton_matrix(System& system, const SolverSettings& settings,
                                                    std::string& description);
+/// The kind with all of the curvature that replaces an approximate Newton matrix with which the
+/// iteration fails; none where no such matrix fits.
+std::optional<LinearKind> fallback_linear_kind(const System& system);
 
 }  // namespace gradflow

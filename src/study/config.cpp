@@ -697,6 +697,7 @@ FlowSettings RunConfig::flow() const {
   const Parameters& time = sections.at("time");
   settings.accelerated = time.text("variable") == "accelerated";
   settings.until_settled = !time.has("end");
+  settings.seed = seed();
   return settings;
 }
 
@@ -713,8 +714,6 @@ std::unique_ptr<Model> Config::build(RunConfig& run) const {
   };
   Parameters& time = run.sections.at("time");
   const FlowSettings flow = run.flow();
-  const bool discrete =
-      flow.kind == "gradient_descent" || flow.kind == "sgd" || flow.kind == "langevin";
   in_section("flow", [&] {
     const auto& offered = run.model->flows;
     if (std::find(offered.begin(), offered.end(), flow.kind) == offered.end())
@@ -757,7 +756,7 @@ std::unique_ptr<Model> Config::build(RunConfig& run) const {
       throw ParameterError("end", "is " + toml_number(end) +
                                       " in tau = lambda t, which is beyond "
                                       "the largest number in t");
-    if (!discrete) return;
+    if (!flow.discrete()) return;
     if (horizon < flow.step)
       throw ParameterError("end", "is " + toml_number(end) +
                                       ", expected at least one step of "
@@ -787,7 +786,7 @@ std::unique_ptr<Model> Config::build(RunConfig& run) const {
     if (!time.has("end") && !model->default_end(flow))
       throw ParameterError("end", "missing, expected a number > 0: the last time");
   });
-  if (!discrete) in_section("solver", [&] { make_stepper(*system, run.solver()); });
+  if (!flow.discrete()) in_section("solver", [&] { make_stepper(*system, run.solver()); });
   in_section("measure", [&] {
     const MeasureSettings settings = run.measure();
     if (settings.slow_window.size() != 2 || settings.slow_window[0] >= settings.slow_window[1])
@@ -797,6 +796,10 @@ std::unique_ptr<Model> Config::build(RunConfig& run) const {
         std::find(offered.begin(), offered.end(), "riemannian") == offered.end())
       throw ParameterError("two_phases", "needs the flow \"riemannian\", which " + run.model->name +
                                              " does not offer");
+    if (settings.two_phases && !flow.learning_rates.empty())
+      throw ParameterError("two_phases",
+                           "does not go with flow.learning_rates: its slow limit is that of one "
+                           "learning rate for all");
     if (!settings.against.empty() && !settings.exponents.empty()) {
       std::vector<std::string> names;
       for (const ConfigAxis& axis : axes_) names.push_back(axis.name);

@@ -115,14 +115,13 @@ Integration integrate_once(Model& model, const FlowSettings& flow, const SolverS
     start = model.initial_state(flow);
   }
   const SolverSettings used = tightened(*system, settings, start);
-  const bool discrete =
-      flow.kind == "gradient_descent" || flow.kind == "sgd" || flow.kind == "langevin";
-  const std::unique_ptr<Stepper> stepper =
-      discrete ? make_descent_stepper(*system, flow.step) : make_stepper(*system, used);
+  const std::unique_ptr<Stepper> stepper = flow.discrete()
+                                               ? make_descent_stepper(*system, flow.step, flow.kind)
+                                               : make_stepper(*system, used);
 
   std::vector<double> sample_times = system_times(time, flow, time.grid());
   std::vector<double> snapshot_times = system_times(time, flow, output.snapshot_times);
-  if (discrete) {
+  if (flow.discrete()) {
     sample_times = snapped(sample_times, flow.step);
     snapshot_times = snapped(snapshot_times, flow.step);
   }

@@ -108,6 +108,16 @@ std::vector<Case> cases() {
        good + "[flow]\nkind = \"mirror\"\n",
        "7:1",
        {"flow.kind", "linear_regression", "heavy_ball"}},
+      {"two phases with a learning rate for each layer",
+       "[model]\nname = \"diagonal_linear_network\"\n[time]\nend = 10\n[flow]\nweight_decay = "
+       "1e-3\nlearning_rates = [1, 4]\n[measure]\ntwo_phases = true\n",
+       "9:1",
+       {"measure.two_phases", "flow.learning_rates"}},
+      {"the slow flow with a learning rate for each layer",
+       "[model]\nname = \"diagonal_linear_network\"\n[time]\nend = 10\n[flow]\nkind = "
+       "\"riemannian\"\nlearning_rates = [1, 4]\n",
+       "7:1",
+       {"flow.learning_rates", "riemannian"}},
       {"an unknown method",
        good + "[solver]\nmethod = \"cvod\"\n",
        "7:1",

@@ -42,7 +42,14 @@ TEST_CASE("Rates and decays by layer need one entry for each layer") {
   CHECK_NOTHROW(model->system(flow));
   flow.kind = "heavy_ball";
   CHECK_THROWS_WITH(model->system(flow), "does not go with flow.kind = \"heavy_ball\"");
+  flow.kind = "riemannian";
+  CHECK_THROWS_AS(model->system(flow), ParameterError);
+  flow.learning_rates.clear();
+  CHECK_THROWS_AS(model->system(flow), ParameterError);
+  flow.weight_decays.clear();
+  CHECK_NOTHROW(model->system(flow));
   flow.kind = "mirror";
+  flow.learning_rates = {1, 2};
   CHECK_THROWS_AS(model->system(flow), ParameterError);
 }
 

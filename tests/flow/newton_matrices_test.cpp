@@ -2,6 +2,7 @@
 #include <Eigen/LU>
 #include <Eigen/SVD>
 
+#include <algorithm>
 #include <set>
 
 #include "flow/gradient_flow.hpp"
@@ -207,6 +208,67 @@ TEST_CASE("Every Newton matrix solves (I - gamma J) x = b as the dense matrix of
   CHECK(indefinite > 100);
   CHECK(counted > 100);
   CHECK(solved > 500);
+}
+
+TEST_CASE("At predictions the outputs' curvature is that of the residuals a step leaves") {
+  RandomStream stream(7, "test");
+  int compared = 0;
+  for (Problem& problem : problems(stream)) {
+    Loss& loss = problem.loss;
+    const Index p = loss.dimension();
+    DecayAndRate uniform, by_parameter;
+    uniform.decay[0] = 0.3;
+    by_parameter.decay = random_vector(p, stream).cwiseAbs();
+    by_parameter.rate = random_vector(p, stream).cwiseAbs().array() + 0.1;
+    for (const DecayAndRate& terms : {uniform, by_parameter}) {
+      const Vector decay =
+          terms.decay.size() == 1 ? Vector::Constant(p, terms.decay[0]) : terms.decay;
+      const Vector rate = terms.rate.size() == 1 ? Vector::Constant(p, terms.rate[0]) : terms.rate;
+      GradientFlow flow(loss, terms);
+      for (const LinearKind kind :
+           {LinearKind::structured, LinearKind::dense, LinearKind::krylov}) {
+        const auto kinds = flow.linear_kinds();
+        if (std::find(kinds.begin(), kinds.end(), kind) == kinds.end()) continue;
+        const auto newton = flow.newton_matrix(kind);
+        newton->linearise_at_predictions();
+        const Vector w = random_vector(p, stream);
+        newton->linearise(0, w);
+        Vector slope(p);
+        loss.gradient(w, slope);
+        slope += decay.cwiseProduct(w);
+        const Matrix gauss_newton =
+            columns(p, [&](const Vector& v, VectorRef out) { loss.gauss_newton_times(v, out); });
+        for (const double gamma : {1e-2, 10.0, 1e3}) {
+          INFO(problem.name << ", " << newton->name() << ", gamma = " << gamma);
+          // From their definition, by LU.
+          Matrix symmetric = gamma * gauss_newton;
+          symmetric.diagonal() += rate.cwiseInverse() + gamma * decay;
+          const Vector step = Eigen::FullPivLU<Matrix>(symmetric).solve(gamma * slope);
+          Vector moved(loss.outputs()), taken(loss.outputs());
+          loss.map().jacobian_times(step, moved);
+          loss.output_loss().hessian_times(loss.last_outputs(), moved, taken);
+          const Vector left = loss.last_output_gradient() - taken;
+          symmetric += gamma * columns(p, [&](const Vector& v, VectorRef out) {
+                         loss.map().curvature_times(left, v, out);
+                       });
+          const Vector eigenvalues = Eigen::SelfAdjointEigenSolver<Matrix>(symmetric).eigenvalues();
+          if (kind == LinearKind::krylov && !(eigenvalues.minCoeff() > 0)) continue;
+          const double condition =
+              eigenvalues.cwiseAbs().maxCoeff() / eigenvalues.cwiseAbs().minCoeff();
+          const Vector b = random_vector(p, stream);
+          const Vector reference = Eigen::FullPivLU<Matrix>(symmetric).solve(b.cwiseQuotient(rate));
+          Vector x = b;
+          REQUIRE(newton->factorise(gamma));
+          REQUIRE(newton->solve(x, 1e-10 * b.norm()));
+          // Rounding by the condition, twice: of the step, and of the solve.
+          CHECK((x - reference).norm() <=
+                (1e-8 + 1e-13 * condition) * condition * reference.norm());
+          ++compared;
+        }
+      }
+    }
+  }
+  CHECK(compared > 100);
 }
 
 TEST_CASE("Newton matrices at a point without any gradient are the identity plus the decay") {

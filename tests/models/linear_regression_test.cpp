@@ -178,6 +178,54 @@ TEST_CASE("Heavy ball on linear regression is the damped oscillator in each mode
   }
 }
 
+TEST_CASE(
+    "Langevin dynamics has the Gibbs density, at any learning rate, and noise from its time") {
+  // Two modes, h = x^2 + lambda. Euler-Maruyama's own stationary variance in each is
+  // T / (h (1 - step eta h / 2)): eleven per cent above T / h in the first.
+  const Data data{Matrix(Vector{{1.0, 0.5}}.asDiagonal()), Vector{{1.0, -1.0}}, Vector::Zero(2)};
+  const auto model = model_of(data);
+  FlowSettings flow;
+  flow.kind = "langevin";
+  flow.weight_decay = 0.1;
+  flow.temperature = 0.3;
+  flow.step = 0.1;
+  flow.learning_rates = {2};
+  flow.seed = 3;
+  const auto system = model->system(flow);
+  Vector w = model->initial_state(flow), sum = Vector::Zero(2), squares = Vector::Zero(2);
+  const int burn_in = 1000, steps = 1000000;
+  for (int k = 0; k < burn_in + steps; ++k) {
+    system->discrete_step(k * flow.step, flow.step, w);
+    if (k < burn_in) continue;
+    sum += w;
+    squares += w.cwiseAbs2();
+  }
+  const Vector mean = sum / steps, variance = squares / steps - mean.cwiseAbs2();
+  const double time = 2 * flow.step * steps;
+  for (Index i = 0; i < 2; ++i) {
+    const double x = data.inputs(i, i), h = x * x + flow.weight_decay;
+    // Five standard deviations of averages over `time`, the noise's correlation being exp(-h t).
+    CHECK(mean[i] == Approx(x * data.targets[i] / h)
+                         .margin(5 * std::sqrt(2 * flow.temperature / (h * h * time))));
+    CHECK(variance[i] ==
+          Approx(flow.temperature / (h * (1 - 0.1 * h))).epsilon(5 * std::sqrt(2 / (h * time))));
+  }
+
+  // From its time alone, bit for bit; by seed; and gradient descent at temperature 0.
+  Vector once = w, again = w, other = w, cold = w, descended = w;
+  system->discrete_step(7, flow.step, once);
+  model->system(flow)->discrete_step(7, flow.step, again);
+  CHECK(once == again);
+  flow.seed = 4;
+  model->system(flow)->discrete_step(7, flow.step, other);
+  CHECK((once - other).norm() > 1e-3);
+  flow.temperature = 0;
+  model->system(flow)->discrete_step(7, flow.step, cold);
+  flow.kind = "gradient_descent";
+  model->system(flow)->discrete_step(7, flow.step, descended);
+  CHECK(cold == descended);
+}
+
 TEST_CASE("Learning rates by parameter group and gradient descent have their closed forms") {
   const Data data = gaussian_data(6, 3, 12);
   const auto model = model_of(data);

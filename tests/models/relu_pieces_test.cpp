@@ -23,9 +23,8 @@ Result integrate_flow(Model& model, const FlowSettings& flow, double rtol,
   settings.rtol = rtol;
   settings.atol = 1e-13;
   const auto system = model.system(flow);
-  const bool descent = flow.kind == "gradient_descent";
-  const auto stepper =
-      descent ? make_descent_stepper(*system, flow.step) : make_stepper(*system, settings);
+  const auto stepper = flow.discrete() ? make_descent_stepper(*system, flow.step, flow.kind)
+                                       : make_stepper(*system, settings);
   Result result;
   IntegrationControl control;
   control.times = times;

@@ -1,5 +1,6 @@
 #include "models/single_index_network.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "tests/models/single_index_runs.hpp"
@@ -143,6 +144,31 @@ TEST_CASE("One step of SGD averages to the population flow and stays on the sphe
   CHECK(again == after_one);
   const Eigen::Map<const RowMatrix> U1(first.data() + m, m, d);
   CHECK((U1.rowwise().norm().array() - 1).abs().maxCoeff() < 1e-14);
+}
+
+TEST_CASE("Ten thousand steps of SGD stay on the sphere, with a batch of one too") {
+  // With a large epsilon the second layer stays, and <u, x> e > 0 for long: a length that was taken
+  // from the last one would grow from rounding, to 0.3 by t = 25.
+  const Index m = 20, d = 10;
+  const auto model =
+      build("single_index_network", {{"width", std::int64_t{m}},
+                                     {"dimension", std::int64_t{d}},
+                                     {"epsilon", 1e6},
+                                     {"target_hermite", std::vector<double>{-1}},
+                                     {"activation_hermite", std::vector<double>{0.4, 0.5, 0.28}}});
+  FlowSettings flow;
+  flow.kind = "sgd";
+  flow.step = 1e-3;
+  flow.batch = 1;
+  const auto sgd = model->system(flow);
+  Vector y = model->initial_state(flow);
+  double largest = 0;
+  for (int k = 0; k < 30000; ++k) {
+    sgd->discrete_step(k * flow.step, flow.step, y);
+    const Eigen::Map<const RowMatrix> U(y.data() + m, m, d);
+    largest = std::max(largest, (U.rowwise().norm().array() - 1).abs().maxCoeff());
+  }
+  CHECK(largest < 1e-12);
 }
 
 TEST_CASE("SGD at small steps follows the flow") {

@@ -56,9 +56,9 @@ inline Run run(Model& model, const FlowSettings& flow, SolverSettings settings,
   const std::vector<Observable> observables = model.observables(flow);
   const Vector start = model.initial_state(flow);
   settings = tightened(settings, start);
-  const bool discrete = flow.kind != "gradient";
-  const std::unique_ptr<Stepper> stepper =
-      discrete ? make_descent_stepper(*system, flow.step) : make_stepper(*system, settings);
+  const std::unique_ptr<Stepper> stepper = flow.discrete()
+                                               ? make_descent_stepper(*system, flow.step, flow.kind)
+                                               : make_stepper(*system, settings);
   IntegrationControl control;
   control.times = std::move(times);
   std::uint64_t serial = 0;

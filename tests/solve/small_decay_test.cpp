@@ -1,4 +1,5 @@
 #include <cmath>
+#include <utility>
 
 #include "tests/finite_differences.hpp"
 #include "tests/run_model.hpp"
@@ -39,4 +40,91 @@ TEST_CASE("lambda = 1e-12 to t = 1e13: the slow flow that larger lambdas have, a
             1e-5 * invariant(start).norm());
     }
   }
+}
+
+namespace {
+
+/// f = a w x on forty points of a line, which it fits with a w = 0.9: more samples than parameters,
+/// and interpolation all the same.
+std::unique_ptr<Model> one_neuron() {
+  const ModelInfo* info = find_model("two_layer_network");
+  Parameters parameters(info->parameters);
+  parameters.set("width", std::int64_t{1});
+  parameters.set("bias", false);
+  parameters.set("activation", std::string("identity"));
+  const Vector x = Vector::LinSpaced(40, -1, 1);
+  parameters.set_file("inputs", "x.npy", x);
+  parameters.set_file("targets", "y.npy", 0.9 * x);
+  parameters.set_file("initial", "w.npy", Vector{{0.2, 2.0}});
+  return info->make(parameters, 0);
+}
+
+}  // namespace
+
+TEST_CASE("Loose tolerances keep to the slow manifold with every Newton matrix") {
+  // a^2 - w^2 decays as exp(-2 lambda t), and a w tends to 0.9: the norm in closed form. The
+  // residual of a prediction is 1e12 times beyond the one in balance with the decay.
+  const double lambda = 1e-12;
+  const auto model = one_neuron();
+  FlowSettings flow;
+  flow.weight_decay = lambda;
+  std::vector<double> times = log_times(1e3, 10 / lambda, 60);
+  for (const LinearKind kind : {LinearKind::automatic, LinearKind::dense, LinearKind::structured,
+                                LinearKind::krylov, LinearKind::gauss_newton})
+    for (const double rtol : {1e-3, 1e-4, 1e-5, 1e-6}) {
+      SolverSettings settings;
+      settings.method = "cvode";
+      settings.linear = kind;
+      settings.rtol = rtol;
+      const Run run = run_model(*model, flow, settings, times);
+      CAPTURE(run.outcome.linear, rtol, run.outcome.statistics.steps);
+      const double start = 2.0 * 2.0 - 0.2 * 0.2;
+      for (std::size_t k = 1; k < run.times.size(); ++k) {
+        const double difference = start * std::exp(-2 * lambda * run.times[k]);
+        const double exact = std::pow(difference * difference + 4 * 0.81, 0.25);
+        // Errors of the steps along the manifold add up: some hundred at most, and mostly cancel.
+        CHECK(std::abs(run.states[k].norm() - exact) <= 20 * rtol * exact);
+      }
+      CHECK(run.outcome.statistics.steps < 1000);
+    }
+}
+
+TEST_CASE("At rest, steps go on growing: what Gauss-Newton leaves out is taken in") {
+  // To 1e7 times 1/lambda. With Gauss-Newton alone steps stop at some 1/lambda, and go on for ever.
+  const auto model = make_model("two_layer_network", {{"width", std::int64_t{20}},
+                                                      {"activation", std::string("tanh")},
+                                                      {"input_dimension", std::int64_t{3}},
+                                                      {"samples", std::int64_t{10}}});
+  FlowSettings flow;
+  flow.weight_decay = 1e-6;
+  SolverSettings settings;
+  settings.rtol = 1e-6;
+  const std::vector<double> times{0, 1, 1e3, 1e6, 1e7, 1e9, 1e13};
+  const Run run = run_model(*model, flow, settings, times);
+  CHECK(run.outcome.statistics.steps < 3000);
+  CHECK(run.outcome.linear.find("structured") != std::string::npos);
+  settings.linear = LinearKind::structured;
+  const Run exact = run_model(*model, flow, settings, times);
+  CHECK((run.states.back() - exact.states.back()).norm() < 1e-5 * exact.states.back().norm());
+}
+
+TEST_CASE("A fit that leaves residuals takes a matrix with their curvature") {
+  // Twelve parameters, forty samples.
+  const auto model = make_model("two_layer_network", {{"width", std::int64_t{4}},
+                                                      {"activation", std::string("quadratic")},
+                                                      {"bias", false},
+                                                      {"input_dimension", std::int64_t{2}},
+                                                      {"samples", std::int64_t{40}}});
+  FlowSettings flow;
+  flow.weight_decay = 1e-12;
+  SolverSettings settings;
+  settings.rtol = 1e-6;
+  const std::vector<double> times = log_times(1e-3, 1e13, 30);
+  const Run run = run_model(*model, flow, settings, times);
+  CHECK(run.outcome.statistics.steps < 2000);
+  settings.method = "rodas";
+  settings.rtol = 1e-9;
+  const Run reference = run_model(*model, flow, settings, times);
+  for (std::size_t k = 0; k < times.size(); ++k)
+    CHECK(run.states[k].norm() == Approx(reference.states[k].norm()).epsilon(1e-4));
 }
