@@ -13,7 +13,8 @@ namespace gradflow {
 /// y' is the derivative of the solver's dense output, not the right-hand side: on a slow manifold
 /// an error of the tolerance in a stiff direction makes a right-hand side many times the true
 /// velocity, while the interpolant's slope is the motion itself. What is tested is that the motion
-/// is the descent of E. Three Gauss points a step and one energy a step.
+/// is the descent of E. (Explicit steppers do give the right-hand side: they are at no stiff
+/// manifold.) Three Gauss points a step and one energy a step.
 class EnergyIdentity {
  public:
   EnergyIdentity(System& system, const SolverSettings& settings, double first_time);

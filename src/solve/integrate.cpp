@@ -27,6 +27,19 @@ constexpr double rounding = 1e-14;
 /// it at rtol = 1e-4 on the smooth models.
 constexpr double reported_defect = 0.05;
 
+double root_mean_square(ConstVectorRef y) {
+  return std::sqrt(y.squaredNorm() / static_cast<double>(std::max<Index>(1, y.size())));
+}
+
+/// The smallest entry of a start other than 0, where it is so far below the others that it was put
+/// there to grow; 0 without.
+double hidden_deviation(ConstVectorRef y0) {
+  double smallest = std::numeric_limits<double>::infinity();
+  for (Index i = 0; i < y0.size(); ++i)
+    if (y0[i] != 0) smallest = std::min(smallest, std::abs(y0[i]));
+  return smallest < 1e-8 * root_mean_square(y0) ? smallest : 0;
+}
+
 std::string number(double value) {
   std::ostringstream out;
   out.precision(6);
@@ -37,9 +50,11 @@ std::string number(double value) {
 }  // namespace
 
 SolverSettings tightened(SolverSettings settings, ConstVectorRef y0) {
-  const double rms =
-      std::sqrt(y0.squaredNorm() / static_cast<double>(std::max<Index>(1, y0.size())));
+  const double rms = root_mean_square(y0);
   if (rms > 0) settings.atol = std::min(settings.atol, 1e-6 * rms);
+  // Below the rounding of the others there is no step to be had.
+  const double hidden = hidden_deviation(y0);
+  if (hidden > 0) settings.atol = std::min(settings.atol, std::max(1e-3 * hidden, 1e-16 * rms));
   return settings;
 }
 
@@ -69,6 +84,7 @@ Outcome integrate(System& system, Stepper& stepper, const SolverSettings& settin
   EnergyIdentity energy(system, settings, times.size() > 1 ? times[1] : 1);
   const bool watch_saddles = settings.saddle_guard && watch_energy && system.has_saddles();
   double curvature = 0;
+  bool grew = false;
 
   outcome.method = stepper.method();
   const auto fail = [&](Status status, const std::string& reason, const std::string& advice) {
@@ -76,11 +92,17 @@ Outcome integrate(System& system, Stepper& stepper, const SolverSettings& settin
     outcome.message = stepper.method() + " at t = " + number(stepper.time()) + ": " + reason +
                       (advice.empty() ? "" : "; " + advice);
   };
+  const auto warn = [&](auto warning, const std::string& text) {
+    outcome.warnings |= warning;
+    outcome.message += (outcome.message.empty() ? "" : "; ") + text;
+  };
+  bool started = false;
 
   try {
     if (!y0.allFinite())
       throw SolverError(Status::not_finite, "the initial state is not finite", "");
     stepper.start(times.front(), y0);
+    started = true;
     control.sample(next, times[next], y0);
     ++next;
     if (watch_energy) energy.start(times.front(), y0);
@@ -117,6 +139,7 @@ Outcome integrate(System& system, Stepper& stepper, const SolverSettings& settin
           curvature = std::max(curvature, std::abs(rate));
           // A rate beyond the resolution of t is a blow-up, not a saddle: that is the solver's to
           // tell.
+          grew = grew || rate > 0;
           longest = rate > 0 ? std::max(growth_fraction / rate, 1e-8 * stepper.time())
                              : std::numeric_limits<double>::infinity();
         }
@@ -136,13 +159,15 @@ Outcome integrate(System& system, Stepper& stepper, const SolverSettings& settin
         system.correct(stepper.time(), sampled);
         control.sample(next, stepper.time(), sampled);
         outcome.stopped_early = true;
-        outcome.warnings |= singular_point_reached;
-        outcome.message = "a singular point of the manifold of minimisers is reached at " +
-                          number(stepper.time()) + ": the flow is not defined beyond";
+        warn(singular_point_reached,
+             "a singular point of the manifold of minimisers is reached at " +
+                 number(stepper.time()) + ": the flow is not defined beyond");
         break;
       }
       if (next < times.size() && control.stop && control.stop(stepper.time(), stepper.state())) {
-        control.sample(next, stepper.time(), stepper.state());
+        sampled = stepper.state();
+        system.correct(stepper.time(), sampled);
+        control.sample(next, stepper.time(), sampled);
         outcome.stopped_early = true;
         break;
       }
@@ -150,7 +175,7 @@ Outcome integrate(System& system, Stepper& stepper, const SolverSettings& settin
   } catch (const SolverError& error) {
     // Steps that shrink to nothing while the state grows without bound are a blow-up in finite
     // time.
-    const bool grown = error.status() == Status::step_underflow &&
+    const bool grown = started && error.status() == Status::step_underflow &&
                        stepper.state().norm() > 1e8 * std::max(1.0, y0.norm());
     if (grown)
       fail(Status::not_finite, "the state grows without bound", "the flow blows up in finite time");
@@ -158,10 +183,10 @@ Outcome integrate(System& system, Stepper& stepper, const SolverSettings& settin
       fail(error.status(), error.what(), error.advice());
   }
 
-  outcome.t_end = stepper.time();
+  outcome.t_end = started ? stepper.time() : times.front();
   outcome.statistics = stepper.statistics();
   outcome.linear = stepper.linear();
-  outcome.final_state = stepper.state();
+  outcome.final_state = started ? stepper.state() : Vector(y0);
   if (outcome.status == Status::ok) system.correct(outcome.t_end, outcome.final_state);
   outcome.wall_seconds = std::chrono::duration<double>(Clock::now() - began).count();
   if (watch_energy && outcome.t_end > times.front()) {
@@ -174,11 +199,18 @@ Outcome integrate(System& system, Stepper& stepper, const SolverSettings& settin
                number(energy.rise_time()) + ", which no gradient flow does",
            "lower solver.rtol and solver.atol");
     else if (outcome.status == Status::ok && outcome.worst_energy_defect > reported_defect) {
-      outcome.warnings |= energy_defect_high;
-      outcome.message = "the energy identity is off by " + number(outcome.worst_energy_defect) +
-                        " of the drop in one decade of t; lower solver.rtol and solver.atol";
+      warn(energy_defect_high,
+           "the energy identity is off by " + number(outcome.worst_energy_defect) +
+               " of the drop in one decade of t; lower solver.rtol and solver.atol");
     }
   }
+  const double hidden = hidden_deviation(y0);
+  const bool unresolved = hidden > 0 && hidden < 100 * settings.atol;
+  if (outcome.status == Status::ok && grew && unresolved)
+    warn(tolerance_coarse_for_saddle,
+         "the start has entries of " + number(hidden) + ", which atol = " + number(settings.atol) +
+             " does not resolve: a saddle that they leave is left late, early, or to the wrong "
+             "side; start from larger ones");
   if (outcome.status == Status::ok && system.has_energy() && system.has_saddles() && !descent &&
       outcome.t_end > times.front()) {
     // At rest although a mode would have grown by many orders within the run: a saddle. Of a mode
@@ -187,14 +219,15 @@ Outcome integrate(System& system, Stepper& stepper, const SolverSettings& settin
     const GrowingMode mode = fastest_growing_mode(system, outcome.t_end, outcome.final_state);
     const double elapsed = outcome.t_end - times.front();
     if (mode.rate * elapsed > 50 && mode.rate > 1e-6 * mode.fastest &&
-        mode.amplitude <= settings.atol) {
+        mode.amplitude <= std::max(settings.atol, rounding * outcome.final_state.norm())) {
       const std::string where =
           "the run ends at a saddle with a growth rate of " + number(mode.rate);
-      if (settings.saddle_guard && mode.amplitude <= rounding * outcome.final_state.norm()) {
-        outcome.warnings |= stays_on_saddle;
-        outcome.message += (outcome.message.empty() ? "" : "; ") + where +
-                           ", of whose mode the state holds nothing: the exact flow stays there "
-                           "too; other initial values leave it";
+      if (settings.saddle_guard && !unresolved &&
+          mode.amplitude <= rounding * outcome.final_state.norm()) {
+        warn(stays_on_saddle,
+             where +
+                 ", of whose mode the state holds nothing: the exact flow stays there too; "
+                 "other initial values leave it");
       } else {
         fail(Status::saddle_unresolved,
              where + (settings.saddle_guard

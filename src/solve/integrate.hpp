@@ -25,7 +25,8 @@ struct IntegrationControl {
 
 /// The tolerances a run from y0 is made with: atol is lowered to 1e-6 of the root mean square of y0
 /// where it is not, because errors near a small start (a saddle at the origin) must stay small
-/// beside the deviation that is to grow.
+/// beside the deviation that is to grow; and to 1e-3 of the smallest entry that is 1e-8 of that or
+/// less, down to 1e-16 of it.
 SolverSettings tightened(SolverSettings settings, ConstVectorRef y0);
 /// The same for a start of any size that holds little of the fastest growing mode: also to 1e-3 of
 /// that mode's largest entry in it, where that is more than rounding. At most 24 Jacobian products.

@@ -29,7 +29,8 @@ struct Certificate {
   }
 };
 
-/// Judges the state of a gradient flow at time t. About 40 Jacobian products and one factorisation.
+/// Judges the state of a gradient flow at time t. 24 Jacobian products, and one set-up of the exact
+/// Newton matrix.
 Certificate certify(System& system, double t, ConstVectorRef y);
 
 /// Where a gradient flow tends, found by integrating it, with what certifies it.

@@ -3,7 +3,10 @@
 #include <algorithm>
 
 #include "solve/integrate.hpp"
+#include "solve/stationary_point.hpp"
 #include "tests/catch.hpp"
+#include "tests/finite_differences.hpp"
+#include "tests/run_model.hpp"
 #include "tests/solve/systems.hpp"
 
 using namespace gradflow;
@@ -90,4 +93,24 @@ TEST_CASE("A run that has come to rest is not blamed for the noise in its energy
     CHECK(outcome.status == Status::ok);
     CHECK(outcome.warnings == 0);
   }
+}
+
+TEST_CASE("A flow on a manifold that has come to rest does not rise") {
+  // u v = 1, u^2 - v^2 decays as exp(-2 tau): from tau = 10 on it is below the tolerance, and E
+  // moves with the states' distance from the manifold alone.
+  const ModelInfo* info = find_model("diagonal_linear_network");
+  Parameters parameters(info->parameters);
+  parameters.set("parametrisation", std::string("product"));
+  parameters.set_file("inputs", "x.npy", Matrix::Ones(1, 1));
+  parameters.set_file("targets", "y.npy", Vector::Ones(1));
+  parameters.set_file("initial", "w.npy", Vector{{2, 0.1}});
+  const auto model = info->make(parameters, 0);
+  FlowSettings flow;
+  flow.kind = "riemannian";
+  const auto limit = flow_limit(*model->system({}), {}, model->initial_state({}));
+  REQUIRE(limit.converged);
+  const Run run = run_from(limit.y, *model, flow, {}, {0, 1, 10, 20, 100});
+  const Vector end = run.states.back();
+  CHECK(end[0] == Approx(1).epsilon(1e-6));
+  CHECK(end[0] * end[1] == Approx(1).epsilon(1e-12));
 }

@@ -99,6 +99,8 @@ TEST_CASE("A start that is not finite is a failure, not an exception") {
     const Samples run =
         sample(system, *stepper, settings, Vector{{std::nan("")}}, linear_times(1, 2));
     CHECK(run.outcome.status == Status::not_finite);
+    REQUIRE(run.outcome.final_state.size() == 1);
+    CHECK(std::isnan(run.outcome.final_state[0]));  // the start, where the run ended
   }
 }
 

@@ -132,3 +132,37 @@ TEST_CASE("Saddle-to-saddle learning from scale 1e-6 comes at its times, at ever
       }
   }
 }
+
+TEST_CASE(
+    "A mode that starts far below the others leaves its saddle at its time, or a warning says") {
+  // beta_i = u_i v_i on orthogonal inputs: the modes are apart, and u = v keeps
+  // beta' = 2 beta (y - beta) in each. The first is learned at once, the second waits at e^2.
+  const ModelInfo* info = find_model("diagonal_linear_network");
+  for (const std::string method : {"cvode", "rodas"})
+    for (const double rtol : {1e-5, 1e-8})
+      for (const double e : {1e-9, 1e-11, 1e-13, 1e-20}) {
+        Parameters parameters(info->parameters);
+        parameters.set("parametrisation", std::string("product"));
+        parameters.set_file("inputs", "x.npy", Matrix::Identity(2, 2));
+        parameters.set_file("targets", "y.npy", Vector{{2, 0.1}});
+        parameters.set_file("initial", "w.npy", Vector{{0.5, e, 0.5, e}});
+        const auto model = info->make(parameters, 0);
+        const auto system = model->system({});
+        // The rate of beta_2 at 0, twice that of u_2.
+        Vector y = model->initial_state({}), slope(4);
+        system->rhs(0, y, slope);
+        const double rate = 2 * slope[1] / y[1], half = std::log(0.1 / (e * e) - 1) / rate;
+        SolverSettings settings;
+        settings.method = method;
+        settings.rtol = rtol;
+        const std::vector<double> times{0, 0.999 * half, half, 1.001 * half, 1e5};
+        const Run run = run_from(y, *model, {}, settings, times, false);
+        CAPTURE(method, rtol, e, half);
+        const bool resolved = e >= 1e-13;
+        CHECK(((run.outcome.warnings & tolerance_coarse_for_saddle) == 0) == resolved);
+        if (!resolved) continue;
+        CHECK(run.states[1][1] * run.states[1][3] < 0.05);
+        CHECK(run.states[3][1] * run.states[3][3] > 0.05);
+        CHECK(run.states[4][1] == Approx(std::sqrt(0.1)).epsilon(1e-4));
+      }
+}
