@@ -43,6 +43,7 @@ class SettledResiduals {
       out += decay_[0] * point_;
     else
       out.array() += decay_.array() * point_.array();
+    loss.map().project(out);
   }
   /// l' - D J delta.
   const Vector& after(Loss& loss, const Vector& delta) {

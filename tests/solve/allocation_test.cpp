@@ -103,9 +103,13 @@ TEST_CASE("Right-hand side, Newton set-up and solve allocate nothing after the f
     y *= 1.01;
     CAPTURE(c.model);
     CHECK(allocations(evaluate) == 0);
-    for (const LinearKind kind : system->linear_kinds()) {
+    std::vector<std::pair<LinearKind, bool>> matrices;
+    for (const LinearKind kind : system->linear_kinds())
+      for (const bool predictions : {false, true}) matrices.emplace_back(kind, predictions);
+    for (const auto& [kind, predictions] : matrices) {
       const bool krylov = kind == LinearKind::krylov;
       const auto newton = system->newton_matrix(kind);
+      if (predictions) newton->linearise_at_predictions();
       // Krylov's preconditioner takes work space of Eigen's QR and SVD: its solves alone.
       if (krylov) newton->linearise(0, y);
       const auto step = [&] {
@@ -116,7 +120,7 @@ TEST_CASE("Right-hand side, Newton set-up and solve allocate nothing after the f
       };
       step();
       y *= 1.01;
-      CAPTURE(linear_kind_name(kind));
+      CAPTURE(linear_kind_name(kind), predictions);
       CHECK(allocations(step) == 0);
     }
   }
