@@ -1,13 +1,11 @@
 #include "models/deep_linear_network.hpp"
 
-#include <Eigen/Eigenvalues>
-#include <Eigen/QR>
-#include <Eigen/SVD>
 #include <algorithm>
 #include <cmath>
 
 #include "flow/loss_model.hpp"
 #include "models/supervised_data.hpp"
+#include "numerics/decompositions.hpp"
 #include "numerics/random.hpp"
 
 namespace gradflow {

@@ -1,10 +1,10 @@
 #include "models/linear_regression.hpp"
 
-#include <Eigen/QR>
 #include <cmath>
 
 #include "flow/linear_map.hpp"
 #include "flow/loss_model.hpp"
+#include "numerics/decompositions.hpp"
 #include "numerics/random.hpp"
 
 namespace gradflow {

@@ -1,10 +1,10 @@
 #include "models/matrix_completion.hpp"
 
-#include <Eigen/SVD>
 #include <algorithm>
 #include <cmath>
 
 #include "flow/loss_model.hpp"
+#include "numerics/decompositions.hpp"
 #include "numerics/random.hpp"
 
 namespace gradflow {

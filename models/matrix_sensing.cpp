@@ -1,11 +1,11 @@
 #include "models/matrix_sensing.hpp"
 
-#include <Eigen/SVD>
 #include <algorithm>
 #include <cmath>
 
 #include "flow/loss_model.hpp"
 #include "models/supervised_data.hpp"
+#include "numerics/decompositions.hpp"
 #include "numerics/random.hpp"
 
 namespace gradflow {

@@ -1,9 +1,9 @@
 #pragma once
 
-#include <Eigen/Cholesky>
 #include <cstdint>
 #include <vector>
 
+#include "numerics/decompositions.hpp"
 #include "numerics/types.hpp"
 
 namespace gradflow {

@@ -1,8 +1,5 @@
 #include "models/single_index_mean_field.hpp"
 
-#include <Eigen/Cholesky>
-#include <Eigen/Eigenvalues>
-#include <Eigen/LU>
 #include <algorithm>
 #include <cmath>
 #include <memory>
@@ -10,6 +7,7 @@
 #include "flow/jacobian_newton.hpp"
 #include "models/single_index_asymptotics.hpp"
 #include "models/single_index_packs.hpp"
+#include "numerics/decompositions.hpp"
 
 namespace gradflow {
 namespace {

@@ -1,11 +1,11 @@
 #include "models/single_index_network.hpp"
 
-#include <Eigen/LU>
 #include <algorithm>
 #include <cmath>
 #include <memory>
 
 #include "flow/jacobian_newton.hpp"
+#include "numerics/decompositions.hpp"
 #include "numerics/hermite.hpp"
 
 namespace gradflow {

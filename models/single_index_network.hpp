@@ -150,6 +150,7 @@ class NetworkSgd final : public System {
     mean_.jacobian_times(t, y, v, out);
   }
   void discrete_step(double t, double step, VectorRef y) override;
+  bool stochastic() const override { return true; }
 
  private:
   SingleIndexProblem problem_;

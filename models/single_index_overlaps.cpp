@@ -1,10 +1,10 @@
 #include "models/single_index_overlaps.hpp"
 
-#include <Eigen/LU>
 #include <cmath>
 #include <memory>
 
 #include "flow/jacobian_newton.hpp"
+#include "numerics/decompositions.hpp"
 
 namespace gradflow {
 namespace {

@@ -1,12 +1,12 @@
 #include "models/two_layer_network.hpp"
 
-#include <Eigen/QR>
 #include <algorithm>
 #include <cmath>
 
 #include "flow/loss_model.hpp"
 #include "models/relu_pieces.hpp"
 #include "models/supervised_data.hpp"
+#include "numerics/decompositions.hpp"
 #include "numerics/parallel.hpp"
 #include "numerics/random.hpp"
 #include "numerics/symmetric_product.hpp"

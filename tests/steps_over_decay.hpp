@@ -4,7 +4,8 @@
 
 namespace gradflow::testing {
 
-/// Steps to t = 10/lambda at rtol = 1e-6 grow at most 1.3 times from lambda = 1e-3 to 1e-9.
+/// Steps to t = 10/lambda at rtol = 1e-6 do not grow from lambda = 1e-3 to 1e-9: a factor for each
+/// decade would be 1.5 to some power; from one lambda to the next they scatter by a quarter.
 inline void check_steps_over_decay(Model& model, double atol = SolverSettings{}.atol) {
   SolverSettings settings;
   settings.rtol = 1e-6;
@@ -17,8 +18,8 @@ inline void check_steps_over_decay(Model& model, double atol = SolverSettings{}.
     steps.push_back(static_cast<double>(run.outcome.statistics.steps));
   }
   INFO(steps[0] << ", " << steps[1] << ", " << steps[2]);
-  CHECK(steps[1] <= 1.3 * steps[0]);
-  CHECK(steps[2] <= 1.3 * steps[0]);
+  CHECK(steps[1] <= 1.5 * steps[0]);
+  CHECK(steps[2] <= 1.5 * steps[0]);
 }
 
 }  // namespace gradflow::testing

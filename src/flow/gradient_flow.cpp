@@ -199,6 +199,28 @@ void GradientFlow::rhs(double, ConstVectorRef y, VectorRef dydt) {
 void GradientFlow::jacobian_times(double, ConstVectorRef y, ConstVectorRef v, VectorRef out) {
   loss_.linearise(y);
   loss_.hessian_times(v, out);
+  finish_jacobian(v, out);
+}
+
+bool GradientFlow::settle(double, ConstVectorRef y, double gamma) {
+  if (!settled_) settled_ = std::make_unique<SettledGradient>(loss_);
+  Vector shift = terms_.rate.cwiseInverse();
+  if (terms_.decay.size() > shift.size()) shift = Vector::Constant(terms_.decay.size(), shift[0]);
+  if (terms_.decay.size() == 1)
+    shift.array() += gamma * terms_.decay[0];
+  else
+    shift += gamma * terms_.decay;
+  return settled_->find(y, shift, gamma, terms_.decay);
+}
+
+void GradientFlow::settled_jacobian_times(double, ConstVectorRef y, ConstVectorRef v,
+                                          VectorRef out) {
+  loss_.linearise(y);
+  loss_.hessian_times(v, out, settled_->gradient());
+  finish_jacobian(v, out);
+}
+
+void GradientFlow::finish_jacobian(ConstVectorRef v, VectorRef out) {
   add_decay(terms_.decay, v, out);
   loss_.map().project(out);
   loss_.map().turn(loss_.last_output_gradient(), v, out);

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "flow/loss.hpp"
+#include "flow/settled_gradient.hpp"
 #include "flow/shifted_hessian.hpp"
 #include "flow/system.hpp"
 #include "numerics/random.hpp"
@@ -26,6 +27,8 @@ class GradientFlow : public System {
   Index dimension() const override { return loss_.dimension(); }
   void rhs(double t, ConstVectorRef y, VectorRef dydt) override;
   void jacobian_times(double t, ConstVectorRef y, ConstVectorRef v, VectorRef out) override;
+  bool settle(double t, ConstVectorRef y, double gamma) override;
+  void settled_jacobian_times(double t, ConstVectorRef y, ConstVectorRef v, VectorRef out) override;
   bool has_energy() const override { return true; }
   double energy(ConstVectorRef y) override;
   double inner_product(ConstVectorRef y, ConstVectorRef u, ConstVectorRef v) override;
@@ -39,8 +42,12 @@ class GradientFlow : public System {
   LinearKind preferred_linear_kind(std::string& reason) const override;
 
  private:
+  /// hess F v -> (the flow's Jacobian) v, in place.
+  void finish_jacobian(ConstVectorRef v, VectorRef out);
+
   Loss loss_;
   DecayAndRate terms_;
+  std::unique_ptr<SettledGradient> settled_;  ///< made when first asked for
 };
 
 /// Overdamped Langevin dynamics, dw = -eta (grad F(w) + Lambda w) dt + sqrt(2 eta T) dW, by the

@@ -1,11 +1,10 @@
 #include "flow/jacobian_newton.hpp"
 
-#include <Eigen/Eigenvalues>
-#include <Eigen/LU>
 #include <algorithm>
 #include <cmath>
 
 #include "flow/lanczos.hpp"
+#include "numerics/decompositions.hpp"
 
 namespace gradflow {
 namespace {

@@ -1,6 +1,8 @@
 #include "flow/loss.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 #include <stdexcept>
 
 namespace gradflow {
@@ -36,42 +38,57 @@ std::optional<double> SquaredLoss::uniform_root() const {
 CrossEntropyLoss::CrossEntropyLoss(std::vector<Index> labels, Index classes)
     : labels_(std::move(labels)), classes_(classes) {}
 
-Vector& CrossEntropyLoss::softmax(ConstVectorRef f, Index i) const {
-  thread_local Vector p;
+CrossEntropyLoss::Softmax& CrossEntropyLoss::softmax(ConstVectorRef f, Index i) const {
+  thread_local Softmax s;
   const auto row = f.segment(i * classes_, classes_);
-  p = (row.array() - row.maxCoeff()).exp();
-  p /= p.sum();
-  return p;
+  const Index label = labels_[static_cast<std::size_t>(i)];
+  if (classes_ == 1) return s = {Vector::Ones(1), 0, 0};
+  // Relative to the largest other class: exp(f_label - top) is what may be too large a number.
+  double top = -std::numeric_limits<double>::infinity();
+  for (Index k = 0; k < classes_; ++k)
+    if (k != label) top = std::max(top, row[k]);
+  s.p = (row.array() - top).exp();
+  s.p[label] = 0;
+  const double rest = s.p.sum(), margin = row[label] - top;
+  // log sum of the other classes over p_label's; p_label = 1 / (1 + odds).
+  const double log_odds = std::log(rest) - margin, odds = std::exp(log_odds);
+  s.loss = log_odds < 0 ? std::log1p(odds) : log_odds + std::log1p(std::exp(-log_odds));
+  s.others = log_odds < 0 ? odds / (1 + odds) : 1 / (1 + std::exp(-log_odds));
+  s.p *= s.others / rest;
+  s.p[label] = log_odds < 0 ? 1 / (1 + odds) : std::exp(-log_odds) * s.others;
+  return s;
 }
 
 double CrossEntropyLoss::value(ConstVectorRef f) const {
   double sum = 0;
-  for (std::size_t i = 0; i < labels_.size(); ++i) {
-    const auto row = f.segment(static_cast<Index>(i) * classes_, classes_);
-    const double top = row.maxCoeff();
-    sum += top + std::log((row.array() - top).exp().sum()) - row[labels_[i]];
-  }
+  for (std::size_t i = 0; i < labels_.size(); ++i) sum += softmax(f, static_cast<Index>(i)).loss;
   return sum / static_cast<double>(labels_.size());
 }
 
 double CrossEntropyLoss::gradient(ConstVectorRef f, VectorRef g) const {
   const double n = static_cast<double>(labels_.size());
+  double sum = 0;
   for (std::size_t i = 0; i < labels_.size(); ++i) {
-    Vector& p = softmax(f, static_cast<Index>(i));
+    const Softmax& s = softmax(f, static_cast<Index>(i));
     auto row = g.segment(static_cast<Index>(i) * classes_, classes_);
-    row = p / n;
-    row[labels_[i]] -= 1 / n;
+    row = s.p / n;
+    row[labels_[i]] = -s.others / n;
+    sum += s.loss;
   }
-  return value(f);
+  return sum / n;
 }
 
+// With u = v - v_label: sum_k p_k v_k - v_label = sum_{k != label} p_k u_k, which loses nothing
+// where p_label is nearly 1.
 void CrossEntropyLoss::hessian_times(ConstVectorRef f, ConstVectorRef v, VectorRef out) const {
   const double n = static_cast<double>(labels_.size());
   for (std::size_t i = 0; i < labels_.size(); ++i) {
-    Vector& p = softmax(f, static_cast<Index>(i));
+    const Vector& p = softmax(f, static_cast<Index>(i)).p;
     const auto in = v.segment(static_cast<Index>(i) * classes_, classes_);
-    const double mean = p.dot(in);
-    out.segment(static_cast<Index>(i) * classes_, classes_) = p.array() * (in.array() - mean) / n;
+    const double own = in[labels_[i]];
+    const double mean = (p.array() * (in.array() - own)).sum();
+    out.segment(static_cast<Index>(i) * classes_, classes_) =
+        p.array() * ((in.array() - own) - mean) / n;
   }
 }
 
@@ -79,23 +96,31 @@ void CrossEntropyLoss::hessian_times(ConstVectorRef f, ConstVectorRef v, VectorR
 void CrossEntropyLoss::root_transposed_times(ConstVectorRef f, VectorRef v) const {
   const double scale = 1 / std::sqrt(static_cast<double>(labels_.size()));
   for (std::size_t i = 0; i < labels_.size(); ++i) {
-    Vector& p = softmax(f, static_cast<Index>(i));
+    const Vector& p = softmax(f, static_cast<Index>(i)).p;
     auto in = v.segment(static_cast<Index>(i) * classes_, classes_);
-    p = p.cwiseSqrt();
-    in.array() *= p.array();
-    in -= p * p.dot(in);
-    in *= scale;
+    in.array() -= double(in[labels_[i]]);
+    const double mean = p.dot(in);
+    in.array() = scale * p.array().sqrt() * (in.array() - mean);
   }
 }
 
 void CrossEntropyLoss::root_times(ConstVectorRef f, VectorRef v) const {
   const double scale = 1 / std::sqrt(static_cast<double>(labels_.size()));
   for (std::size_t i = 0; i < labels_.size(); ++i) {
-    Vector& p = softmax(f, static_cast<Index>(i));
+    Softmax& s = softmax(f, static_cast<Index>(i));
     auto in = v.segment(static_cast<Index>(i) * classes_, classes_);
-    p = p.cwiseSqrt();
-    in -= p * p.dot(in);
-    in.array() *= p.array() * scale;
+    const Index label = labels_[i];
+    Vector& q = s.p;
+    q = q.cwiseSqrt();
+    // (1 - q_label^2) v_label - q_label sum_{k != label} q_k v_k in the label's entry.
+    const double q_label = q[label];
+    q[label] = 0;
+    const double rest = q.dot(in), all = rest + q_label * in[label];
+    q[label] = q_label;
+    const double own = s.others * in[label] - q_label * rest;
+    in -= q * all;
+    in[label] = own;
+    in.array() *= q.array() * scale;
   }
 }
 
@@ -145,9 +170,13 @@ void Loss::gauss_newton_times(ConstVectorRef v, VectorRef out) {
 }
 
 void Loss::hessian_times(ConstVectorRef v, VectorRef out) {
+  hessian_times(v, out, g_);
+}
+
+void Loss::hessian_times(ConstVectorRef v, VectorRef out, ConstVectorRef u) {
   gauss_newton_times(v, out);
   if (map_->affine()) return;
-  map_->curvature_times(g_, v, curved_);
+  map_->curvature_times(u, v, curved_);
   out += curved_;
 }
 

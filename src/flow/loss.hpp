@@ -50,7 +50,8 @@ class SquaredLoss final : public OutputLoss {
 };
 
 /// l(f) = (1/n) sum_i [log sum_k exp f_ik - f_{i, label_i}], outputs sample by sample: f_ik at
-/// i * classes + k.
+/// i * classes + k. To full relative accuracy however well the samples are fitted: what would be 1
+/// - p_label, or the logarithm of a sum that is nearly 1, is made of the other classes alone.
 class CrossEntropyLoss final : public OutputLoss {
  public:
   CrossEntropyLoss(std::vector<Index> labels, Index classes);
@@ -61,8 +62,14 @@ class CrossEntropyLoss final : public OutputLoss {
   void root_times(ConstVectorRef f, VectorRef v) const override;
 
  private:
-  /// Softmax of sample i, in memory of the thread's own that the next call uses again.
-  Vector& softmax(ConstVectorRef f, Index i) const;
+  /// p_k = exp(f_k)/sum of one sample, and what the others have, 1 - p_label.
+  struct Softmax {
+    Vector p;
+    double others = 0;
+    double loss = 0;  ///< -log p_label
+  };
+  /// Of sample i, in memory of the thread's own that the next call uses again.
+  Softmax& softmax(ConstVectorRef f, Index i) const;
   std::vector<Index> labels_;
   Index classes_;
 };
@@ -85,6 +92,8 @@ class Loss {
   void linearise(ConstVectorRef w);
   /// (hess F) v at the last point.
   void hessian_times(ConstVectorRef v, VectorRef out);
+  /// The same with another vector u, shape (N), in the place of l'(f) in sum_i l'_i (hess f_i) v.
+  void hessian_times(ConstVectorRef v, VectorRef out, ConstVectorRef u);
   /// Its Gauss-Newton part J^T D J v.
   void gauss_newton_times(ConstVectorRef v, VectorRef out);
 

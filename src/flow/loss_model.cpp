@@ -1,12 +1,12 @@
 #include "flow/loss_model.hpp"
 
-#include <Eigen/Eigenvalues>
 #include <algorithm>
 #include <cmath>
 #include <utility>
 
 #include "flow/gradient_flow.hpp"
 #include "flow/riemannian_flow.hpp"
+#include "numerics/decompositions.hpp"
 
 namespace gradflow {
 

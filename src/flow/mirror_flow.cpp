@@ -1,11 +1,11 @@
 #include "flow/mirror_flow.hpp"
 
-#include <Eigen/Cholesky>
-#include <Eigen/LU>
 #include <algorithm>
 #include <cmath>
 #include <numbers>
 #include <stdexcept>
+
+#include "numerics/decompositions.hpp"
 
 namespace gradflow {
 namespace {

@@ -1,8 +1,9 @@
 #include "flow/riemannian_flow.hpp"
 
-#include <Eigen/Eigenvalues>
 #include <algorithm>
 #include <cmath>
+
+#include "numerics/decompositions.hpp"
 
 namespace gradflow {
 namespace {

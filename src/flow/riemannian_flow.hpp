@@ -1,9 +1,8 @@
 #pragma once
 
-#include <Eigen/Cholesky>
-
 #include "flow/loss.hpp"
 #include "flow/system.hpp"
+#include "numerics/decompositions.hpp"
 
 namespace gradflow {
 

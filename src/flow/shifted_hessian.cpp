@@ -1,11 +1,9 @@
 #include "flow/shifted_hessian.hpp"
 
-#include <Eigen/Cholesky>
-#include <Eigen/QR>
-#include <Eigen/SVD>
 #include <algorithm>
 #include <cmath>
 
+#include "numerics/decompositions.hpp"
 #include "numerics/parallel.hpp"
 #include "numerics/random.hpp"
 
@@ -207,8 +205,7 @@ class GaussNewtonHessian final : public ShiftedHessian {
     shift_.divide(b);
     loss_.map().jacobian_times(b, small_);
     loss_.output_loss().root_transposed_times(f, small_);
-    newton_.triangularView<Eigen::Lower>().solveInPlace(small_);
-    newton_.triangularView<Eigen::Lower>().transpose().solveInPlace(small_);
+    solve_cholesky(newton_, small_);
     loss_.output_loss().root_times(f, small_);
     loss_.map().transpose_times(small_, large_);
     large_ *= scale_;

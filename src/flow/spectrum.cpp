@@ -2,11 +2,11 @@
 
 #include <Spectra/SymEigsSolver.h>
 
-#include <Eigen/Eigenvalues>
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
+#include "numerics/decompositions.hpp"
 #include "numerics/random.hpp"
 
 namespace gradflow {

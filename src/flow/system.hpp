@@ -20,6 +20,15 @@ class System {
   /// (d rhs / d y) v at (t, y).
   virtual void jacobian_times(double t, ConstVectorRef y, ConstVectorRef v, VectorRef out) = 0;
 
+  /// Off a slow manifold by the tolerance, what pulls back to it makes directions along it look
+  /// unstable (see ShiftedHessian::settle_residuals). `settle` finds what an implicit Euler step of
+  /// length gamma from y leaves of that, to first order; false where the system cannot tell.
+  /// `settled_jacobian_times` then is jacobian_times with this in the place of what is at y.
+  virtual bool settle(double /*t*/, ConstVectorRef /*y*/, double /*gamma*/) { return false; }
+  virtual void settled_jacobian_times(double t, ConstVectorRef y, ConstVectorRef v, VectorRef out) {
+    jacobian_times(t, y, v, out);
+  }
+
   /// True where rhs does not depend on t itself.
   virtual bool autonomous() const { return true; }
 
@@ -27,6 +36,9 @@ class System {
   virtual bool has_energy() const { return false; }
   /// False where no unstable mode can be: the saddle guard then costs nothing.
   virtual bool has_saddles() const { return true; }
+  /// True where no disturbance of any size grows in the flow's own geometry (mirror flow of a
+  /// convex loss): there is no condition to follow.
+  virtual bool convex() const { return false; }
   virtual double energy(ConstVectorRef /*y*/) { return 0; }
   /// <u, v>_G at y. Euclidean by default.
   virtual double inner_product(ConstVectorRef y, ConstVectorRef u, ConstVectorRef v);
@@ -61,6 +73,8 @@ class System {
   /// explicit Euler, y += step * rhs. Noise is part of the system: one with SGD's or Langevin's
   /// overrides this and carries its own random stream.
   virtual void discrete_step(double t, double step, VectorRef y);
+  /// True where that draws random numbers.
+  virtual bool stochastic() const { return false; }
 
  private:
   Vector euler_slope_;

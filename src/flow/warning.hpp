@@ -13,6 +13,8 @@ enum Warning : std::int32_t {
   stays_on_saddle = 16,
   assumption_broken = 32,  ///< of the theory that a prediction comes from
   no_plateau = 64,         ///< of the test error: grok_time is not defined
+  // 128, 256 and 512 are those of branches and sweeps.
+  sensitive = 1024,  ///< errors of the tolerances, amplified by the flow, reach the state's size
 };
 
 }  // namespace gradflow

@@ -1,12 +1,12 @@
 #include "measure/plateaus.hpp"
 
-#include <Eigen/LU>
-#include <Eigen/QR>
 #include <algorithm>
 #include <boost/math/distributions/students_t.hpp>
 #include <cmath>
 #include <limits>
 #include <numeric>
+
+#include "numerics/decompositions.hpp"
 
 namespace gradflow {
 namespace {

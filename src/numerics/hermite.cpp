@@ -1,6 +1,5 @@
 #include "numerics/hermite.hpp"
 
-#include <Eigen/Eigenvalues>
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -8,6 +7,8 @@
 #include <numbers>
 #include <stdexcept>
 #include <vector>
+
+#include "numerics/decompositions.hpp"
 
 namespace gradflow {
 

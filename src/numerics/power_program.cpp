@@ -2,12 +2,13 @@
 
 #include <nlopt.h>
 
-#include <Eigen/QR>
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numeric>
 #include <vector>
+
+#include "numerics/decompositions.hpp"
 
 namespace gradflow {
 namespace {

@@ -136,6 +136,11 @@ SymmetricFactorisation::Outcome SymmetricFactorisation::factorise(ConstMatrixRef
   return factorise_in_place();
 }
 
+void solve_cholesky(ConstMatrixRef L, VectorRef b) {
+  L.triangularView<Eigen::Lower>().solveInPlace(b);
+  L.triangularView<Eigen::Lower>().transpose().solveInPlace(b);
+}
+
 bool cholesky_in_place(MatrixRef A) {
   const Index n = A.rows();
   if (n != A.cols()) throw std::invalid_argument("cholesky_in_place: the matrix is not square");

@@ -11,6 +11,8 @@ namespace gradflow {
 /// and does not matter). False where A is not positive definite up to rounding, or not finite.
 /// n^3/3 flops in blocks, whose products are shared out among the threads of the run.
 bool cholesky_in_place(MatrixRef A);
+/// b <- A^{-1} b with that L; 2n^2 flops.
+void solve_cholesky(ConstMatrixRef L, VectorRef b);
 
 /// Factorisation of a dense symmetric matrix A: Cholesky A = L L^T and, when that fails,
 /// P A P^T = L D L^T with 1x1 and 2x2 blocks in D, which gives the inertia of A by Sylvester's law.

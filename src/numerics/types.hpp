@@ -2,6 +2,8 @@
 
 #include <Eigen/Core>
 
+#include "numerics/compiled_products.hpp"
+
 /// Eigen aliases used throughout. All matrices are column-major, all numbers double.
 namespace gradflow {
 

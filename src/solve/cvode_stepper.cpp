@@ -48,8 +48,8 @@ class CvodeStepper final : public Stepper {
     sundials::finish_operations();  // none may write to the new state
     state_ = y0;
     time_ = previous_ = t0;
-    watched_steps_ = 0;
-    watched_failures_ = 0;
+    watched_ = {};
+    fresh_ = true;
     if (cvode_ != nullptr) {  // anew, from order 1; CVODE's own counts begin again
       earlier_ = statistics();
       CVodeReInit(cvode_, t0, y_);
@@ -96,7 +96,7 @@ class CvodeStepper final : public Stepper {
     CVodeSetMaxStep(cvode_, std::isfinite(longest) ? longest : 0);
     previous_ = time_;
     sunrealtype reached = time_;
-    const int flag = CVode(cvode_, t_stop, y_, &reached, CV_ONE_STEP);
+    const int flag = CVode(cvode_, heading(t_stop), y_, &reached, CV_ONE_STEP);
     if (flag < 0) fail(flag);
     if (!(reached > previous_) && saw_non_finite_)
       throw SolverError(Status::not_finite, "the right-hand side is not finite",
@@ -143,30 +143,48 @@ class CvodeStepper final : public Stepper {
     statistics_.newton_failures = earlier_.newton_failures + newton_failures;
     return statistics_;
   }
+  double smooth(VectorRef v) override {
+    if (!newton_ || !(gamma_ > 0)) return 0;
+    sundials::finish_operations();
+    smoothed_ = v;
+    // A direction is wanted, not digits.
+    if (!newton_->solve(smoothed_, 0.1 * v.norm()) || !smoothed_.allFinite()) return 0;
+    v = smoothed_;
+    return gamma_;
+  }
+  SmoothingMatrix smoothing_matrix() const override {
+    return newton_ && newton_->exact() ? SmoothingMatrix::settled : SmoothingMatrix::approximate;
+  }
   std::string method() const override { return adams_ ? "cvode_adams" : "cvode"; }
   std::string linear() const override { return linear_; }
 
  private:
   /// Near rest, at steps far beyond 1/lambda, the curvature that a Gauss-Newton matrix leaves out
-  /// is as large as what it has, and the iteration converges no more: every other step is then cut,
-  /// for good. The exact matrix takes over.
+  /// is as large as what it has. The iteration then converges no more, and every other step is cut,
+  /// for good; or it converges slowly, ends at what the tolerance lets pass, and that is taken for
+  /// an error of the step, which never grows again. The exact matrix takes over.
   void watch_newton() {
-    constexpr int window = 50;
-    if (++watched_steps_ < window) return;
-    long failures = 0;
-    CVodeGetNumNonlinSolvConvFails(cvode_, &failures);
-    if (failures - watched_failures_ > window / 4)
-      if (const auto kind = fallback_linear_kind(system_)) {
-        newton_ = system_.newton_matrix(*kind);
-        newton_->linearise_at_predictions();
-        std::ostringstream since;
-        since << ", from t = " << time_ << " on " << linear_kind_name(*kind)
-              << " (Newton's iteration failed)";
-        linear_ += since.str();
-        settings_.linear = *kind;  // and stays
-      }
-    watched_steps_ = 0;
-    watched_failures_ = failures;
+    constexpr int window = 50, iterations_of_slow_convergence = 3;
+    if (++watched_.steps < window) return;
+    Watch now;
+    CVodeGetNumNonlinSolvConvFails(cvode_, &now.failures);
+    CVodeGetNumNonlinSolvIters(cvode_, &now.iterations);
+    CVodeGetLastStep(cvode_, &now.step);
+    const bool fails = now.failures - watched_.failures > window / 4;
+    const bool stuck = now.step == watched_.step && now.iterations - watched_.iterations >
+                                                        iterations_of_slow_convergence * window;
+    watched_ = now;
+    if (!fails && !stuck) return;
+    const auto kind = fallback_linear_kind(system_);
+    if (!kind) return;
+    newton_ = system_.newton_matrix(*kind);
+    newton_->linearise_at_predictions();
+    gamma_ = 0;
+    std::ostringstream since;
+    since << ", from t = " << time_ << " on " << linear_kind_name(*kind)
+          << (fails ? " (Newton's iteration failed)" : " (Newton's iteration converged slowly)");
+    linear_ += since.str();
+    settings_.linear = *kind;  // and stays
   }
   /// CVodeGetDky accepts [t - h_used, t] up to a rounding; keep t inside.
   double within(double t) const { return std::clamp(t, previous_, time_); }
@@ -176,11 +194,28 @@ class CvodeStepper final : public Stepper {
     CVodeGetDky(cvode_, within(t), order, view);
   }
 
+  /// What CVODE is told to head for. It takes its first step from there, and where that is 1e30
+  /// times the flow's own time scale, an end that nobody means to reach, from rounding: the first
+  /// time it hears of that scale instead.
+  double heading(double t_stop) {
+    if (!fresh_) return t_stop;
+    fresh_ = false;
+    Vector slope(state_.size());
+    system_.rhs(time_, state_, slope);
+    ++statistics_.rhs_evaluations;
+    const double speed = slope.norm();
+    const double size = std::max(state_.norm(), settings_.atol / settings_.rtol);
+    const double scale = 10 * size / speed;
+    if (!(scale > 0) || !std::isfinite(scale)) return t_stop;
+    return time_ + std::max(scale, 1e-6 * std::abs(time_));
+  }
+
   static int rhs(sunrealtype t, N_Vector y, N_Vector ydot, void* self_pointer) {
     auto& self = *static_cast<CvodeStepper*>(self_pointer);
     ++self.statistics_.rhs_evaluations;
     auto out = map(ydot);
     self.system_.rhs(t, map(y), out);
+    self.keep(out);
     if (!out.allFinite()) {
       self.saw_non_finite_ = true;
       return 1;  // recoverable: CVODE tries a smaller step
@@ -198,7 +233,9 @@ class CvodeStepper final : public Stepper {
     }
     *jcur = jok ? SUNFALSE : SUNTRUE;
     ++self.statistics_.factorisations;
+    self.gamma_ = 0;
     if (!self.newton_->factorise(gamma)) return 1;
+    self.gamma_ = gamma;
     const auto negative = self.newton_->negative_eigenvalues();
     if (negative && *negative > 0) ++self.statistics_.indefinite_factorisations;
     return 0;
@@ -237,6 +274,7 @@ class CvodeStepper final : public Stepper {
       const double tolerance =
           0.01 * (self.settings_.rtol * self.state().norm() + self.settings_.atol);
       if (!self.newton_->solve(solution, tolerance)) return 1;
+      self.keep(solution);
       return solution.allFinite() ? 0 : 1;
     };
     solver->ops->free = [](SUNLinearSolver s) {
@@ -262,6 +300,9 @@ class CvodeStepper final : public Stepper {
       case CV_CONV_FAILURE:
       case CV_LSETUP_FAIL:
       case CV_LSOLVE_FAIL:
+        if (adams_)
+          throw SolverError(Status::no_convergence, "the functional iteration did not converge",
+                            "the flow is stiff there: try solver.method = \"cvode\"");
         throw SolverError(Status::no_convergence, "Newton's iteration did not converge",
                           "try solver.linear = \"dense\" or \"krylov\", or a smaller rtol");
       case CV_TOO_CLOSE:
@@ -285,9 +326,15 @@ class CvodeStepper final : public Stepper {
   std::unique_ptr<NewtonMatrix> newton_;
   std::string linear_ = "none";
   double time_ = 0, previous_ = 0;
+  bool fresh_ = true;  ///< no step has been made since the start
+  double gamma_ = 0;   ///< of the factorisation at hand; 0: there is none
+  Vector smoothed_;
   bool saw_non_finite_ = false;
-  int watched_steps_ = 0;
-  long watched_failures_ = 0;
+  struct Watch {
+    int steps = 0;  ///< since the counts below
+    long failures = 0, iterations = 0;
+    double step = 0;
+  } watched_;
   Statistics statistics_, earlier_;
   SUNContext context_ = nullptr;
   N_Vector y_ = nullptr;

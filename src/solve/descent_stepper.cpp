@@ -26,6 +26,7 @@ class DescentStepper final : public Stepper {
   void step(double, double) override {
     last_ = state_;
     system_.discrete_step(time(), step_, state_);
+    keep(state_);
     ++count_;
     // One reduction finds every NaN and infinity without a branch for each entry.
     if (!std::isfinite(state_.squaredNorm()))

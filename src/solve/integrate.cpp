@@ -4,9 +4,11 @@
 #include <chrono>
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <sstream>
 
 #include "numerics/parallel.hpp"
+#include "solve/condition.hpp"
 #include "solve/energy_identity.hpp"
 #include "solve/saddle.hpp"
 
@@ -27,6 +29,12 @@ constexpr double rounding = 1e-14;
 /// it at rtol = 1e-4 on the smooth models.
 constexpr double reported_defect = 0.05;
 
+/// In units of the tolerances, what the estimated errors of all steps may add up to.
+constexpr double most_accumulated = 1000;
+
+/// An error of this share of the state is one that the result shows.
+constexpr double spoiled = 0.1;
+
 double root_mean_square(ConstVectorRef y) {
   return std::sqrt(y.squaredNorm() / static_cast<double>(std::max<Index>(1, y.size())));
 }
@@ -45,6 +53,35 @@ std::string number(double value) {
   out.precision(6);
   out << value;
   return out.str();
+}
+
+/// The time in the stepper's last step at which `level` falls to 0, by Illinois's regula falsi on
+/// the dense output; its end is below.
+double crossing(Stepper& stepper, const std::function<double(double, ConstVectorRef)>& level,
+                Vector& y) {
+  double a = stepper.previous_time(), b = stepper.time();
+  const auto at = [&](double t) {
+    stepper.interpolate(t, y);
+    return level(t, y);
+  };
+  double at_a = at(a), at_b = at(b);
+  if (!(at_a > 0)) return a;
+  int last = 0;
+  for (int k = 0; k < 100 && b - a > 4 * std::numeric_limits<double>::epsilon() * std::abs(b);
+       ++k) {
+    double t = b - at_b * (b - a) / (at_b - at_a);
+    if (k % 8 == 7 || !(t > a && t < b)) t = 0.5 * (a + b);
+    if (!(t > a && t < b)) break;
+    const double value = at(t);
+    if (value > 0) {
+      if (last > 0) at_b *= 0.5;  // the same end moved twice
+      a = t, at_a = value, last = 1;
+    } else {
+      if (last < 0) at_a *= 0.5;
+      b = t, at_b = value, last = -1;
+    }
+  }
+  return b;
 }
 
 }  // namespace
@@ -85,6 +122,9 @@ Outcome integrate(System& system, Stepper& stepper, const SolverSettings& settin
   const bool watch_saddles = settings.saddle_guard && watch_energy && system.has_saddles();
   double curvature = 0;
   bool grew = false;
+  std::optional<Condition> condition;
+  // By Rayleigh quotients, which are rates where J is symmetric in the metric.
+  if (settings.condition && watch_energy && !system.convex()) condition.emplace(system, settings);
 
   outcome.method = stepper.method();
   const auto fail = [&](Status status, const std::string& reason, const std::string& advice) {
@@ -97,12 +137,29 @@ Outcome integrate(System& system, Stepper& stepper, const SolverSettings& settin
     outcome.message += (outcome.message.empty() ? "" : "; ") + text;
   };
   bool started = false;
+  std::optional<double> early_end;
+  /// A last sample where no more are to come.
+  const auto end_at = [&](double t) {
+    if (t == stepper.time())
+      sampled = stepper.state();
+    else
+      stepper.interpolate(t, sampled);
+    outcome.final_state = sampled;
+    system.correct(t, sampled);
+    control.sample(next, t, sampled);
+    early_end = t;
+    outcome.stopped_early = true;
+  };
 
   try {
     if (!y0.allFinite())
       throw SolverError(Status::not_finite, "the initial state is not finite", "");
+    // Pieces of a ReLU network and noise keep to no symmetry.
+    if (!system.piecewise() && !system.stochastic())
+      stepper.keep_to(InvariantSubspace::around(system, y0));
     stepper.start(times.front(), y0);
     started = true;
+    if (condition) condition->start(times.front(), y0);
     control.sample(next, times[next], y0);
     ++next;
     if (watch_energy) energy.start(times.front(), y0);
@@ -114,7 +171,9 @@ Outcome integrate(System& system, Stepper& stepper, const SolverSettings& settin
       if (rate > 0) longest = growth_fraction / rate;
     }
 
-    while (next < times.size()) {
+    for (const auto& level : control.level)
+      if (!early_end && level(times.front(), y0) <= 0) end_at(times.front());
+    while (next < times.size() && !early_end) {
       if (stepper.statistics().steps >= settings.max_steps) {
         fail(Status::step_budget,
              "solver.max_steps = " + std::to_string(settings.max_steps) + " steps are used up",
@@ -145,30 +204,37 @@ Outcome integrate(System& system, Stepper& stepper, const SolverSettings& settin
         }
         energy.accept(stepper, curvature, slope.norm());
       }
+      if (condition) condition->accept(stepper);
 
+      // Where the run ends within this step; an iterate has no states before it.
+      std::optional<double> ended;
+      for (const auto& level : control.level)
+        if (level(stepper.time(), stepper.state()) <= 0) {
+          const double t = descent ? stepper.time() : crossing(stepper, level, sampled);
+          ended = std::min(ended.value_or(t), t);
+        }
       // Half a step of slack: an iterate belongs to the sample nearest to it.
       const double slack = 0.5 * stepper.grid_step();
-      while (next < times.size() && times[next] <= stepper.time() + slack) {
+      const double reached = ended.value_or(stepper.time() + slack);
+      while (next < times.size() && times[next] <= reached) {
         stepper.interpolate(times[next], sampled);
         system.correct(times[next], sampled);
         control.sample(next, times[next], sampled);
         ++next;
       }
       if (next < times.size() && system.at_singular_point()) {
-        sampled = stepper.state();
-        system.correct(stepper.time(), sampled);
-        control.sample(next, stepper.time(), sampled);
-        outcome.stopped_early = true;
+        end_at(stepper.time());
         warn(singular_point_reached,
              "a singular point of the manifold of minimisers is reached at " +
                  number(stepper.time()) + ": the flow is not defined beyond");
         break;
       }
+      if (ended && next < times.size()) {
+        end_at(*ended);
+        break;
+      }
       if (next < times.size() && control.stop && control.stop(stepper.time(), stepper.state())) {
-        sampled = stepper.state();
-        system.correct(stepper.time(), sampled);
-        control.sample(next, stepper.time(), sampled);
-        outcome.stopped_early = true;
+        end_at(stepper.time());
         break;
       }
     }
@@ -183,10 +249,10 @@ Outcome integrate(System& system, Stepper& stepper, const SolverSettings& settin
       fail(error.status(), error.what(), error.advice());
   }
 
-  outcome.t_end = started ? stepper.time() : times.front();
+  outcome.t_end = early_end ? *early_end : started ? stepper.time() : times.front();
   outcome.statistics = stepper.statistics();
   outcome.linear = stepper.linear();
-  outcome.final_state = started ? stepper.state() : Vector(y0);
+  if (!early_end) outcome.final_state = started ? stepper.state() : Vector(y0);
   if (outcome.status == Status::ok) system.correct(outcome.t_end, outcome.final_state);
   outcome.wall_seconds = std::chrono::duration<double>(Clock::now() - began).count();
   if (watch_energy && outcome.t_end > times.front()) {
@@ -204,6 +270,20 @@ Outcome integrate(System& system, Stepper& stepper, const SolverSettings& settin
                " of the drop in one decade of t; lower solver.rtol and solver.atol");
     }
   }
+  if (condition && started) outcome.amplification = condition->amplification();
+  // What the flow itself makes of an error is not the method's.
+  const double accumulated = started ? stepper.accumulated_error() : 0,
+               amplified = outcome.amplification ? outcome.amplification->largest : 1;
+  if (outcome.status == Status::ok && accumulated > most_accumulated * amplified) {
+    const std::string text =
+        "the estimated errors of its steps, each within the tolerance, add up to " +
+        number(accumulated * settings.rtol) +
+        " of the state: the slow flow is beyond this method's range";
+    if (accumulated * settings.rtol > spoiled)
+      fail(Status::no_convergence, text, "take solver.method = \"cvode\"");
+    else
+      warn(sensitive, text + "; take solver.method = \"cvode\"");
+  }
   const double hidden = hidden_deviation(y0);
   const bool unresolved = hidden > 0 && hidden < 100 * settings.atol;
   if (outcome.status == Status::ok && grew && unresolved)
@@ -218,7 +298,11 @@ Outcome integrate(System& system, Stepper& stepper, const SolverSettings& settin
     // one below the tolerance, or without the guard, may have been damped.
     const GrowingMode mode = fastest_growing_mode(system, outcome.t_end, outcome.final_state);
     const double elapsed = outcome.t_end - times.front();
-    if (mode.rate * elapsed > 50 && mode.rate > 1e-6 * mode.fastest &&
+    // From rounding to the size of the state.
+    const bool grown =
+        mode.rate * elapsed > -std::log(rounding) ||
+        (mode.rate > 0 && outcome.amplification && outcome.amplification->to_end > 1 / rounding);
+    if (grown && mode.rate > 1e-6 * mode.fastest &&
         mode.amplitude <= std::max(settings.atol, rounding * outcome.final_state.norm())) {
       const std::string where =
           "the run ends at a saddle with a growth rate of " + number(mode.rate);
@@ -237,6 +321,29 @@ Outcome integrate(System& system, Stepper& stepper, const SolverSettings& settin
              settings.saddle_guard ? "lower solver.atol" : "switch it on, or lower solver.atol");
       }
     }
+  }
+  if (condition && started) {
+    const GrownError& rounded = condition->rounding();
+    const GrownError &relative = condition->relative_tolerance(),
+                     &absolute = condition->absolute_tolerance();
+    const GrownError& tolerated = absolute.size > relative.size ? absolute : relative;
+    // On a saddle of whose mode the state holds nothing rounding has decided nothing.
+    const bool stays = (outcome.warnings & stays_on_saddle) != 0;
+    if (outcome.status == Status::ok && !stays && rounded.size > spoiled)
+      fail(Status::rounding_decides,
+           "at t = " + number(rounded.time) +
+               " rounding errors have grown to the size of the state (the flow amplifies "
+               "disturbances by " +
+               number(outcome.amplification->largest) + "): they decide where the run ends",
+           "other initial values, farther from what the flow leaves there, do not leave it to "
+           "rounding");
+    else if (outcome.status == Status::ok && !stays && tolerated.size > spoiled)
+      warn(sensitive,
+           "errors of the tolerances may have grown to " + number(tolerated.size) +
+               " of the state at t = " + number(tolerated.time) +
+               " (the flow amplifies disturbances by " + number(outcome.amplification->largest) +
+               "); lower " +
+               (&tolerated == &absolute ? "solver.atol" : "solver.rtol and solver.atol"));
   }
   return outcome;
 }

@@ -19,6 +19,9 @@ struct IntegrationControl {
   std::function<void(std::size_t, double, ConstVectorRef)> sample;
   /// Asked after each accepted step; true ends the run there, as a success.
   std::function<bool(double, ConstVectorRef)> stop;
+  /// The run ends, as a success, where the first of these falls to 0: located within its step on
+  /// the dense output, and seen where the step ends below.
+  std::vector<std::function<double(double, ConstVectorRef)>> level;
   /// Asked after each accepted step; true ends the run as interrupted.
   std::function<bool()> interrupted;
 };

@@ -113,6 +113,7 @@ class OdeintStepper : public Stepper {
   void rhs(ConstVectorRef x, VectorRef dxdt, double t) {
     point_ = x;
     system_.rhs(t, point_, slope_);
+    keep(slope_);
     dxdt = slope_;
     ++statistics_.rhs_evaluations;
   }
@@ -156,12 +157,13 @@ class Rosenbrock4Stepper final : public OdeintStepper<Rosenbrock4Stepper, ublas:
     const auto jacobian = [this](const ublas::vector<double>& x, ublas::matrix<double>& J, double t,
                                  ublas::vector<double>& dfdt) {
       const Index n = static_cast<Index>(x.size());
-      Vector unit = Vector::Zero(n), column(n);
+      Vector unit(n), column(n);
       point_ = view(x);
       for (Index j = 0; j < n; ++j) {
-        unit[j] = 1;
+        unit = Vector::Unit(n, j);
+        keep(unit);  // of the projected flow: across the subspace it stands still
         system_.jacobian_times(t, point_, unit, column);
-        unit[j] = 0;
+        keep(column);
         for (Index i = 0; i < n; ++i)
           J(static_cast<std::size_t>(i), static_cast<std::size_t>(j)) = column[i];
       }

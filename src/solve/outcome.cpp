@@ -3,11 +3,19 @@
 namespace gradflow {
 
 const std::vector<StatusName>& status_names() {
-  static const std::vector<StatusName> names{
-      {0, "ok"},          {1, "step_underflow"},    {2, "no_convergence"},
-      {3, "not_finite"},  {4, "step_budget"},       {5, "wall_budget"},
-      {6, "energy_rise"}, {7, "saddle_unresolved"}, {8, "verify_failed"},
-      {9, "interrupted"}, {10, "not_run"},          {11, "setup_failed"}};
+  static const std::vector<StatusName> names{{0, "ok"},
+                                             {1, "step_underflow"},
+                                             {2, "no_convergence"},
+                                             {3, "not_finite"},
+                                             {4, "step_budget"},
+                                             {5, "wall_budget"},
+                                             {6, "energy_rise"},
+                                             {7, "saddle_unresolved"},
+                                             {8, "verify_failed"},
+                                             {9, "interrupted"},
+                                             {10, "not_run"},
+                                             {11, "setup_failed"},
+                                             {16, "rounding_decides"}};
   return names;
 }
 
@@ -19,7 +27,8 @@ const std::vector<StatusName>& warning_names() {
       {tolerance_coarse_for_saddle, "tolerance_too_coarse_for_saddle"},
       {stays_on_saddle, "stays_on_saddle"},
       {assumption_broken, "assumption_broken"},
-      {no_plateau, "no_plateau"}};
+      {no_plateau, "no_plateau"},
+      {sensitive, "sensitive"}};
   return names;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -24,7 +25,9 @@ enum class Status : std::int32_t {
   verify_failed = 8,      ///< a tenth of the tolerances gives another answer
   interrupted = 9,        ///< Ctrl-C
   not_run = 10,           ///< a point of a study that has not been run yet
-  setup_failed = 11       ///< the point's model could not be built
+  setup_failed = 11,      ///< the point's model could not be built
+  // 12 to 15 are those of sweeps, branches and studies.
+  rounding_decides = 16  ///< rounding errors, amplified by the flow, reach the state's size
 };
 
 struct StatusName {
@@ -69,6 +72,13 @@ struct EnergyDecade {
   double defect = 0;       ///< |drop - dissipation| over the larger of both (0 below rounding)
 };
 
+/// How strongly a flow amplified disturbances on its way.
+struct Amplification {
+  double largest = 1;  ///< growth of a disturbance between any two times; at most 1e300
+  double time = 0;     ///< the later one of the two
+  double to_end = 1;   ///< growth from any earlier time to the end
+};
+
 /// All there is to say about how a run went.
 struct Outcome {
   Status status = Status::ok;
@@ -82,6 +92,7 @@ struct Outcome {
   std::string linear;  ///< the Newton structure used, and why
   std::vector<EnergyDecade> energy;
   double worst_energy_defect = 0;
+  std::optional<Amplification> amplification;  ///< where it was followed (solver.condition)
   Vector final_state;
 };
 

@@ -57,6 +57,8 @@ class PiecewiseStepper final : public Stepper {
     statistics_.events = events_;
     return statistics_;
   }
+  double smooth(VectorRef v) override { return inner_->smooth(v); }
+  SmoothingMatrix smoothing_matrix() const override { return inner_->smoothing_matrix(); }
   std::string method() const override { return inner_->method() + ", piece by piece"; }
   std::string linear() const override { return inner_->linear(); }
 

@@ -1,9 +1,9 @@
 #include "solve/saddle.hpp"
 
-#include <Eigen/Eigenvalues>
 #include <cmath>
 
 #include "flow/lanczos.hpp"
+#include "numerics/decompositions.hpp"
 
 namespace gradflow {
 

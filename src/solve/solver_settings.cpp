@@ -27,6 +27,9 @@ std::vector<ParameterInfo> SolverSettings::declaration() {
       boolean_parameter("saddle_guard", true,
                         "cap steps where the flow leaves a saddle, so that the unstable mode is "
                         "followed"),
+      boolean_parameter("condition", true,
+                        "follow how the flow amplifies errors (`amplification`), and say where "
+                        "rounding or the tolerances decide the result"),
   };
 }
 
@@ -46,6 +49,7 @@ SolverSettings SolverSettings::from(const Parameters& parameters) {
   settings.max_wall_seconds = parameters.real("max_wall_seconds");
   settings.threads = parameters.integer("threads");
   settings.saddle_guard = parameters.boolean("saddle_guard");
+  settings.condition = parameters.boolean("condition");
   return settings;
 }
 

@@ -21,6 +21,8 @@ struct SolverSettings {
   std::int64_t threads = 1;     ///< of the loops within one run
   bool saddle_guard = true;     ///< follow unstable modes where the flow leaves a saddle
 
+  bool condition = true;  ///< follow how the flow amplifies errors
+
   static std::vector<ParameterInfo> declaration();
   static SolverSettings from(const Parameters& parameters);
 };

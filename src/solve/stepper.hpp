@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "flow/invariant_subspace.hpp"
 #include "flow/system.hpp"
 #include "solve/outcome.hpp"
 #include "solve/solver_settings.hpp"
@@ -30,6 +31,26 @@ class Stepper {
   /// One accepted step, at most `longest` long and not past `t_stop`. \throws SolverError
   virtual void step(double t_stop, double longest) = 0;
 
+  /// From here on right-hand sides and corrections are projected on a subspace that the flow does
+  /// not leave and that the state is in: rounding then does not leave it either.
+  void keep_to(std::optional<InvariantSubspace> subspace) { subspace_ = std::move(subspace); }
+  const std::optional<InvariantSubspace>& subspace() const { return subspace_; }
+
+  /// v <- (I - gamma J)^{-1} v with the Newton matrix of the last step, on the whole space; its
+  /// gamma, or 0 and v untouched where the method has no matrix or the solve failed.
+  virtual double smooth(VectorRef /*v*/) { return 0; }
+  /// What the J of `smooth` is.
+  enum class SmoothingMatrix {
+    approximate,  ///< without growing modes (Gauss-Newton)
+    exact,        ///< the Jacobian at the state
+    settled       ///< the Jacobian for residuals that are settled (NewtonMatrix)
+  };
+  virtual SmoothingMatrix smoothing_matrix() const { return SmoothingMatrix::approximate; }
+
+  /// What the estimated errors of all steps so far add up to, in units of the tolerances (the root
+  /// mean square of error / (atol + rtol |y|)); 0 where the method keeps no account.
+  virtual double accumulated_error() { return 0; }
+
   /// Where exact restart is possible (one-step methods): the state after an accepted step, and the
   /// way back. BDF's history cannot be had from CVODE.
   virtual std::optional<RestartState> restart_state() const { return std::nullopt; }
@@ -50,6 +71,14 @@ class Stepper {
   virtual std::string linear() const { return "none"; }
   /// Smallest spacing of states that the method knows: its fixed step, or 0 with dense output.
   virtual double grid_step() const { return 0; }
+
+ protected:
+  void keep(VectorRef v) const {
+    if (subspace_) subspace_->project(v);
+  }
+
+ private:
+  std::optional<InvariantSubspace> subspace_;
 };
 
 /// CVODE's BDF (variable order 1 to 5) with our Newton matrices, or its Adams methods with

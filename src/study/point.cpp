@@ -147,26 +147,16 @@ Integration integrate_once(Model& model, const FlowSettings& flow, const SolverS
     if (!stopped && is_snapshot.count(asked) != 0) run.snapshots.add(t, y);
   };
   control.stop = model.stop_condition(flow);
-  if (time.stop_gradient_norm > 0 || time.stop_train_loss > 0) {
-    // The observables of these names are what the keys speak of.
-    std::vector<std::pair<Observable, double>> conditions;
-    for (const Observable& observable : all) {
-      if (observable.name == "gradient_norm" && time.stop_gradient_norm > 0)
-        conditions.emplace_back(observable, time.stop_gradient_norm);
-      if (observable.name == "train_loss" && time.stop_train_loss > 0)
-        conditions.emplace_back(observable, time.stop_train_loss);
-    }
-    control.stop = [conditions, first = control.stop](double t, ConstVectorRef y) {
-      if (first && first(t, y)) return true;
-      const State state{t, y, next_serial()};
-      for (const auto& [observable, bound] : conditions) {
-        double value = nan;
-        observable.evaluate(state, &value);
-        if (value <= bound) return true;
-      }
-      return false;
-    };
-  }
+  // The observables of these names are what the keys speak of; a logarithm is nearly linear in t.
+  for (const auto& [name, bound] : {std::pair{"gradient_norm", time.stop_gradient_norm},
+                                    std::pair{"train_loss", time.stop_train_loss}})
+    for (const Observable& observable : all)
+      if (observable.name == name && bound > 0)
+        control.level.push_back([observable, bound = bound](double t, ConstVectorRef y) {
+          double value = nan;
+          observable.evaluate(State{t, y, next_serial()}, &value);
+          return std::log(std::max(value, std::numeric_limits<double>::min()) / bound);
+        });
   if (failure.status == Status::ok)
     run.outcome = integrate(*system, *stepper, used, start, control);
   else
@@ -442,6 +432,14 @@ PointResult run_point(const Config& config, std::size_t point,
         outcome.message += ": the flow leaves it; lower time.stop_gradient_norm";
       }
     }
+  }
+  if (outcome.amplification) {
+    add_number(data, "amplification", outcome.amplification->largest,
+               "largest growth of a disturbance between any two times; at most 1e300");
+    add_number(data, "amplification_time", outcome.amplification->time,
+               "the later one of these two times");
+    add_number(data, "end_amplification", outcome.amplification->to_end,
+               "largest growth of a disturbance from any earlier time to the end");
   }
   add_number(data, "end_time", outcome.t_end, "time at which the run ended");
   add_status(data, outcome.status);

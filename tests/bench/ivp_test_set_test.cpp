@@ -1,6 +1,5 @@
 #include "bench/ivp_test_set.hpp"
 
-#include <Eigen/LU>
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -10,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "numerics/decompositions.hpp"
 #include "solve/rosenbrock_tableau.hpp"
 #include "tests/catch.hpp"
 

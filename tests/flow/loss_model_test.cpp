@@ -1,7 +1,6 @@
 #include "flow/loss_model.hpp"
 
-#include <Eigen/Eigenvalues>
-
+#include "numerics/decompositions.hpp"
 #include "tests/catch.hpp"
 #include "tests/finite_differences.hpp"
 

@@ -1,5 +1,7 @@
 #include "flow/loss.hpp"
 
+#include <limits>
+
 #include "tests/catch.hpp"
 #include "tests/finite_differences.hpp"
 #include "tests/flow/sine_map.hpp"
@@ -37,6 +39,45 @@ TEST_CASE("The cross-entropy of large outputs neither overflows nor loses the sm
   CHECK(loss.gradient(Vector{{-1000, 1000}}, g) == 2000);
   CHECK(g[0] == -1);
   CHECK(g[1] == 1);
+}
+
+TEST_CASE("The cross-entropy of well fitted samples keeps its digits") {
+  // Against extended precision: 1 - p_label and log(1 + small) are made of the small terms.
+  for (const double margin : {1.0, 20.0, 40.0, 300.0, 700.0}) {
+    const Vector f{{margin + 0.5, 0.5, -0.25, 0.125}}, v{{0.3, -1.2, 0.7, 0.1}};
+    const CrossEntropyLoss loss({0}, 4);
+    std::vector<long double> e{1, 0, 0, 0};
+    for (Index k = 1; k < 4; ++k)
+      e[static_cast<std::size_t>(k)] =
+          expl(static_cast<long double>(f[k]) - static_cast<long double>(f[0]));
+    const long double others = e[1] + e[2] + e[3];
+    Vector g(4), hv(4), root = v, transposed = v;
+    const double value = loss.gradient(f, g);
+    loss.hessian_times(f, v, hv);
+    CAPTURE(margin);
+    // A few roundings, and that of f_k - f_label, which is relative to the margin.
+    const double digits = 1e-15 + margin * std::numeric_limits<double>::epsilon();
+    CHECK(value == Approx(static_cast<double>(log1pl(others))).epsilon(digits));
+    CHECK(loss.value(f) == value);
+    CHECK(g[0] == Approx(static_cast<double>(-others / (1 + others))).epsilon(digits));
+    long double mean = 0;  // of v - v_label
+    for (Index k = 1; k < 4; ++k)
+      mean += e[static_cast<std::size_t>(k)] / (1 + others) *
+              (static_cast<long double>(v[k]) - static_cast<long double>(v[0]));
+    CHECK(hv[0] == Approx(static_cast<double>(-mean / (1 + others))).epsilon(10 * digits));
+    for (Index k = 1; k < 4; ++k) {
+      const long double p = e[static_cast<std::size_t>(k)] / (1 + others);
+      CHECK(g[k] == Approx(static_cast<double>(p)).epsilon(digits));
+      const long double entry =
+          p * (static_cast<long double>(v[k]) - static_cast<long double>(v[0]) - mean);
+      CHECK(hv[k] == Approx(static_cast<double>(entry)).epsilon(10 * digits));
+    }
+    // D v = S (S^T v).
+    loss.root_transposed_times(f, transposed);
+    root = transposed;
+    loss.root_times(f, root);
+    for (Index k = 0; k < 4; ++k) CHECK(root[k] == Approx(hv[k]).epsilon(1e-12));
+  }
 }
 
 TEST_CASE("Gradient, Hessian and Gauss-Newton products of a loss of outputs agree") {

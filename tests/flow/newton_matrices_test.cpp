@@ -1,11 +1,9 @@
-#include <Eigen/Eigenvalues>
-#include <Eigen/LU>
-#include <Eigen/SVD>
 
 #include <algorithm>
 #include <set>
 
 #include "flow/gradient_flow.hpp"
+#include "numerics/decompositions.hpp"
 #include "tests/catch.hpp"
 #include "tests/finite_differences.hpp"
 #include "tests/flow/sine_map.hpp"

@@ -1,10 +1,10 @@
 #include "measure/two_phases.hpp"
 
-#include <Eigen/LU>
 #include <cmath>
 
 #include "models/diagonal_linear_network.hpp"
 #include "models/matrix_completion.hpp"
+#include "numerics/decompositions.hpp"
 #include "numerics/fit.hpp"
 #include "tests/catch.hpp"
 

@@ -1,7 +1,6 @@
 #include "models/linear_regression.hpp"
 
-#include <Eigen/SVD>
-
+#include "numerics/decompositions.hpp"
 #include "tests/catch.hpp"
 #include "tests/finite_differences.hpp"
 #include "tests/run_model.hpp"

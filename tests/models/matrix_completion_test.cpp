@@ -1,7 +1,6 @@
 #include "models/matrix_completion.hpp"
 
-#include <Eigen/SVD>
-
+#include "numerics/decompositions.hpp"
 #include "numerics/fit.hpp"
 #include "study/data_file.hpp"
 #include "tests/catch.hpp"

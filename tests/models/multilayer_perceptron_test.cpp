@@ -98,3 +98,34 @@ TEST_CASE("A perceptron learns labels with cross-entropy") {
   // Stationary to what rtol leaves of the largest terms.
   CHECK(run.last("gradient_norm") < 1e-3);
 }
+
+TEST_CASE("Classes of one sample are told apart for ever, to the digits of the tolerance") {
+  // With z = w_0 - w_1: z + e^z = 2t + 1 from z = 0, and w_0 + w_1 = 0.
+  Parameters parameters(find_model("multilayer_perceptron")->parameters);
+  parameters.set("widths", std::vector<std::int64_t>{1, 2});
+  parameters.set("bias", false);
+  parameters.set("loss", std::string("cross_entropy"));
+  parameters.set_file("inputs", "x.npy", Matrix::Ones(1, 1));
+  parameters.set_file("labels", "l.npy", Vector::Zero(1));
+  parameters.set_file("initial", "w.npy", Vector::Zero(2));
+  const auto model = find_model("multilayer_perceptron")->make(parameters, 0);
+  const std::vector<double> times{0, 1e2, 1e8, 1e14, 1e16, 1e20, 1e24};
+  for (const std::string method : {"cvode", "rodas", "dopri5"}) {
+    SolverSettings settings;
+    settings.method = method;
+    const Run run = run_model(*model, {}, settings, times);
+    for (std::size_t k = 1; k < times.size(); ++k) {
+      double z = std::log(2 * times[k]);
+      for (int i = 0; i < 50; ++i) z = std::log(2 * times[k] + 1 - z);
+      const double loss = std::log1p(std::exp(-z)),
+                   norm = std::sqrt(2.0) * std::exp(-z) / (1 + std::exp(-z));
+      CAPTURE(method, times[k], run.outcome.statistics.steps);
+      const Vector& w = run.states[k];
+      CHECK(w[0] - w[1] == Approx(z).epsilon(1e-6));
+      CHECK(std::abs(w[0] + w[1]) < 1e-6);
+      // An error of 1e-6 z in z, that is of up to 5e-5 in e^{-z}.
+      CHECK(run.observables.at("train_loss")[k][0] == Approx(loss).epsilon(1e-4));
+      CHECK(run.observables.at("gradient_norm")[k][0] == Approx(norm).epsilon(1e-4));
+    }
+  }
+}

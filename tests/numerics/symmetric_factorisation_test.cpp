@@ -1,7 +1,6 @@
+#include "numerics/decompositions.hpp"
 #include "numerics/symmetric_factorisation.hpp"
 
-#include <Eigen/Eigenvalues>
-#include <Eigen/QR>
 #include <cmath>
 #include <limits>
 #include <stdexcept>

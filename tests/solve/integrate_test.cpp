@@ -57,6 +57,70 @@ TEST_CASE("A stop condition ends the run as a success, with the state that met i
   }
 }
 
+TEST_CASE("A level ends the run where it is reached, not where the step ends") {
+  // y1 = e^{-t} = 0.1 at log 10, y2 = e^{-2t} = 0.1 at half of that: the first one counts.
+  for (const std::string& method : methods)
+    for (const double rtol : {1e-5, 1e-8}) {
+      CAPTURE(method, rtol);
+      EnergySystem system = decay(Vector{{1.0, 2.0}});
+      SolverSettings settings;
+      settings.rtol = rtol;
+      const auto stepper = make(method, system, settings);
+      std::vector<double> times;
+      IntegrationControl control;
+      control.times = linear_times(100, 1000);
+      control.sample = [&](std::size_t, double t, ConstVectorRef) { times.push_back(t); };
+      for (const Index i : {0, 1})
+        control.level.push_back([i](double, ConstVectorRef y) { return std::log(y[i] / 0.1); });
+      const Outcome outcome = integrate(system, *stepper, settings, Vector{{1, 1}}, control);
+      CHECK(outcome.status == Status::ok);
+      CHECK(outcome.stopped_early);
+      const double exact = 0.5 * std::log(10.0);
+      // Errors of some tens of steps, in e^{-2t} = 0.1 and so in t; dense outputs are of lower
+      // order.
+      CHECK(std::abs(outcome.t_end - exact) < 100 * rtol);
+      CHECK(outcome.final_state[1] == Approx(0.1).epsilon(1e-12));
+      REQUIRE(times.size() >= 2);
+      CHECK(times.back() == outcome.t_end);
+      CHECK(times[times.size() - 2] <= exact);
+      CHECK(times[times.size() - 2] > exact - 0.1);
+    }
+  EnergySystem system = decay(Vector{{1.0}});
+  const auto stepper = make("rodas", system, {});
+  IntegrationControl control;
+  control.times = {0, 1};
+  control.sample = [](std::size_t, double, ConstVectorRef) {};
+  control.level.push_back([](double, ConstVectorRef y) { return y[0] - 2; });
+  const Outcome at_once = integrate(system, *stepper, {}, Vector{{1}}, control);
+  CHECK(at_once.status == Status::ok);
+  CHECK(at_once.stopped_early);
+  CHECK(at_once.t_end == 0);
+}
+
+TEST_CASE("What happens early does not depend on a far end") {
+  // CVODE takes its first step from where it is told to head for.
+  for (const std::string& method : methods) {
+    CAPTURE(method);
+    std::vector<Vector> early;
+    for (const double end : {1e3, 1e6, 1e22, 1e36, 1e100, 1e300}) {
+      EnergySystem system = decay(Vector{{1.0, 30.0}});
+      SolverSettings settings;
+      const auto stepper = make(method, system, settings);
+      IntegrationControl control;
+      control.times = {0, 1e-3, 1, end};
+      control.sample = [&](std::size_t index, double, ConstVectorRef y) {
+        if (index == 1 || index == 2) early.emplace_back(y);
+      };
+      control.level.push_back([](double, ConstVectorRef y) { return std::log(y[0] / 1e-3); });
+      const Outcome outcome = integrate(system, *stepper, settings, Vector{{1, 1}}, control);
+      CAPTURE(end, outcome.message);
+      CHECK(outcome.status == Status::ok);
+      CHECK(outcome.t_end == Approx(std::log(1e3)).epsilon(1e-5));
+    }
+    for (std::size_t k = 2; k < early.size(); ++k) CHECK(early[k] == early[k % 2]);
+  }
+}
+
 TEST_CASE("An interruption ends the run as such, with what was done") {
   EnergySystem system = decay(Vector{{1.0}});
   SolverSettings settings;

@@ -50,8 +50,9 @@ TEST_CASE("dopri5 and rosenbrock4 follow Kaps' problem, their errors the toleran
       CHECK(worst < 200 * tolerance);
       CHECK(worst < 0.2 * last);
       last = worst;
-      // The count is of all calls but for dense output's.
-      CHECK(run.outcome.statistics.rhs_evaluations == system.rhs_calls);
+      // The count is of all calls but for dense output's, and for the four that tell the two equal
+      // entries of the start apart.
+      CHECK(run.outcome.statistics.rhs_evaluations + 4 == system.rhs_calls);
       CHECK(run.outcome.statistics.steps > 0);
       // Odeint stops at the end as all do.
       CHECK(run.outcome.t_end == Approx(3).epsilon(1e-15));

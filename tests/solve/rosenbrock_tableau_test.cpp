@@ -1,6 +1,6 @@
 #include "solve/rosenbrock_tableau.hpp"
+#include "numerics/decompositions.hpp"
 
-#include <Eigen/LU>
 #include <algorithm>
 #include <cmath>
 #include <complex>

@@ -127,7 +127,9 @@ TEST_CASE("Saddle-to-saddle learning from scale 1e-6 comes at its times, at ever
         for (std::size_t mode = 0; mode < 3; ++mode) {
           CAPTURE(depth, method, rtol, mode, reference[mode], escapes[mode]);
           CHECK(reference[mode] > 0);
-          CHECK(std::abs(escapes[mode] - reference[mode]) <= 1e-3 * reference[mode]);
+          // While it leaves, some thirty steps each add an error of the tolerance.
+          CHECK(std::abs(escapes[mode] - reference[mode]) <=
+                std::max(1e-3, 30 * rtol) * reference[mode]);
         }
       }
   }

@@ -1,6 +1,7 @@
 #include <cmath>
 #include <utility>
 
+#include "solve/stationary_point.hpp"
 #include "tests/finite_differences.hpp"
 #include "tests/run_model.hpp"
 
@@ -127,4 +128,71 @@ TEST_CASE("A fit that leaves residuals takes a matrix with their curvature") {
   const Run reference = run_model(*model, flow, settings, times);
   for (std::size_t k = 0; k < times.size(); ++k)
     CHECK(run.states[k].norm() == Approx(reference.states[k].norm()).epsilon(1e-4));
+}
+
+TEST_CASE("Close to rest no iteration error is taken for an error of the steps") {
+  // With Gauss-Newton matrices Newton's iteration converges slowly at lambda near the fold, and
+  // ends at what the tolerance lets pass: by chance steps stopped growing for good (3 of these 41).
+  const auto model =
+      make_model("deep_linear_network", {{"depth", std::int64_t{3}},
+                                         {"width", std::int64_t{10}},
+                                         {"target_singular_values", std::vector<double>{0.9, 0.8}},
+                                         {"initial_law", std::string("aligned")},
+                                         {"initial_scale", 0.8}});
+  FlowSettings flow;
+  flow.weight_decay = 0.395;
+  const auto system = model->system(flow);
+  SolverSettings settings;
+  const StationaryPoint rest = flow_limit(*system, settings, model->initial_state(flow));
+  REQUIRE(rest.converged);
+  REQUIRE(rest.y.norm() > 0.5);
+  RandomStream stream(5, "rest");
+  const Vector start = rest.y + 1e-6 * random_vector(rest.y.size(), stream);
+  std::int64_t most = 0;
+  for (int k = 0; k <= 40; ++k) {
+    settings.rtol = (1 + 0.02 * k) * 1e-6;
+    const StationaryPoint again = flow_limit(*system, settings, start, 1e-8, 1e12);
+    CAPTURE(settings.rtol, again.outcome.message, again.outcome.linear);
+    CHECK(again.converged);
+    most = std::max(most, again.outcome.statistics.steps);
+  }
+  CHECK(most < 1000);
+}
+
+TEST_CASE("rodas says where the slow flow of a tiny lambda is beyond its range") {
+  // Its steps' errors add up along the manifold: right within 1000 rtol, or told.
+  for (const std::string kind : {"difference", "product"})
+    for (const double lambda : {1e-10, 1e-12})
+      for (const double rtol : {1e-4, 1e-6}) {
+        const auto model = make_model("diagonal_linear_network", {{"parametrisation", kind},
+                                                                  {"samples", std::int64_t{4}},
+                                                                  {"dimension", std::int64_t{8}},
+                                                                  {"initial_variance", 0.2}});
+        FlowSettings flow;
+        flow.weight_decay = lambda;
+        SolverSettings settings;
+        settings.rtol = 1e-10;
+        settings.atol = 1e-13;
+        const std::vector<double> times{0, 2 / lambda};
+        const Vector exact = run_model(*model, flow, settings, times, false).states.back();
+        for (const LinearKind linear : {LinearKind::krylov, LinearKind::dense}) {
+          settings = {};
+          settings.method = "rodas";
+          settings.linear = linear;
+          settings.rtol = rtol;
+          const auto system = model->system(flow);
+          const Vector start = model->initial_state(flow);
+          settings = tightened(*system, settings, start);
+          const auto stepper = make_stepper(*system, settings);
+          IntegrationControl control;
+          control.times = times;
+          control.sample = [](std::size_t, double, ConstVectorRef) {};
+          const Outcome outcome = integrate(*system, *stepper, settings, start, control);
+          const double error = (outcome.final_state - exact).norm() / exact.norm();
+          CAPTURE(kind, lambda, rtol, outcome.linear, outcome.statistics.steps, error,
+                  outcome.message);
+          const bool told = outcome.status != Status::ok || (outcome.warnings & sensitive) != 0;
+          CHECK((told || error < 1000 * rtol));
+        }
+      }
 }

@@ -1,10 +1,10 @@
 #pragma once
 
-#include <Eigen/LU>
 #include <cmath>
 #include <functional>
 
 #include "flow/system.hpp"
+#include "numerics/decompositions.hpp"
 #include "solve/integrate.hpp"
 
 /// Small systems with known solutions and energies.

@@ -1,0 +1,63 @@
+#include "flow/settled_gradient.hpp"
+
+#include "numerics/symmetric_factorisation.hpp"
+
+namespace gradflow {
+
+bool SettledGradient::find(ConstVectorRef w, ConstVectorRef shift, double scale,
+                           ConstVectorRef decay) {
+  constexpr double most_bytes = 2e9;
+  const Index n = loss_.outputs();
+  if (16.0 * static_cast<double>(n) * static_cast<double>(n) > most_bytes) return false;
+  loss_.linearise(w);
+  const OutputLoss& output_loss = loss_.output_loss();
+  const Vector& f = loss_.last_outputs();
+
+  // b = l' - scale D J diag(1/shift) Lambda w.
+  step_ = w;
+  if (decay.size() == 1)
+    step_ *= decay[0];
+  else
+    step_.array() *= decay.array();
+  if (shift.size() == 1)
+    step_ /= shift[0];
+  else
+    step_.array() /= shift.array();
+  outputs_.resize(n);
+  gradient_.resize(n);
+  loss_.map().jacobian_times(step_, outputs_);
+  output_loss.hessian_times(f, outputs_, gradient_);
+  gradient_ = loss_.last_output_gradient() - scale * gradient_;
+
+  gram_.resize(n, n);
+  if (shift.size() == 1) {
+    loss_.map().gram(Vector(), gram_);
+    gram_ /= shift[0];
+  } else {
+    weight_ = shift.cwiseInverse();
+    loss_.map().gram(weight_, gram_);
+  }
+  if (const auto root = output_loss.uniform_root()) {
+    gram_ *= scale * *root * *root;
+    gram_.diagonal().array() += 1;
+    if (!cholesky_in_place(gram_)) return false;
+    solve_cholesky(gram_, gradient_);
+    return true;
+  }
+  // u = b - scale S (I + scale S^T K S)^{-1} S^T K b, D = S S^T.
+  outputs_.noalias() = gram_ * gradient_;
+  output_loss.root_transposed_times(f, outputs_);
+  for (int side = 0; side < 2; ++side) {
+    for (Index j = 0; j < n; ++j) output_loss.root_transposed_times(f, gram_.col(j));
+    gram_.transposeInPlace();
+  }
+  gram_ *= scale;
+  gram_.diagonal().array() += 1;
+  if (!cholesky_in_place(gram_)) return false;
+  solve_cholesky(gram_, outputs_);
+  output_loss.root_times(f, outputs_);
+  gradient_ -= scale * outputs_;
+  return true;
+}
+
+}  // namespace gradflow

@@ -1,0 +1,5 @@
+#include "numerics/decompositions.hpp"
+
+namespace Eigen {
+template class BDCSVD<MatrixXd>;
+}  // namespace Eigen

@@ -1,0 +1,7 @@
+#include "numerics/decompositions.hpp"
+
+namespace Eigen {
+template class LLT<MatrixXd>;
+template class LDLT<MatrixXd>;
+template class PartialPivLU<MatrixXd>;
+}  // namespace Eigen

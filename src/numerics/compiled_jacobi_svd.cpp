@@ -1,0 +1,5 @@
+#include "numerics/decompositions.hpp"
+
+namespace Eigen {
+template class JacobiSVD<MatrixXd>;
+}  // namespace Eigen

@@ -1,0 +1,221 @@
+#include "solve/condition.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "numerics/random.hpp"
+#include "solve/saddle.hpp"
+
+namespace gradflow {
+namespace {
+
+constexpr double infinity = std::numeric_limits<double>::infinity();
+constexpr double largest_log = 690;  // 1e300
+
+/// While nothing grows, a look at every so many steps is enough: what grows in between shows at the
+/// next one with its rate, over all of the time since.
+constexpr int steps_between_looks = 4;
+/// Looks for which a measurement of the rounding of a step serves.
+constexpr int looks_between_roundings = 8;
+
+/// What the arithmetic of a step leaves in an entry, relative: a handful of roundings.
+constexpr double rounding_of_step = 8 * std::numeric_limits<double>::epsilon();
+
+/// Growth in a step that counts.
+constexpr double noticed_growth = 0.02;
+
+/// Growth beyond this (log 10) is only believed with residuals that are settled.
+constexpr double trusted_log = 2.3;
+
+/// An error that has grown by this much (log 10) is no longer that of a step.
+constexpr double grown_log = 2.3;
+
+/// Part of J v across v, beside that along it, up to which v is a mode.
+constexpr double aligned = 0.1;
+
+/// Share of fresh directions that a vector takes in which nothing grows.
+constexpr double fresh_share = 0.1;
+
+}  // namespace
+
+Condition::Condition(System& system, const SolverSettings& settings)
+    : system_(system), rtol_(settings.rtol), atol_(settings.atol) {
+  const Index n = system.dimension();
+  used_ = std::min(vectors, static_cast<std::size_t>(n));
+  gauss_.resize(n + 1);  // n + 1, so that shifts do not come back to the same numbers at once
+  RandomStream(0, "tangents").fill_normal(gauss_);
+  image_.resize(n);
+  noise_.resize(n);
+  work_.resize(n);
+  rounding_.resize(n);
+}
+
+double Condition::settled_rate(ConstVectorRef y, const Vector& v, double gamma, double rate) {
+  if (!settled_at_ || *settled_at_ != time_) {
+    if (!system_.settle(time_, y, gamma)) return rate;
+    settled_at_ = time_;
+  }
+  system_.settled_jacobian_times(time_, y, v, image_);
+  return inner_product(y, v, image_);
+}
+
+void Condition::measure_rounding(Stepper& stepper) {
+  const Vector& y = stepper.state();
+  Vector changed(y.size()), slope(y.size());
+  for (Index i = 0; i < y.size(); ++i)
+    changed[i] = y[i] * (1 + std::copysign(std::numeric_limits<double>::epsilon(), draw(i)));
+  system_.rhs(time_, y, slope);
+  system_.rhs(time_, changed, rounding_);
+  rounding_ -= slope;
+  // A third of it takes other roundings all the way through the solve.
+  slope *= last_step_;
+  changed = slope / 3;
+  if (stepper.smooth(slope) > 0 && stepper.smooth(changed) > 0)
+    slope -= 3 * changed;
+  else
+    slope.setZero();
+  rounding_ = rounding_of_step * y.cwiseAbs() + (last_step_ * rounding_ + slope).cwiseAbs();
+  if (!rounding_.allFinite()) rounding_ = rounding_of_step * y.cwiseAbs();
+}
+
+void Condition::grow_errors(const Vector& y, Tangent& tangent, double rate, double gain,
+                            const std::optional<InvariantSubspace>& subspace) {
+  const Vector& v = tangent.direction;
+  for (double& error : tangent.error) error += gain;
+  if (tangent.growth == 0) tangent.error.fill(-infinity);
+  if (!(rate > 0)) return;  // what is left now is contracted before anything grows again
+  // Of what v holds of faster or decaying modes, J v = rate v is not true: they take no part.
+  const auto of_mode = [&](Index i) {
+    const double other = image_[i] / rate;
+    return v[i] * other > 0 ? std::copysign(std::min(std::abs(v[i]), std::abs(other)), v[i]) : 0.0;
+  };
+  const double rms = y.norm() / std::sqrt(static_cast<double>(y.size()));
+  double spread = 0;  // of an error of amplitude one: its largest entry beside the state
+  for (Index i = 0; i < y.size(); ++i)
+    spread = std::max(spread, std::abs(of_mode(i)) / std::max(std::abs(y[i]), rms));
+  for (std::size_t s = 0; s < sources; ++s) {
+    for (Index i = 0; i < y.size(); ++i)
+      noise_[i] = draw(i) * (s == 0   ? rounding_[i]
+                             : s == 1 ? rtol_ * std::abs(y[i])
+                                      : atol_);
+    if (subspace) subspace->project(noise_);
+    work_ = Vector::NullaryExpr(y.size(), of_mode);
+    const double fresh = std::abs(inner_product(y, work_, noise_));
+    tangent.error[s] = std::min(std::max(tangent.error[s], std::log(fresh)), largest_log);
+    // What a step leaves is within its tolerance; what has grown since may not be. That the state
+    // shrinks is no growth of an error.
+    if (tangent.growth < grown_log || tangent.error[s] < std::log(fresh) + grown_log) continue;
+    const double size = std::exp(tangent.error[s]) * spread;
+    if (size > grown_[s].size) grown_[s] = {size, time_};
+  }
+}
+
+double Condition::inner_product(ConstVectorRef y, ConstVectorRef u, ConstVectorRef v) {
+  return system_.has_saddles() ? system_.inner_product(y, u, v) : u.dot(v);
+}
+
+bool Condition::normalise(ConstVectorRef y, VectorRef v) {
+  const double size = std::sqrt(inner_product(y, v, v));
+  if (!(size > 0) || !std::isfinite(size)) return false;
+  v /= size;
+  return true;
+}
+
+void Condition::start(double t0, ConstVectorRef y0) {
+  time_ = seen_until_ = t0;
+  amplification_.time = t0;
+  for (std::size_t k = 0; k < used_; ++k) {
+    Tangent& tangent = tangents_[k];
+    tangent.error.fill(-infinity);
+    ++shift_;
+    tangent.direction = Vector::NullaryExpr(y0.size(), [&](Index i) { return draw(i); });
+    if (!normalise(y0, tangent.direction)) used_ = k;
+  }
+  if (used_ == 0 || !system_.has_saddles()) return;
+  GrowingMode mode = fastest_growing_mode(system_, t0, y0);
+  if (mode.rate > 0) tangents_[0].direction = std::move(mode.mode);
+}
+
+void Condition::accept(Stepper& stepper) {
+  last_step_ = stepper.time() - time_;
+  time_ = stepper.time();
+  if (++steps_unseen_ < steps_between_looks && !growing_) return;
+  steps_unseen_ = 0;
+  ++shift_;
+  if (looks_++ % looks_between_roundings == 0) measure_rounding(stepper);
+  growing_ = false;
+  for (std::size_t k = 0; k < used_; ++k) follow(stepper, tangents_[k], k, time_ - seen_until_);
+  seen_until_ = time_;
+}
+
+void Condition::follow(Stepper& stepper, Tangent& tangent, std::size_t index, double elapsed) {
+  using Matrix = Stepper::SmoothingMatrix;
+  const Vector& y = stepper.state();
+  Vector& v = tangent.direction;
+  // Where the run keeps to a subspace its errors do too: the first vector, free, sees how the flow
+  // grows across it, and the other what becomes of errors.
+  const std::optional<InvariantSubspace>& subspace = stepper.subspace();
+  const bool restricted = subspace && index > 0, errors = restricted || !subspace;
+  image_ = v;
+  const double gamma = stepper.smooth(v);
+  const bool smoothed = gamma > 0;
+  const Matrix matrix = stepper.smoothing_matrix();
+  // J (I - gamma J)^{-1} v is known without a product where the matrix is right for this.
+  const bool known = smoothed && matrix == Matrix::settled;
+  if (known) image_ = (v - image_) / gamma;
+  double rate = known ? inner_product(y, v, image_) / inner_product(y, v, v) : 0;
+  if (restricted) {
+    subspace->project(v);
+  } else {
+    for (std::size_t k = 0; k < index; ++k)
+      v -= inner_product(y, tangents_[k].direction, v) * tangents_[k].direction;
+  }
+  const double length = std::sqrt(inner_product(y, v, v));
+  if (!(length > 0) || !std::isfinite(length)) return;
+  v /= length;
+  if (!known) {
+    system_.jacobian_times(time_, y, v, image_);
+    if (restricted) subspace->project(image_);
+    rate = inner_product(y, v, image_);
+    if (smoothed && rate * elapsed > noticed_growth &&
+        tangent.growth + rate * elapsed > trusted_log)
+      rate = settled_rate(y, v, gamma, rate);
+  }
+  if (!std::isfinite(rate)) return;
+  if (known) image_ /= length;
+
+  // The length that the solve left, but for what it made of a growing mode itself, or of a decaying
+  // one that the vector has become.
+  double gain = std::log(length);
+  if (!smoothed) {
+    gain += rate * elapsed;
+  } else if (rate > 0) {
+    gain += rate * elapsed;
+    if (matrix != Matrix::approximate) gain += std::log(std::abs(1 - gamma * rate) + 1e-16);
+  } else if (inner_product(y, image_, image_) < (1 + aligned * aligned) * rate * rate) {
+    gain += rate * elapsed + std::log1p(-gamma * rate);
+  }
+  growing_ = growing_ || rate * elapsed > noticed_growth;
+  tangent.growth = std::clamp(tangent.growth + gain, 0.0, largest_log);
+  if (errors) grow_errors(y, tangent, rate, gain, subspace);
+  const double growth = std::exp(tangent.growth);
+  if (growth > amplification_.largest) {
+    amplification_.largest = growth;
+    amplification_.time = time_;
+  }
+  amplification_.to_end = index == 0 ? growth : std::max(amplification_.to_end, growth);
+
+  // What is followed from here on: turned towards what grows, where the solve did not see that.
+  if (!smoothed)
+    v += 0.25 * last_step_ * image_;
+  else if (matrix == Matrix::approximate)
+    v += gamma * image_;
+  if (tangent.growth == 0) {
+    noise_ = Vector::NullaryExpr(y.size(), [&](Index i) { return draw(i + 1); });
+    if (normalise(y, v) && normalise(y, noise_)) v += fresh_share * noise_;
+  }
+  normalise(y, v);
+}
+
+}  // namespace gradflow

@@ -1,0 +1,80 @@
+#pragma once
+
+#include <array>
+#include <optional>
+
+#include "flow/system.hpp"
+#include "solve/outcome.hpp"
+#include "solve/solver_settings.hpp"
+#include "solve/stepper.hpp"
+
+namespace gradflow {
+
+/// An error after its growth, relative to the state: the largest |error_i| / max(|y_i|, rms y) over
+/// entries and time.
+struct GrownError {
+  double size = 0;
+  double time = 0;
+};
+
+/// Follows a few tangent vectors with a run, v' = J v: from random starts (the first from the
+/// fastest growing mode at the start, where there is one), orthonormalised at each step in the
+/// system's metric. Their growth is that of a disturbance of their direction at any earlier time;
+/// with it grow the errors that steps leave, of rounding and of the tolerances.
+///
+/// Of a step of length h, v goes to the direction w of (I - gamma J)^{-1} v, with the Newton matrix
+/// that is there: modes that decay fast are gone, and what is left grows by exp(h rho), rho =
+/// <w, J w> by one Jacobian product. That is exact for the mode which v has become, however long
+/// the step, while the method itself would damp it. Cost: one solve and one product a vector and
+/// step; every fourth step alone while nothing grows.
+class Condition {
+ public:
+  Condition(System& system, const SolverSettings& settings);
+
+  void start(double t0, ConstVectorRef y0);
+  /// After an accepted step.
+  void accept(Stepper& stepper);
+
+  const Amplification& amplification() const { return amplification_; }
+  const GrownError& rounding() const { return grown_[0]; }
+  const GrownError& relative_tolerance() const { return grown_[1]; }
+  const GrownError& absolute_tolerance() const { return grown_[2]; }
+
+ private:
+  static constexpr std::size_t vectors = 2, sources = 3;
+  struct Tangent {
+    Vector direction;                   ///< of length one in the metric
+    double growth = 0;                  ///< log, since it was 1 last
+    std::array<double, sources> error;  ///< logs of amplitudes: rounding, rtol, atol
+  };
+  void follow(Stepper& stepper, Tangent& tangent, std::size_t index, double elapsed);
+  /// What the arithmetic of the last step left in each entry: that of the right-hand side, by a
+  /// change of the last digits, and that of the solve.
+  void measure_rounding(Stepper& stepper);
+  /// The errors along a tangent after a growth of exp(gain), and fresh ones where those are larger.
+  /// J v in `image_`.
+  void grow_errors(const Vector& y, Tangent& tangent, double rate, double gain,
+                   const std::optional<InvariantSubspace>& subspace);
+  /// <v, J v> with what is settled (System), J v in `image_`; `rate` where there is no telling.
+  double settled_rate(ConstVectorRef y, const Vector& v, double gamma, double rate);
+  /// The system's own where it judges saddles by it; elsewhere it may not see all of a vector.
+  double inner_product(ConstVectorRef y, ConstVectorRef u, ConstVectorRef v);
+  bool normalise(ConstVectorRef y, VectorRef v);
+  /// Entry i of the fixed Gaussian numbers, shifted anew at each use.
+  double draw(Index i) const { return gauss_[(i + shift_) % gauss_.size()]; }
+
+  System& system_;
+  double rtol_, atol_;
+  std::array<Tangent, vectors> tangents_;
+  std::size_t used_ = 0;  ///< of the vectors: no more than the dimension
+  Vector gauss_, image_, noise_, work_, rounding_;
+  Index shift_ = 0;
+  double time_ = 0, seen_until_ = 0, last_step_ = 0;
+  int steps_unseen_ = 0, looks_ = 0;
+  bool growing_ = true;
+  std::optional<double> settled_at_;  ///< time at which the system settled last
+  Amplification amplification_;
+  std::array<GrownError, sources> grown_;
+};
+
+}  // namespace gradflow

@@ -1,0 +1,156 @@
+#include "solve/condition.hpp"
+
+#include <cmath>
+
+#include "numerics/random.hpp"
+#include "tests/run_model.hpp"
+#include "tests/solve/systems.hpp"
+
+using namespace gradflow;
+using namespace gradflow::testing;
+
+namespace {
+
+/// y' = A y with A symmetric.
+EnergySystem linear(const Matrix& A) {
+  EnergySystem system;
+  system.n = A.rows();
+  system.f = [A](double, const Vector& y) { return Vector(A * y); };
+  system.jacobian = [A](double, const Vector&) { return A; };
+  system.e = [A](const Vector& y) { return -0.5 * y.dot(A * y); };
+  return system;
+}
+
+Outcome run(System& system, const std::string& method, const Vector& y0, double end,
+            double rtol = 1e-8, double atol = 1e-10) {
+  SolverSettings settings;
+  settings.method = method;
+  settings.rtol = rtol;
+  settings.atol = atol;
+  settings = tightened(system, settings, y0);
+  const auto stepper = make_stepper(system, settings);
+  return sample(system, *stepper, settings, y0, {0, end}).outcome;
+}
+
+const std::vector<std::string> methods{"cvode", "rodas", "rosenbrock4", "dopri5", "cvode_adams"};
+
+}  // namespace
+
+TEST_CASE("The amplification of a linear flow is the norm of its propagator") {
+  // |e^{At}| = e^{mu t} with the largest eigenvalue mu > 0; without one it is 1, at t = 0.
+  RandomStream stream(3, "test");
+  Matrix A(4, 4);
+  stream.fill_normal(A);
+  A = Matrix(A + A.transpose()).eval();
+  const double mu = Eigen::SelfAdjointEigenSolver<Matrix>(A).eigenvalues()[3];
+  REQUIRE(mu > 0.5);
+  const Vector y0 = Vector::Constant(4, 1e-3);
+  for (const std::string& method : methods) {
+    CAPTURE(method, mu);
+    EnergySystem growing = linear(A);
+    const Outcome grown = run(growing, method, y0, 20);
+    REQUIRE(grown.status == Status::ok);
+    REQUIRE(grown.amplification);
+    CHECK(std::log(grown.amplification->largest) == Approx(20 * mu).epsilon(1e-3));
+    CHECK(grown.amplification->to_end == grown.amplification->largest);
+    CHECK(grown.amplification->time == 20);
+    EnergySystem shrinking = linear(A - (mu + 0.1) * Matrix::Identity(4, 4));
+    const Outcome shrunk = run(shrinking, method, y0, 20);
+    REQUIRE(shrunk.status == Status::ok);
+    CHECK(shrunk.amplification->largest == Approx(1).epsilon(1e-3));
+  }
+}
+
+TEST_CASE("The amplification of the logistic saddle is that of its closed form") {
+  // d y(t) / d y(0) = e^t / (1 + y0^2 (e^{2t} - 1))^{3/2} is largest, 2/(3 sqrt 3 y0), where
+  // y0^2 e^{2t} = 1/2; from there it falls as e^{-2t}.
+  const double y0 = 1e-12, largest = 2 / (3 * std::sqrt(3.0) * y0),
+               time = std::log(std::sqrt(0.5) / y0);
+  for (const std::string& method : methods)
+    for (const double rtol : {1e-4, 1e-6, 1e-8}) {
+      EnergySystem system = double_well();
+      const Outcome outcome = run(system, method, Vector::Constant(1, y0), 1e3, rtol);
+      CAPTURE(method, rtol, outcome.message);
+      REQUIRE(outcome.status == Status::ok);
+      CHECK(outcome.warnings == 0);
+      CHECK(outcome.amplification->largest / largest == Approx(1).epsilon(0.2));
+      CHECK(outcome.amplification->time == Approx(time).epsilon(0.05));
+      CHECK(outcome.amplification->to_end < 1.001);
+    }
+}
+
+namespace {
+
+/// y1' = -(y1 - cos t), y2' = y2 (1 - y2^2) with y = Q z for a rotation Q: nothing about the state
+/// tells that the second mode holds nothing, and every evaluation mixes its rounding in.
+EnergySystem rotated_saddle(double angle) {
+  const double c = std::cos(angle), s = std::sin(angle);
+  const Matrix Q{{c, -s}, {s, c}};
+  EnergySystem system;
+  system.n = 2;
+  system.f = [Q](double, const Vector& y) {
+    const Vector z = Q.transpose() * y;
+    return Vector(Q * Vector{{1 - z[0], z[1] * (1 - z[1] * z[1])}});
+  };
+  system.jacobian = [Q](double, const Vector& y) {
+    const Vector z = Q.transpose() * y;
+    return Matrix(Q * Vector{{-1, 1 - 3 * z[1] * z[1]}}.asDiagonal() * Q.transpose());
+  };
+  system.e = [Q](const Vector& y) {
+    const Vector z = Q.transpose() * y;
+    const double u = 1 - z[0], v = 1 - z[1] * z[1];
+    return 0.5 * u * u + 0.25 * v * v;
+  };
+  return system;
+}
+
+}  // namespace
+
+TEST_CASE("Where rounding decides on which side a saddle is left, the status says so") {
+  // The exact flow from z = (0.2, 0) stays at z2 = 0; a computed one is off by rounding, which 37
+  // growth times make one.
+  for (const std::string& method : methods) {
+    EnergySystem system = rotated_saddle(0.7);
+    const Vector y0{{0.2 * std::cos(0.7), 0.2 * std::sin(0.7)}};
+    const Outcome outcome = run(system, method, y0, 1e3);
+    CAPTURE(method, outcome.message, outcome.final_state.transpose());
+    const bool stays = (outcome.warnings & stays_on_saddle) != 0;
+    CHECK((stays || outcome.status == Status::rounding_decides ||
+           outcome.status == Status::saddle_unresolved));
+    CHECK(outcome.amplification->largest > 1e15);
+    // Not after 20 growth times.
+    EnergySystem shorter = rotated_saddle(0.7);
+    const Outcome early = run(shorter, method, y0, 12);
+    CHECK(early.status == Status::ok);
+  }
+}
+
+TEST_CASE("A tolerance that the flow amplifies to the size of the state is told") {
+  // z2 = 1e-6 is known to atol = 1e-7 alone; tightened tolerances would not leave it at that.
+  EnergySystem system = rotated_saddle(0.7);
+  const double c = std::cos(0.7), s = std::sin(0.7);
+  const Vector y0{{0.2 * c - 1e-6 * s, 0.2 * s + 1e-6 * c}};
+  SolverSettings settings;
+  settings.method = "dopri5";
+  settings.rtol = 1e-5;
+  settings.atol = 1e-5;
+  const auto stepper = make_stepper(system, settings);
+  const Outcome outcome = sample(system, *stepper, settings, y0, {0, 1e2}).outcome;
+  CAPTURE(outcome.message);
+  CHECK((outcome.warnings & sensitive) != 0);
+  settings.rtol = settings.atol = 1e-10;
+  const auto tight = make_stepper(system, settings);
+  CHECK((sample(system, *tight, settings, y0, {0, 1e2}).outcome.warnings & sensitive) == 0);
+}
+
+TEST_CASE("solver.condition = false follows nothing") {
+  EnergySystem system = double_well();
+  SolverSettings settings;
+  settings.condition = false;
+  settings.atol = 1e-18;
+  const auto stepper = make_stepper(system, settings);
+  const Outcome outcome =
+      sample(system, *stepper, settings, Vector::Constant(1, 1e-6), {0, 1e2}).outcome;
+  CHECK(outcome.status == Status::ok);
+  CHECK_FALSE(outcome.amplification);
+}
