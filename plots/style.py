@@ -10,9 +10,12 @@
 """
 
 import argparse
+import dataclasses
+import functools
 import logging
 import math
 import os
+import re
 import sys
 
 # That matplotlib keeps its cache in a temporary folder where the home cannot be written to is no news.
@@ -21,9 +24,12 @@ import matplotlib  # noqa: E402
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
-from matplotlib import ticker  # noqa: E402
+from matplotlib import backend_bases, font_manager, ft2font, ticker  # noqa: E402
 
 logging.getLogger("matplotlib").setLevel(logging.WARNING)
+
+import ticks  # noqa: E402
+from ticks import tex  # noqa: E402, F401
 
 COLUMN = 3.35  # inches: width of one column of a paper
 PAGE = 6.9  # inches: width of both columns
@@ -38,10 +44,30 @@ SEQUENCE = matplotlib.colors.LinearSegmentedColormap.from_list(
 LINE_STYLES = ["-", (0, (5, 1.5)), (0, (1, 1.2)), (0, (6, 1.5, 1, 1.5))]
 
 
+@dataclasses.dataclass(frozen=True)
+class Format:
+    """What a picture is for: its width in inches, how much larger letters and lines are than on a
+    printed page, and how many panels can be read on it."""
+    width: float
+    scale: float
+    panels: int
+
+
+FORMATS = {"paper": Format(PAGE, 1.0, 15), "slides": Format(12.8, 1.65, 6)}
+FONT = "STIXGeneral"
+SMALL = 7.5  # points of the letters in pictures of many panels
+# Formats of pictures, and what is written into them: without dates and versions the same run gives
+# the same files.
+PICTURES = {".png": {"Software": None}, ".pdf": {"CreationDate": None, "Producer": None,
+                                                 "Creator": "gradflow"},
+            ".svg": {"Date": None, "Creator": "gradflow"}, ".jpg": None, ".jpeg": None}
+DPI = 200
+
+
 def use():
     """Sets matplotlib up. The fonts come with matplotlib, so that every machine draws the same."""
     plt.rcParams.update({
-        "font.family": "STIXGeneral",
+        "font.family": FONT,
         "mathtext.fontset": "stix",
         "font.size": 9,
         "axes.titlesize": 9,
@@ -79,8 +105,9 @@ def use():
         "legend.handletextpad": 0.5,
         "legend.labelspacing": 0.3,
         "figure.dpi": 100,
+        "svg.hashsalt": "gradflow",
         "figure.constrained_layout.use": True,
-        "savefig.dpi": 200,
+        "savefig.dpi": DPI,
         "savefig.facecolor": "white",
         "pdf.fonttype": 42,
     })
@@ -92,20 +119,22 @@ def save(fig, path):
     folder = os.path.dirname(path)
     if folder:
         os.makedirs(folder, exist_ok=True)
-    # Without dates and versions in them the same run gives the same files.
-    path = path if extension else stem + ".png"
-    fig.savefig(path, metadata=_metadata(extension or ".png"))
+    if not extension:
+        path, extension = stem + ".png", ".png"
+    _write(fig, path, extension.lower())
     if extension.lower() != ".pdf":
         fig.set_layout_engine("none")  # as laid out for the first: that takes most of the time
-        fig.savefig(stem + ".pdf", metadata=_metadata(".pdf"))
+        _write(fig, stem + ".pdf", ".pdf")
     plt.close(fig)
     return path
 
 
-def _metadata(extension):
-    if extension.lower() == ".pdf":
-        return {"CreationDate": None, "Producer": None, "Creator": "gradflow"}
-    return {"Software": None} if extension.lower() == ".png" else None
+def _write(fig, path, extension):
+    """Asks the canvas itself: `savefig` draws every figure that has a layout twice."""
+    fig.set_dpi(DPI)
+    canvas = backend_bases.get_registered_canvas_class(extension[1:])(fig)
+    metadata = {"metadata": PICTURES[extension]} if PICTURES[extension] else {}
+    getattr(canvas, "print_" + extension[1:])(path, **metadata)
 
 
 def log_ticks(axis):
@@ -125,20 +154,10 @@ def log_ticks(axis):
         axis.set_minor_locator(
             ticker.LogLocator(subs=(1.0,) if crowded else range(2, 10), numticks=99))
     else:  # one power of ten alone would not tell the scale
-        axis.set_major_locator(ticker.MaxNLocator(4, steps=[1, 2, 5, 10]))
-        axis.set_major_formatter(ticker.ScalarFormatter())
-        axis.set_minor_locator(ticker.NullLocator())
+        axis.set_major_locator(ticker.FixedLocator(ticks.within_decades(low, high)))
+        axis.set_major_formatter(ticker.FuncFormatter(lambda value, _: tex(value)))
+        axis.set_minor_locator(ticker.LogLocator(subs=range(1, 10), numticks=99))
     axis.set_minor_formatter(ticker.NullFormatter())
-
-
-def tex(value):
-    """A number in a label or legend: 0.5, 200, $10^{5}$, $3\\times10^{-4}$."""
-    if value == 0 or not math.isfinite(value) or 1e-2 <= abs(value) < 1e4:
-        return f"{value:g}"
-    mantissa, exponent = f"{value:.3e}".split("e")
-    mantissa = f"{float(mantissa):g}"
-    power = f"10^{{{int(exponent)}}}"
-    return f"${power}$" if mantissa == "1" else f"${mantissa}\\times{power}$"
 
 
 def log_time_axis(ax, times, label="time $t$"):
@@ -164,6 +183,75 @@ def log_axis(ax, label=None, low=None, high=None):
 def panel_label(ax, text):
     """(a), (b), ... above the upper left corner."""
     ax.set_title(text, loc="left", fontweight="bold")
+
+
+@functools.cache
+def _font(name):
+    return ft2font.FT2Font(font_manager.findfont(name))
+
+
+def plain(text):
+    """Text that matplotlib must not read as a formula, in letters that the font has."""
+    has = _font(FONT).get_charmap()
+    return "".join(r"\$" if c == "$" else c if ord(c) in has else " " if c.isspace() else "?"
+                   for c in str(text))
+
+
+# A formula of these alone needs no setting, which takes a hundred times as long as plain text: the
+# font has the letters.
+_FLAT = {r"\lambda": "\U0001d706", r"\tau": "\U0001d70f", r"\varepsilon": "\U0001d700",
+         r"\beta": "\U0001d6fd", r"\varphi": "\U0001d711", r"\sigma": "\U0001d70e",
+         r"\eta": "\U0001d702", r"\kappa": "\U0001d705", r"\gamma": "\U0001d6fe", r"\nabla": "\u2207",
+         r"\Vert": "\u2016", "^2": "\u00b2", "^3": "\u00b3", "-": " \u2212 ", "+": " + ", "=": " = "}
+
+
+def flat(text):
+    """Formulas in plain text, where that looks the same."""
+    def convert(formula):
+        words = re.findall(r"\\[A-Za-z]+|\^\d|[A-Za-z]|\s|.", formula[1])
+        out = []
+        for word in words:
+            if word in _FLAT:
+                out.append(_FLAT[word])
+            elif len(word) == 1 and word.isascii() and word.isalpha() and word != "h":
+                out.append(chr(0x1d434 + ord(word) - ord("A") if word.isupper() else
+                               0x1d44e + ord(word) - ord("a")))
+            elif word.isspace():
+                continue
+            elif word in "/()0123456789":
+                out.append(word)
+            else:
+                return formula[0]
+        return "".join(out)
+
+    flattened = re.sub(r"(?<!\\)\$([^$]*)(?<!\\)\$", convert, text)
+    return text if re.search(r"(?<!\\)\$", flattened) else flattened
+
+
+@functools.cache
+def text_width(text, size):
+    """Inches that a text takes, formulas nearly so, in letters of `size` points."""
+    bare = re.sub(r"\\(mathrm|mathdefault)|[${}_^]", "", text.replace(r"\times", "\u00d7"))
+    bare = re.sub(r"\\[A-Za-z]+ ?", "m", bare).replace("\\", "")
+    font = _font(FONT)
+    font.set_size(size, 72)
+    font.set_text(bare, 0)
+    return font.get_width_height()[0] / 64 / 72
+
+
+def wrap(text, size, inches, most):
+    """The text in at most so many lines of so many inches; cut with an ellipsis."""
+    lines = [""]
+    for word in re.findall(r"(?:\$[^$]*\$|\S)+", text):
+        longer = f"{lines[-1]} {word}".strip()
+        if lines[-1] and text_width(longer, size) > inches:
+            if len(lines) == most:
+                lines[-1] += " \u2026"
+                break
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return lines
 
 
 def load(path):
