@@ -15,7 +15,6 @@ import functools
 import logging
 import math
 import os
-import re
 import sys
 
 # That matplotlib keeps its cache in a temporary folder where the home cannot be written to is no news.
@@ -186,72 +185,15 @@ def panel_label(ax, text):
 
 
 @functools.cache
-def _font(name):
-    return ft2font.FT2Font(font_manager.findfont(name))
+def _letters():
+    return ft2font.FT2Font(font_manager.findfont(FONT)).get_charmap()
 
 
 def plain(text):
     """Text that matplotlib must not read as a formula, in letters that the font has."""
-    has = _font(FONT).get_charmap()
+    has = _letters()
     return "".join(r"\$" if c == "$" else c if ord(c) in has else " " if c.isspace() else "?"
                    for c in str(text))
-
-
-# A formula of these alone needs no setting, which takes a hundred times as long as plain text: the
-# font has the letters.
-_FLAT = {r"\lambda": "\U0001d706", r"\tau": "\U0001d70f", r"\varepsilon": "\U0001d700",
-         r"\beta": "\U0001d6fd", r"\varphi": "\U0001d711", r"\sigma": "\U0001d70e",
-         r"\eta": "\U0001d702", r"\kappa": "\U0001d705", r"\gamma": "\U0001d6fe", r"\nabla": "\u2207",
-         r"\Vert": "\u2016", "^2": "\u00b2", "^3": "\u00b3", "-": " \u2212 ", "+": " + ", "=": " = "}
-
-
-def flat(text):
-    """Formulas in plain text, where that looks the same."""
-    def convert(formula):
-        words = re.findall(r"\\[A-Za-z]+|\^\d|[A-Za-z]|\s|.", formula[1])
-        out = []
-        for word in words:
-            if word in _FLAT:
-                out.append(_FLAT[word])
-            elif len(word) == 1 and word.isascii() and word.isalpha() and word != "h":
-                out.append(chr(0x1d434 + ord(word) - ord("A") if word.isupper() else
-                               0x1d44e + ord(word) - ord("a")))
-            elif word.isspace():
-                continue
-            elif word in "/()0123456789":
-                out.append(word)
-            else:
-                return formula[0]
-        return "".join(out)
-
-    flattened = re.sub(r"(?<!\\)\$([^$]*)(?<!\\)\$", convert, text)
-    return text if re.search(r"(?<!\\)\$", flattened) else flattened
-
-
-@functools.cache
-def text_width(text, size):
-    """Inches that a text takes, formulas nearly so, in letters of `size` points."""
-    bare = re.sub(r"\\(mathrm|mathdefault)|[${}_^]", "", text.replace(r"\times", "\u00d7"))
-    bare = re.sub(r"\\[A-Za-z]+ ?", "m", bare).replace("\\", "")
-    font = _font(FONT)
-    font.set_size(size, 72)
-    font.set_text(bare, 0)
-    return font.get_width_height()[0] / 64 / 72
-
-
-def wrap(text, size, inches, most):
-    """The text in at most so many lines of so many inches; cut with an ellipsis."""
-    lines = [""]
-    for word in re.findall(r"(?:\$[^$]*\$|\S)+", text):
-        longer = f"{lines[-1]} {word}".strip()
-        if lines[-1] and text_width(longer, size) > inches:
-            if len(lines) == most:
-                lines[-1] += " \u2026"
-                break
-            lines.append(word)
-        else:
-            lines[-1] = longer
-    return lines
 
 
 def load(path):

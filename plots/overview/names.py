@@ -75,7 +75,7 @@ def with_symbols(text):
         parts[::2] = [pattern.sub(symbol, part) for part in parts[::2]]
         text = "".join(parts)
     # \phi is the other letter.
-    return style.flat(text.replace(r"\phi_", r"\varphi_"))
+    return text.replace(r"\phi_", r"\varphi_")
 
 
 def first_clause(text):
@@ -93,7 +93,7 @@ def label(name, long_name):
     """What stands above a panel: the long name with its symbols, up to where it explains itself."""
     text = first_clause(long_name if long_name != name else spaced(name))
     if text in LABELS:
-        return style.flat(LABELS[text])
+        return LABELS[text]
     return with_symbols(re.sub(r"^(.{5,}?) = .*", r"\1", text))
 
 
@@ -105,13 +105,13 @@ def axis_label(name, long_name):
     """What stands at an axis. The long name of a study's axis is its key in the config."""
     if long_name == name or "." in long_name or long_name[:1].isdigit():
         symbol = AXES.get(name, "")
-        return style.plain(spaced(name)) + (f" {style.flat(symbol)}" if symbol else "")
+        return style.plain(spaced(name)) + (f" {symbol}" if symbol else "")
     return with_symbols(first_clause(long_name))
 
 
 def axis_symbol(name):
     """The symbol of an axis, or its name."""
-    return style.flat(AXES.get(name, style.plain(spaced(name))))
+    return AXES.get(name, style.plain(spaced(name)))
 
 
 LOSSES = ("loss", "error", "risk")

@@ -2,13 +2,14 @@
 texts that are known beforehand; that leaves nothing to be found out by drawing twice."""
 
 import dataclasses
+import math
 
 import numpy as np
 from matplotlib import lines
 from matplotlib.figure import Figure
 
 import style
-from overview import panels, scales
+from overview import frames, lettering, panels
 
 COLUMNS = 3
 LINE = 0.145  # inches from one line of small text to the next, at scale 1
@@ -69,7 +70,7 @@ class _Page:
 
     def draw(self):
         ink, width = self.ink, self.width
-        heading = style.wrap(style.plain(self.title), TITLE * ink, width - 0.2, 2)
+        heading = lettering.wrap(style.plain(self.title), TITLE * ink, width - 0.2, 2)
         key = self._flow(self.content.key, width - 0.2)
         bar = self.content.bar
         top = (0.06 + 0.19 * len(heading) + LINE * len(key) + (0 if bar is None else 0.2 if bar.ends else 0.32)) * ink + 0.04
@@ -82,7 +83,7 @@ class _Page:
         if not cells:
             height += 0.6 * ink
         self.figure = Figure(figsize=(width, height), layout="none")
-        self.height = height
+        self.height, self.frames = height, 0
         y = height - 0.06 * ink
         for line in heading:
             self._text(0.1, y, line, TITLE)
@@ -105,7 +106,7 @@ class _Page:
     def _note_lines(self, note):
         """A note as lines of (text, colour); what failed stands out."""
         color = style.RED if note.startswith("!") else style.GREY
-        return [(line, color) for line in style.wrap(style.plain(note.removeprefix("!")), self.small,
+        return [(line, color) for line in lettering.wrap(style.plain(note.removeprefix("!")), self.small,
                                                      self.width - 0.2, NOTE_LINES)]
 
     # One panel.
@@ -113,31 +114,29 @@ class _Page:
     def _cell(self, panel):
         ink = self.ink
         inner = self.width / self.columns - 0.2 * ink
-        title = style.wrap(panel.title, HEADING * ink, inner, 2)
+        title = lettering.wrap(panel.title, HEADING * ink, inner, 2)
         legend = self._flow(panel.legend, inner)
         _, texts, _ = self._y_ticks(panel)
-        widths = [style.text_width(text, self.small) for text in texts]
+        widths = [lettering.width(text, self.small) for text in texts]
         left = max(widths, default=0.1) + 0.1 * ink
         below = 0.16 * ink + (self._word_height(panel) if panel.x.kind == "words" else 0.0)
-        picture = isinstance(panel, panels.Picture)
         right = 0.08 * ink
-        if picture and panel.with_bar:
-            _, texts, _ = scales.Scale("linear", -panel.limit, panel.limit).ticks(5)
-            right += 0.2 * ink + max(style.text_width(text, self.small) for text in texts)
+        if isinstance(panel, panels.Picture) and panel.with_bar:
+            _, texts, _ = frames.fitting_ticks(panel.bar_scale(), self.frame, "y", ink)
+            right += 0.2 * ink + max(lettering.width(text, self.small) for text in texts)
         return Cell(panel, title, legend, left, right, below)
 
     def _y_ticks(self, panel):
         if panel.y.nothing:
             return [], [], []
-        return panels.fitting_ticks(panel.y, self.frame, "y", self.ink)
+        return frames.fitting_ticks(panel.y, self.frame, "y", self.ink)
 
     def _word_height(self, panel):
         """What slanted words take below the axis, beyond a line; 0 where they fit side by side."""
-        widths = [style.text_width(text, self.small) for text in panel.x.texts]
-        room = (self.width / self.columns - 0.7 * self.ink) / max(1, len(widths))
-        if max(widths, default=0) < room - 0.06:
+        if not frames.words_slant(panel.x, self.width / self.columns - 0.7 * self.ink, self.ink):
             return 0.0
-        return 0.42 * min(max(widths), 1.4 * self.ink)
+        longest = max(lettering.width(text, self.small) for text in panel.x.texts)
+        return math.sin(math.radians(frames.SLANT)) * min(longest, 1.4 * self.ink)
 
     def _row_height(self, row):
         head = max(self._head(cell) for cell in row)
@@ -161,34 +160,24 @@ class _Page:
                 self._text(x + 0.1 * ink, y, panel.remark, style.SMALL - 0.5, color=style.GREY)
             bottom = top - head - self.frame
             left = max(c.left for c in self._column(k))
-            ax = self._axes(x + left, bottom, width - left - cell.right, self.frame)
-            self._draw_panel(panel, ax)
+            inner = width - left - cell.right
+            self._draw_panel(panel, self._frame(x + left, bottom, inner, self.frame))
             if isinstance(panel, panels.Picture) and panel.with_bar:
-                bar = self._axes(x + width - cell.right + 0.05 * ink, bottom, 0.08 * ink, self.frame)
-                panel.draw_bar(bar, ink)
-            words = panel.x.kind == "words" and self._word_height(panel) > 0
-            if words:
-                for label in ax.get_xticklabels():
-                    label.set(rotation=25, ha="right", rotation_mode="anchor")
-            self._text(x + left + (width - left - cell.right) / 2,
-                       bottom - cell.below, panel.x_label, 8, ha="center")
+                panel.draw_bar(self._frame(x + width - cell.right + 0.05 * ink, bottom, 0.08 * ink,
+                                           self.frame))
+            self._text(x + left + inner / 2, bottom - cell.below, panel.x_label, 8, ha="center")
 
     def _column(self, k):
         """Cells in a column, whose frames are to be of one width."""
         return [row[k] for row in self._cells if len(row) > k]
 
-    def _draw_panel(self, panel, ax):
-        ink = self.ink
-        ax.tick_params(labelsize=self.small, length=3 * ink, width=0.5 * ink, pad=2 * ink,
-                       direction="in", top=True, right=True)
-        for spine in ax.spines.values():
-            spine.set_linewidth(0.6 * ink)
+    def _draw_panel(self, panel, frame):
         try:
-            panel.draw(ax, ink)
+            panel.draw(frame)
         except Exception as problem:  # one panel that cannot be drawn does not cost the others
-            ax.clear()
-            ax.set(xticks=[], yticks=[])
-            panels.say(ax, style.plain(f"cannot be drawn: {problem}"), ink)
+            frame.ax.clear()
+            frame.ax.set(xticks=[], yticks=[])
+            frame.say(style.plain(f"cannot be drawn: {problem}"))
 
     # Keys.
 
@@ -206,7 +195,7 @@ class _Page:
 
     def _entry_width(self, entry):
         mark = 0.0 if entry.color is None else 0.24 * self.ink
-        return mark + style.text_width(entry.label, self.small) + 0.12 * self.ink
+        return mark + lettering.width(entry.label, self.small) + 0.12 * self.ink
 
     def _draw_key(self, rows, left, y):
         ink = self.ink
@@ -233,38 +222,31 @@ class _Page:
     def _draw_bar(self, bar, y):
         """The page's one colour bar, lying below its heading."""
         ink = self.ink
-        label = style.text_width(bar.label, self.small)
+        label = lettering.width(bar.label, self.small)
         self._text(0.1, y - 0.02 * ink, bar.label, style.SMALL)
         left = 0.1 + label + 0.1 * ink
         if bar.ends:
             self._text(left, y - 0.02 * ink, bar.ends[0], style.SMALL)
-            left += style.text_width(bar.ends[0], self.small) + 0.06 * ink
+            left += lettering.width(bar.ends[0], self.small) + 0.06 * ink
         width = min(2.4 * ink, self.width - left - 0.6 * ink)
-        ax = self._axes(left, y - 0.14 * ink, width, 0.09 * ink)
-        ax.imshow(np.linspace(0, 1, 256)[None], cmap=style.SEQUENCE, aspect="auto",
-                  extent=(0, 1, 0, 1))
-        ax.set_yticks([])
-        ax.tick_params(labelsize=self.small, length=2 * ink, width=0.5 * ink, pad=1.5 * ink,
-                       top=False, direction="out")
-        for spine in ax.spines.values():
-            spine.set_linewidth(0.5 * ink)
+        frame = self._frame(left, y - 0.14 * ink, width, 0.09 * ink)
+        frame.ax.imshow(np.linspace(0, 1, 256)[None], cmap=style.SEQUENCE, aspect="auto")
         if bar.ends:
-            ax.set_xticks([])
             self._text(left + width + 0.06 * ink, y - 0.02 * ink, bar.ends[1], style.SMALL)
         else:
-            places, texts, _ = panels.fitting_ticks(bar.scale, width, "x", ink)
-            ax.set_xticks(bar.scale.unit(places), texts)
+            frame.put_ticks("x", bar.scale, outer=True)
 
     # Inches to matplotlib.
 
-    def _axes(self, left, bottom, width, height):
-        return self.figure.add_axes((left / self.width, bottom / self.height, width / self.width,
-                                     height / self.height))
+    def _frame(self, left, bottom, width, height):
+        self.frames += 1
+        return frames.Frame(self.figure, left, bottom, width, height, self.ink,
+                            f"panel{self.frames}")
 
     def _text(self, x, top, text, size, ha="left", color=style.BLACK):
-        """Text whose first line hangs from `top`."""
-        self.figure.text(x / self.width, (top - 0.1 * self.ink * size / style.SMALL) / self.height,
-                         text, fontsize=size * self.ink, ha=ha, va="baseline", color=color)
+        """Text that hangs from `top`."""
+        lettering.put(self.figure, x, top - 0.1 * self.ink * size / style.SMALL, text,
+                      size * self.ink, ha, color=color)
 
     def _line(self, x, y, **how):
         self.figure.add_artist(lines.Line2D(np.array(x) / self.width, np.array(y) / self.height,

@@ -4,13 +4,12 @@ met here and on the page."""
 import dataclasses
 
 import numpy as np
-from matplotlib import collections, colors, lines, ticker
+from matplotlib import collections, colors
 
 import style
 from overview import scales
 
-TICK_MARKS = {"x": ((lines.TICKUP, 0), (lines.TICKDOWN, 1)),
-              "y": ((lines.TICKRIGHT, 0), (lines.TICKLEFT, 1))}
+MAP = "RdBu_r"  # of the entries of a matrix, white at 0
 
 
 @dataclasses.dataclass
@@ -70,15 +69,14 @@ class Panel:
     def remark(self):
         return self.y.remark
 
-    def draw(self, ax, ink):
-        """Draws into axes that fill the panel's frame; `ink` scales lines and marks."""
-        if self.y.nothing or not (self.curves or self.bands or self.levels):
-            say(ax, self.y.nothing or "no finite value", ink)
-            set_axis(ax, "x", self.x, ink)
-            ax.set_yticks([])
+    def draw(self, frame):
+        """Draws what is within the frame, and its axes."""
+        frame.set_axis("x", self.x)
+        if self.y.nothing or not self._has_values():
+            frame.say(self.y.nothing or "no finite value")
             return
-        set_axis(ax, "x", self.x, ink)
-        set_axis(ax, "y", self.y, ink)
+        frame.set_axis("y", self.y)
+        ax, ink = frame.ax, frame.ink
         for band in self.bands:
             good = np.isfinite(band.low) & np.isfinite(band.high) & np.isfinite(band.x)
             if good.any():
@@ -87,6 +85,10 @@ class Panel:
         for level in self.levels:
             ax.axhline(level.value, color=level.color, ls=level.dash, lw=0.8 * ink, zorder=1.5)
         self._draw_curves(ax, ink)
+
+    def _has_values(self):
+        return bool(self.levels) or any(
+            np.isfinite(np.asarray(curve.y, dtype=float)).any() for curve in self.curves)
 
     def _draw_curves(self, ax, ink):
         pieces, hows, marks = [], [], []
@@ -149,84 +151,20 @@ class Picture:
         self.x = scales.Scale("linear", column - 0.5, column + columns - 0.5, whole=True)
         self.y = scales.Scale("linear", row - 0.5, row + rows - 0.5, whole=True)
 
-    def draw(self, ax, ink):
+    def draw(self, frame):
         if not np.isfinite(self.matrix).any():
-            say(ax, "no finite value", ink)
-            ax.set_xticks([])
-            ax.set_yticks([])
+            frame.say("no finite value")
             return
-        ax.imshow(self.matrix, cmap="RdBu_r", vmin=-self.limit, vmax=self.limit, aspect="auto",
-                  interpolation="nearest", extent=(self.x.low, self.x.high, self.y.high, self.y.low))
-        for side, scale in (("x", self.x), ("y", self.y)):
-            places, texts, _ = fitting_ticks(scale, _inches(ax, side), side, ink)
-            _put_ticks(ax, side, places, texts)
+        frame.ax.imshow(self.matrix, cmap=MAP, vmin=-self.limit, vmax=self.limit, aspect="auto",
+                        interpolation="nearest",
+                        extent=(self.x.low, self.x.high, self.y.high, self.y.low))
+        frame.put_ticks("x", self.x)
+        frame.put_ticks("y", dataclasses.replace(self.y, low=self.y.high, high=self.y.low))
 
-    def draw_bar(self, ax, ink):
-        """The scale of the colours, in axes of its own beside the panel."""
-        ax.imshow(np.linspace(1, -1, 256)[:, None], cmap="RdBu_r", aspect="auto",
-                  extent=(0, 1, -self.limit, self.limit))
-        ax.set_xticks([])
-        places, texts, _ = scales.Scale("linear", -self.limit, self.limit).ticks(5)
-        _put_ticks(ax, "y", places, texts)
-        ax.yaxis.tick_right()
+    def bar_scale(self):
+        return scales.Scale("linear", -self.limit, self.limit)
 
-
-def say(ax, text, ink):
-    """Words where there is nothing to draw."""
-    ax.text(0.5, 0.5, text, ha="center", va="center", transform=ax.transAxes, color=style.GREY,
-            fontsize=style.SMALL * ink)
-
-
-def set_axis(ax, side, scale, ink):
-    """Scale, limits, and ticks on both sides of the frame."""
-    if scale.kind == "log":
-        getattr(ax, f"set_{side}scale")("log", nonpositive="clip")
-    elif scale.kind == "symlog":
-        # matplotlib counts the linear part in tenths of what it takes.
-        getattr(ax, f"set_{side}scale")("symlog", linthresh=scale.threshold,
-                                        linscale=0.9 * scales.LINEAR_DECADES)
-    getattr(ax, f"set_{side}lim")(scale.low, scale.high)
-    inches = _inches(ax, side)
-    places, texts, others = fitting_ticks(scale, inches, side, ink)
-    _put_ticks(ax, side, places, texts)
-    if others:
-        # One artist for each side of the frame; matplotlib's minor ticks are one each.
-        transform = ax.get_xaxis_transform() if side == "x" else ax.get_yaxis_transform()
-        for mark, at in TICK_MARKS[side]:
-            across = np.full(len(others), at)
-            ax.add_artist(lines.Line2D(*((others, across) if side == "x" else (across, others)),
-                                       ls="none", marker=mark, ms=1.8 * ink, mew=0.4 * ink,
-                                       color=style.BLACK, transform=transform, clip_on=False))
-
-
-def _inches(ax, side):
-    box, figure = ax.get_position(), ax.figure
-    return (box.width * figure.get_figwidth() if side == "x" else box.height * figure.get_figheight())
-
-
-def fitting_ticks(scale, inches, side, ink):
-    """As many labelled ticks as have room beside each other."""
-    size = style.SMALL * ink
-    height = 1.5 * size / 72
-
-    def room(text):
-        return style.text_width(text, size) + 0.05 * ink if side == "x" else height
-
-    most = max(2, int(inches / (0.3 * ink if side == "x" else 0.24 * ink)))
-    for count in range(most, 1, -1):
-        places, texts, others = scale.ticks(count)
-        at = scale.unit(places) * inches if len(places) else []
-        kept = []
-        for k in range(len(places)):
-            if all(abs(at[k] - at[j]) >= (room(texts[k]) + room(texts[j])) / 2 for j in kept):
-                kept.append(k)
-        if len(kept) == len(places) or scale.places is not None:
-            break
-    return [places[k] for k in kept], [texts[k] for k in kept], others
-
-
-def _put_ticks(ax, side, places, texts):
-    axis = ax.xaxis if side == "x" else ax.yaxis
-    axis.set_major_locator(ticker.FixedLocator(places))
-    axis.set_major_formatter(ticker.FixedFormatter(texts))
-    axis.set_minor_locator(ticker.NullLocator())
+    def draw_bar(self, frame):
+        """The scale of the colours, in a frame of its own beside the panel."""
+        frame.ax.imshow(np.linspace(1, -1, 256)[:, None], cmap=MAP, aspect="auto")
+        frame.put_ticks("y", self.bar_scale(), outer=True, far=True)

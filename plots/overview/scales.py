@@ -43,7 +43,7 @@ class Scale:
             return ticks.logarithmic(self.low, self.high, most)
         if self.kind == "symlog":
             return ticks.symmetric(self.low, self.high, self.threshold, most)
-        places, texts = ticks.linear(self.low, self.high, most)
+        places, texts = ticks.linear(min(self.low, self.high), max(self.low, self.high), most)
         if self.whole:
             places = [p for p in places if abs(p - round(p)) < 1e-9]
             texts = ticks.linear_texts(places, 1.0)

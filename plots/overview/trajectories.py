@@ -116,7 +116,7 @@ class _Chooser:
             if ends:
                 self._add(d.guard([ends], lambda: measurements.against_axis(d, ends, axis)))
         for name in measurements.worth_drawing(d, self.over.name):
-            self._add(d.guard([name], lambda: self._panels(name)))
+            self._add(d.guard([name], lambda: self._numbers(name, d.dims(name))))
 
     def _add(self, panels):
         """Puts panels on the page, or their names into the note of what is 0."""

@@ -121,55 +121,59 @@ class Picture:
         self.root = xml.fromstring(text, xml.XMLParser(
             target=xml.TreeBuilder(insert_comments=True)))
 
-    def texts(self, element=None):
-        return [comment.text.strip() for comment in
-                (self.root if element is None else element).iter(xml.Comment)]
-
     def all_text(self):
-        return "\n".join(self.texts())
+        """All texts, a line each; formulas in the pieces that they are drawn in."""
+        return "\n".join(comment.text.strip() for comment in self.root.iter(xml.Comment))
 
-    def axes(self, number=1):
-        return self._group(self.root, f"axes_{number}")
+    def count_frames(self):
+        return len(self._groups(r"axes_\d+"))
 
-    def count_axes(self):
-        return sum(1 for g in self.root.iter(SVG + "g") if re.fullmatch(r"axes_\d+", g.get("id", "")))
+    def _groups(self, pattern, element=None):
+        return [g for g in (self.root if element is None else element).iter(SVG + "g")
+                if re.fullmatch(pattern, g.get("id", ""))]
 
-    @staticmethod
-    def _group(element, name):
-        return next(g for g in element.iter(SVG + "g") if g.get("id") == name)
+    def ticks(self, side, panel=1):
+        """[(number that stands there, place on the page)] of an axis, "x" or "y"."""
+        marks, = self._groups(f"panel{panel}-{side}ticks")
+        places = [float(use.get(side)) for use in marks.iter(SVG + "use")]
+        return [(value_of(self._number(f"panel{panel}-{side}number{k}")), place)
+                for k, place in enumerate(places)]
 
-    def ticks(self, side, number=1):
-        """[(what stands there, place on the page)] of an axis, "x" or "y"."""
-        out = []
-        for g in self.axes(number).iter(SVG + "g"):
-            if re.fullmatch(side + r"tick_\d+", g.get("id", "")):
-                mark = next(g.iter(SVG + "use"))
-                out.append((self.texts(g)[0], float(mark.get(side))))
-        return out
+    def _number(self, name):
+        parts = [(next(g.iter(xml.Comment)).text.strip(), g.get("id").endswith("-script"))
+                 for g in self._groups(re.escape(name) + "(-script)?")]
+        return "".join(f"^{text}" if script else text for text, script in parts)
 
-    def curves(self, number=1):
+    def numbers(self, side, panel=1):
+        return [number for number, _ in self.ticks(side, panel)]
+
+    def curves(self, panel=1):
         """Places on the page of the lines of a panel."""
-        out = []
-        for g in self.axes(number).iter(SVG + "g"):
-            if g.get("id", "").startswith("LineCollection"):
-                for path in g.iter(SVG + "path"):
-                    out.append(np.array([[float(x) for x in pair.split()[-2:]] for pair in
-                                         re.findall(r"[ML] ([-\d.e]+ [-\d.e]+)", path.get("d"))]))
-        return out
+        axes, = self._groups(f"axes_{panel}")
+        return [np.array([[float(x) for x in pair] for pair in
+                          re.findall(r"[ML] ([-\d.e]+) ([-\d.e]+)", path.get("d"))])
+                for lines in self._groups("LineCollection.*", axes)
+                for path in lines.iter(SVG + "path")]
 
-    def read(self, place, side, logarithmic, number=1):
-        """The number at a place, as a reader finds it between two ticks."""
-        ticks = sorted((at, value_of(text)) for text, at in self.ticks(side, number))
-        ticks = [(at, value) for at, value in ticks if not logarithmic or value > 0]
-        at, values = np.array(ticks).T
+    def outlines(self, kind, panel=1):
+        """Outlines of a panel's bands and the like."""
+        axes, = self._groups(f"axes_{panel}")
+        return [path.get("d") for g in self._groups(kind + ".*", axes)
+                for path in g.iter(SVG + "path")]
+
+    def read(self, place, side, logarithmic, panel=1):
+        """The number at a place, as a reader finds it between the ticks."""
+        values, at = np.array([tick for tick in self.ticks(side, panel)
+                               if tick[0] > 0 or not logarithmic]).T
         line = np.polyfit(at, np.log(values) if logarithmic else values, 1)
         found = np.polyval(line, place)
         return float(np.exp(found) if logarithmic else found)
 
 
 def value_of(text):
-    """The number that a tick's text stands for."""
-    text = text.replace("$", "").replace("\N{MINUS SIGN}", "-").replace("\\times", "*")
-    text = re.sub(r"10\^\{([-\d]+)\}", r"1e\1", text)
-    factors = [float(part) for part in text.replace("-1e", "-1*1e").split("*")]
+    """The number that a tick's text stands for: 0.5, 10^-3, 2.5 x 10^4, in the signs of print."""
+    text = text.replace("$", "").replace("\N{MINUS SIGN}", "-").replace("\\times", "\N{MULTIPLICATION SIGN}")
+    text = re.sub(r"10\s*\^\{?([-\d]+)\}?", r"1e\1", text)
+    factors = [float(part) for part in text.replace("-1e", "-1\N{MULTIPLICATION SIGN}1e").split(
+        "\N{MULTIPLICATION SIGN}")]
     return float(np.prod(factors))

@@ -78,7 +78,7 @@ class EveryModel(PictureTest):
                 with self.subTest(model=name, result=kind):
                     picture = self.draw(self.run_config(kind + name, model + time + rest))
                     text = picture.all_text().replace("-", "_")
-                    self.assertGreaterEqual(picture.count_axes(), 2)
+                    self.assertGreaterEqual(picture.count_frames(), 2)
                     for word in ("no finite value", "nothing to draw", "Traceback"):
                         self.assertNotIn(word, text)
 
