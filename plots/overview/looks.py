@@ -111,7 +111,7 @@ def are_numbers(values):
 
 def value_label(value):
     if isinstance(value, (float, np.floating)):
-        return ticks.tex(float(value))
+        return ticks.tex(float(f"{value:.3g}"))
     return style.plain(value)
 
 

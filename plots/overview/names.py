@@ -59,7 +59,7 @@ FORMULAS = [(re.compile(pattern), symbol) for pattern, symbol in (
     (r"\bF\(w\)", "$F(w)$"), (r"\bW_L \.\.\. W_1\b", r"$W_L\\cdots W_1$"),
     (r"\bphi_inf\b", r"$\\varphi_\\infty$"), (r"\blog10\(1 \+ s\)", r"$\\log_{10}(1+s)$"),
     (r"\blog10\b", r"$\\log_{10}$"), (r"\bbeta\*", r"$\\beta^*$"),
-    (r"\b(phi|sigma)_([a-z0-9])\b", r"$\\\1_\2$"), (r"\b([A-Za-z])_([a-z0-9])\b", r"$\1_\2$"),
+    (r"\b(phi|sigma)_([a-z0-9])\b", r"$\\\1_\2$"), (r"\b([A-Za-z])_([a-z0-9]{1,2})\b", r"$\1_{\2}$"),
     (r"\btau = lambda t\b", r"$\\tau = \\lambda t$"), (r"\blambda t\b", r"$\\lambda t$"),
     (r"\bepsilon\b", r"$\\varepsilon$"), (r"\bphi\b", r"$\\varphi$"),
     (r"\b(lambda|tau|beta|sigma|eta|kappa|gamma)\b", r"$\\\1$"),
@@ -82,7 +82,9 @@ def first_clause(text):
     """A long name up to where it begins to explain itself."""
     depth = 0
     for k, letter in enumerate(text):
-        depth += (letter in "([<") - (letter in ")]>")
+        # "i < j" opens nothing, "<u_i, u*>" does.
+        depth += letter in "([" or (letter == "<" and text[k + 1:k + 2] != " ")
+        depth -= letter in ")]" or (letter == ">" and text[k - 1:k] != " ")
         if depth <= 0 and letter in ",;:" and k >= 3 and text[k + 1:k + 2] in (" ", ""):
             text = text[:k]
             break

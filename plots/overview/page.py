@@ -86,12 +86,12 @@ class _Page:
         self.height, self.frames = height, 0
         y = height - 0.06 * ink
         for line in heading:
-            self._text(0.1, y, line, TITLE)
+            self._text(0.1 * ink, y, line, TITLE)
             y -= 0.19 * ink
-        key_end = self._draw_key(key, 0.1, y)
+        key_end = self._draw_key(key, 0.1 * ink, y)
         y = height - top
         if not cells:
-            self._text(0.1, y - 0.2 * ink, "there is nothing to draw", HEADING, color=style.GREY)
+            self._text(0.1 * ink, y - 0.2 * ink, "there is nothing to draw", HEADING, color=style.GREY)
         for row, row_height in zip(cells, heights):
             self._draw_row(row, y)
             y -= row_height
@@ -99,7 +99,7 @@ class _Page:
             self._draw_bar(bar, key_end)
         y = foot
         for line, color in notes:
-            self._text(0.1, y, line, style.SMALL, color=color)
+            self._text(0.1 * ink, y, line, style.SMALL, color=color)
             y -= LINE * ink
         return self.figure
 
@@ -223,8 +223,8 @@ class _Page:
         """The page's one colour bar, lying below its heading."""
         ink = self.ink
         label = lettering.width(bar.label, self.small)
-        self._text(0.1, y - 0.02 * ink, bar.label, style.SMALL)
-        left = 0.1 + label + 0.1 * ink
+        self._text(0.1 * ink, y - 0.02 * ink, bar.label, style.SMALL)
+        left = 0.1 * ink + label + 0.1 * ink
         if bar.ends:
             self._text(left, y - 0.02 * ink, bar.ends[0], style.SMALL)
             left += lettering.width(bar.ends[0], self.small) + 0.06 * ink

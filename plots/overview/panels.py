@@ -155,7 +155,7 @@ class Picture:
         if not np.isfinite(self.matrix).any():
             frame.say("no finite value")
             return
-        frame.ax.imshow(self.matrix, cmap=MAP, vmin=-self.limit, vmax=self.limit, aspect="auto",
+        frame.ax.imshow(self.matrix / self.limit, cmap=MAP, vmin=-1, vmax=1, aspect="auto",
                         interpolation="nearest",
                         extent=(self.x.low, self.x.high, self.y.high, self.y.low))
         frame.put_ticks("x", self.x)

@@ -8,11 +8,12 @@ import tomllib
 import netCDF4
 import numpy as np
 
+from overview.scales import LARGEST
+
 REPETITIONS = ("seed", "init_seed", "data_seed")  # axes along which runs are draws of one another
 FOLDER = "folder"  # the axis of several results drawn together
 TIME = "time"  # what a result's running dimension is called here, whatever its name
 MOST_NAMED = 15  # in a message
-LARGEST = 1e300  # beyond it no axis can be laid out; such values count as infinite
 BOOKKEEPING = {  # how a run went and what it was given, not what came out of it
     "status", "warning", "steps", "rejected_steps", "rhs_evaluations", "linearisations",
     "factorisations", "indefinite_factorisations", "events", "wall_seconds", "solver_method",
@@ -181,8 +182,7 @@ class Result:
         index = tuple(self.chosen.get(dim, slice(None)) for dim in variable.dimensions)
         values = variable[index] if index else variable[...]
         values = np.array(np.ma.filled(np.ma.asarray(values).astype(float), np.nan))
-        values[values > LARGEST] = np.inf
-        values[values < -LARGEST] = -np.inf
+        values[np.abs(values) > LARGEST] *= np.inf
         return values
 
     def texts(self, name):

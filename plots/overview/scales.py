@@ -17,6 +17,7 @@ MOST_EIGENVALUE_DECADES = 8  # on each side of 0
 LEAST_RANGE = 0.1  # of a linear axis, relative to the values: a conserved quantity is a flat line
 FLAT = 0.01  # a relative range below this is said in words
 FEWEST_AXIS_DECADES = 1.2  # of a coordinate
+LARGEST = 1e300  # beyond it no axis can be laid out; such values count as infinite
 LEAST = 1e-290  # no logarithmic axis reaches below
 OUTLYING = 1e3  # how far a failed run may stretch the axis of the others
 
@@ -92,11 +93,10 @@ def floor_of(name, values, start, tolerances, measured):
     if measured:
         return 0.0
     if names.is_loss(name):
-        floor = relative**2 * largest
-    elif tolerances is None:
+        return relative**2 * largest
+    if tolerances is None:
         return 0.0
-    else:
-        floor = min(absolute, relative * largest)
+    floor = min(absolute, relative * largest)
     # A start far below the tolerances is as given: a mode that grows out of 1e-12 is a line.
     given = np.abs(start[start != 0])
     return min(floor, 1e-2 * given.min()) if given.size else floor
@@ -113,9 +113,9 @@ def choose(name, values, start=None, tolerances=None, wish=None, failed=None, lo
     values = values if values.size else outside
     if values.size == 0:
         return Scale("linear", 0.0, 1.0)
-    limit = OUTLYING * np.abs(values).max()
-    left = bool((np.abs(outside) > limit).any())
-    values = np.concatenate([values, outside[np.abs(outside) <= limit]])
+    within = np.abs(outside) / OUTLYING <= np.abs(values).max()
+    left = not within.all()
+    values = np.concatenate([values, outside[within]])
     if names.is_accuracy(name) and values.min() >= 0 and values.max() <= 1 and wish != "log":
         return Scale("linear", -0.03, 1.03)
     start = _finite(start) if start is not None else np.array([])
@@ -128,7 +128,7 @@ def choose(name, values, start=None, tolerances=None, wish=None, failed=None, lo
 
 def _finite(values):
     values = np.asarray(values, dtype=float).ravel()
-    return values[np.isfinite(values)]
+    return values[np.abs(values) <= LARGEST]
 
 
 def _and(remark, other):
@@ -140,17 +140,17 @@ def _scale(name, values, floor, wish, loglike):
     if wish == "log":
         positive = values[values > 0]
         if positive.size == 0:
-            return Scale("linear", 0.0, 1.0, remark="no value above 0 on a logarithmic axis")
+            return Scale("linear", 0.0, 1.0, nothing="no value above 0\nfor a logarithmic axis")
         remark = ("values of 0 and below are not on it" if (values <= 0).any() else "")
         return _log(positive, 0.0, remark)
     if wish == "linear":
         return _linear(name, values)
-    if names.is_eigenvalue(name) and (values < 0).any() and clear.size:
+    if names.is_eigenvalue(name) and (clear < 0).any():
         return _symmetric(clear, values, MOST_EIGENVALUE_DECADES)
     if floor > 0 and clear.size == 0 and (values != 0).any():
         largest = ticks.tex(float(f"{np.abs(values).max():.1g}"))
         return Scale("linear", 0.0, 1.0, nothing=f"0 as far as is resolved:\nat most {largest} throughout")
-    if (values < 0).any() or clear.size == 0:
+    if (clear < 0).any() or clear.size == 0:
         return _linear(name, values)
     square = names.is_loss(name) or names.is_eigenvalue(name) or loglike
     enough = FEWEST_LOSS_DECADES if square else FEWEST_DECADES
@@ -167,8 +167,7 @@ def _log(values, floor, remark=""):
     if low >= high:
         low, high = low / 3, low * 3
     room = _room(low, high)
-    bottom = floor if floor > 0 else low / room
-    scale = Scale("log", bottom, high * room, floor=floor, remark=remark)
+    scale = Scale("log", max(floor, low / room), high * room, floor=floor, remark=remark)
     if floor > 0:
         scale.remark = _and(remark, f"below {ticks.tex(_rounded(floor))}: not resolved")
     return scale
@@ -176,7 +175,7 @@ def _log(values, floor, remark=""):
 
 def _room(low, high):
     """The factor by which a logarithmic axis goes on beyond its values."""
-    return 10.0**(0.04 * (math.log10(high) - math.log10(low)))
+    return 10.0**min(2.0, 0.04 * (math.log10(high) - math.log10(low)))
 
 
 def _rounded(value):

@@ -139,8 +139,9 @@ def pictures(drawing, name):
              else d.runs.times()[0])
     if d.runs.single:
         known = np.flatnonzero(np.isfinite(values[0]).any(axis=(1, 2)))
-        chosen = known[evenly(known.size, MOST_PICTURES)] if known.size else [0]
+        chosen = known[evenly(known.size, MOST_PICTURES)] if known.size else []
         shown = [(values[0][k], at_time(times[k]) if along else "") for k in chosen]
+        shown = shown or [(np.full(values[0].shape[1:], np.nan), "")]
         if along == SNAPSHOTS and len(chosen) < known.size:
             d.note(f"{name}: {len(chosen)} of {known.size} snapshots, evenly chosen")
     else:

@@ -125,7 +125,7 @@ class Ticks(unittest.TestCase):
     def test_labels_have_the_symbols_of_the_papers(self):
         self.assertEqual(names.label("norm", "2-norm of the parameters"), r"norm $\Vert w\Vert$")
         self.assertEqual(names.label("a", "alignment s_i = <u_i, u*> of the neurons"),
-                         "alignment $s_i$")
+                         "alignment $s_{i}$")
         self.assertEqual(names.label("plain_name", "plain_name"), "plain name")
         self.assertEqual(names.axis_label("weight_decay", "flow.weight_decay"),
                          r"weight decay $\lambda$")

@@ -46,6 +46,20 @@ class WhateverAResultHolds(PictureTest):
         self.draw(self.path("r"), "--log")
         self.draw(self.path("r"), "--linear")
 
+    def test_axes_from_end_to_end_of_the_numbers(self):
+        values = np.geomspace(9e299, 1e-299, TIME.size)
+        self.draw(self.result("r", {"train_loss": values, "norm": values[::-1]}, time=TIME))
+        self.draw(self.result("s", {"final_angle": ((), values[:3]),
+                                    "final_angle_error": ((), values[:3])},
+                              axes={"weight_decay": DECAYS}))
+        self.draw(self.result("m", {"matrix": (("row", "column"), 1e-300 * np.ones((2, 2)))}),
+                  "--variables", "matrix")
+
+    def test_matrices_without_a_sample(self):
+        picture = self.draw(self.result("r", {"matrix": (("time", "row", "column"),
+                                                         np.ones((0, 2, 3)))}, time=np.zeros(0)))
+        self.assertIn("no finite value", picture.all_text())
+
     def test_failed_runs_leave_the_frame_of_the_others(self):
         values = curves(3)
         values[2, 1:20], values[2, 20:] = np.geomspace(1, 1e200, 19), np.nan
