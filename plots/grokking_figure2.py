@@ -2,8 +2,6 @@
 
 import os
 
-import numpy as np
-
 import grokking
 import style
 from matplotlib import pyplot as plt

@@ -102,12 +102,13 @@ def symmetric(low, high, threshold, most):
     sides = [(sign, end) for sign, end in ((-1, -low), (1, high)) if end > threshold]
     for sign, end in sides:
         first, last = whole_decades(threshold, end)
+        divided = (last - first + 1) * len(sides) <= MOST_DIVIDED_DECADES
         room = max(1, (most - 1) // len(sides))
         every = max(1, math.ceil((last - first + 1) / room))
         for k in range(last, first - 1, -every):  # the outermost is the one to be read
             labelled.append(sign * 10.0**k)
             texts.append(f"${'-' if sign < 0 else ''}10^{{{k}}}$")
         others += [sign * place for place in (
-            _between(threshold, end, first - 1, last + 1) if (last - first + 1) * len(sides) <= MOST_DIVIDED_DECADES
+            _between(threshold, end, first - 1, last + 1) if divided
             else [10.0**k for k in range(first, last + 1)])]
     return labelled, texts, others

@@ -162,6 +162,7 @@ class Drawing:
             return None
 
     def note_what_lines_are(self):
+        """What lines are of repetitions, what no look tells apart, what only some results have."""
         if self._repetitions:
             shown, count = self._repetitions
             band = f", band: 80 % of {count} repetitions" if count >= FEWEST_FOR_BAND else ""

@@ -16,7 +16,8 @@ LABELS = {
     "2-norm of the parameters": r"norm $\Vert w\Vert$",
     "2-norm of beta": r"norm $\Vert\beta\Vert$",
     "l1 norm of the effective vector beta": r"$\ell_1$ norm $\Vert\beta\Vert_1$",
-    "2-norm of the gradient of F + lambda/2 |w|^2": r"gradient norm $\Vert\nabla F + \lambda w\Vert$",
+    "2-norm of the gradient of F + lambda/2 |w|^2":
+        r"gradient norm $\Vert\nabla F + \lambda w\Vert$",
     "leading (1, 2, ...) and trailing (..., -2, -1) eigenvalues of hess F + lambda":
         r"eigenvalues of $\nabla^2 F + \lambda$",
     "largest ratio of an eigenvalue of hess F + lambda to the largest |.| below it":

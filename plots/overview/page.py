@@ -73,7 +73,8 @@ class _Page:
         heading = lettering.wrap(style.plain(self.title), TITLE * ink, width - 0.2, 2)
         key = self._flow(self.content.key, width - 0.2)
         bar = self.content.bar
-        top = (0.06 + 0.19 * len(heading) + LINE * len(key) + (0 if bar is None else 0.2 if bar.ends else 0.32)) * ink + 0.04
+        bar_height = 0 if bar is None else 0.2 if bar.ends else 0.32
+        top = (0.06 + 0.19 * len(heading) + LINE * len(key) + bar_height) * ink + 0.04
         cells = [[self._cell(panel) for panel in row] for row in self.rows]
         self._cells = cells
         heights = [self._row_height(row) for row in cells]
@@ -91,7 +92,8 @@ class _Page:
         key_end = self._draw_key(key, 0.1 * ink, y)
         y = height - top
         if not cells:
-            self._text(0.1 * ink, y - 0.2 * ink, "there is nothing to draw", HEADING, color=style.GREY)
+            self._text(0.1 * ink, y - 0.2 * ink, "there is nothing to draw", HEADING,
+                       color=style.GREY)
         for row, row_height in zip(cells, heights):
             self._draw_row(row, y)
             y -= row_height
@@ -106,8 +108,9 @@ class _Page:
     def _note_lines(self, note):
         """A note as lines of (text, colour); what failed stands out."""
         color = style.RED if note.startswith("!") else style.GREY
-        return [(line, color) for line in lettering.wrap(style.plain(note.removeprefix("!")), self.small,
-                                                     self.width - 0.2, NOTE_LINES)]
+        text = style.plain(note.removeprefix("!"))
+        return [(line, color) for line in lettering.wrap(text, self.small, self.width - 0.2 * self.ink,
+                                                         NOTE_LINES)]
 
     # One panel.
 

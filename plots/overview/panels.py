@@ -63,7 +63,6 @@ class Panel:
     levels: list = dataclasses.field(default_factory=list)
     legend: list = dataclasses.field(default_factory=list)
     names: tuple = ()  # of the variables that it shows
-    bar: object = None  # looks.Bar, if the colours in it need one
 
     @property
     def remark(self):

@@ -23,7 +23,8 @@ def _failures(runs):
         word = run.result.flags("status").get(int(status[k]), f"status {status[k]}")
         named.append(": ".join(filter(None, (where_text(run.point), word))))
     more = f" and {bad.size - MOST_NAMED} more" if bad.size > MOST_NAMED else ""
-    count = "the run failed" if runs.single else f"{bad.size} of {len(runs.runs)} runs failed or are missing"
+    count = ("the run failed" if runs.single else
+             f"{bad.size} of {len(runs.runs)} runs failed or are missing")
     note = f"!{count} ({'; '.join(named)}{more})"
     if bad.size == 1:
         note += _message(runs.runs[bad[0]])

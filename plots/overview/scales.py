@@ -149,7 +149,8 @@ def _scale(name, values, floor, wish, loglike):
         return _symmetric(clear, values, MOST_EIGENVALUE_DECADES)
     if floor > 0 and clear.size == 0 and (values != 0).any():
         largest = ticks.tex(float(f"{np.abs(values).max():.1g}"))
-        return Scale("linear", 0.0, 1.0, nothing=f"0 as far as is resolved:\nat most {largest} throughout")
+        return Scale("linear", 0.0, 1.0,
+                     nothing=f"0 as far as is resolved:\nat most {largest} throughout")
     if (clear < 0).any() or clear.size == 0:
         return _linear(name, values)
     square = names.is_loss(name) or names.is_eigenvalue(name) or loglike
