@@ -15,6 +15,7 @@ SNAPSHOTS = "snapshot_time"
 MOST_CURVES = 300  # of different look in a panel
 MOST_SINGLE = 20  # repetitions that are drawn beside their median
 FEWEST_FOR_BAND = 5  # repetitions
+MOST_BANDS = 12  # of different look in a panel; where there are more, medians stand alone
 QUANTILES = (0.1, 0.9)  # the band holds 80 %
 
 # What theory or the data say of an observable, entry by entry, and what that is called.
@@ -61,7 +62,8 @@ class Drawing:
         self.shared = runs.names()
         self.notes = []
         self.has_entries = False  # that only a colour bar tells apart
-        self._repetitions = None
+        self._repetitions = None  # (drawn one by one, of so many)
+        self._alone = 0  # repetitions of which the median alone is drawn
 
     # What there is.
 
@@ -132,17 +134,21 @@ class Drawing:
             if len(members) == 1:
                 panel.curves.append(Curve(xs[members[0]], rows[members[0]], *how, look.width))
                 continue
+            x, low, middle, high = spread([xs[k] for k in members], [rows[k] for k in members])
+            panel.curves.append(Curve(x, middle, *how, 1.4))
+            if len(chosen) > MOST_BANDS:
+                self._alone = max(self._alone, len(members))
+                continue
             for k in self.singles(members):
                 panel.curves.append(Curve(xs[k], rows[k], how[0], "-", 0.35, 0.45))
-            x, low, middle, high = spread([xs[k] for k in members], [rows[k] for k in members])
             if len(members) >= FEWEST_FOR_BAND:
                 panel.bands.append(Band(x, low, high, how[0]))
-            panel.curves.append(Curve(x, middle, *how, 1.4))
 
-    def singles(self, members):
+    def singles(self, members, most=MOST_SINGLE):
         """The repetitions that are drawn beside their median."""
-        chosen = [members[k] for k in evenly(len(members), MOST_SINGLE)]
-        self._repetitions = (len(chosen), len(members))
+        chosen = [members[k] for k in evenly(len(members), most)] if most else []
+        shown, count = self._repetitions or (0, 0)
+        self._repetitions = (max(shown, len(chosen)), max(count, len(members)))
         return chosen
 
     # What is to be said.
@@ -163,11 +169,14 @@ class Drawing:
 
     def note_what_lines_are(self):
         """What lines are of repetitions, what no look tells apart, what only some results have."""
+        if self._alone:
+            self.note(f"lines over time: medians of {self._alone} repetitions; --where selects few to "
+                      "see their spread")
         if self._repetitions:
             shown, count = self._repetitions
             band = f", band: 80 % of {count} repetitions" if count >= FEWEST_FOR_BAND else ""
-            which = f"{shown} of them" if shown < count else "each of them"
-            self.note(f"thick: median{band}; thin: {which}")
+            which = f"; thin: {shown} of them" if shown < count else "; thin: each of them"
+            self.note(f"thick: median{band}{which if shown else ''}")
         if self.looks.alike and self.looks.used:
             self.note("curves of one look differ in " + " and ".join(
                 f"{axis} ({len(self.runs.axes[axis])} values)" for axis in self.looks.alike)

@@ -7,7 +7,8 @@ import numpy as np
 
 import style
 from overview import looks, names, scales
-from overview.drawing import FEWEST_FOR_BAND, MOST_CURVES, evenly, last_known, quantiles
+from overview.drawing import (FEWEST_FOR_BAND, MOST_BANDS, MOST_CURVES, MOST_SINGLE, evenly,
+                              last_known, quantiles)
 from overview.panels import Band, Curve, Key, Panel
 from overview.reading import FOLDER, REPETITIONS, TIME
 
@@ -123,7 +124,8 @@ def _add_runs(d, panel, axis, place, values, color):
                                       marker=True, line=line))
             continue
         for v in at:
-            singles = np.array(by_value[v])[d.singles(range(len(by_value[v])))]
+            chosen = d.singles(range(len(by_value[v])), 0 if len(at) > MOST_BANDS else MOST_SINGLE)
+            singles = np.array(by_value[v])[chosen]
             panel.curves.append(Curve(np.full(len(singles), place[v]), singles, hue, alpha=0.35,
                                       marker=True, line=False))
         low, middle, high = np.array([quantiles(np.array(by_value[v])[:, None])[:, 0]
