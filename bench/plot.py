@@ -23,9 +23,14 @@ NAMES = {
 }
 
 
+# Ours and the peers' one after the other: more than the shared palette holds.
+COLORS = style.COLORS + ["#882255", "#999933", "#44AA99", "#661100", "#332288", "#AA4499", "#117733",
+                         "#DDAA77"]
+
+
 def draw(results, name, rows):
     fig, ax = plt.subplots(figsize=(style.PAGE * 0.75, 3.4))
-    ours = others = 0
+    colors, others = iter(COLORS), 0
     for solver in report.solvers_of(rows):
         points = [(row["error"], row["seconds"]) for row in rows
                   if row["solver"] == solver and row["done"] and row["error"] > 0
@@ -33,11 +38,11 @@ def draw(results, name, rows):
         if not points:
             continue
         mine = solver in report.OURS
+        color = next(colors)
         if mine:
-            look = dict(color=style.COLORS[ours % 8], linestyle="-", marker="o")
-            ours += 1
+            look = dict(color=color, linestyle="-", marker="o")
         else:
-            look = dict(color=style.COLORS[others % 8], linestyle=(0, (4, 1.5)), linewidth=0.9,
+            look = dict(color=color, linestyle=(0, (4, 1.5)), linewidth=0.9,
                         marker="s^vD<>ph"[others % 8], markerfacecolor="white")
             others += 1
         ax.plot(*zip(*points), label=NAMES.get(solver, solver), **look)

@@ -45,9 +45,12 @@ def decay_defect(run, weight_decay, until):
     return float(np.abs(still - values[0]).max() / np.abs(values[0]).max())
 
 
-def points(ax, curve, color, label=None):
-    """Published values: open circles."""
-    ax.plot(*curve, "o", mfc="white", mec=color, mew=0.8, ms=3.2, label=label, zorder=3)
+def points(ax, curve, color, times):
+    """Published values within these times: open circles, whole ones also on the frame."""
+    t, values = curve
+    shown = (t >= 0.999 * times[times > 0].min()) & (t <= 1.001 * times.max())
+    ax.plot(t[shown], values[shown], "o", mfc="white", mec=color, mew=0.8, ms=3.2, zorder=3,
+            clip_on=False)
 
 
 def shared_time(upper, lower):

@@ -27,8 +27,9 @@ def order(x, y):
 
 
 fig, axes = plt.subplots(1, 2, figsize=(style.PAGE, 2.6))
-for ax, x, y, color, label in ((axes[0], rtol[1:], error[1:], style.BLUE, "rtol"),
-                               (axes[1], step, apart, style.RED, r"step $\gamma$")):
+for ax, x, y, color, label in (
+        (axes[0], rtol[1:], error[1:], style.BLUE, "relative tolerance of the flow"),
+        (axes[1], step, apart, style.RED, r"step $\eta$ of gradient descent")):
     rate, constant = order(x, y)
     ax.loglog(x, y, "o", color=color)
     ax.loglog(x, constant * x**rate, color=color, lw=0.8, label=f"exponent {rate:.2f}")
@@ -40,8 +41,8 @@ style.log_axis(axes[0])
 for axis, ticks in ((axes[1].xaxis, step), (axes[1].yaxis, (2e-4, 5e-4, 1e-3))):
     axis.set_ticks(ticks, [style.tex(tick) for tick in ticks])
     axis.set_ticks([], minor=True)
-axes[0].set_ylabel(r"$\max_t\,\Vert w - w_{10^{-10}}\Vert$")
-axes[1].set_ylabel(r"$\max_t\,\Vert w_\gamma - w_{10^{-10}}\Vert$")
+for ax in axes:
+    ax.set_ylabel("largest distance of $w(t)$ from\nthe flow at tolerance $10^{-10}$")
 for ax, letter in zip(axes, "ab"):
     style.panel_label(ax, f"({letter})")
 style.save(fig, options.out)

@@ -56,6 +56,18 @@ share.plot(t, run["kkt_residual"], color=style.ORANGE, label=r"$\Vert P_{\ker J}
 style.log_axis(share, None, 1e-15, 1e8)
 share.legend(loc="upper right", fontsize=7.5)
 
+# Where no gap is above 10 there are no fast modes to speak of.
+without = np.concatenate([[False], fast == 0, [False]])
+edges = np.flatnonzero(without[1:] != without[:-1])
+for first, last in zip(edges[::2], edges[1::2] - 1):
+    for ax in (counts, gap, share):
+        ax.axvspan(t[first], t[last], color=style.GREY, alpha=0.15, lw=0, zorder=0)
+gap.axhline(10, color=style.BLACK, lw=0.7, ls="--")
+for ax in (counts, share):
+    ax.annotate("no gap above 10:\nno fast modes", (t[0], 0), xytext=(4, 5), va="bottom",
+                xycoords=("data", "axes fraction"), textcoords="offset points", fontsize=8)
+gap.annotate("10", (t[0], 10), xytext=(4, 2), textcoords="offset points", fontsize=8)
+
 for ax, letter in zip(panels.flat, "abcd"):
     style.log_time_axis(ax, t, "time $t$" if letter in "cd" else "")
     for time, text in ((fit, "fit"), (jump, "grok")):

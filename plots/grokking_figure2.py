@@ -2,8 +2,6 @@
 
 import os
 
-import numpy as np
-
 import grokking
 import style
 from matplotlib import pyplot as plt
@@ -29,7 +27,7 @@ losses, norm, modes = (fig.add_subplot(g) for g in (left[0], left[1], grid[1]))
 for name, label, color in (("train", "train", style.BLUE), ("test", "test", style.RED)):
     losses.plot(t, run[f"{name}_error"], color=color, label=label)
     losses.plot(free["time"], free[f"{name}_error"], ":", color=color, lw=1)
-    grokking.points(losses, paper[f"{name}_loss"], color)
+    grokking.points(losses, paper[f"{name}_loss"], color, t)
 style.log_time_axis(losses, t)
 style.log_axis(losses, "mean squared error", 1e-8, 2e3)
 losses.legend(handles=grokking.key([
@@ -42,7 +40,7 @@ style.panel_label(losses, "(a)")
 
 norm.plot(t, run["norm"] ** 2, color=style.GREEN)
 norm.plot(free["time"], free["norm"] ** 2, ":", color=style.GREEN, lw=1)
-grokking.points(norm, paper["norm_squared"], style.GREEN)
+grokking.points(norm, paper["norm_squared"], style.GREEN, t)
 norm.axhline(2 * nuclear, color=style.BLACK, lw=0.7, ls="--")
 norm.annotate(r"$2\Vert M^\star\Vert_*$", (0.02, 2 * nuclear), xytext=(0, 2),
               textcoords="offset points", fontsize=8)

@@ -50,13 +50,13 @@ chance = 100 / 13
 for ax in panels[0]:
     ax.axhline(chance, color=style.BLACK, lw=0.6, ls="--")
 panels[0, 1].annotate("chance", (6e-2, chance), xytext=(0, 2), textcoords="offset points", fontsize=8)
-panels[0, 0].legend(handles=grokking.key(  # where train accuracy is 1 and test accuracy still 0
-    [(r"$\lambda = $ " + style.tex(d), {"color": c}) for d, c in zip(decays, colors)]),
-    loc="center", bbox_to_anchor=(0.32, 0.53), fontsize=7, framealpha=0)
+panels[0, 1].legend(
+    handles=grokking.key([(style.tex(d), {"color": c}) for d, c in zip(decays, colors)]),
+    title=r"$\lambda$", loc="upper left", bbox_to_anchor=(1.01, 1.03), title_fontsize=8)
 panels[1, 1].legend(handles=grokking.key(
     [("test", {"color": style.BLACK}),
      ("train", {"color": style.BLACK, "ls": style.LINE_STYLES[2], "lw": 1.0})]),
-    loc="lower left")
+    loc="upper left", bbox_to_anchor=(1.01, 1.03))
 for ax, letter in zip(panels.flat, "abcd"):
     style.panel_label(ax, f"({letter})")
 style.save(fig, options.out)

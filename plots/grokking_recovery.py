@@ -36,28 +36,32 @@ def wilson(k, n):
 low, high = wilson(found, draws)
 share = found / draws
 fig, (errors, shares) = plt.subplots(1, 2, figsize=(style.PAGE, 2.5))
-place = np.random.default_rng(0)
+# Draws of one count side by side, in the order of their seeds.
+beside = np.linspace(-6, 6, relative.shape[1])
 for k, count in enumerate(seen):
     good = relative[k] < 1e-2
-    x = count + place.uniform(-4, 4, relative.shape[1])
+    x = count + beside
     errors.plot(x[good], relative[k][good], ".", ms=3.5, color=style.BLUE)
     errors.plot(x[~good], relative[k][~good], ".", ms=3.5, color=style.RED)
 errors.axhline(1e-2, color=style.BLACK, lw=0.7, ls="--")
 style.log_axis(errors, r"$\Vert UV^\top - M^\star\Vert_F\,/\,\Vert M^\star\Vert_F$",
                high=2)
-errors.set_xlabel("entries observed, of 400")
+errors.set_xticks(seen)
+errors.set_xlabel("entries observed, of 400 (draws side by side)")
 errors.legend(handles=[plt.Line2D([], [], ls="", marker=".", color=c, label=text)
                        for c, text in ((style.BLUE, "recovered"), (style.RED, "not recovered"))],
               ncol=2, loc="upper right")
 style.panel_label(errors, "(a)")
 shares.errorbar(seen, share, [share - low, high - share], fmt="o-", color=style.BLUE, ms=4,
                 capsize=2.5, lw=1.0, label="end of the flow")
+ASIDE = 3  # so that both error bars are seen
 middle = [sum(v) / 2 for v in NUCLEAR.values()]
-shares.errorbar(np.array(list(NUCLEAR)) + 3, middle,
+shares.errorbar(np.array(list(NUCLEAR)) + ASIDE, middle,
                 [[m - v[0] for m, v in zip(middle, NUCLEAR.values())],
                  [v[1] - m for m, v in zip(middle, NUCLEAR.values())]],
                 fmt="s", color=style.RED, ms=4, mfc="white", capsize=2.5, lw=1.0,
-                label="nuclear-norm minimisation")
+                label=f"nuclear-norm minimisation,\ndrawn {ASIDE} to the right")
+shares.set_xticks(seen)
 shares.set_ylim(-0.03, 1.05)
 shares.set_xlabel("entries observed, of 400")
 shares.set_ylabel("share of draws recovered")

@@ -1,6 +1,7 @@
 """What the figures of mirror flow share: potentials' names and colours, points, directions."""
 
 import numpy as np
+from matplotlib import patches
 
 import style
 
@@ -27,6 +28,16 @@ def draw_points(ax, run, size=9):
         ax.scatter(*x[y == label].T, s=size, facecolor=face, edgecolor=style.GREY, linewidth=0.6,
                    zorder=2, label=f"$y={label:+d}$")
     ax.set_aspect("equal")
+
+
+def closed_curve(ax, radius, angle, zorder=2, **how):
+    """A curve around the origin, without an end where it begins."""
+    turn = angle - angle[0] < 2 * np.pi - 1e-9
+    points = np.column_stack([radius[turn] * np.cos(angle[turn]), radius[turn] * np.sin(angle[turn])])
+    ax.plot([], [], **how)  # for the legend
+    ax.add_patch(patches.Polygon(points, closed=True, fill=False, joinstyle="round", zorder=zorder,
+                                 edgecolor=how["color"], lw=how.get("lw", 1.3),
+                                 ls=how.get("ls", "-")))
 
 
 def degrees(direction):

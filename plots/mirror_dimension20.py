@@ -3,6 +3,7 @@
 import os
 
 import matplotlib.pyplot as plt
+import numpy as np
 
 import mirror
 import style
@@ -22,7 +23,7 @@ def main():
     for name, label, color, run in entries:
         log10_time, angle = run["log10_time"].values, run["angle"].values
         keep = (log10_time > 1) & (angle > 0)
-        ax.plot(log10_time[keep], angle[keep], color=color, label=label)
+        ax.plot(np.log10(log10_time[keep]), angle[keep], color=color, label=label)
         rows += [(f"{name}: angle at the end", 0, float(angle[-1])),
                  (f"{name}: log10 t when settled within 1e-3 rad", None,
                   float(run["settled_log10_time"])),
@@ -33,11 +34,9 @@ def main():
              ("cosh to s = 1e150: angle of the extrapolated direction", 0,
               f"{float(short['extrapolated_angle']):.2g} +- {float(short['extrapolation_error']):.1g}")]
     ax.axhline(1e-3, color=style.GREY, lw=0.6, ls=(0, (5, 2)))
-    ax.set_xscale("log")
-    ax.set_xlim(left=1)
+    ax.set_xlim(left=0)
     style.log_axis(ax, "angle to prediction (rad)", 3e-4, 0.7)
-    style.log_ticks(ax.xaxis)
-    ax.set_xlabel(r"$\log_{10} t$")
+    ax.set_xlabel(r"$\log_{10}\,\log_{10}\,t$")
     ax.legend(loc="upper right")
     style.save(fig, args.out)
     style.table(rows)

@@ -56,8 +56,7 @@ def main():
         # phi_inf(solution): the ball that touches the polytope there.
         at = np.interp(np.arctan2(solution[1], solution[0]) % (2 * np.pi), angle, radius)
         size = np.linalg.norm(solution) / at
-        right.plot(size * radius * np.cos(angle), size * radius * np.sin(angle), color=color,
-                   label=norm, zorder=2)
+        mirror.closed_curve(right, size * radius, angle, color=color, label=norm)
         right.plot(*solution, "o", color=color, ms=4, zorder=3)
         rows += [(f"{name}: direction (degrees)", mirror.degrees(predicted), mirror.degrees(found)),
                  (f"{name}: angle to it (rad)", 0, float(run["angle"].values[-1])),

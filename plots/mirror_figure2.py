@@ -20,11 +20,13 @@ def main():
         angle, limit = run["polar_angle"].values, run["limit_shape"].values
         shapes, levels = run["sublevel_shape"].values, run["level"].values
         for k, (level, radius) in enumerate(zip(levels, shapes)):
-            ax.plot(radius * np.cos(angle), radius * np.sin(angle), lw=0.9,
-                    color=style.SEQUENCE(k / max(1, len(levels) - 1)),
-                    label=rf"$\phi = 10^{{{int(level)}}}$" if level else r"$\phi = 1$")
-        ax.plot(limit * np.cos(angle), limit * np.sin(angle), color=style.BLACK, ls=(0, (4, 1.5)),
-                lw=1.2, label=r"$\phi_\infty = 1$")
+            mirror.closed_curve(ax, radius, angle, lw=0.9,
+                                color=style.SEQUENCE(k / max(1, len(levels) - 1)),
+                                label=rf"$\phi = 10^{{{int(level)}}}$" if level else r"$\phi = 1$")
+        mirror.closed_curve(ax, limit, angle, zorder=3, color=style.BLACK, ls=(0, (4, 1.5)), lw=1.2,
+                            label=r"$\phi_\infty = 1$")
+        ax.set_xlim(-1.06, 1.06)
+        ax.set_ylim(-1.06, 1.06)
         ax.set_aspect("equal")
         ax.set_xlabel(r"$\beta_1$")
         ax.set_ylabel(r"$\beta_2$")

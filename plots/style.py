@@ -10,6 +10,8 @@
 """
 
 import argparse
+import dataclasses
+import functools
 import logging
 import math
 import os
@@ -21,9 +23,12 @@ import matplotlib  # noqa: E402
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
-from matplotlib import ticker  # noqa: E402
+from matplotlib import backend_bases, font_manager, ft2font, ticker  # noqa: E402
 
 logging.getLogger("matplotlib").setLevel(logging.WARNING)
+
+import ticks  # noqa: E402
+from ticks import tex  # noqa: E402, F401
 
 COLUMN = 3.35  # inches: width of one column of a paper
 PAGE = 6.9  # inches: width of both columns
@@ -38,10 +43,30 @@ SEQUENCE = matplotlib.colors.LinearSegmentedColormap.from_list(
 LINE_STYLES = ["-", (0, (5, 1.5)), (0, (1, 1.2)), (0, (6, 1.5, 1, 1.5))]
 
 
+@dataclasses.dataclass(frozen=True)
+class Format:
+    """What a picture is for: its width in inches, how much larger letters and lines are than on a
+    printed page, and how many panels can be read on it."""
+    width: float
+    scale: float
+    panels: int
+
+
+FORMATS = {"paper": Format(PAGE, 1.0, 15), "slides": Format(12.8, 1.65, 6)}
+FONT = "STIXGeneral"
+SMALL = 7.5  # points of the letters in pictures of many panels
+# Formats of pictures, and what is written into them: without dates and versions the same run gives
+# the same files.
+PICTURES = {".png": {"Software": None}, ".pdf": {"CreationDate": None, "Producer": None,
+                                                 "Creator": "gradflow"},
+            ".svg": {"Date": None, "Creator": "gradflow"}, ".jpg": None, ".jpeg": None}
+DPI = 200
+
+
 def use():
     """Sets matplotlib up. The fonts come with matplotlib, so that every machine draws the same."""
     plt.rcParams.update({
-        "font.family": "STIXGeneral",
+        "font.family": FONT,
         "mathtext.fontset": "stix",
         "font.size": 9,
         "axes.titlesize": 9,
@@ -79,8 +104,9 @@ def use():
         "legend.handletextpad": 0.5,
         "legend.labelspacing": 0.3,
         "figure.dpi": 100,
+        "svg.hashsalt": "gradflow",
         "figure.constrained_layout.use": True,
-        "savefig.dpi": 200,
+        "savefig.dpi": DPI,
         "savefig.facecolor": "white",
         "pdf.fonttype": 42,
     })
@@ -92,20 +118,22 @@ def save(fig, path):
     folder = os.path.dirname(path)
     if folder:
         os.makedirs(folder, exist_ok=True)
-    # Without dates and versions in them the same run gives the same files.
-    path = path if extension else stem + ".png"
-    fig.savefig(path, metadata=_metadata(extension or ".png"))
+    if not extension:
+        path, extension = stem + ".png", ".png"
+    _write(fig, path, extension.lower())
     if extension.lower() != ".pdf":
         fig.set_layout_engine("none")  # as laid out for the first: that takes most of the time
-        fig.savefig(stem + ".pdf", metadata=_metadata(".pdf"))
+        _write(fig, stem + ".pdf", ".pdf")
     plt.close(fig)
     return path
 
 
-def _metadata(extension):
-    if extension.lower() == ".pdf":
-        return {"CreationDate": None, "Producer": None, "Creator": "gradflow"}
-    return {"Software": None} if extension.lower() == ".png" else None
+def _write(fig, path, extension):
+    """Asks the canvas itself: `savefig` draws every figure that has a layout twice."""
+    fig.set_dpi(DPI)
+    canvas = backend_bases.get_registered_canvas_class(extension[1:])(fig)
+    metadata = {"metadata": PICTURES[extension]} if PICTURES[extension] else {}
+    getattr(canvas, "print_" + extension[1:])(path, **metadata)
 
 
 def log_ticks(axis):
@@ -125,20 +153,10 @@ def log_ticks(axis):
         axis.set_minor_locator(
             ticker.LogLocator(subs=(1.0,) if crowded else range(2, 10), numticks=99))
     else:  # one power of ten alone would not tell the scale
-        axis.set_major_locator(ticker.MaxNLocator(4, steps=[1, 2, 5, 10]))
-        axis.set_major_formatter(ticker.ScalarFormatter())
-        axis.set_minor_locator(ticker.NullLocator())
+        axis.set_major_locator(ticker.FixedLocator(ticks.within_decades(low, high)))
+        axis.set_major_formatter(ticker.FuncFormatter(lambda value, _: tex(value)))
+        axis.set_minor_locator(ticker.LogLocator(subs=range(1, 10), numticks=99))
     axis.set_minor_formatter(ticker.NullFormatter())
-
-
-def tex(value):
-    """A number in a label or legend: 0.5, 200, $10^{5}$, $3\\times10^{-4}$."""
-    if value == 0 or not math.isfinite(value) or 1e-2 <= abs(value) < 1e4:
-        return f"{value:g}"
-    mantissa, exponent = f"{value:.3e}".split("e")
-    mantissa = f"{float(mantissa):g}"
-    power = f"10^{{{int(exponent)}}}"
-    return f"${power}$" if mantissa == "1" else f"${mantissa}\\times{power}$"
 
 
 def log_time_axis(ax, times, label="time $t$"):
@@ -164,6 +182,18 @@ def log_axis(ax, label=None, low=None, high=None):
 def panel_label(ax, text):
     """(a), (b), ... above the upper left corner."""
     ax.set_title(text, loc="left", fontweight="bold")
+
+
+@functools.cache
+def _letters():
+    return ft2font.FT2Font(font_manager.findfont(FONT)).get_charmap()
+
+
+def plain(text):
+    """Text that matplotlib must not read as a formula, in letters that the font has."""
+    has = _letters()
+    return "".join(r"\$" if c == "$" else c if ord(c) in has else " " if c.isspace() else "?"
+                   for c in str(text))
 
 
 def load(path):

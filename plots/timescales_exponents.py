@@ -64,7 +64,8 @@ right.set_xscale("log")
 style.log_ticks(right.xaxis)
 right.set_xlabel(r"$\varepsilon$")
 right.set_ylabel(r"local exponent $d\log t_k/d\log\varepsilon$")
-right.set_ylim(0, 1.08)
+right.axhline(0, color=style.GREY, lw=0.5)
+right.set_ylim(-0.14, 1.08)  # t_3 rises as epsilon falls, for a while
 right.legend([plt.Line2D([], [], color=style.RED, marker="s", mfc="white", ms=3, lw=0.8),
               plt.Line2D([], [], color=style.GREY, ls=":", lw=0.8)],
              [r"$t_1$, logarithm taken out", "predicted"], loc="center right",

@@ -64,7 +64,7 @@ ax.plot(ts.values(wide, "time")[1:], ts.values(wide, "risk")[limit, 1:], color=s
 for level in ts.values(narrow, "predicted_plateau_level")[0][1:3]:
     ax.axhline(level, color=style.GREY, lw=0.7, ls=":")
 ax.set_title(r"(h) narrow, $\varepsilon = 10^{-4}$", loc="left", fontsize=9)
-ax.legend(loc="lower left", fontsize=6.5)
+ax.legend(loc="upper right", fontsize=6.5)
 style.log_time_axis(ax, t)
 for k in range(len(m)):
     rows.append((f"(h) narrow, m = {int(m[k])}: t_1, degrees learnt in canonical order",
@@ -74,8 +74,11 @@ for k in range(len(m)):
 rows.append(("(h) reduced system: t_1, degrees learnt in canonical order", None,
              f"{ts.values(wide, 'component_time')[limit, 1]:.3g}, "
              f"{int(ts.values(wide, 'canonical_degrees')[limit])}"))
+# The curves that all panels have, and those of (g) alone.
 handles, labels = axes[1, 2].get_legend_handles_labels()
-axes[0, 0].legend(handles, labels, loc="upper right", fontsize=6.5)
+shared = len(axes[0, 0].get_legend_handles_labels()[0])
+axes[0, 0].legend(handles[:shared], labels[:shared], loc="upper right", fontsize=6.5)
+axes[1, 2].legend(handles[shared:], labels[shared:], loc="upper right", fontsize=6.5)
 for ax in axes[:, 0]:
     ax.set_ylabel("risk $R$")
 axes[0, 0].set_ylim(-0.03, 1.45)

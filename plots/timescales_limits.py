@@ -122,7 +122,8 @@ for ax in axes[1]:
     style.log_ticks(ax.xaxis)
     style.log_axis(ax)
 axes[1, 0].set_ylabel(r"$\sup_{t\leq 1}|R - R_{\mathrm{limit}}|$")
-axes[1, 1].set_ylabel(r"$|R - R_{\mathrm{limit}}|$")
+for ax in axes[1, 1:]:
+    ax.set_ylabel(r"$|R - R_{\mathrm{limit}}|$")
 axes[1, 1].legend(fontsize=7, loc="lower left")
 axes[1, 2].set_ylim(3e-4, None)
 axes[1, 2].legend(fontsize=7, loc="lower left")

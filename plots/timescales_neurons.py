@@ -31,15 +31,18 @@ bottom.plot(t[1:], np.where(spectrum[1:, 1] < 0, -spectrum[1:, 1], np.nan), colo
 bottom.plot(t[1:], np.where(spectrum[1:, 2] > 0, spectrum[1:, 2], np.nan), color=style.RED,
             label="fastest growth")
 for value, color in ((1 / (2 * np.pi) / epsilon, style.BLUE), (0.5 / epsilon**0.5, style.RED)):
-    bottom.axhline(value, color=color, lw=0.8, ls=":")
+    bottom.axhline(value, color=color, lw=0.8, ls=":", label="predicted" if color == style.BLUE
+                   else None)
 style.log_axis(bottom, "rate")
-bottom.legend(loc="lower left", ncol=3)
+bottom.legend(loc="lower left")
 for ax in (top, middle, bottom):
     for k in (1, 2):
         ax.axvline(times[k], color=style.GREY, lw=0.6, ls="--")
 for k in (1, 2):
     top.annotate(f"$t_{k}$", (times[k], top.get_ylim()[1]), xytext=(3, -11),
                  textcoords="offset points", color=style.GREY)
+for ax, letter in zip((top, middle, bottom), "abc"):
+    style.panel_label(ax, f"({letter})")
 style.log_time_axis(bottom, t[t >= 1e-6])  # before, nothing but the mean of a moves
 style.save(fig, options.out)
 

@@ -45,19 +45,22 @@ scatter, scatter_error = (np.array([ts.mean_and_scatter(part)[k][0] for part in 
 rate, error, constant = ts.weighted_slope(rate_of_noise, scatter, scatter_error)
 right.errorbar(rate_of_noise, scatter, yerr=scatter * scatter_error, fmt="o", color=style.BLUE, ms=3.5,
                capsize=2, label=r"scatter over seeds, $t \leq 0.24$")
-right.plot(rate_of_noise, constant * rate_of_noise**rate, color=style.BLUE, lw=0.8)
+right.plot(rate_of_noise, constant * rate_of_noise**rate, color=style.BLUE, lw=0.8,
+           label=f"power {ts.with_error(rate, error)}".replace("+-", r"$\pm$"))
 # The mean difference of the larger steps, over all their times.
 late = (noisy - exact[None, :noisy.shape[1]])[:, :, 1:].mean(axis=2)
 bias, bias_error = late.mean(axis=1), late.std(axis=1, ddof=1) / late.shape[1]**0.5
 drift, drift_error, drift_constant = ts.weighted_slope(step, bias, bias_error / bias)
 right.errorbar(step, bias, yerr=bias_error, fmt="s", color=style.RED, mfc="white", ms=3.5,
                capsize=2, label=r"mean over seeds and $t \leq 0.8$")
-right.plot(step, drift_constant * step**drift, color=style.RED, lw=0.8)
+right.plot(step, drift_constant * step**drift, color=style.RED, lw=0.8,
+           label=f"power {ts.with_error(drift, drift_error)}".replace("+-", r"$\pm$"))
 right.set_xscale("log")
 style.log_ticks(right.xaxis)
 style.log_axis(right, r"$R_{\mathrm{SGD}} - R_{\mathrm{flow}}$")
 right.set_xlabel(r"step/batch $\eta/B$")
-right.legend()
+right.set_ylim(None, 0.3)  # room for the legend
+right.legend(loc="upper left")
 for ax, text in ((left, "(a)"), (right, "(b)")):
     style.panel_label(ax, text)
 style.save(fig, options.out)

@@ -19,7 +19,7 @@ fig, ax = plt.subplots(figsize=(style.PAGE, 3.1))
 for level, text in zip(levels[1:], [r"$\frac{1}{2}\sum_{k\geq 1}\varphi_k^2$",
                                     r"$\frac{1}{2}\sum_{k\geq 2}\varphi_k^2$"]):
     ax.axhline(level, color=style.GREY, lw=0.8, ls=":")
-    ax.annotate(text, (1.4e-10, level), xytext=(0, 3), textcoords="offset points")
+    ax.annotate(text, (1.4e-10, level), xytext=(0, 1), textcoords="offset points", va="bottom")
 marks = ["o", "s", "^"]
 for k, (e, color) in enumerate(zip(epsilon, ts.sequence(len(epsilon)))):
     ax.plot(t[1:], risk[k, 1:], color=color, label=r"$\varepsilon = $" + style.tex(e))
@@ -35,7 +35,7 @@ curves = ax.legend(loc="upper right", ncol=1)
 ax.add_artist(curves)
 handles = [plt.Line2D([], [], ls="", marker=m, mfc="white", mec=style.BLACK, ms=4.5) for m in marks]
 ax.legend(handles, ["predicted $t_0$", "predicted $t_1$", "predicted $t_2$"], loc="center left",
-          bbox_to_anchor=(0, 0.4))
+          bbox_to_anchor=(0, 0.39))
 style.save(fig, options.out)
 
 rows = []

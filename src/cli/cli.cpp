@@ -85,6 +85,30 @@ std::string unexpected(const CLI::App& app) {
   return "there is no command " + toml_text(word) + suggestion(word, commands);
 }
 
+/// The options of plots/plot.py, which says what is wrong with their values.
+void add_plot_options(CLI::App& plot, PlotArguments& arguments) {
+  plot.add_option("DIR", arguments.results, "folders of results, or result files")->required();
+  const auto pass = [&](const std::string& name, const std::string& meaning) {
+    plot.add_option_function<std::vector<std::string>>(
+            name,
+            [&arguments, name](const std::vector<std::string>& values) {
+              for (const std::string& value : values)
+                arguments.options.push_back(name + "=" + value);
+            },
+            meaning)
+        ->allow_extra_args(false);
+  };
+  pass("--out", "picture to write: .png, .pdf, .svg, .jpg (DIR/figure.png)");
+  pass("--variables", "what to draw, separated by commas");
+  pass("--x", "what to draw it over: an axis of the study, a dimension, an observable");
+  pass("--where", "KEY=VALUE, what to select along an axis or a dimension");
+  pass("--style", "paper or slides");
+  for (const std::string name : {"--log", "--linear"})
+    plot.add_flag_callback(
+        name, [&arguments, name] { arguments.options.push_back(name); },
+        name.substr(2) + " y axes");
+}
+
 }  // namespace
 
 int run_cli(int argc, char** argv) {
@@ -117,10 +141,9 @@ int run_cli(int argc, char** argv) {
   auto* models = app.add_subcommand("models", "list the models, or explain one");
   models->add_option("NAME", model, "a model");
 
-  std::string folder, out;
-  auto* plot = app.add_subcommand("plot", "draw what a folder of results holds");
-  plot->add_option("DIR", folder, "folder of results")->required();
-  plot->add_option("--out", out, "picture to write (DIR/figure.png)");
+  PlotArguments picture;
+  auto* plot = app.add_subcommand("plot", "draw what results hold");
+  add_plot_options(*plot, picture);
 
   std::vector<std::string> names;
   bool list = false;
@@ -150,7 +173,7 @@ int run_cli(int argc, char** argv) {
     if (*run) return command_run(arguments);
     if (*check) return command_check(arguments.config, arguments.overrides);
     if (*models) return command_models(model);
-    if (*plot) return command_plot(folder, out);
+    if (*plot) return command_plot(picture);
     if (*figures)
       return command_figures(names, list, arguments.jobs, arguments.quiet, figures_folder);
     std::fputs(app.help().c_str(), stderr);

@@ -194,15 +194,17 @@ int run_script(const std::string& script, const std::vector<std::string>& argume
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-int command_plot(const std::string& folder, const std::string& out) {
-  if (!fs::exists(fs::path(folder) / "result.nc"))
-    throw FileError(fs::path(folder) / "result.nc", "there is no result to plot");
-  std::vector<std::string> arguments{folder};
-  if (!out.empty()) {
-    arguments.push_back("--out");
-    arguments.push_back(out);
+int command_plot(const PlotArguments& arguments) {
+  for (const std::string& named : arguments.results) {
+    const fs::path path = named;
+    // What is not there was meant to be a folder.
+    const fs::path result = fs::is_regular_file(path) ? path : path / "result.nc";
+    if (!fs::exists(result)) throw FileError(result, "there is no result to plot");
   }
-  const int code = run_script("plot.py", arguments);
+  std::vector<std::string> words = arguments.options;
+  words.emplace_back("--");
+  words.insert(words.end(), arguments.results.begin(), arguments.results.end());
+  const int code = run_script("plot.py", words);
   return code == 0 ? exit_done : exit_usage;
 }
 

@@ -22,10 +22,15 @@ struct RunArguments {
   bool quiet = false;
 };
 
+struct PlotArguments {
+  std::vector<std::string> results;  ///< folders, or result files
+  std::vector<std::string> options;  ///< words that the script takes as they are
+};
+
 int command_run(const RunArguments& arguments);
 int command_check(const std::string& config, const std::vector<std::string>& overrides);
 int command_models(const std::string& name);
-int command_plot(const std::string& folder, const std::string& out);
+int command_plot(const PlotArguments& arguments);
 int command_figures(const std::vector<std::string>& names, bool list, int jobs, bool quiet,
                     const std::string& out);
 int command_version();

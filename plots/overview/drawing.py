@@ -1,0 +1,241 @@
+"""What all panels of runs are made from: the runs with their looks, what things are called, and how
+repetitions become a median and a band."""
+
+import dataclasses
+
+import numpy as np
+
+import ticks
+
+from overview import looks, names
+from overview.panels import Band, Curve
+from overview.reading import BOOKKEEPING, FOLDER, TIME, Refused
+
+SNAPSHOTS = "snapshot_time"
+MOST_CURVES = 300  # of different look in a panel
+MOST_SINGLE = 20  # repetitions that are drawn beside their median
+FEWEST_FOR_BAND = 5  # repetitions
+MOST_BANDS = 12  # of different look in a panel; where there are more, medians stand alone
+QUANTILES = (0.1, 0.9)  # the band holds 80 %
+
+# What theory or the data say of an observable, entry by entry, and what that is called.
+REFERENCES = {
+    "direction": ("predicted_direction", "predicted"),
+    "singular_values": ("target_singular_values", "of the target"),
+    "mode_strength": ("target_singular_values", "of the target"),
+    "effective_vector": ("teacher", "teacher"),
+    "prediction": ("teacher_on_grid", "teacher"),
+    "risk": ("predicted_plateau_level", "predicted plateaus"),
+    "component_time": ("predicted_component_time", "predicted"),
+}
+# Data points that belong to a function on a grid.
+DATA_POINTS = {"prediction": ("point", "target")}
+
+
+@dataclasses.dataclass
+class Request:
+    """What was asked for."""
+    variables: tuple = ()  # empty: what says most
+    x: str = ""
+    scale: str = ""  # "log", "linear", or as the values are
+
+
+@dataclasses.dataclass
+class Content:
+    """What there is to draw, and what is to be said of it."""
+    panels: list
+    notes: list
+    key: list = dataclasses.field(default_factory=list)
+    bar: object = None
+
+
+class Drawing:
+    """The runs on their way to panels, and the notes that gather there."""
+
+    def __init__(self, runs, request):
+        self.runs = runs
+        self.wish = request.scale or None
+        self.looks = looks.Looks(runs)
+        self.failed = runs.status() != 0
+        self.tolerances = runs.tolerances()
+        self.groups = runs.groups()
+        self.shared = runs.names()
+        self.notes = []
+        self.has_entries = False  # that only a colour bar tells apart
+        self._repetitions = None  # (drawn one by one, of so many)
+        self._alone = 0  # repetitions of which the median alone is drawn
+
+    # What there is.
+
+    @property
+    def first(self):
+        return self.runs.results[0]
+
+    def is_drawable(self, name):
+        """Whether it came out of the runs, and is a number."""
+        return (name in self.shared and self.first.is_number(name)
+                and name not in self.first.sizes
+                and name not in BOOKKEEPING and not name.endswith("_observed_error"))
+
+    def dims(self, name):
+        """Dimensions of each run, without those of one entry."""
+        return tuple(dim for dim in self.runs.dims(name)
+                     if dim in (TIME, SNAPSHOTS) or self.first.size(dim) > 1)
+
+    def values(self, name):
+        """Of each run, without dimensions of one entry."""
+        kept = self.dims(name)
+        drop = tuple(k for k, dim in enumerate(self.runs.dims(name)) if dim not in kept)
+        return [row.squeeze(axis=drop) for row in self.runs.values(name)]
+
+    def coordinate(self, dim):
+        """Numbers along a dimension, in the order of its entries."""
+        values = self.first.along_dimension(dim)
+        ordered = values.dtype.kind in "fiu" and not (values[1:] < values[:-1]).any()
+        return values if ordered else np.arange(values.size)
+
+    def is_grid(self, dim):
+        """Whether a dimension is a line that a function is drawn over."""
+        return dim not in (TIME, SNAPSHOTS) and self.coordinate(dim).dtype.kind == "f"
+
+    def reference(self, name):
+        """(what theory or data say of it in each run, what that is called), or (None, "")."""
+        other, word = REFERENCES.get(name.removesuffix("_snapshot"), (None, ""))
+        if other not in self.shared or not self.first.is_number(other):
+            return None, ""
+        return self.values(other), word
+
+    def over(self, name):
+        """What a variable is over, in words."""
+        dims = self.first.array_dims(name)
+        return f"it is over {', '.join(dims)}" if dims else "it is one number"
+
+    # What things are called.
+
+    def label(self, name):
+        return names.label(name, self.runs.long_name(name))
+
+    def axis_label(self, dim):
+        if dim == TIME:
+            return names.with_symbols(self.first.time_name())
+        return FOLDER if dim == FOLDER else names.axis_label(dim, self.runs.long_name(dim))
+
+    # Curves of runs.
+
+    def add_runs(self, panel, xs, rows, color=None, dash=None):
+        """A curve for each run, or for repetitions their median, their band, and thin curves; in the
+        run's own colour and dash where none is given."""
+        chosen = evenly(len(self.groups), MOST_CURVES)
+        if len(chosen) < len(self.groups):
+            self.note(f"{MOST_CURVES} of {len(self.groups)} curves, evenly chosen, are drawn")
+        for point, members in (self.groups[k] for k in chosen):
+            look = self.looks.of(point)
+            how = color or look.color, dash or look.dash
+            if len(members) == 1:
+                panel.curves.append(Curve(xs[members[0]], rows[members[0]], *how, look.width))
+                continue
+            x, low, middle, high = spread([xs[k] for k in members], [rows[k] for k in members])
+            panel.curves.append(Curve(x, middle, *how, 1.4))
+            if len(chosen) > MOST_BANDS:
+                self._alone = max(self._alone, len(members))
+                continue
+            for k in self.singles(members):
+                panel.curves.append(Curve(xs[k], rows[k], how[0], "-", 0.35, 0.45))
+            if len(members) >= FEWEST_FOR_BAND:
+                panel.bands.append(Band(x, low, high, how[0]))
+
+    def singles(self, members, most=MOST_SINGLE):
+        """The repetitions that are drawn beside their median."""
+        chosen = [members[k] for k in evenly(len(members), most)] if most else []
+        shown, count = self._repetitions or (0, 0)
+        self._repetitions = (max(shown, len(chosen)), max(count, len(members)))
+        return chosen
+
+    # What is to be said.
+
+    def note(self, text):
+        if text not in self.notes:
+            self.notes.append(text)
+
+    def guard(self, names, make):
+        """What `make` returns; where it fails nothing, and a note: the rest is drawn all the same."""
+        try:
+            return make()
+        except Refused:
+            raise
+        except Exception as problem:
+            self.note(f"!{', '.join(names)}: cannot be drawn: {problem}")
+            return None
+
+    def note_what_lines_are(self):
+        """What lines are of repetitions, what no look tells apart, what only some results have."""
+        if self._alone:
+            self.note(f"lines over time: medians of {self._alone} repetitions; --where selects few to "
+                      "see their spread")
+        if self._repetitions:
+            shown, count = self._repetitions
+            band = f", band: 80 % of {count} repetitions" if count >= FEWEST_FOR_BAND else ""
+            which = f"; thin: {shown} of them" if shown < count else "; thin: each of them"
+            self.note(f"thick: median{band}{which if shown else ''}")
+        if self.looks.alike and self.looks.used:
+            self.note("curves of one look differ in " + " and ".join(
+                f"{axis} ({len(self.runs.axes[axis])} values)" for axis in self.looks.alike)
+                + "; --where selects")
+        missing = self.runs.missing()
+        if missing:
+            self.note("not in all folders with the same sizes, and not drawn: " + ", ".join(missing))
+
+
+def joined(rows):
+    rows = [np.asarray(row, dtype=float).ravel() for row in rows]
+    return np.concatenate(rows) if rows else np.array([])
+
+
+def evenly(count, most):
+    """At most so many of `count` numbers, first and last among them."""
+    if count == 0:
+        return []
+    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
+
+
+def last_known(row):
+    """The last entry along the first dimension that holds a finite value; NaN without one."""
+    known = np.flatnonzero(np.isfinite(row).reshape(len(row), -1).any(axis=1)) if len(row) else []
+    return row[known[-1]] if len(known) else np.full(np.shape(row)[1:], np.nan)
+
+
+def quantiles(rows):
+    """The band's lower end, the median and the band's upper end of each column, by what is finite."""
+    rows = np.where(np.isfinite(rows), rows, np.nan)
+    out = np.full((3, rows.shape[1]), np.nan)
+    known = np.isfinite(rows).any(axis=0)
+    if known.any():
+        some = rows[:, known]
+        take = np.quantile if np.isfinite(some).all() else np.nanquantile
+        out[:, known] = take(some, [QUANTILES[0], 0.5, QUANTILES[1]], axis=0)
+    return out
+
+
+def spread(xs, rows):
+    """(x, low, median, high) of repetitions; those with times of their own are interpolated to the
+    times of the longest."""
+    xs = [np.asarray(x, dtype=float) for x in xs]
+    ends = [x[np.isfinite(x)].max(initial=-np.inf) for x in xs]
+    x = xs[int(np.argmax(ends))]
+    stack = []
+    for own, row in zip(xs, rows):
+        if not np.array_equal(own, x, equal_nan=True):
+            good = np.isfinite(own) & np.isfinite(row)
+            row = (np.interp(x, own[good], row[good], left=np.nan, right=np.nan) if good.sum() > 1
+                   else np.full(x.shape, np.nan))
+        stack.append(row)
+    return (x, *quantiles(np.array(stack)))
+
+
+def at_time(t):
+    """ at t = 9.77, to follow a label."""
+    return f" at {time_text(t)}"
+
+
+def time_text(t):
+    return f"$t = {ticks.tex(float(f'{float(t):.3g}')).strip('$')}$"

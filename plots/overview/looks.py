@@ -1,0 +1,127 @@
+"""Colours and line styles of runs, and the key to them. The colour tells the axis with the most
+values, the line style a second one with few; repetitions with another seed share a look."""
+
+import dataclasses
+
+import numpy as np
+from matplotlib import colors
+
+import style
+import ticks
+from overview import names, reading, scales
+from overview.panels import Key
+
+MOST_ENTRIES = 6  # values of an axis that are named one by one; more get a colour bar
+
+
+@dataclasses.dataclass(frozen=True)
+class Look:
+    color: object = style.BLUE
+    dash: object = "-"
+    width: float = 1.1
+
+
+@dataclasses.dataclass
+class Bar:
+    """A colour bar: the scale along it, or two words at its ends."""
+    label: str
+    scale: scales.Scale = None
+    ends: tuple = None
+
+
+class Looks:
+    """The looks of all runs of a picture."""
+
+    def __init__(self, runs):
+        self.runs = runs
+        numbers = {axis: are_numbers(values) for axis, values in runs.axes.items()}
+        telling = list(runs.telling)
+        self.color_axis = self.dash_axis = self.shade_axis = None
+        if reading.FOLDER in telling:
+            self.color_axis = reading.FOLDER
+        elif telling:
+            self.color_axis = max(telling, key=lambda axis: len(runs.axes[axis])
+                                  if numbers[axis] else 0)
+        rest = [axis for axis in telling if axis != self.color_axis]
+        few = [axis for axis in rest if len(runs.axes[axis]) <= len(style.LINE_STYLES)]
+        if few:
+            self.dash_axis = few[0]
+        elif rest and self.color_axis == reading.FOLDER and numbers[rest[0]]:
+            self.shade_axis = rest[0]
+        self.alike = [axis for axis in rest if axis not in (self.dash_axis, self.shade_axis)]
+        values = runs.axes.get(self.color_axis, [])
+        self.used = set()  # axes that something drawn has told apart
+        self.scale = None
+        if self.color_axis and numbers[self.color_axis] and len(values) > MOST_ENTRIES:
+            self.scale = scales.of_axis(np.array(values, dtype=float))
+
+    def of(self, point):
+        color, dash = style.BLUE, "-"
+        self.used |= set(point)
+        if self.color_axis in point:
+            values = self.runs.axes[self.color_axis]
+            color = self._color(values, point.get(self.color_axis))
+        if self.shade_axis and self.shade_axis in point:
+            values = self.runs.axes[self.shade_axis]
+            color = pale(color, 0.65 * (1 - values.index(point[self.shade_axis])
+                                        / (len(values) - 1)))
+        if self.dash_axis and self.dash_axis in point:
+            dash = style.LINE_STYLES[self.runs.axes[self.dash_axis].index(point[self.dash_axis])]
+        groups = max(1, len(self.runs.runs) if self.alike else 1)
+        return Look(color, dash, 0.6 if groups > 60 else 1.1)
+
+    def _color(self, values, value):
+        if self.scale is not None:
+            return style.SEQUENCE(float(self.scale.unit(float(value))))
+        k = values.index(value)
+        if len(values) > 3 and are_numbers(values):
+            return style.SEQUENCE(k / (len(values) - 1))
+        return style.COLORS[k % len(style.COLORS)]
+
+    def key(self):
+        """What the looks that were used mean, and the bar that stands for an axis of many values."""
+        entries, bar = [], None
+        if self.color_axis in self.used:
+            name = self.axis_label(self.color_axis)
+            if self.scale is not None:
+                bar = Bar(name, scale=self.scale)
+            else:
+                values = self.runs.axes[self.color_axis]
+                entries.append(Key(f"{name}:"))
+                entries += [Key(value_label(value), self._color(values, value))
+                            for value in values]
+        if self.dash_axis in self.used:
+            entries.append(Key(f"{self.axis_label(self.dash_axis)}:"))
+            entries += [Key(value_label(value), style.GREY, dash) for value, dash in
+                        zip(self.runs.axes[self.dash_axis], style.LINE_STYLES)]
+        if self.shade_axis in self.used:
+            values = self.runs.axes[self.shade_axis]
+            entries.append(Key(f"{self.axis_label(self.shade_axis)}, pale to full: "
+                               f"{value_label(values[0])} to {value_label(values[-1])}"))
+        return entries, bar
+
+    def axis_label(self, axis):
+        return axis if axis == reading.FOLDER else names.axis_label(axis, self.runs.long_name(axis))
+
+
+def are_numbers(values):
+    return all(isinstance(v, (int, float, np.number)) and not isinstance(v, (bool, np.bool_))
+               for v in values)
+
+
+def value_label(value):
+    if isinstance(value, (float, np.floating)):
+        return ticks.tex(float(f"{value:.3g}"))
+    return style.plain(value)
+
+
+def pale(color, share):
+    red, green, blue = colors.to_rgb(color)
+    return tuple(c + (1 - c) * share for c in (red, green, blue))
+
+
+def sequence(count):
+    """Colours of entries in their order, few ones far apart."""
+    if count <= 3:
+        return style.COLORS[:count]
+    return [style.SEQUENCE(k / (count - 1)) for k in range(count)]

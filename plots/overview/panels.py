@@ -1,0 +1,169 @@
+"""What a panel holds, and how it is drawn. Panels are put together from numbers alone; matplotlib is
+met here and on the page."""
+
+import dataclasses
+
+import numpy as np
+from matplotlib import collections, colors
+
+import style
+from overview import scales
+
+MAP = "RdBu_r"  # of the entries of a matrix, white at 0
+
+
+@dataclasses.dataclass
+class Curve:
+    x: np.ndarray
+    y: np.ndarray
+    color: object = style.BLUE
+    dash: object = "-"
+    width: float = 1.1
+    alpha: float = 1.0
+    marker: bool = False  # a point at each value
+    line: bool = True
+    hollow: bool = False
+
+
+@dataclasses.dataclass
+class Band:
+    x: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    color: object = style.BLUE
+
+
+@dataclasses.dataclass
+class Level:
+    """A line across the panel: what theory or the target says."""
+    value: float
+    color: object = style.GREY
+    dash: object = dataclasses.field(default_factory=lambda: style.LINE_STYLES[1])
+
+
+@dataclasses.dataclass
+class Key:
+    """An entry of a legend; without a line or a mark it is a word between the others."""
+    label: str
+    color: object = None
+    dash: object = "-"
+    width: float = 1.3
+    marker: str = ""  # "", "full", "hollow"
+    line: bool = True
+
+
+@dataclasses.dataclass
+class Panel:
+    title: str
+    x: scales.Scale
+    y: scales.Scale
+    x_label: str = ""
+    curves: list = dataclasses.field(default_factory=list)
+    bands: list = dataclasses.field(default_factory=list)
+    levels: list = dataclasses.field(default_factory=list)
+    legend: list = dataclasses.field(default_factory=list)
+    names: tuple = ()  # of the variables that it shows
+
+    @property
+    def remark(self):
+        return self.y.remark
+
+    def draw(self, frame):
+        """Draws what is within the frame, and its axes."""
+        frame.set_axis("x", self.x)
+        if self.y.nothing or not self._has_values():
+            frame.say(self.y.nothing or "no finite value")
+            return
+        frame.set_axis("y", self.y)
+        ax, ink = frame.ax, frame.ink
+        for band in self.bands:
+            good = np.isfinite(band.low) & np.isfinite(band.high) & np.isfinite(band.x)
+            if good.any():
+                ax.fill_between(band.x, band.low, band.high, where=good, color=band.color,
+                                alpha=0.18, lw=0, zorder=1)
+        for level in self.levels:
+            ax.axhline(level.value, color=level.color, ls=level.dash, lw=0.8 * ink, zorder=1.5)
+        self._draw_curves(ax, ink)
+
+    def _has_values(self):
+        return bool(self.levels) or any(
+            np.isfinite(np.asarray(curve.y, dtype=float)).any() for curve in self.curves)
+
+    def _draw_curves(self, ax, ink):
+        pieces, hows, marks = [], [], []
+        for curve in self.curves:
+            x, y = np.asarray(curve.x, dtype=float), np.asarray(curve.y, dtype=float)
+            if self.x.kind == "log":
+                x = np.where(x > 0, x, np.nan)
+            if self.y.kind == "log" and curve.marker:  # no lines to where nothing is resolved
+                y = np.where(y >= self.y.low, y, np.nan)
+            for first, last in _finite_pieces(x, y):
+                alone = last - first == 1
+                if curve.line and not alone:
+                    pieces.append(np.column_stack([x[first:last], y[first:last]]))
+                    hows.append(curve)
+                if curve.marker or alone:
+                    marks.append((x[first:last], y[first:last], curve))
+        if pieces:
+            ax.add_collection(collections.LineCollection(
+                pieces, colors=[_rgba(how) for how in hows], capstyle="round",
+                linewidths=[how.width * ink for how in hows],
+                linestyles=[how.dash for how in hows], zorder=2), autolim=False)
+        if marks:
+            ax.scatter(np.concatenate([x for x, _, _ in marks]),
+                       np.concatenate([y for _, y, _ in marks]),
+                       s=(9 if len(marks) < 200 else 4) * ink**2,
+                       facecolors=[c for x, _, how in marks
+                                   for c in [(1, 1, 1, 1) if how.hollow else _rgba(how)] * len(x)],
+                       edgecolors=[c for x, _, how in marks for c in [_rgba(how)] * len(x)],
+                       linewidths=[(0.8 if how.alpha == 1 else 0) * ink for x, _, how in marks
+                                   for _ in x], zorder=3)
+
+
+def _rgba(curve):
+    return colors.to_rgba(curve.color, curve.alpha)
+
+
+def _finite_pieces(x, y):
+    """(first, after the last) of the stretches where both are finite."""
+    good = np.concatenate([[False], np.isfinite(x) & np.isfinite(y), [False]])
+    edges = np.flatnonzero(good[1:] != good[:-1])
+    return list(zip(edges[::2], edges[1::2]))
+
+
+@dataclasses.dataclass
+class Picture:
+    """A matrix as a picture; those of one group share the colours' scale."""
+    title: str
+    matrix: np.ndarray
+    x_label: str
+    limit: float  # of the colours, both ways of 0
+    starts: tuple = (0, 0)  # numbers of the first row and the first column
+    with_bar: bool = True
+    names: tuple = ()
+    group: int = 1  # pictures that belong together from this one on
+    legend: list = dataclasses.field(default_factory=list)
+    remark: str = ""
+
+    def __post_init__(self):
+        (rows, columns), (row, column) = self.matrix.shape, self.starts
+        self.x = scales.Scale("linear", column - 0.5, column + columns - 0.5, whole=True)
+        self.y = scales.Scale("linear", row - 0.5, row + rows - 0.5, whole=True)
+
+    def draw(self, frame):
+        if not np.isfinite(self.matrix).any():
+            frame.say("no finite value")
+            return
+        frame.ax.imshow(self.matrix / self.limit, cmap=MAP, vmin=-1, vmax=1, aspect="auto",
+                        interpolation="nearest",
+                        extent=(self.x.low, self.x.high, self.y.high, self.y.low))
+        frame.put_ticks("x", self.x)
+        frame.put_ticks("y", dataclasses.replace(self.y, low=self.y.high, high=self.y.low))
+
+    def bar_scale(self):
+        return scales.Scale("linear", -self.limit, self.limit)
+
+    def draw_bar(self, frame):
+        """The scale of the colours, in a frame of its own beside the panel."""
+        frame.ax.imshow(np.linspace(1, -1, 256)[:, None], cmap=MAP, aspect="auto")
+        frame.put_ticks("y", self.bar_scale(), outer=True, far=True)

@@ -1,0 +1,350 @@
+"""Results and their runs. A run is known by its point: the values of the study's axes, and the
+folder it is from where several are drawn together."""
+
+import difflib
+import os
+import tomllib
+
+import netCDF4
+import numpy as np
+
+from overview.scales import LARGEST
+
+REPETITIONS = ("seed", "init_seed", "data_seed")  # axes along which runs are draws of one another
+FOLDER = "folder"  # the axis of several results drawn together
+TIME = "time"  # what a result's running dimension is called here, whatever its name
+MOST_NAMED = 15  # in a message
+BOOKKEEPING = {  # how a run went and what it was given, not what came out of it
+    "status", "warning", "steps", "rejected_steps", "rhs_evaluations", "linearisations",
+    "factorisations", "indefinite_factorisations", "events", "wall_seconds", "solver_method",
+    "solver_linear", "message", "energy_drop", "energy_dissipation", "energy_defect",
+    "energy_defect_max", "final_state", "slow_time", "time", "end_time"}
+
+
+class Refused(Exception):
+    """What was asked for does not exist or does not go together; the message is one line."""
+
+
+def nearest(name, names):
+    """; did you mean "NAME"? or the list of all, to end a message with."""
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    if close:
+        return f'; did you mean "{close[0]}"?'
+    if len(names) > MOST_NAMED:
+        names = names[:MOST_NAMED] + [f"... ({len(names) - MOST_NAMED} more)"]
+    return f"; expected one of {', '.join(names)}" if names else ""
+
+
+class Result:
+    """One result.nc, with its dimensions sorted into axes of the study, time and the rest."""
+
+    def __init__(self, path, where=()):
+        self.file = os.path.join(path, "result.nc") if os.path.isdir(path) else path
+        if not os.path.isfile(self.file):
+            raise Refused(f"{self.file}: there is no result to plot")
+        folder = path if os.path.isdir(path) else os.path.dirname(os.path.abspath(path))
+        self.folder = os.path.basename(os.path.normpath(os.path.abspath(folder)))
+        if not os.path.isdir(path) and os.path.basename(path) != "result.nc":
+            self.folder = os.path.splitext(os.path.basename(path))[0]
+        try:
+            self.data = netCDF4.Dataset(self.file)
+        except OSError as problem:
+            raise Refused(f"{self.file}: cannot be read: {problem.strerror}") from None
+        self.sizes = {name: len(dim) for name, dim in self.data.dimensions.items()}
+        self.attributes = {name: self.data.getncattr(name) for name in self.data.ncattrs()}
+        try:
+            self.config = tomllib.loads(str(self.attributes.get("config_resolved", "")))
+        except tomllib.TOMLDecodeError:
+            self.config = {}
+        self.chosen = {}  # dimension: the index, or the list of indices, that is drawn
+        self.selection = []  # the same in words
+        self.axes = list(self.data["status"].dimensions) if "status" in self.data.variables else []
+        self.running = self.along = self._running_dimension()  # `along`: None where one is chosen
+        for text in where:
+            self._select(text)
+        self.axes = [axis for axis in self.axes if not isinstance(self.chosen.get(axis), int)]
+        if isinstance(self.chosen.get(self.along), int):
+            self.along = None
+        self.shape = tuple(self.size(axis) for axis in self.axes)
+        self.runs = int(np.prod(self.shape, dtype=int))
+
+    def close(self):
+        self.data.close()
+
+    def _running_dimension(self):
+        for name in ("time", "sample"):
+            if name in self.sizes and name not in self.axes:
+                return name
+        if "status" not in self.data.variables:
+            return None
+        # What most observables run along.
+        votes = {}
+        for name in self.data.variables:
+            rest = [dim for dim in self.data[name].dimensions if dim not in self.axes]
+            if len(rest) == 1 and self.is_number(name) and name not in BOOKKEEPING:
+                votes[rest[0]] = votes.get(rest[0], 0) + 1
+        votes.pop("parameter", None)
+        best = max(votes, key=votes.get, default=None)
+        return best if best is not None and votes[best] > 1 else None
+
+    # Selections.
+
+    def _select(self, text):
+        key, equals, wanted = text.partition("=")
+        if not equals or not wanted:
+            raise Refused(f'--where "{text}": expected key=value')
+        dim = self._dimension_called(key)
+        coordinate = self.coordinate(dim)
+        exact = dim in self.axes or coordinate.dtype.kind not in "f"
+        found = [self._position(dim, coordinate, word, exact) for word in wanted.split(",")]
+        self.chosen[dim] = found[0] if len(found) == 1 else sorted(set(found))
+        at = [coordinate[k] for k in sorted(set(found))]
+        self.selection.append(f"{key} = {', '.join(map(value_text, at))}")
+
+    def _dimension_called(self, key):
+        for dim in self.sizes:
+            if key == dim or (dim in self.data.variables and key == self.long_name(dim)):
+                return dim
+        if key == "time" and self.along == "sample":
+            raise Refused(f"--where {key}: the runs of {self.file} have times of their own; "
+                          "select samples by --where sample=NUMBER")
+        raise Refused(f'--where {key}: {self.file} has no such axis or dimension'
+                      + nearest(key, [dim for dim in self.sizes if self.sizes[dim] > 1]))
+
+    def _position(self, dim, coordinate, word, exact):
+        has = ", ".join(value_text(v) for v in coordinate[:8]) + (", ..." if len(coordinate) > 8
+                                                                  else "")
+        if coordinate.dtype.kind not in "fiu":
+            if word not in list(coordinate):
+                close = difflib.get_close_matches(word, [str(v) for v in coordinate], n=1)
+                raise Refused(f'--where {dim}: has no "{word}"; '
+                              + (f'did you mean "{close[0]}"?' if close else f"it has {has}"))
+            return list(coordinate).index(word)
+        try:
+            number = float(word)
+        except ValueError:
+            raise Refused(f'--where {dim}: "{word}" is no number; it has {has}') from None
+        numbers = coordinate.astype(float)
+        with np.errstate(invalid="ignore"):
+            away = np.where(np.isfinite(numbers), np.abs(numbers - number), np.inf)
+        k = int(np.argmin(away)) if away.size else 0
+        if away.size == 0 or not np.isfinite(away[k]) or (
+                exact and away[k] > 1e-6 * max(abs(number), abs(numbers[k]))):
+            raise Refused(f"--where {dim}: has no {word}; it has {has}")
+        return k
+
+    # Dimensions and values, without what was not selected.
+
+    def size(self, dim):
+        chosen = self.chosen.get(dim)
+        return self.sizes[dim] if chosen is None else 1 if isinstance(chosen, int) else len(chosen)
+
+    def is_number(self, name):
+        kind = self.data[name].dtype
+        return isinstance(kind, np.dtype) and kind.kind in "fiub"
+
+    def long_name(self, name):
+        if name not in self.data.variables:
+            return name
+        return str(getattr(self.data[name], "long_name", name)) or name
+
+    def coordinate(self, dim):
+        """Numbers or words along a dimension, all of them: its coordinate, else 0, 1, ..."""
+        variable = self.data.variables.get(dim)
+        if variable is None or variable.dimensions != (dim,) or not (
+                self.is_number(dim) or variable.dtype is str):
+            return np.arange(self.sizes[dim])
+        values = variable[:]
+        return (np.ma.getdata(values) if values.dtype.kind in "iu"
+                else np.ma.filled(values, np.nan) if values.dtype.kind == "f" else values)
+
+    def along_dimension(self, dim):
+        """The same, of what is selected."""
+        chosen = self.chosen.get(dim)
+        values = self.coordinate(dim)
+        return values if chosen is None else values[chosen]
+
+    def array_dims(self, name):
+        return tuple(dim for dim in self.data[name].dimensions
+                     if not isinstance(self.chosen.get(dim), int))
+
+    def dims(self, name):
+        """Dimensions of a variable of each run, the running one as TIME; None of what is no
+        variable of each run."""
+        dims = self.array_dims(name)
+        if dims[:len(self.axes)] != tuple(self.axes):
+            return None
+        return tuple(TIME if dim == self.along else dim for dim in dims[len(self.axes):])
+
+    def array(self, name):
+        """All selected values as numbers, infinite ones and missing ones as they are."""
+        variable = self.data[name]
+        index = tuple(self.chosen.get(dim, slice(None)) for dim in variable.dimensions)
+        values = variable[index] if index else variable[...]
+        values = np.array(np.ma.filled(np.ma.asarray(values).astype(float), np.nan))
+        values[np.abs(values) > LARGEST] *= np.inf
+        return values
+
+    def texts(self, name):
+        """A text of each run."""
+        variable = self.data[name]
+        index = tuple(self.chosen.get(dim, slice(None)) for dim in variable.dimensions)
+        return [str(text) for text in np.ravel(variable[index] if index else variable[...])]
+
+    def by_run(self, name):
+        """The same with one row for each run."""
+        values = self.array(name)
+        return values.reshape((self.runs,) + values.shape[len(self.axes):])
+
+    def times(self):
+        """What the runs run along, a row for each."""
+        name = "time" if self.along == "sample" and "time" in self.data.variables else self.along
+        if name not in self.data.variables or not self.is_number(name):
+            return np.broadcast_to(np.arange(float(self.size(self.along))),
+                                   (self.runs, self.size(self.along)))
+        if self.dims(name) == (TIME,):
+            return self.by_run(name)
+        return np.broadcast_to(self.array(name).ravel(), (self.runs, self.size(self.along)))
+
+    def time_name(self):
+        name = "time" if self.along == "sample" and "time" in self.data.variables else self.along
+        return self.long_name(name).split(",")[0]
+
+    def setting(self, section, key, default):
+        """A key of the resolved config."""
+        table = self.config.get(section, {})
+        return table.get(key, default) if isinstance(table, dict) else default
+
+    def points(self):
+        """The values of the axes at each run, in the file's order."""
+        if not self.axes:
+            return [{}]
+        values = [self.along_dimension(axis) for axis in self.axes]
+        return [{axis: values[k][i] for k, (axis, i) in enumerate(zip(self.axes, index))}
+                for index in np.ndindex(*self.shape)]
+
+    def flags(self, name):
+        """What its values or bits mean, as {value: word}."""
+        variable = self.data[name]
+        words = str(getattr(variable, "flag_meanings", "")).split()
+        values = np.atleast_1d(getattr(variable, "flag_values", []))
+        return {int(value): word for value, word in zip(values, words)}
+
+
+class Run:
+    """One run: result, its number there, and its point."""
+
+    def __init__(self, result, number, point):
+        self.result, self.number, self.point = result, number, point
+
+
+class Runs:
+    """All runs that are drawn."""
+
+    def __init__(self, results):
+        self.results = results
+        several = len(results) > 1
+        names = folder_names(results)
+        self.runs = [Run(result, k, {**({FOLDER: name} if several else {}), **point})
+                     for result, name in zip(results, names)
+                     for k, point in enumerate(result.points())]
+        self.axes = {}  # those along which runs differ, with their values in order
+        for axis in dict.fromkeys(axis for run in self.runs for axis in run.point):
+            values = list(dict.fromkeys(run.point.get(axis) for run in self.runs
+                                        if axis in run.point))
+            if len(values) > 1:
+                numbers = all(isinstance(v, (int, float, np.number)) for v in values)
+                self.axes[axis] = sorted(values) if numbers else values
+        self.repetitions = [axis for axis in self.axes if axis in REPETITIONS]
+        self.telling = [axis for axis in self.axes if axis not in REPETITIONS]
+
+    @property
+    def single(self):
+        return len(self.runs) == 1
+
+    def names(self):
+        """Variables of each run that all results have, with the same dimensions and sizes."""
+        first = self.results[0]
+        return [name for name in first.data.variables if first.dims(name) is not None
+                and all(name in r.data.variables and r.dims(name) == first.dims(name)
+                        and all(dim == TIME or r.size(dim) == first.size(dim)
+                                for dim in first.dims(name)) for r in self.results)]
+
+    def missing(self):
+        """Observables and numbers that some results have and others do not."""
+        shared = set(self.names())
+        return [name for name in dict.fromkeys(name for r in self.results
+                                               for name in r.data.variables)
+                if name not in shared and name not in BOOKKEEPING
+                and any(name in r.data.variables and r.is_number(name)
+                        and r.dims(name) is not None and name not in r.sizes
+                        for r in self.results)]
+
+    def dims(self, name):
+        return self.results[0].dims(name)
+
+    def long_name(self, name):
+        return next((r.long_name(name) for r in self.results if name in r.data.variables), name)
+
+    def values(self, name):
+        """Values of each run, in the order of `runs`."""
+        return [row for result in self.results for row in result.by_run(name)]
+
+    def times(self):
+        return [row for result in self.results for row in result.times()]
+
+    def status(self):
+        """Of each run; 0 where none is told."""
+        out = []
+        for result in self.results:
+            if "status" in result.data.variables:
+                out += list(np.nan_to_num(result.by_run("status").ravel()).astype(int))
+            else:
+                out += [0] * result.runs
+        return np.array(out)
+
+    def groups(self):
+        """Runs that are repetitions of each other, as (point, numbers of the runs)."""
+        groups = {}
+        for k, run in enumerate(self.runs):
+            key = tuple((axis, run.point[axis]) for axis in self.telling if axis in run.point)
+            groups.setdefault(key, []).append(k)
+        return [(dict(key), numbers) for key, numbers in groups.items()]
+
+    def tolerances(self):
+        """(relative, absolute) tolerance of the least accurate run; None where steps are not
+        controlled, as in gradient descent."""
+        kinds, relative, absolute = set(), [], []
+        for result in self.results:
+            kinds.add(result.setting("flow", "kind", ""))
+            for key, found in (("rtol", relative), ("atol", absolute)):
+                found.append(result.setting("solver", key, None))
+                if key in result.axes and result.is_number(key):
+                    found.append(float(np.nanmax(result.array(key))))
+        if not kinds <= {"gradient", "riemannian", "heavy_ball"}:
+            return None
+        numbers = [[v for v in found if isinstance(v, (int, float))] for found in
+                   (relative, absolute)]
+        return tuple(max(found) for found in numbers) if all(numbers) else None
+
+
+def folder_names(results):
+    """What tells the results apart: the folder's name, with as much of the path as that takes."""
+    names = [result.folder for result in results]
+    if len(set(names)) == len(names):
+        return names
+    parts = [os.path.normpath(os.path.abspath(result.file)).split(os.sep)[:-1] for result in results]
+    for count in range(2, max(map(len, parts)) + 1):
+        names = [os.sep.join(part[-count:]) for part in parts]
+        if len(set(names)) == len(names):
+            return names
+    return [f"{name} ({k + 1})" for k, name in enumerate(names)]
+
+
+def value_text(value):
+    """A value of an axis as it would stand in a config."""
+    return f"{value:g}" if isinstance(value, (float, np.floating)) else str(value)
+
+
+def where_text(point):
+    return ", ".join(f"{axis} = {value_text(value)}" for axis, value in point.items())
