@@ -11,6 +11,8 @@
 #define TOML_ENABLE_FORMATTERS 0
 #include <toml++/toml.h>
 
+#include "study/utf8.hpp"
+
 namespace gradflow {
 namespace {
 
@@ -50,6 +52,103 @@ TomlValue convert(const toml::node& node, const std::string& origin, SourcePosit
   }
   return out;
 }
+
+/// Looks a document over before the parser does, which follows nesting by recursion, takes dotted
+/// keys to any depth, and does not bear all characters in keys. Anything else that is wrong is left
+/// to the parser. \throws ConfigError
+class TomlGuard {
+ public:
+  TomlGuard(std::string_view text, const std::string& origin) : rest_(text), origin_(origin) {}
+
+  void check() {
+    if (rest_.starts_with(byte_order_mark)) rest_.remove_prefix(byte_order_mark.size());
+    while (!rest_.empty()) {
+      const char c = rest_.front();
+      const bool begins_line = std::exchange(line_begins_, false);
+      if (c == '#') {
+        skip_to_line_end();
+      } else if (c == '"' || c == '\'') {
+        skip_text();
+      } else if (static_cast<unsigned char>(c) >= 0x80) {
+        const Utf8Character character = next();
+        fail("the character " + toml_text(std::string(at_, character.bytes)) +
+             " stands outside of quotes and comments");
+      } else {
+        if (c == ' ' || c == '\t') line_begins_ = begins_line;
+        if (begins_line && c == '[' && depth_ == 0) {
+          in_header_ = true;
+        } else {
+          follow(c);
+        }
+        next();
+      }
+    }
+  }
+
+ private:
+  /// What the parser recurses on.
+  void follow(char c) {
+    if (c == '\n' || c == '=' || c == ',') parts_ = 1;
+    if (c == '\n') {
+      line_begins_ = true;
+      in_header_ = false;
+    }
+    if (c == '.' && ++parts_ > deepest)
+      fail("a key of more than " + std::to_string(deepest) + " parts");
+    if (in_header_) return;
+    if ((c == '[' || c == '{') && ++depth_ > deepest)
+      fail("lists and tables within one another to more than " + std::to_string(deepest) +
+           " levels");
+    if ((c == ']' || c == '}') && depth_ > 0) --depth_;
+  }
+
+  void skip_to_line_end() {
+    while (!rest_.empty() && rest_.front() != '\n') next();
+  }
+
+  void skip_text() {
+    const char quote = rest_.front();
+    const std::string three(3, quote);
+    const bool long_form = rest_.starts_with(three);
+    const std::string_view end = long_form ? std::string_view(three) : rest_.substr(0, 1);
+    for (std::size_t k = 0; k < end.size(); ++k) next();
+    while (!rest_.empty() && !rest_.starts_with(end)) {
+      if (!long_form && rest_.front() == '\n') return;  // it has no end
+      if (rest_.front() == '\\' && quote == '"') next();
+      if (!rest_.empty()) next();
+    }
+    for (std::size_t k = 0; k < end.size() && !rest_.empty(); ++k) next();
+  }
+
+  /// Goes one character on.
+  Utf8Character next() {
+    const Utf8Character character = first_character(rest_);
+    if (character.bytes == 0) fail("bytes that are not UTF-8");
+    at_ = rest_.data();
+    rest_.remove_prefix(character.bytes);
+    ++column_;
+    if (character.code == '\n') {
+      ++line_;
+      column_ = 1;
+    }
+    return character;
+  }
+
+  [[noreturn]] void fail(const std::string& reason) const {
+    throw ConfigError({origin_, line_, column_}, "not valid TOML: " + reason);
+  }
+
+  static constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
+  /// Of nesting and of the parts of a key: more than any config needs, and safe for the stack.
+  static constexpr int deepest = 16;
+
+  std::string_view rest_;
+  const std::string& origin_;
+  const char* at_ = nullptr;
+  int line_ = 1, column_ = 1;
+  int depth_ = 0, parts_ = 1;
+  bool line_begins_ = true, in_header_ = false;
+};
 
 std::size_t edit_distance(const std::string& a, const std::string& b) {
   std::vector<std::size_t> row(b.size() + 1), previous(b.size() + 1), before(b.size() + 1);
@@ -91,6 +190,7 @@ std::string TomlValue::description() const {
 }
 
 TomlValue parse_toml(std::string_view text, const std::string& origin) {
+  TomlGuard(text, origin).check();
   try {
     const toml::table table = toml::parse(text, origin);
     return convert(table, origin, {origin, 1, 1});
@@ -103,21 +203,23 @@ TomlValue parse_toml(std::string_view text, const std::string& origin) {
 
 std::string toml_text(const std::string& text) {
   std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (c == '\n') {
+  for (std::string_view rest = text; !rest.empty();) {
+    const Utf8Character character = first_character(rest);
+    const std::size_t bytes = std::max<std::size_t>(1, character.bytes);
+    if (rest.front() == '"' || rest.front() == '\\') {
+      out += {'\\', rest.front()};
+    } else if (rest.front() == '\n') {
       out += "\\n";
-    } else if (c == '\t') {
+    } else if (rest.front() == '\t') {
       out += "\\t";
-    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+    } else if (character.bytes > 0 && is_control(character.code)) {
       std::array<char, 8> escape{};
-      std::snprintf(escape.data(), escape.size(), "\\u%04X", static_cast<unsigned>(c));
+      std::snprintf(escape.data(), escape.size(), "\\u%04X", static_cast<unsigned>(character.code));
       out += escape.data();
     } else {
-      out += c;
+      out += rest.substr(0, bytes);
     }
+    rest.remove_prefix(bytes);
   }
   return out + '"';
 }
@@ -143,6 +245,9 @@ std::string nearest_name(const std::string& name, const std::vector<std::string>
   std::string best;
   std::size_t least = std::max<std::size_t>(2, name.size() / 2) + 1;
   for (const std::string& candidate : candidates) {
+    // The distance is at least the difference of the lengths: no long work on a long name.
+    if (std::max(name.size(), candidate.size()) - std::min(name.size(), candidate.size()) >= least)
+      continue;
     const std::size_t distance = edit_distance(name, candidate);
     if (distance < least) {
       least = distance;
