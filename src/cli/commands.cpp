@@ -72,6 +72,12 @@ void report(const std::string& message) {
   std::fprintf(stderr, "%s\n", one_line(message).c_str());
 }
 
+void print_path(const fs::path& path) {
+  // A program is given the path as it is, a terminal what it can show.
+  const bool shown = ::isatty(STDOUT_FILENO) != 0;
+  std::printf("%s\n", (shown ? printable(path.string()) : valid_utf8(path.string())).c_str());
+}
+
 int command_run(const RunArguments& arguments) {
   const Config config = Config::load(arguments.config, arguments.overrides);
   config.validate();
@@ -91,7 +97,7 @@ int command_run(const RunArguments& arguments) {
     return exit_interrupted;
   }
   if (summary.already_complete && !arguments.quiet) report("nothing left to do");
-  std::printf("%s\n", valid_utf8(summary.result.string()).c_str());
+  print_path(summary.result);
   return summary.failed > 0 ? exit_numerical : exit_done;
 }
 

@@ -129,7 +129,8 @@ int command_figures(const std::vector<std::string>& names, bool list, int jobs, 
     const int code = run_script(figure.script, {runs.string(), "--out", picture.string()});
     if (code == exit_interrupted) return code;
     if (code != 0) throw std::runtime_error("the script " + figure.script + " failed");
-    std::printf("%s\n\n", picture.string().c_str());
+    print_path(picture);
+    std::printf("\n");
   }
   return failed ? exit_numerical : exit_done;
 }

@@ -13,6 +13,7 @@
 #include <memory>
 #include <mutex>
 #include <new>
+#include <optional>
 #include <set>
 #include <stdexcept>
 #include <string>
@@ -453,35 +454,31 @@ Dataset read_open_file(int file, std::size_t bytes, const Checker& check) {
 
 }  // namespace
 
-namespace {
-
-std::unique_ptr<FileReplacement> fill_netcdf(const Dataset& dataset, const fs::path& path) {
-  auto replacement = std::make_unique<FileReplacement>(path);
+void write_netcdf(const Dataset& dataset, const fs::path& path) {
+  FileReplacement replacement(path);
   const Checker check(path, "cannot be written");
   // netCDF takes backslashes for those of another operating system and looks elsewhere.
-  if (replacement->temporary().native().find('\\') != std::string::npos) {
+  if (replacement.temporary().native().find('\\') != std::string::npos) {
     check.fail("netCDF does not take paths with a backslash", {});
   }
   // HDF5 cannot close a file that it cannot finish, and then refuses later ones too.
-  replacement->reserve(size_bound(dataset));
+  replacement.reserve(size_bound(dataset));
   {
     const std::lock_guard lock(library_mutex());
     require_memory(library_bytes + static_cast<double>(size_bound(dataset)));
     silence_hdf5();
     int id = -1;
-    check(nc_create(replacement->temporary().c_str(), NC_NETCDF4 | NC_CLOBBER, &id));
+    check(nc_create(replacement.temporary().c_str(), NC_NETCDF4 | NC_CLOBBER, &id));
     OpenFile file(id);
     fill(id, dataset, false, check);
     check(file.close());
   }
-  replacement->append_checksum();
-  return replacement;
+  replacement.append_checksum();
+  replacement.commit();
 }
 
-}  // namespace
-
-std::unique_ptr<FileReplacement> fill_small_netcdf(const Dataset& dataset, const fs::path& path) {
-  if (!has_classic_form(dataset)) return fill_netcdf(dataset, path);
+std::optional<std::string> small_netcdf(const Dataset& dataset, const fs::path& path) {
+  if (!has_classic_form(dataset)) return std::nullopt;
   const Checker check(path, "cannot be written");
   NC_memio image{};
   {
@@ -495,21 +492,17 @@ std::unique_ptr<FileReplacement> fill_small_netcdf(const Dataset& dataset, const
     check(file.close(image));
   }
   const std::unique_ptr<void, void (*)(void*)> owner(image.memory, std::free);
-  const std::string_view bytes(static_cast<const char*>(image.memory), image.size);
+  std::string bytes(static_cast<const char*>(image.memory), image.size);
   Checksum checksum;
   checksum.add(bytes);
-  auto replacement = std::make_unique<FileReplacement>(path);
-  replacement->append(bytes);
-  replacement->append(checksum.trailer());
-  return replacement;
-}
-
-void write_netcdf(const Dataset& dataset, const fs::path& path) {
-  fill_netcdf(dataset, path)->commit();
+  return bytes + checksum.trailer();
 }
 
 void write_small_netcdf(const Dataset& dataset, const fs::path& path) {
-  fill_small_netcdf(dataset, path)->commit();
+  if (const auto bytes = small_netcdf(dataset, path))
+    write_file_atomically(path, *bytes);
+  else
+    write_netcdf(dataset, path);
 }
 
 Dataset read_netcdf(const fs::path& path) {

@@ -1,7 +1,8 @@
 #pragma once
 
 #include <filesystem>
-#include <memory>
+#include <optional>
+#include <string>
 
 #include "study/atomic_file.hpp"
 #include "study/dataset.hpp"
@@ -25,12 +26,11 @@ void write_netcdf(const Dataset& dataset, const std::filesystem::path& path);
 /// take (arrays that would be compressed, dimensions of length zero) is written by `write_netcdf`.
 void write_small_netcdf(const Dataset& dataset, const std::filesystem::path& path);
 
-/// `write_small_netcdf` up to the last step: all is written, and `commit()` puts it in place, which
-/// waits for the disk.
-std::unique_ptr<FileReplacement> fill_small_netcdf(const Dataset& dataset,
-                                                   const std::filesystem::path& path);
+/// The bytes that `write_small_netcdf` puts into the file, for who wants to do that himself;
+/// nothing where the classic form does not take the dataset. `path` is named in errors.
+std::optional<std::string> small_netcdf(const Dataset& dataset, const std::filesystem::path& path);
 
-/// These end with a checksum (study/checksum.hpp), which NetCDF does not look at.
+/// All end with a checksum (study/checksum.hpp), which NetCDF does not look at.
 
 /// Reads what these wrote; names, order, types and values come back unchanged (but an
 /// attribute that is a list of one entry comes back as a number). `_FillValue` is implied by the

@@ -382,11 +382,15 @@ RunSummary run_points(const Config& config, const RunOptions& options) {
     if (!error) error = std::current_exception();
     given_up = true;
   };
-  /// Puts a point, whose file is written (of a study, and where it is final), on disk for good and
-  /// counts it. False after an error.
-  const auto keep = [&](std::size_t k, PointResult point, FileReplacement* file) {
+  /// Puts a point on disk (of a study, and where it is final) and counts it. False after an error.
+  /// `bytes`: of its file, where they have been made already.
+  const auto keep = [&](std::size_t k, PointResult point, const std::optional<std::string>& bytes) {
     try {
-      if (file != nullptr) file->commit();
+      const fs::path file = points_folder / point_name(k);
+      if (bytes)
+        write_file_atomically(file, *bytes);
+      else if (study && is_final(static_cast<std::int32_t>(point.status)))
+        write_netcdf(point.data, file);
       const std::lock_guard guard(mutex);
       if (point.status == Status::interrupted) summary.interrupted = true;
       if (point.status != Status::interrupted || !study) results[k] = std::move(point.data);
@@ -437,15 +441,17 @@ RunSummary run_points(const Config& config, const RunOptions& options) {
         if (turn >= to_run.size()) return;
         const std::size_t k = to_run[turn];
         const auto point = std::make_shared<PointResult>(run(k));
-        std::shared_ptr<FileReplacement> file;
+        std::optional<std::string> bytes;
         if (study && is_final(static_cast<std::int32_t>(point->status)))
-          file = fill_small_netcdf(point->data, points_folder / point_name(k));
+          bytes = small_netcdf(point->data, points_folder / point_name(k));
         bool good = true;
         if (kept.size() == points_on_the_way) {
           good = kept.front().get();
           kept.pop_front();
         }
-        const auto put = [&keep, k, point, file] { return keep(k, std::move(*point), file.get()); };
+        const auto put = [&keep, k, point, bytes = std::move(bytes)] {
+          return keep(k, std::move(*point), bytes);
+        };
         try {
           kept.push_back(std::async(std::launch::async, put));
         } catch (const std::exception&) {  // no thread to be had: nothing computed is lost

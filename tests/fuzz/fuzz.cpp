@@ -57,12 +57,14 @@ std::string grown(const std::vector<std::string>& kept, const Reader& reader, Ra
 }  // namespace
 
 int main(int argc, char** argv) {
+  std::vector<Reader> readers = file_readers();
+  readers.push_back(config_reader());
   const Reader* reader = nullptr;
-  for (const Reader& known : readers())
+  for (const Reader& known : readers)
     if (argc >= 3 && known.name == argv[1]) reader = &known;
   if (reader == nullptr) {
     std::fprintf(stderr, "usage: gradflow_fuzz READER SECONDS [SEED], with READER one of\n");
-    for (const Reader& known : readers())
+    for (const Reader& known : readers)
       std::fprintf(stderr, "  %-8s %s\n", known.name.c_str(), known.what.c_str());
     return 2;
   }
@@ -74,7 +76,7 @@ int main(int argc, char** argv) {
 
   std::vector<std::string> kept{""};
   for (const auto& entry : fs::directory_iterator(fs::path(GRADFLOW_SOURCE) / "tests" / "fuzz" /
-                                                  "seeds" / reader->name)) {
+                                                  "seeds" / reader->seeds)) {
     std::ifstream in(entry.path(), std::ios::binary);
     kept.emplace_back(std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>());
   }

@@ -10,7 +10,6 @@
 
 #include "study/atomic_file.hpp"
 #include "study/checksum.hpp"
-#include "study/config.hpp"
 #include "study/data_file.hpp"
 #include "study/netcdf_file.hpp"
 #include "study/toml_document.hpp"
@@ -25,19 +24,10 @@ fs::path put(const fs::path& file, const std::string& bytes) {
   return file;
 }
 
-/// A config; lines that begin with "#--set " are options of that text.
-bool read_config(const std::string& bytes, const fs::path& scratch) {
-  constexpr std::string_view mark = "#--set ";
-  std::vector<std::string> options;
-  for (std::size_t at = 0; at < bytes.size();) {
-    const std::size_t end = std::min(bytes.find('\n', at), bytes.size());
-    const std::string_view line = std::string_view(bytes).substr(at, end - at);
-    if (line.starts_with(mark)) options.emplace_back(line.substr(mark.size()));
-    at = end + 1;
-  }
+/// A document by itself: what a config is made from.
+bool read_toml(const std::string& bytes, const fs::path&) {
   try {
-    const Config config = Config::load(put(scratch / "config.toml", bytes), options);
-    config.run(config.points() - 1);
+    parse_toml(bytes, "fuzz.toml");
     return true;
   } catch (const ConfigError&) {
     return false;
@@ -130,51 +120,53 @@ bool read_foreign(const std::string& bytes, const fs::path& scratch) {
 
 }  // namespace
 
-const std::vector<Reader>& readers() {
+std::vector<std::string> toml_words() {
+  return {"[model]\n",
+          "name = ",
+          "\"linear_regression\"",
+          "[study]\n",
+          "[time]\n",
+          "end = ",
+          "seed",
+          "= ",
+          "[",
+          "]",
+          "{",
+          "}",
+          ".",
+          ",",
+          "\"",
+          "'''",
+          "\"\"\"",
+          "\n",
+          "#--set ",
+          "log = [",
+          "linear = [",
+          "count = ",
+          "1e300",
+          "-1",
+          "9223372036854775807",
+          "inf",
+          "nan",
+          "true",
+          "1979-05-27T07:32:00Z",
+          "\\u00e9",
+          "\\U0010ffff",
+          "\xc3\xa9",
+          "\xf4\x8f\xbf\xbf",
+          "\"flow.weight_decay\"",
+          "model.samples",
+          "[[a]]\n",
+          "0x7f",
+          "\r\n",
+          "\xef\xbb\xbf"};
+}
+
+const std::vector<Reader>& file_readers() {
   static const std::vector<Reader> all = {
-      {"toml",
-       "configs with --set options",
-       read_config,
-       {"[model]\n",
-        "name = ",
-        "\"linear_regression\"",
-        "[study]\n",
-        "[time]\n",
-        "end = ",
-        "seed",
-        "= ",
-        "[",
-        "]",
-        "{",
-        "}",
-        ".",
-        ",",
-        "\"",
-        "'''",
-        "\"\"\"",
-        "\n",
-        "#--set ",
-        "log = [",
-        "linear = [",
-        "count = ",
-        "1e300",
-        "-1",
-        "9223372036854775807",
-        "inf",
-        "nan",
-        "true",
-        "1979-05-27T07:32:00Z",
-        "\\u00e9",
-        "\\U0010ffff",
-        "\xc3\xa9",
-        "\xf4\x8f\xbf\xbf",
-        "\"flow.weight_decay\"",
-        "model.samples",
-        "[[a]]\n",
-        "0x7f",
-        "\r\n",
-        "\xef\xbb\xbf"}},
+      {"toml", "toml", "TOML documents", read_toml, toml_words()},
       {"data",
+       "data",
        ".npy and .csv files",
        read_data,
        {"\x93NUMPY",
@@ -198,8 +190,16 @@ const std::vector<Reader>& readers() {
         "+",
         "-",
         "\xef\xbb\xbf"}},
-      {"netcdf", "results as they stand on a disk", read_result, {"gradflow", "CDF\5", "\x89HDF"}},
-      {"foreign", "NetCDF of other programs with a checksum that fits", read_foreign, {}},
+      {"netcdf",
+       "netcdf",
+       "results as they stand on a disk",
+       read_result,
+       {"gradflow", "CDF\5", "\x89HDF"}},
+      {"foreign",
+       "foreign",
+       "NetCDF of other programs with a checksum that fits",
+       read_foreign,
+       {}},
   };
   return all;
 }

@@ -10,13 +10,19 @@
 namespace gradflow::testing {
 
 struct Reader {
-  std::string name;  ///< of the folder of its seeds, too
+  std::string name;
+  std::string seeds;  ///< folder of its seeds
   std::string what;
   /// True where the input was taken. `scratch` is a folder for files.
   bool (*read)(const std::string& bytes, const std::filesystem::path& scratch);
   std::vector<std::string> words;  ///< what inputs are made of
 };
 
-const std::vector<Reader>& readers();
+/// Those that need no more of gradflow than what reads and writes files.
+const std::vector<Reader>& file_readers();
+Reader config_reader();
+
+/// What TOML is made of.
+std::vector<std::string> toml_words();
 
 }  // namespace gradflow::testing

@@ -45,6 +45,10 @@ TEST_CASE("What looks like nesting in texts and comments is none, and headers do
   CHECK(error_of("# " + repeated("[{.", 100) + "\nx = 1\n").empty());
   CHECK(error_of("x = \"\\\"" + repeated("[{.", 100) + "\"\n").empty());
   CHECK(error_of("x = '''a''b" + repeated("[{.", 100) + "'''\n").empty());
+  std::string quoted;
+  for (int k = 0; k < 100; ++k)
+    quoted += "a" + std::to_string(k) + " = ['''a'''', \"\"\"b\"\"\"\"\", 1]\n";
+  CHECK(error_of(quoted).empty());
   CHECK(error_of("x = \"\"\ny = ''\nz = [" + repeated("[1], ", 100) + "]\n").empty());
   CHECK(error_of("x = [" + repeated("1.5, ", 1000) + "]\n").empty());
   std::string headers;
@@ -56,7 +60,6 @@ TEST_CASE("What looks like nesting in texts and comments is none, and headers do
 }
 
 TEST_CASE("Outside of quotes and comments a document is ASCII, and all of it is UTF-8") {
-  // In keys the parser's tables have no defined behaviour for some characters.
   CHECK(error_of("x = 1\nλ = 1\n") ==
         "c.toml:2:2: not valid TOML: the character \"λ\" stands outside of quotes and comments");
   CHECK(error_of("x = “1”\n").find("c.toml:1:6: ") == 0);
@@ -69,8 +72,20 @@ TEST_CASE("Outside of quotes and comments a document is ASCII, and all of it is 
     INFO(place);
     CHECK(error_of(place).find("not valid TOML: bytes that are not UTF-8") != std::string::npos);
   }
+  // Where the parser's tables were asked for such characters all the same: behind an error, and
+  // where a long text goes on after the end of a line.
+  CHECK(error_of("x = -inf1[[\"\"λ\"\"\n").find("not valid TOML") != std::string::npos);
+  CHECK(error_of("x = 1\"\" \"λ\"\n").find("not valid TOML") != std::string::npos);
+  CHECK(error_of("x = \"\"\"a\\\n  λ\"\"\"\n").empty());
+  CHECK(error_of("x = \"\"\"\\λ\"\"\"\n").find("not valid TOML") != std::string::npos);
   // Positions count characters, not bytes.
   CHECK(error_of("x = 'λλλ' λ\n").find("c.toml:1:12: ") == 0);
+}
+
+TEST_CASE("What the parser asserts is an error with a position in any build") {
+  CHECK(error_of("[.a]\n").find("c.toml:1:2: not valid TOML") == 0);
+  CHECK(error_of("[[ =]]\n").find("c.toml:1:4: not valid TOML") == 0);
+  CHECK(error_of("x = 2020-01-01Tx\n").find("c.toml:1:16: not valid TOML") == 0);
 }
 
 TEST_CASE("A name of a million letters has no suggestion, and is shown in short") {
