@@ -1,13 +1,17 @@
 #include "cli/cli.hpp"
 
+#include <fcntl.h>
+#include <malloc.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <csignal>
 #include <cstdio>
+#include <cstring>
 #include <fstream>
 #include <new>
 
@@ -37,10 +41,32 @@ void limit_memory() {
   rlim_t share = 0;
   if (container >> share) bytes = std::min(bytes, share);
   rlimit limit{};
-  if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur <= bytes) return;
+  if (getrlimit(RLIMIT_AS, &limit) != 0) return;
+#ifdef M_ARENA_MAX
+  // The heap that malloc gives each thread takes 64 MiB of addresses: of few, not one for each.
+  constexpr rlim_t few = rlim_t{4} << 30;
+  if (limit.rlim_cur < few) mallopt(M_ARENA_MAX, 1);
+#endif
+  if (limit.rlim_cur <= bytes) return;
   limit.rlim_cur = bytes;
   setrlimit(RLIMIT_AS, &limit);
 #endif
+}
+
+/// The next file to be opened would take the number of a closed one, and messages would be written
+/// into it. What stands in for it cannot be written to, and is found so in the end.
+void keep_standard_streams() {
+  for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+    if (::fcntl(stream, F_GETFD) < 0) ::open("/dev/null", O_RDONLY);
+}
+
+/// A full disk and a closed stream show at the latest now.
+bool output_is_written() {
+  errno = 0;
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return true;
+  report(std::string("gradflow: the output cannot be written") +
+         (errno != 0 ? std::string(": ") + std::strerror(errno) : ""));
+  return false;
 }
 
 std::string number_of_jobs(const std::string& text) {
@@ -109,13 +135,7 @@ void add_plot_options(CLI::App& plot, PlotArguments& arguments) {
         name.substr(2) + " y axes");
 }
 
-}  // namespace
-
-int run_cli(int argc, char** argv) {
-  limit_memory();
-  std::signal(SIGINT, on_signal);
-  std::signal(SIGTERM, on_signal);
-
+int run_command(int argc, char** argv) {
   CLI::App app{"gradflow: the gradient flow of machine-learning losses as a stiff ODE"};
   app.require_subcommand(0, 1);
   bool version = false;
@@ -158,8 +178,9 @@ int run_cli(int argc, char** argv) {
 
   try {
     app.parse(argc, argv);
-  } catch (const CLI::CallForHelp& help) {
-    return app.exit(help);
+  } catch (const CLI::CallForHelp&) {
+    std::fputs(app.help().c_str(), stdout);
+    return exit_done;
   } catch (const CLI::ExtrasError&) {
     report("gradflow: " + unexpected(app) + " (see gradflow --help)");
     return exit_usage;
@@ -168,23 +189,33 @@ int run_cli(int argc, char** argv) {
     return exit_usage;
   }
 
+  if (version) return command_version();
+  if (*run) return command_run(arguments);
+  if (*check) return command_check(arguments.config, arguments.overrides);
+  if (*models) return command_models(model);
+  if (*plot) return command_plot(picture);
+  if (*figures)
+    return command_figures(names, list, arguments.jobs, arguments.quiet, figures_folder);
+  std::fputs(app.help().c_str(), stderr);
+  return exit_usage;
+}
+
+}  // namespace
+
+int run_cli(int argc, char** argv) {
+  keep_standard_streams();
+  limit_memory();
+  std::signal(SIGINT, on_signal);
+  std::signal(SIGTERM, on_signal);
+  int code = exit_usage;
   try {
-    if (version) return command_version();
-    if (*run) return command_run(arguments);
-    if (*check) return command_check(arguments.config, arguments.overrides);
-    if (*models) return command_models(model);
-    if (*plot) return command_plot(picture);
-    if (*figures)
-      return command_figures(names, list, arguments.jobs, arguments.quiet, figures_folder);
-    std::fputs(app.help().c_str(), stderr);
-    return exit_usage;
+    code = run_command(argc, argv);
   } catch (const std::bad_alloc&) {
     report("gradflow: out of memory");
-    return exit_usage;
   } catch (const std::exception& error) {
     report(std::string("gradflow: ") + error.what());
-    return exit_usage;
   }
+  return output_is_written() ? code : exit_usage;
 }
 
 }  // namespace gradflow

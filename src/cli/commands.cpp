@@ -1,18 +1,28 @@
 #include "cli/commands.hpp"
 
+#include <fcntl.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <functional>
+#include <string_view>
 
 #include "models/registry.hpp"
 #include "study/atomic_file.hpp"
 #include "study/build_info.hpp"
+#include "study/checksum.hpp"
 #include "study/config.hpp"
+#include "study/netcdf_file.hpp"
 #include "study/runner.hpp"
+#include "study/utf8.hpp"
 
 namespace gradflow {
 namespace {
@@ -53,47 +63,19 @@ void print_summary(const RunSummary& summary, bool quiet) {
 
 }  // namespace
 
-std::string valid_utf8(const std::string& text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size();) {
-    const auto c = static_cast<unsigned char>(text[i]);
-    std::size_t length = c < 0x80          ? 1
-                         : (c >> 5U) == 6  ? 2
-                         : (c >> 4U) == 14 ? 3
-                         : (c >> 3U) == 30 ? 4
-                                           : 0;
-    bool good = length > 0 && i + length <= text.size() && !(length == 2 && c < 0xc2);
-    for (std::size_t k = 1; good && k < length; ++k)
-      good = (static_cast<unsigned char>(text[i + k]) >> 6U) == 2;
-    if (good && length == 3) {
-      const auto second = static_cast<unsigned char>(text[i + 1]);
-      good = !(c == 0xe0 && second < 0xa0) && !(c == 0xed && second >= 0xa0);
-    }
-    if (good && length == 4) {
-      const auto second = static_cast<unsigned char>(text[i + 1]);
-      good = !(c == 0xf0 && second < 0x90) && !(c == 0xf4 && second >= 0x90) && c <= 0xf4;
-    }
-    if (good) {
-      out += text.substr(i, length);
-      i += length;
-    } else {
-      out += "\xef\xbf\xbd";
-      ++i;
-    }
-  }
-  return out;
-}
-
 std::string one_line(const std::string& text) {
   const std::size_t most = 2000;
-  std::string out = valid_utf8(shortened(text, most));
-  for (char& c : out)
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
-  return out;
+  return printable(shortened(text, most));
 }
 
 void report(const std::string& message) {
   std::fprintf(stderr, "%s\n", one_line(message).c_str());
+}
+
+void print_path(const fs::path& path) {
+  // A program is given the path as it is, a terminal what it can show.
+  const bool shown = ::isatty(STDOUT_FILENO) != 0;
+  std::printf("%s\n", (shown ? printable(path.string()) : valid_utf8(path.string())).c_str());
 }
 
 int command_run(const RunArguments& arguments) {
@@ -106,6 +88,7 @@ int command_run(const RunArguments& arguments) {
   options.resume = arguments.resume;
   options.quiet = arguments.quiet;
   options.interrupt = &interrupt_requested;
+  if (!arguments.quiet) options.tell = report;
   const RunSummary summary = run_config(config, options);
   print_summary(summary, arguments.quiet);
   if (summary.interrupted) {
@@ -114,7 +97,7 @@ int command_run(const RunArguments& arguments) {
     return exit_interrupted;
   }
   if (summary.already_complete && !arguments.quiet) report("nothing left to do");
-  std::printf("%s\n", valid_utf8(summary.result.string()).c_str());
+  print_path(summary.result);
   return summary.failed > 0 ? exit_numerical : exit_done;
 }
 
@@ -173,6 +156,105 @@ int command_version() {
   return exit_done;
 }
 
+namespace {
+
+/// A pipe from a process that is to be started; its ends are closed at the latest with it.
+class Pipe {
+ public:
+  Pipe() {
+    if (::pipe2(ends_.data(), O_CLOEXEC) != 0)
+      throw std::runtime_error(std::string("no pipe to be had: ") + std::strerror(errno));
+  }
+  ~Pipe() {
+    close_writing();
+    ::close(ends_[0]);
+  }
+  Pipe(const Pipe&) = delete;
+  Pipe& operator=(const Pipe&) = delete;
+
+  int writing() const { return ends_[1]; }
+  void close_writing() {
+    if (ends_[1] >= 0) ::close(ends_[1]);
+    ends_[1] = -1;
+  }
+  /// The next bytes; none at the end.
+  std::string_view read() {
+    ssize_t length = 0;
+    do {
+      length = ::read(ends_[0], buffer_.data(), buffer_.size());
+    } while (length < 0 && errno == EINTR);
+    return {buffer_.data(), static_cast<std::size_t>(std::max<ssize_t>(0, length))};
+  }
+
+ private:
+  std::array<int, 2> ends_{-1, -1};
+  std::array<char, 4096> buffer_{};
+};
+
+int wait_for(pid_t child) {
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  return status;
+}
+
+/// The answer of a question that may crash or take for ever: it is asked in a process of its own,
+/// for ten seconds. \throws std::runtime_error where there is no answer.
+std::string ask_apart(const std::function<std::string()>& question) {
+  constexpr unsigned seconds = 10;
+  Pipe pipe;
+  const pid_t child = ::fork();
+  if (child < 0)
+    throw std::runtime_error(std::string("no process to be had: ") + std::strerror(errno));
+  if (child == 0) {
+    ::alarm(seconds);
+    ::dup2(::open("/dev/null", O_WRONLY), STDERR_FILENO);  // last words of a library that crashes
+    const std::string answer = question();
+    const ssize_t written = ::write(pipe.writing(), answer.data(), answer.size());
+    ::_exit(written == static_cast<ssize_t>(answer.size()) ? 0 : 1);
+  }
+  pipe.close_writing();
+  std::string answer;
+  for (std::string_view part = pipe.read(); !part.empty(); part = pipe.read()) answer += part;
+  const int status = wait_for(child);
+  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)
+    throw std::runtime_error("cannot be read within " + std::to_string(seconds) + " seconds");
+  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+    throw std::runtime_error("cannot be read: the NetCDF library crashes on it");
+  return answer;
+}
+
+/// Refuses what a plot script must not be given: a file that is damaged, and another program's that
+/// is no NetCDF or claims more than is drawn.
+void check_drawable(const fs::path& result) {
+  constexpr double most_bytes = 1 << 30;
+  try {
+    verify_checksum(result);
+    return;
+  } catch (const UncheckedFile&) {
+  }
+  std::string complaint;
+  try {
+    complaint = ask_apart([&]() -> std::string {
+      try {
+        const double bytes = declared_bytes(result);
+        if (bytes <= most_bytes) return "";
+        return "is another program's and holds more than the " +
+               std::to_string(static_cast<long>(most_bytes)) + " bytes that are drawn of one";
+      } catch (const FileError& error) {
+        return error.reason();
+      } catch (const std::exception& error) {
+        return error.what();
+      }
+    });
+  } catch (const std::runtime_error& error) {
+    complaint = error.what();
+  }
+  if (!complaint.empty()) throw FileError(result, complaint);
+}
+
+}  // namespace
+
 int run_script(const std::string& script, const std::vector<std::string>& arguments) {
   const fs::path path = fs::path(data_folder()) / "plots" / script;
   if (!fs::exists(path)) throw FileError(path, "there is no such plot script");
@@ -184,14 +266,38 @@ int run_script(const std::string& script, const std::vector<std::string>& argume
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
   std::fflush(stdout);
+  Pipe messages;
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, messages.writing(), STDERR_FILENO);
   pid_t child = 0;
-  const int failure = posix_spawnp(&child, python.c_str(), nullptr, nullptr, argv.data(), environ);
+  const int failure = posix_spawnp(&child, python.c_str(), &actions, nullptr, argv.data(), environ);
+  posix_spawn_file_actions_destroy(&actions);
+  messages.close_writing();
   if (failure != 0)
     throw std::runtime_error("cannot start " + python + ": " + std::strerror(failure));
-  int status = 0;
-  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+
+  // Messages pass; of a traceback its last line will do.
+  std::string rest, last;
+  bool traceback = false;
+  for (std::string_view part = messages.read(); !part.empty(); part = messages.read()) {
+    rest += part;
+    for (std::size_t end = rest.find('\n'); end != std::string::npos; end = rest.find('\n')) {
+      const std::string line = rest.substr(0, end);
+      rest.erase(0, end + 1);
+      traceback = traceback || line.starts_with("Traceback ");
+      if (!line.empty()) last = line;
+      if (!traceback) report(line);
+    }
   }
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  if (!rest.empty() && !traceback) report(rest);
+  const int status = wait_for(child);
+  if (interrupt_requested) return exit_interrupted;
+  if (WIFSIGNALED(status))
+    throw std::runtime_error(script + " ended by signal " + std::to_string(WTERMSIG(status)) +
+                             " (" + strsignal(WTERMSIG(status)) + ")");
+  if (traceback && WEXITSTATUS(status) != 0) throw std::runtime_error(script + ": " + last);
+  return WEXITSTATUS(status);
 }
 
 int command_plot(const PlotArguments& arguments) {
@@ -200,11 +306,13 @@ int command_plot(const PlotArguments& arguments) {
     // What is not there was meant to be a folder.
     const fs::path result = fs::is_regular_file(path) ? path : path / "result.nc";
     if (!fs::exists(result)) throw FileError(result, "there is no result to plot");
+    check_drawable(result);
   }
   std::vector<std::string> words = arguments.options;
   words.emplace_back("--");
   words.insert(words.end(), arguments.results.begin(), arguments.results.end());
   const int code = run_script("plot.py", words);
+  if (code == exit_interrupted) return code;
   return code == 0 ? exit_done : exit_usage;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -35,12 +36,15 @@ int command_figures(const std::vector<std::string>& names, bool list, int jobs, 
                     const std::string& out);
 int command_version();
 
-/// Runs a plot script with Debian's Python; its stdout is ours. \throws std::runtime_error
+/// Runs a plot script with Debian's Python and returns its exit code. Its stdout and its messages
+/// are ours. \throws std::runtime_error, in one line, where a signal or an exception ended it
 int run_script(const std::string& script, const std::vector<std::string>& arguments);
+
+/// A path on stdout, on a line of its own.
+void print_path(const std::filesystem::path& path);
 
 /// A message on stderr: one line of valid UTF-8 without control characters, whatever it quotes.
 void report(const std::string& message);
 std::string one_line(const std::string& text);
-std::string valid_utf8(const std::string& text);
 
 }  // namespace gradflow

@@ -126,9 +126,11 @@ int command_figures(const std::vector<std::string>& names, bool list, int jobs, 
     }
     const fs::path picture = fs::path(out) / (figure.group + "_" + figure.name + ".png");
     std::printf("%s: %s\n", figure.full_name().c_str(), figure.title.c_str());
-    if (run_script(figure.script, {runs.string(), "--out", picture.string()}) != 0)
-      throw std::runtime_error("the script " + figure.script + " failed");
-    std::printf("%s\n\n", picture.string().c_str());
+    const int code = run_script(figure.script, {runs.string(), "--out", picture.string()});
+    if (code == exit_interrupted) return code;
+    if (code != 0) throw std::runtime_error("the script " + figure.script + " failed");
+    print_path(picture);
+    std::printf("\n");
   }
   return failed ? exit_numerical : exit_done;
 }

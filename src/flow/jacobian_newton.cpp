@@ -5,6 +5,7 @@
 
 #include "flow/lanczos.hpp"
 #include "numerics/decompositions.hpp"
+#include "numerics/memory.hpp"
 
 namespace gradflow {
 namespace {
@@ -39,7 +40,10 @@ class DenseNewtonMatrix final : public NewtonMatrix {
   bool exact() const override { return true; }
   NewtonCost cost() const override {
     const double n = static_cast<double>(system_.dimension());
-    return {n * n, 2 * n * n * n / 3, 2 * n * n, 24 * n * n};
+    return {n * n, 2 * n * n * n / 3, 2 * n * n, bytes(system_)};
+  }
+  static double bytes(const System& system) {
+    return 24 * static_cast<double>(system.dimension()) * static_cast<double>(system.dimension());
   }
 
  private:
@@ -177,6 +181,7 @@ class GmresNewtonMatrix final : public NewtonMatrix {
 }  // namespace
 
 std::unique_ptr<NewtonMatrix> make_dense_newton_matrix(System& system) {
+  require_memory(DenseNewtonMatrix::bytes(system));
   return std::make_unique<DenseNewtonMatrix>(system);
 }
 

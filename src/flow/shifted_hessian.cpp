@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "numerics/decompositions.hpp"
+#include "numerics/memory.hpp"
 #include "numerics/parallel.hpp"
 #include "numerics/random.hpp"
 
@@ -104,7 +105,10 @@ class DenseHessian final : public ShiftedHessian {
   }
   NewtonCost cost() const override {
     const double p = as_double(loss_.dimension());
-    return {4 * p * loss_.map().product_flops(), p * p * p / 3, 2 * p * p, 16 * p * p};
+    return {4 * p * loss_.map().product_flops(), p * p * p / 3, 2 * p * p, bytes(loss_)};
+  }
+  static double bytes(const Loss& loss) {
+    return 16 * as_double(loss.dimension()) * as_double(loss.dimension());
   }
   void settle_residuals(ConstVectorRef decay) override {
     if (loss_.map().affine()) return;
@@ -222,7 +226,10 @@ class GaussNewtonHessian final : public ShiftedHessian {
   NewtonCost cost() const override {
     const double n = as_double(loss_.outputs());
     return {loss_.map().gram_flops() + loss_.map().evaluate_flops(), n * n * n / 3,
-            2 * n * n + 2 * loss_.map().product_flops(), 24 * n * n};
+            2 * n * n + 2 * loss_.map().product_flops(), bytes(loss_)};
+  }
+  static double bytes(const Loss& loss) {
+    return 16 * as_double(loss.outputs()) * as_double(loss.outputs());
   }
 
  private:
@@ -328,7 +335,12 @@ class BlockHessian final : public ShiftedHessian {
     const double block = as_double(structure_.largest());
     return {loss_.map().evaluate_flops() + n * loss_.map().product_flops(),
             2 * n * n * p + n * n * n / 3 + 2 * p * block * (n + block),
-            4 * n * p + 2 * n * n + 2 * p * block, 16 * p * (n + block) + 16 * n * n};
+            4 * n * p + 2 * n * n + 2 * p * block, bytes(loss_)};
+  }
+  static double bytes(const Loss& loss) {
+    const double n = as_double(loss.outputs()), p = as_double(loss.dimension());
+    const double block = as_double(loss.map().curvature_blocks()->largest());
+    return 16 * p * (n + block) + 16 * n * n;
   }
   void settle_residuals(ConstVectorRef decay) override { settled_.want(decay); }
 
@@ -467,7 +479,11 @@ class KrylovHessian final : public ShiftedHessian {
   NewtonCost cost() const override {
     const double p = as_double(loss_.dimension()), k = as_double(rank_);
     const double product = 4 * loss_.map().product_flops();
-    return {k * product + 6 * p * k * k, 0, 20 * (product + 4 * p * k + 10 * p), 24 * p * k};
+    return {k * product + 6 * p * k * k, 0, 20 * (product + 4 * p * k + 10 * p),
+            bytes(loss_, rank_)};
+  }
+  static double bytes(const Loss& loss, Index rank) {
+    return 24 * as_double(loss.dimension()) * as_double(rank);
   }
   void settle_residuals(ConstVectorRef decay) override {
     if (loss_.map().affine()) return;
@@ -551,15 +567,19 @@ class KrylovHessian final : public ShiftedHessian {
 }  // namespace
 
 std::unique_ptr<ShiftedHessian> make_dense_hessian(const Loss& loss) {
+  require_memory(DenseHessian::bytes(loss));
   return std::make_unique<DenseHessian>(loss);
 }
 std::unique_ptr<ShiftedHessian> make_gauss_newton_hessian(const Loss& loss) {
+  require_memory(GaussNewtonHessian::bytes(loss));
   return std::make_unique<GaussNewtonHessian>(loss);
 }
 std::unique_ptr<ShiftedHessian> make_block_hessian(const Loss& loss) {
+  require_memory(BlockHessian::bytes(loss));
   return std::make_unique<BlockHessian>(loss);
 }
 std::unique_ptr<ShiftedHessian> make_krylov_hessian(const Loss& loss, Index rank) {
+  require_memory(KrylovHessian::bytes(loss, rank));
   return std::make_unique<KrylovHessian>(loss, rank);
 }
 

@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "flow/gradient_flow.hpp"
+#include "numerics/memory.hpp"
 #include "solve/stepper.hpp"
 #include "solve/sundials.hpp"
 #include "solve/sundials_vector.hpp"
@@ -14,6 +15,9 @@ namespace {
 
 using sundials::make_context;
 using sundials::silence;
+
+constexpr double vectors = 32;
+constexpr double sundials_bytes = 1 << 20;
 
 Eigen::Map<Vector> map(N_Vector v) {
   return {N_VGetArrayPointer(v), static_cast<Index>(N_VGetLength(v))};
@@ -55,6 +59,8 @@ class CvodeStepper final : public Stepper {
       CVodeReInit(cvode_, t0, y_);
       return;
     }
+    // CVODE's vectors, of which Adams' method has most: refused one of them, it crashes.
+    require_memory(sundials_bytes + 8.0 * vectors * static_cast<double>(state_.size()));
     context_ = make_context();
     y_ = N_VMake_Serial(state_.size(), state_.data(), context_);
     sundials::use_deferred_operations(y_);

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <optional>
+#include <sstream>
 
 #include "flow/gradient_flow.hpp"
+#include "numerics/memory.hpp"
 
 namespace gradflow {
 namespace {
@@ -58,7 +60,19 @@ std::unique_ptr<NewtonMatrix> choose_newton_matrix(System& system, const SolverS
     throw ParameterError("linear", std::string("is \"") + linear_kind_name(kind) +
                                        "\", but this model offers " + names);
   description = std::string(linear_kind_name(kind)) + " (" + reason + ")";
-  return system.newton_matrix(kind);
+  try {
+    return system.newton_matrix(kind);
+  } catch (const OutOfMemory& error) {
+    std::ostringstream gigabytes;
+    gigabytes.precision(3);
+    gigabytes << error.bytes() / 1e9;
+    throw ParameterError(
+        "linear", std::string("is \"") + linear_kind_name(kind) + "\" (" + reason +
+                      "), which needs " + gigabytes.str() + " GB, more memory than there is" +
+                      (kind != LinearKind::krylov && offers(system, LinearKind::krylov)
+                           ? "; \"krylov\" needs less"
+                           : ""));
+  }
 }
 
 std::optional<LinearKind> fallback_linear_kind(const System& system) {

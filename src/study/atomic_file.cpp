@@ -4,9 +4,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <system_error>
+#include <utility>
+
+#include "study/checksum.hpp"
 
 namespace gradflow {
 
@@ -31,11 +35,8 @@ class Descriptor {
 
   bool is_open() const { return fd_ >= 0; }
   int get() const { return fd_; }
-  bool close() {
-    const int fd = fd_;
-    fd_ = -1;
-    return ::close(fd) == 0;
-  }
+  bool close() { return ::close(release()) == 0; }
+  int release() { return std::exchange(fd_, -1); }
 
  private:
   int fd_;
@@ -48,6 +49,15 @@ fs::path behind_links(const fs::path& path) {
   fs::path real = fs::canonical(path, error);
   if (error) throw FileError(path, "symbolic link cannot be followed: " + error.message());
   return real;
+}
+
+bool write_all(int fd, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t written = ::write(fd, text.data(), text.size());
+    if (written < 0 && errno != EINTR) return false;
+    if (written > 0) text.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return true;
 }
 
 fs::path folder_of(const fs::path& path) {
@@ -103,6 +113,23 @@ void FileReplacement::reserve([[maybe_unused]] std::uint64_t bytes) {
 #endif
 }
 
+void FileReplacement::append(std::string_view bytes) {
+  Descriptor file(::open(temporary_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC));
+  if (!file.is_open() || !write_all(file.get(), bytes) || !file.close()) {
+    throw FileError(requested_, "cannot be written: " + reason_of(errno));
+  }
+}
+
+void FileReplacement::append_checksum() {
+  Checksum checksum;
+  InputFile written(temporary_);
+  std::string block(1 << 20, '\0');
+  while (const std::size_t length = written.read(block.data(), block.size())) {
+    checksum.add({block.data(), length});
+  }
+  append(checksum.trailer());
+}
+
 void FileReplacement::commit() {
   Descriptor file(::open(temporary_.c_str(), O_RDWR | O_CLOEXEC));
   if (!file.is_open() || ::fsync(file.get()) != 0 || !file.close() ||
@@ -118,44 +145,67 @@ void FileReplacement::commit() {
 
 void write_file_atomically(const fs::path& path, std::string_view text) {
   FileReplacement replacement(path);
-  Descriptor file(::open(replacement.temporary().c_str(), O_WRONLY | O_CLOEXEC));
-  if (!file.is_open()) throw FileError(path, "cannot be written: " + reason_of(errno));
-  while (!text.empty()) {
-    const ssize_t written = ::write(file.get(), text.data(), text.size());
-    if (written < 0) {
-      if (errno == EINTR) continue;
-      throw FileError(path, "cannot be written: " + reason_of(errno));
-    }
-    text.remove_prefix(static_cast<std::size_t>(written));
-  }
-  if (!file.close()) throw FileError(path, "cannot be written: " + reason_of(errno));
+  replacement.append(text);
   replacement.commit();
 }
 
-std::string read_text_file(const fs::path& path) {
-  Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file.is_open()) throw FileError(path, "cannot be read: " + reason_of(errno));
+InputFile::InputFile(const fs::path& path) : path_(path) {
+  const auto cannot = [&] { return FileError(path_, "cannot be read: " + reason_of(errno)); };
+  const auto check = [&](const struct stat& status) {
+    if (S_ISDIR(status.st_mode)) throw FileError(path_, "is a folder");
+    if (!S_ISREG(status.st_mode)) throw FileError(path_, "is not a regular file");
+  };
   struct stat status = {};
-  if (::fstat(file.get(), &status) != 0) {
-    throw FileError(path, "cannot be read: " + reason_of(errno));
-  }
-  if (S_ISDIR(status.st_mode)) throw FileError(path, "is a folder");
+  if (::stat(path_.c_str(), &status) != 0) throw cannot();
+  check(status);
+  // In case that another took its place in between: without waiting, and looked at again.
+  Descriptor file(::open(path_.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+  if (!file.is_open() || ::fstat(file.get(), &status) != 0) throw cannot();
+  check(status);
+  size_ = static_cast<std::uint64_t>(status.st_size);
+  fd_ = file.release();
+}
 
-  // The size is only a first guess: pipes and /proc report zero.
-  std::string text;
-  text.resize(static_cast<std::size_t>(status.st_size) + 4096);
+InputFile::~InputFile() {
+  ::close(fd_);
+}
+
+std::size_t InputFile::read(char* target, std::size_t count) {
+  count = static_cast<std::size_t>(std::min<std::uint64_t>(count, size_ - at_));
+  const std::size_t length = read_at(at_, target, count);
+  at_ += length;
+  return length;
+}
+
+std::string InputFile::end(std::size_t count) const {
+  std::string bytes(static_cast<std::size_t>(std::min<std::uint64_t>(count, size_)), '\0');
+  bytes.resize(read_at(size_ - bytes.size(), bytes.data(), bytes.size()));
+  return bytes;
+}
+
+std::size_t InputFile::read_at(std::uint64_t offset, char* target, std::size_t count) const {
   std::size_t length = 0;
-  while (true) {
-    if (length == text.size()) text.resize(2 * text.size());
-    const ssize_t got = ::read(file.get(), text.data() + length, text.size() - length);
+  while (length < count) {
+    const ssize_t got =
+        ::pread(fd_, target + length, count - length, static_cast<off_t>(offset + length));
     if (got < 0) {
       if (errno == EINTR) continue;
-      throw FileError(path, "cannot be read: " + reason_of(errno));
+      throw FileError(path_, "cannot be read: " + reason_of(errno));
     }
     if (got == 0) break;
     length += static_cast<std::size_t>(got);
   }
-  text.resize(length);
+  return length;
+}
+
+std::string read_text_file(const fs::path& path, std::uint64_t most) {
+  InputFile file(path);
+  if (file.size() > most) {
+    throw FileError(path, "has " + std::to_string(file.size()) + " bytes, expected at most " +
+                              std::to_string(most));
+  }
+  std::string text(static_cast<std::size_t>(file.size()), '\0');
+  text.resize(file.read(text.data(), text.size()));
   return text;
 }
 

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -51,6 +52,11 @@ class FileReplacement {
   /// well; where the file system cannot tell, does nothing. Errors: FileError.
   void reserve(std::uint64_t bytes);
 
+  /// Appends to what `temporary()` holds. Errors: FileError.
+  void append(std::string_view bytes);
+  /// Appends the checksum (study/checksum.hpp) of what `temporary()` holds. Errors: FileError.
+  void append_checksum();
+
   /// Puts the temporary file on disk (fsync), renames it over the target, and puts the rename on
   /// disk. Errors: FileError.
   void commit();
@@ -65,7 +71,36 @@ class FileReplacement {
 /// Replaces the contents of `path` by `text` atomically and durably. Errors: FileError.
 void write_file_atomically(const std::filesystem::path& path, std::string_view text);
 
-/// The bytes of a file. Errors: FileError (missing, a folder, no permission, ...).
-std::string read_text_file(const std::filesystem::path& path);
+/// A regular file opened for reading. Nothing else is ever opened: a FIFO would wait for its
+/// writer, a device may have no end. Errors: FileError (missing, a folder, no regular file, no
+/// permission, ...).
+class InputFile {
+ public:
+  explicit InputFile(const std::filesystem::path& path);
+  ~InputFile();
+  InputFile(const InputFile&) = delete;
+  InputFile& operator=(const InputFile&) = delete;
+
+  const std::filesystem::path& path() const noexcept { return path_; }
+  /// Bytes that it held when it was opened; no more are read of one that grows.
+  std::uint64_t size() const noexcept { return size_; }
+  std::uint64_t left() const noexcept { return size_ - at_; }  ///< not yet read
+  /// The next `count` bytes; fewer only where the file ends before. Errors: FileError.
+  std::size_t read(char* target, std::size_t count);
+  /// The last `count` bytes, all where there are no more. Moves nothing. Errors: FileError.
+  std::string end(std::size_t count) const;
+
+ private:
+  std::size_t read_at(std::uint64_t offset, char* target, std::size_t count) const;
+
+  std::filesystem::path path_;
+  std::uint64_t size_ = 0;
+  std::uint64_t at_ = 0;
+  int fd_ = -1;
+};
+
+/// The bytes of a file. Errors: FileError (InputFile's; more than `most` bytes).
+std::string read_text_file(const std::filesystem::path& path,
+                           std::uint64_t most = std::numeric_limits<std::uint64_t>::max());
 
 }  // namespace gradflow

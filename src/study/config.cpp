@@ -233,7 +233,7 @@ Config Config::load(const std::filesystem::path& path, const std::vector<std::st
   Config config;
   config.path_ = path;
   config.name_ = path.stem().string();
-  config.text_ = read_text_file(path);
+  config.text_ = read_text_file(path, largest_config);
   TomlValue document = parse_toml(config.text_, path.string());
   for (const std::string& option : overrides) {
     std::string key;
@@ -474,19 +474,21 @@ void Config::read_axes(const TomlValue& study) {
     const auto bad = [&](const TomlValue& at, const std::string& what) {
       throw ConfigError(at.position, "study." + key + ": " + what);
     };
-    const auto check_count = [&](const TomlValue& at, std::int64_t count) {
-      if (count > most_points)
+    const auto check_count = [&](const TomlValue& at, auto count) {
+      if (count > static_cast<decltype(count)>(most_points))
         bad(at, "has " + std::to_string(count) + " values, expected at most " +
                     std::to_string(most_points));
     };
     if (const auto* list = value->list()) {
       if (list->empty()) bad(*value, "is an empty list, expected at least one value");
+      check_count(*value, list->size());
       for (const TomlValue& entry : *list) axis.values.push_back(convert(key, info, entry));
     } else if (const auto* table = value->table()) {
       if (table->size() != 1)
         bad(*value,
             "expected a list, or one of { log = [first, last, count] }, { linear = [first, "
             "last, count] }, { count = n }");
+      axis.range = true;
       const auto& [kind, range] = table->front();
       if (kind == "count") {
         const auto* count = std::get_if<std::int64_t>(&range.value);
@@ -604,6 +606,20 @@ void Config::complain_of_memory(const Parameters& model) const {
                                              ", which needs more memory than there is"));
 }
 
+/// The state in which a single run ended. \throws FileError, which names `path`
+static Vector final_state(const Dataset& result, const std::filesystem::path& path) {
+  const Variable* state = result.find("final_state");
+  const Variable* status = result.find("status");
+  const auto* values =
+      state != nullptr ? std::get_if<std::vector<double>>(&state->values) : nullptr;
+  const auto* codes =
+      status != nullptr ? std::get_if<std::vector<std::int32_t>>(&status->values) : nullptr;
+  if (values == nullptr || state->dimensions.size() != 1 || codes == nullptr || codes->size() != 1)
+    throw FileError(path, "holds no single finished run to start from");
+  if (codes->front() != 0) throw FileError(path, "holds a run that failed");
+  return Eigen::Map<const Vector>(values->data(), static_cast<Index>(values->size()));
+}
+
 const Matrix& Config::numbers(const std::filesystem::path& path) const {
   static std::mutex mutex;
   const std::lock_guard lock(mutex);
@@ -614,15 +630,7 @@ const Matrix& Config::numbers(const std::filesystem::path& path) const {
     // A folder of results: the state in which its run ended.
     if (!std::filesystem::exists(path / "result.nc"))
       throw FileError(path, "is a folder without result.nc");
-    const Dataset result = read_netcdf(path / "result.nc");
-    const Variable* state = result.find("final_state");
-    const Variable* status = result.find("status");
-    if (state == nullptr || state->dimensions.size() != 1 || status == nullptr)
-      throw FileError(path, "holds no single finished run to start from");
-    if (std::get<std::vector<std::int32_t>>(status->values).front() != 0)
-      throw FileError(path, "holds a run that failed");
-    const auto& values = std::get<std::vector<double>>(state->values);
-    matrix = Eigen::Map<const Vector>(values.data(), static_cast<Index>(values.size()));
+    matrix = final_state(read_netcdf(path / "result.nc"), path);
   } else {
     matrix = read_data_file(path);
   }
@@ -843,6 +851,18 @@ std::unique_ptr<Model> Config::build(RunConfig& run) const {
   return model;
 }
 
+std::vector<std::size_t> Config::tried_values(const ConfigAxis& axis) const {
+  // What is right at so many values of a range is right between them.
+  const std::size_t most = axis.range ? 100 : 1000;
+  const std::size_t last = axis.values.size() - 1;
+  // Files are all read, since what is in them belongs to the config.
+  const bool files = declared(axis.key, axis.position).type == ParameterType::file;
+  const std::size_t count = files ? last : std::min(last, most);
+  std::vector<std::size_t> tried;
+  for (std::size_t i = 1; i <= count; ++i) tried.push_back(i * last / count);
+  return tried;
+}
+
 void Config::validate() const {
   if (!resolved_.empty()) return;
   RunConfig first = run(0);
@@ -857,13 +877,14 @@ void Config::validate() const {
             first.sections.at(section.name).value(info.name))
           differs.insert(dotted(section.name, info.name));
   };
-  // One axis at a time: what depends on two of them at once shows when the point is run.
+  // One axis at a time: what depends on two of them at once shows when the point is run, and so
+  // does what is wrong with a value of a long axis that is not among those tried.
   std::size_t stride = points();
   for (const ConfigAxis& axis : axes_) {
     stride /= axis.values.size();
     differs.insert(axis.key);
     if (axis.key == "seed") continue;
-    for (std::size_t k = 1; k < axis.values.size(); ++k) {
+    for (const std::size_t k : tried_values(axis)) {
       RunConfig other = run(k * stride);
       build(other);
       compare(other);

@@ -14,6 +14,9 @@
 
 namespace gradflow {
 
+/// Bytes of a config's text: more than a study of the most points takes as `check` prints it.
+constexpr std::uint64_t largest_config = std::uint64_t{32} << 20;
+
 /// TOML syntax of a value; empty for none.
 std::string toml_value(const ParameterValue& value);
 
@@ -63,6 +66,7 @@ struct ConfigAxis {
   std::string
       name;  ///< dimension in the result: "weight_decay", or the key where two would collide
   std::vector<ParameterValue> values;
+  bool range = false;  ///< given by first, last and count, not one by one
   SourcePosition position;
 };
 
@@ -101,7 +105,8 @@ class Config {
   /// times. Sizes and defaults that the model fixes are written back to `run`.
   /// \throws ConfigError
   std::unique_ptr<Model> build(RunConfig& run) const;
-  /// `build` for the first point and for each value of each axis, once.
+  /// `build` for the first point and for each value of each axis, once; of an axis of more than
+  /// 1000 values (of a range, 100) for so many of them, spread evenly to the last.
   void validate() const;
 
   /// The fully resolved config as TOML that runs to the same result. Validates.
@@ -124,6 +129,8 @@ class Config {
   const ParameterInfo& declared(const std::string& key, const SourcePosition& position) const;
   std::filesystem::path absolute_path(const std::string& key, std::filesystem::path file) const;
   void set(RunConfig& run, const std::string& key, const ParameterValue& value) const;
+  /// Indices of the values beyond the first for which `validate` builds a model.
+  std::vector<std::size_t> tried_values(const ConfigAxis& axis) const;
   const SourcePosition& position_of(const std::string& key) const;
   std::vector<std::string> all_keys() const;
   /// Blames the largest size that was given.

@@ -5,7 +5,6 @@
 #include <charconv>
 #include <cmath>
 #include <cstdint>
-#include <cstring>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -33,6 +32,9 @@ std::string shown(std::string_view text) {
 }
 
 // ----------------------------------------------------------------------------------------- csv
+
+/// A text says nowhere how long it is to be; larger tables have a better form.
+constexpr std::uint64_t largest_csv = std::uint64_t{1} << 30;
 
 std::string_view trimmed(std::string_view text) {
   const auto is_blank = [](char c) { return c == ' ' || c == '\t'; };
@@ -191,7 +193,7 @@ class NpyHeaderParser {
         break;
       }
     }
-    if (peek() != '\0') fail("damaged header: text after its end");
+    if (peek() != '\0' || !text_.empty()) fail("damaged header: text after its end");
     if (!has_descr || !has_order || !has_shape) {
       fail("damaged header: 'descr', 'fortran_order' or 'shape' is missing");
     }
@@ -281,27 +283,44 @@ std::uint32_t little_endian(std::string_view bytes) {
   return value;
 }
 
+/// The header's text; behind it the file's next bytes are the entries.
 /// Format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
-Matrix read_npy(const fs::path& path, std::string_view bytes) {
-  static_assert(std::endian::native == std::endian::little, "the entries are copied as they are");
+std::string npy_header(InputFile& file) {
+  const fs::path& path = file.path();
+  const auto read = [&](std::size_t count) {
+    std::string bytes(count, '\0');
+    bytes.resize(file.read(bytes.data(), count));
+    return bytes;
+  };
   constexpr std::string_view magic = "\x93NUMPY";
-  if (bytes.substr(0, magic.size()) != magic || bytes.size() < 10) {
+  const std::string start = read(magic.size() + 2);
+  if (start.size() < magic.size() + 2 || !start.starts_with(magic)) {
     throw DataFileError(path, "is not a .npy file");
   }
-  const int version = static_cast<unsigned char>(bytes[6]);
-  if (version < 1 || version > 3 || bytes[7] != '\0') {
+  const int version = static_cast<unsigned char>(start[magic.size()]);
+  if (version < 1 || version > 3 || start.back() != '\0') {
     throw DataFileError(path, "is of an unknown version of the .npy format");
   }
-  // Version 1 has a header length of two bytes, the later ones of four.
+  // Version 1 has a header length of two bytes, the later ones of four; none that is ours is long.
+  constexpr std::uint32_t longest = 65536;
   const std::size_t length_bytes = version == 1 ? 2 : 4;
-  const std::size_t start = 8 + length_bytes;
-  if (bytes.size() < start) throw DataFileError(path, "the file is cut off in its header");
-  const std::size_t header_length = little_endian(bytes.substr(8, length_bytes));
-  if (header_length > bytes.size() - start) {
+  const std::string length_text = read(length_bytes);
+  const std::uint32_t length = little_endian(length_text);
+  if (length_text.size() < length_bytes || length > file.left()) {
     throw DataFileError(path, "the file is cut off in its header");
   }
-  const NpyHeader header = NpyHeaderParser(path, bytes.substr(start, header_length)).parse();
-  bytes.remove_prefix(start + header_length);
+  if (length > longest) {
+    throw DataFileError(path, "damaged header: its length is " + std::to_string(length) +
+                                  ", expected at most " + std::to_string(longest));
+  }
+  return read(length);
+}
+
+Matrix read_npy(const fs::path& path) {
+  static_assert(std::endian::native == std::endian::little, "the entries are copied as they are");
+  InputFile file(path);
+  const std::string text = npy_header(file);
+  const NpyHeader header = NpyHeaderParser(path, text).parse();
 
   if (header.descr != "<f8") {
     throw DataFileError(path, "has entries of type " + shown(header.descr) +
@@ -317,20 +336,26 @@ Matrix read_npy(const fs::path& path, std::string_view bytes) {
   if (rows == 0 || columns == 0) {
     throw DataFileError(path, "holds no numbers: its shape is " + shape_text(header.shape));
   }
-  // By division, so that no product of hostile lengths can overflow.
-  const std::uint64_t entries = bytes.size() / sizeof(double);
-  if (bytes.size() % sizeof(double) != 0 || entries % columns != 0 || entries / columns != rows) {
-    throw DataFileError(path, "holds " + std::to_string(bytes.size()) +
+  // Before any of them is read, and by division, so that no product of hostile lengths overflows.
+  const std::uint64_t bytes = file.left();
+  const std::uint64_t entries = bytes / sizeof(double);
+  if (bytes % sizeof(double) != 0 || entries % columns != 0 || entries / columns != rows) {
+    throw DataFileError(path, "holds " + std::to_string(bytes) +
                                   " bytes of data, which is not what float64 of shape " +
                                   shape_text(header.shape) + " needs");
   }
 
+  const auto read_entries = [&](double* target) {
+    if (file.read(reinterpret_cast<char*>(target), bytes) != bytes) {
+      throw DataFileError(path, "became shorter while it was read");
+    }
+  };
   Matrix result(static_cast<Index>(rows), static_cast<Index>(columns));
   if (header.fortran_order) {
-    std::memcpy(result.data(), bytes.data(), bytes.size());
+    read_entries(result.data());
   } else {
     RowMatrix by_rows(result.rows(), result.cols());
-    std::memcpy(by_rows.data(), bytes.data(), bytes.size());
+    read_entries(by_rows.data());
     result = by_rows;
   }
   for (Index i = 0; i < result.rows(); ++i) {
@@ -356,8 +381,8 @@ Matrix read_data_file(const fs::path& path) {
   for (char& c : extension) {
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
   }
-  if (extension == ".npy") return read_npy(path, read_text_file(path));
-  if (extension == ".csv") return read_csv(path, read_text_file(path));
+  if (extension == ".npy") return read_npy(path);
+  if (extension == ".csv") return read_csv(path, read_text_file(path, largest_csv));
   throw DataFileError(path, "is neither .npy nor .csv");
 }
 

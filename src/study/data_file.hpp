@@ -26,7 +26,9 @@ class DataFileError : public FileError {
 /// - `.csv`: fields separated by commas, lines of equal length, LF or CRLF, blanks around fields
 ///   and blank lines at the end allowed. A first line without any number is a header; one that
 ///   mixes numbers and words is an error, since it may be a row with a slip or a missing value.
+///   No more than 1 GiB.
 ///
+/// No more is read of a file than its header promises, and only regular files are.
 /// Errors: DataFileError for contents, FileError for a file that cannot be read.
 Matrix read_data_file(const std::filesystem::path& path);
 

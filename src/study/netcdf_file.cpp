@@ -13,11 +13,15 @@
 #include <memory>
 #include <mutex>
 #include <new>
+#include <optional>
 #include <set>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
+
+#include "numerics/memory.hpp"
+#include "study/checksum.hpp"
 
 namespace gradflow {
 
@@ -31,6 +35,10 @@ constexpr std::size_t compressed_from_bytes = 65536;
 constexpr int compression_level = 1;
 // The classic form is put together in memory: no more of it than this.
 constexpr std::uint64_t classic_up_to_bytes = 1 << 20;
+// For the libraries' own tables and buffers: refused memory in the middle, they crash.
+constexpr double library_bytes = 16 << 20;
+// zlib makes a byte of 1030 at the most; values take one byte or more.
+constexpr std::size_t values_in_a_byte = 1100;
 constexpr const char* characters_prefix = "characters_";
 
 /// netCDF-C and HDF5 keep global state: one call at a time in the whole process.
@@ -54,6 +62,7 @@ class Checker {
   Checker(const fs::path& path, const char* action) : path_(path), action_(action) {}
 
   void operator()(int code, const std::string& what = {}) const {
+    if (code == NC_ENOMEM) throw std::bad_alloc();
     if (code != NC_NOERR) fail(nc_strerror(code), what);
   }
 
@@ -287,8 +296,9 @@ struct NetcdfStrings {
   std::vector<char*> pointers;
 };
 
-std::vector<Attribute> read_attributes(int file, int variable, int count, const std::string& where,
-                                       const Checker& check) {
+/// `most`: entries that an attribute can have, at the file's size.
+std::vector<Attribute> read_attributes(int file, int variable, int count, std::size_t most,
+                                       const std::string& where, const Checker& check) {
   std::vector<Attribute> attributes;
   for (int i = 0; i < count; ++i) {
     std::array<char, NC_MAX_NAME + 1> buffer{};
@@ -301,6 +311,7 @@ std::vector<Attribute> read_attributes(int file, int variable, int count, const 
     nc_type type = NC_NAT;
     std::size_t length = 0;
     check(nc_inq_att(file, variable, name, &type, &length), what);
+    if (length > most) check.fail("is larger than the file can hold", what);
     Attribute attribute{name, {}};
     if (type == NC_CHAR) {
       std::string text(length, '\0');
@@ -378,7 +389,9 @@ Values read_values(int file, int variable, nc_type type, std::size_t count, std:
   }
 }
 
-Dataset read_open_file(int file, const Checker& check) {
+/// `bytes`: the file's size.
+Dataset read_open_file(int file, std::size_t bytes, const Checker& check) {
+  const std::size_t most_values = bytes * values_in_a_byte;
   int dimension_count = 0;
   int variable_count = 0;
   int attribute_count = 0;
@@ -389,6 +402,8 @@ Dataset read_open_file(int file, const Checker& check) {
   for (int i = 0; i < variable_count; ++i) {
     nc_type type = NC_NAT;
     int rank = 0;
+    check(nc_inq_varndims(file, i, &rank));
+    if (rank > NC_MAX_VAR_DIMS) check.fail("a variable has too many dimensions", {});
     check(nc_inq_var(file, i, nullptr, &type, &rank, dimensions.data(), nullptr));
     if (type == NC_CHAR && rank > 0)
       characters.insert(dimensions[static_cast<std::size_t>(rank) - 1]);
@@ -415,9 +430,9 @@ Dataset read_open_file(int file, const Checker& check) {
       const int id = dimensions[static_cast<std::size_t>(d)];
       if (id < 0 || id >= dimension_count) check.fail("has an unknown dimension", what);
       const Dimension& dimension = known[static_cast<std::size_t>(id)];
-      // A damaged header must not make us ask for more memory than an array can have.
-      if (dimension.length != 0 && count > (std::size_t{1} << 58) / dimension.length) {
-        check.fail("is too large", what);
+      // More than the file can hold is never asked of the memory.
+      if (dimension.length != 0 && count * row > most_values / dimension.length) {
+        check.fail("is larger than the file can hold", what);
       }
       if (type == NC_CHAR && d == rank - 1) {
         row = dimension.length;
@@ -427,11 +442,11 @@ Dataset read_open_file(int file, const Checker& check) {
       }
     }
     variable.values = read_values(file, i, type, count, row, what, check);
-    variable.attributes = read_attributes(file, i, attributes, what, check);
+    variable.attributes = read_attributes(file, i, attributes, bytes, what, check);
     dataset.add(std::move(variable));
   }
   for (Attribute& attribute :
-       read_attributes(file, NC_GLOBAL, attribute_count, "global attributes", check)) {
+       read_attributes(file, NC_GLOBAL, attribute_count, bytes, "global attributes", check)) {
     dataset.set_attribute(std::move(attribute));
   }
   return dataset;
@@ -450,6 +465,7 @@ void write_netcdf(const Dataset& dataset, const fs::path& path) {
   replacement.reserve(size_bound(dataset));
   {
     const std::lock_guard lock(library_mutex());
+    require_memory(library_bytes + static_cast<double>(size_bound(dataset)));
     silence_hdf5();
     int id = -1;
     check(nc_create(replacement.temporary().c_str(), NC_NETCDF4 | NC_CLOBBER, &id));
@@ -457,15 +473,17 @@ void write_netcdf(const Dataset& dataset, const fs::path& path) {
     fill(id, dataset, false, check);
     check(file.close());
   }
+  replacement.append_checksum();
   replacement.commit();
 }
 
-void write_small_netcdf(const Dataset& dataset, const fs::path& path) {
-  if (!has_classic_form(dataset)) return write_netcdf(dataset, path);
+std::optional<std::string> small_netcdf(const Dataset& dataset, const fs::path& path) {
+  if (!has_classic_form(dataset)) return std::nullopt;
   const Checker check(path, "cannot be written");
   NC_memio image{};
   {
     const std::lock_guard lock(library_mutex());
+    require_memory(library_bytes + static_cast<double>(size_bound(dataset)));
     int id = -1;
     // From size 0, so that the image has the file's length and no byte that nobody wrote.
     check(nc_create_mem(path.filename().c_str(), NC_64BIT_DATA, 0, &id));
@@ -474,14 +492,27 @@ void write_small_netcdf(const Dataset& dataset, const fs::path& path) {
     check(file.close(image));
   }
   const std::unique_ptr<void, void (*)(void*)> owner(image.memory, std::free);
-  write_file_atomically(path, {static_cast<const char*>(image.memory), image.size});
+  std::string bytes(static_cast<const char*>(image.memory), image.size);
+  Checksum checksum;
+  checksum.add(bytes);
+  return bytes + checksum.trailer();
+}
+
+void write_small_netcdf(const Dataset& dataset, const fs::path& path) {
+  if (const auto bytes = small_netcdf(dataset, path))
+    write_file_atomically(path, *bytes);
+  else
+    write_netcdf(dataset, path);
 }
 
 Dataset read_netcdf(const fs::path& path) {
   // Read by us and handed over in memory: clear errors for files that cannot be read, no lock on
-  // a file that another process may be looking at, and any path that the system allows.
-  std::string bytes = read_text_file(path);
+  // a file that another process may be looking at, and any path that the system allows. What the
+  // libraries do with damaged bytes is not to be relied on (they may read beyond, free twice, or
+  // never return): none without a checksum that fits reaches them.
+  std::string bytes = read_checked_file(path);
   const std::lock_guard lock(library_mutex());
+  require_memory(library_bytes + static_cast<double>(bytes.size()));
   silence_hdf5();
   const Checker check(path, "cannot be read as NetCDF");
   if (bytes.empty()) check.fail("the file is empty", {});
@@ -489,12 +520,47 @@ Dataset read_netcdf(const fs::path& path) {
   check(nc_open_mem(path.filename().c_str(), NC_NOWRITE, bytes.size(), bytes.data(), &id));
   const OpenFile file(id);
   try {
-    return read_open_file(id, check);
-  } catch (const std::logic_error& error) {  // two arrays of one name, std::length_error, ...
+    return read_open_file(id, bytes.size(), check);
+  } catch (const std::logic_error& error) {  // two arrays of one name, ...
     check.fail(error.what(), {});
-  } catch (const std::bad_alloc&) {
-    check.fail("it claims more data than there is memory", {});
   }
+}
+
+bool is_foreign_netcdf(const fs::path& path) {
+  std::array<char, 4> start{};
+  const std::size_t length = InputFile(path).read(start.data(), start.size());
+  const std::string_view bytes(start.data(), length);
+  return (bytes.starts_with("CDF") || bytes.starts_with("\x89HDF")) && !has_checksum(path);
+}
+
+double declared_bytes(const fs::path& path) {
+  const std::lock_guard lock(library_mutex());
+  silence_hdf5();
+  const Checker check(path, "cannot be read as NetCDF");
+  int id = -1;
+  check(nc_open(path.c_str(), NC_NOWRITE, &id));
+  const OpenFile file(id);
+  int variables = 0;
+  check(nc_inq_nvars(id, &variables));
+  double bytes = 0;
+  for (int i = 0; i < variables; ++i) {
+    nc_type type = NC_NAT;
+    int rank = 0;
+    check(nc_inq_vartype(id, i, &type));
+    check(nc_inq_varndims(id, i, &rank));
+    std::vector<int> dimensions(static_cast<std::size_t>(rank));
+    check(nc_inq_vardimid(id, i, dimensions.data()));
+    std::size_t size = 0;
+    check(nc_inq_type(id, type, nullptr, &size));
+    auto product = static_cast<double>(size);
+    for (const int dimension : dimensions) {
+      std::size_t length = 0;
+      check(nc_inq_dimlen(id, dimension, &length));
+      product *= static_cast<double>(length);
+    }
+    bytes += product;
+  }
+  return bytes;
 }
 
 }  // namespace gradflow

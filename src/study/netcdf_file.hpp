@@ -1,6 +1,8 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
+#include <string>
 
 #include "study/atomic_file.hpp"
 #include "study/dataset.hpp"
@@ -24,9 +26,25 @@ void write_netcdf(const Dataset& dataset, const std::filesystem::path& path);
 /// take (arrays that would be compressed, dimensions of length zero) is written by `write_netcdf`.
 void write_small_netcdf(const Dataset& dataset, const std::filesystem::path& path);
 
+/// The bytes that `write_small_netcdf` puts into the file, for who wants to do that himself;
+/// nothing where the classic form does not take the dataset. `path` is named in errors.
+std::optional<std::string> small_netcdf(const Dataset& dataset, const std::filesystem::path& path);
+
+/// All end with a checksum (study/checksum.hpp), which NetCDF does not look at.
+
 /// Reads what these wrote; names, order, types and values come back unchanged (but an
 /// attribute that is a list of one entry comes back as a number). `_FillValue` is implied by the
-/// type and left out. Errors: FileError if the file is missing, damaged, or holds other types.
+/// type and left out. Errors: DamagedFile and UncheckedFile by its checksum, before
+/// anything else in it is looked at; FileError if it is missing or holds other types.
 Dataset read_netcdf(const std::filesystem::path& path);
+
+/// Does a file begin as NetCDF does and not end with a checksum of gradflow's? Then another program
+/// wrote it (or it is cut off). Errors: FileError where it cannot be read.
+bool is_foreign_netcdf(const std::filesystem::path& path);
+
+/// Bytes that the variables of a NetCDF file of any origin take in memory, by its header. The
+/// libraries below may crash or hang on a file that is damaged: for a process of its own.
+/// Errors: FileError.
+double declared_bytes(const std::filesystem::path& path);
 
 }  // namespace gradflow

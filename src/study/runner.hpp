@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,8 @@ struct RunOptions {
   bool resume = false;
   bool quiet = false;
   const std::atomic<bool>* interrupt = nullptr;
+  /// What an earlier call's results are found to be, a line at a time, before anything is run.
+  std::function<void(const std::string&)> tell = [](const std::string&) {};
 };
 
 struct PointNote {
@@ -42,10 +45,12 @@ class FolderRefused : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// Runs a config into a folder. Every finished point is on disk (points/NNNNNN.nc, by rename)
-/// before it counts as done, while the next ones are computed; result.nc is put together from them.
-/// Points are independent; a point is a chain of length one, the unit that is scheduled, resumed
-/// and sharded. \throws ConfigError, FileError, FolderRefused
+/// Runs a config into a folder. What an earlier call left there is believed only where its checksum
+/// fits; a point that is damaged is run again. Points remember the build that made them, and the
+/// result names all builds that had a part in it. Every finished point is on disk
+/// (points/NNNNNN.nc, by rename) before it counts as done, while the next ones are computed;
+/// result.nc is put together from them. Points are independent; a point is a chain of length one,
+/// the unit that is scheduled, resumed and sharded. \throws ConfigError, FileError, FolderRefused
 RunSummary run_config(const Config& config, const RunOptions& options);
 
 /// Text of the whole of build information: version, commit, flags, libraries.

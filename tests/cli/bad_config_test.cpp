@@ -37,7 +37,7 @@ std::vector<Case> cases() {
        "seed = 99999999999999999999\n" + good,
        "1:",
        {"not valid TOML"}},
-      {"invalid UTF-8 in a comment", good + "# \xff\xfe\n", "6:", {"not valid TOML", "utf-8"}},
+      {"invalid UTF-8 in a comment", good + "# \xff\xfe\n", "6:", {"not valid TOML", "UTF-8"}},
       {"UTF-16", std::string("\xff\xfe[\0m\0]\0", 8), "1:1", {"not valid TOML"}},
       {"a control character in a text", "[model]\nname = \"a\x01\"\n", "2:", {"not valid TOML"}},
       {"a NUL byte", good + std::string("\0", 1), "6:1", {"not valid TOML"}},

@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "study/atomic_file.hpp"
+#include "study/netcdf_file.hpp"
 #include "tests/catch.hpp"
 
 using namespace gradflow;
@@ -211,4 +212,90 @@ TEST_CASE("Long texts are cut between characters") {
   CHECK(shortened("abc", 3) == "abc");
   CHECK(shortened("abcd", 3) == "abc...");
   CHECK(shortened("aλb", 2) == "a...");  // λ has two bytes
+}
+
+TEST_CASE("A long axis is tried at a thousand of its values, the last among them") {
+  const Configs configs;
+  const std::string completion =
+      "[model]\nname = \"matrix_completion\"\nrows = 4\ncolumns = 4\n[time]\nend = 1\n[study]\n";
+  const auto refused = [&](const std::string& axis) -> bool {
+    try {
+      configs.load(completion + axis).validate();
+    } catch (const ConfigError&) {
+      return true;
+    }
+    return false;
+  };
+  // The rank of the target is at most 4: what is wrong with one value of a list of moderate length
+  // is found, wherever it stands.
+  std::string decays;
+  for (int k = 1; k <= 400; ++k) decays += std::to_string(k) + "e-5, ";
+  CHECK_FALSE(refused("\"flow.weight_decay\" = [" + decays + "1]\n"));
+  CHECK(refused("\"model.true_rank\" = [1, 2, 5, 3, 4]\n"));
+  CHECK(refused("\"model.true_rank\" = { linear = [1, 100000, 100000] }\n"));
+  // All are there, though few are tried.
+  const Config config = configs.load(
+      completion + "\"flow.weight_decay\" = { log = [1e-9, 1, 100000] }\nseed = { count = 10 }\n");
+  CHECK(config.points() == 1'000'000);
+  config.validate();
+  CHECK(config.resolved().find("\"seed\" = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]") != std::string::npos);
+  CHECK(config.resolved().size() > 1'000'000);
+}
+
+TEST_CASE("Texts and lists that are too long are refused with what was expected") {
+  const Configs configs;
+  const auto error_of = [&](const std::string& text) -> std::string {
+    try {
+      configs.load(text);
+    } catch (const std::runtime_error& error) {
+      return error.what();
+    }
+    return "";
+  };
+  CHECK(error_of(base + "#" + std::string(largest_config, 'x'))
+            .find("expected at most " + std::to_string(largest_config)) != std::string::npos);
+  std::string list;
+  for (int k = 0; k < 1'000'001; ++k) list += "1,";
+  CHECK(error_of(base + "[study]\nseed = [" + list + "]\n").find("has 1000001 values") !=
+        std::string::npos);
+}
+
+TEST_CASE("A start is taken from a single run's result alone, whatever else a file holds") {
+  // Of files with a checksum that fits: a status of another type, of length 0, a study's, no state.
+  const Configs configs;
+  const auto error_of = [&](const Dataset& data) -> std::string {
+    fs::create_directories(configs.folder / "first");
+    write_netcdf(data, configs.folder / "first" / "result.nc");
+    try {
+      configs
+          .load(
+              "[model]\nname = \"linear_regression\"\nsamples = 2\ndimension = 2\n"
+              "initial = \"first\"\n[time]\nend = 1\n")
+          .validate();
+    } catch (const ConfigError& error) {
+      return error.what();
+    }
+    return "";
+  };
+  const auto with_status = [](Values values, const std::vector<std::string>& dimensions) {
+    Dataset data;
+    data.add_coordinate("parameter", std::vector<std::int64_t>{0, 1});
+    if (!dimensions.empty()) data.add_dimension(dimensions.front(), size(values));
+    data.add({"final_state", {"parameter"}, std::vector<double>{1, 2}, {}});
+    data.add({"status", dimensions, std::move(values), {}});
+    return data;
+  };
+  CHECK(error_of(with_status(std::vector<std::int32_t>{0}, {})).empty());
+  const std::string none = "holds no single finished run to start from";
+  for (const Dataset& data :
+       {with_status(std::vector<double>{0}, {}), with_status(std::vector<std::string>{"ok"}, {}),
+        with_status(std::vector<std::int32_t>{}, {"seed"}),
+        with_status(std::vector<std::int32_t>{0, 0}, {"seed"}), Dataset{}})
+    CHECK(error_of(data).find(none) != std::string::npos);
+  CHECK(error_of(with_status(std::vector<std::int32_t>{7}, {})).find("a run that failed") !=
+        std::string::npos);
+  Dataset text;
+  text.add({"status", {}, std::vector<std::int32_t>{0}, {}});
+  text.add_coordinate("final_state", std::vector<std::string>{"a", "b"});
+  CHECK(error_of(text).find(none) != std::string::npos);
 }

@@ -187,7 +187,11 @@ TEST_CASE("Hostile npy headers are refused without reading beyond the file") {
   }
   check_contains(of(npy(header("'<f8'", "False", "(99999999999999999999999,)"), data)), "shape");
   check_contains(of(npy(header("'<f8'", "False", "(-2,)"), data)), "shape");
-  // A header length beyond the end of the file.
+  // NUL is no blank.
+  check_contains(of(npy(header("'<f8'", "False", "(2,)") + std::string(3, '\0'), data)),
+                 "text after its end");
+  // A header length beyond the end of the file, and one that no header has.
+  check_contains(of(npy(std::string(70000, ' '), data, 2)), "expected at most 65536");
   check_contains(of(std::string("\x93NUMPY\x02\0\xff\xff\xff\xff{", 13)), "cut off");
   check_contains(of(std::string("\x93NUMPY\x02\0\xff\xff", 10)), "cut off");
   // Every prefix of a good file is an error, never a crash.

@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <fstream>
 
+#include "study/build_info.hpp"
 #include "study/folder_lock.hpp"
 #include "study/netcdf_file.hpp"
 #include "tests/catch.hpp"
+#include "tests/cli/process.hpp"
 
 using namespace gradflow;
 namespace fs = std::filesystem;
@@ -29,6 +31,22 @@ struct Scratch {
     options.folder = path / folder;
     options.quiet = true;
     return options;
+  }
+};
+
+/// Changes one byte of a file.
+void damage(const fs::path& file, std::size_t at) {
+  std::string bytes = read_text_file(file);
+  bytes.at(at) = static_cast<char>(~bytes.at(at));
+  write_file_atomically(file, bytes);
+}
+
+/// What a resume says of what it finds, in one text.
+struct Said {
+  std::string all;
+  explicit Said(RunOptions& options) {
+    options.resume = true;
+    options.tell = [this](const std::string& line) { all += line + "\n"; };
   }
 };
 
@@ -160,4 +178,123 @@ TEST_CASE(
   CHECK(std::isnan(slow[0]));
   CHECK(slow.back() == 5);
   CHECK(find_attribute(data.find("slow_time")->attributes, "long_name") != nullptr);
+}
+
+TEST_CASE("Damaged points run again, and one line says how many they are") {
+  const Scratch scratch;
+  const Config config = scratch.config(study);
+  RunOptions options = scratch.options("s");
+  run_config(config, options);
+  fs::copy_file(scratch.path / "s" / "result.nc", scratch.path / "whole.nc");
+  const fs::path points = scratch.path / "s" / "points";
+  // A byte of a number, which NetCDF would take; a point cut short; one of another program.
+  damage(points / "000000.nc", read_text_file(points / "000000.nc").size() / 2);
+  const std::string bytes = read_text_file(points / "000001.nc");
+  write_file_atomically(points / "000001.nc", bytes.substr(0, bytes.size() / 2));
+  Said said(options);
+  CHECK(run_config(config, options).ran == 2);
+  CHECK(said.all == "2 of 3 points are damaged (by their checksums) and run again\n");
+  CHECK(testing::differences(scratch.path / "whole.nc", scratch.path / "s" / "result.nc").empty());
+  said.all.clear();
+  CHECK(run_config(config, options).already_complete);
+  CHECK(said.all.empty());
+
+  // A damaged result is put together again, without a run.
+  damage(scratch.path / "s" / "result.nc", 5000);
+  CHECK(run_config(config, options).ran == 0);
+  CHECK(said.all ==
+        (scratch.path / "s" / "result.nc").string() + " is damaged: it is put together again\n");
+  CHECK(testing::differences(scratch.path / "whole.nc", scratch.path / "s" / "result.nc").empty());
+}
+
+TEST_CASE("A damaged result of a single run is run again; another program's is refused") {
+  const Scratch scratch;
+  const Config config = scratch.config(run);
+  RunOptions options = scratch.options("r");
+  run_config(config, options);
+  const fs::path result = scratch.path / "r" / "result.nc";
+  fs::copy_file(result, scratch.path / "whole.nc");
+  Said said(options);
+  damage(result, 5000);
+  CHECK(run_config(config, options).ran == 1);
+  CHECK(said.all == result.string() + " is damaged (by its checksum): it runs again\n");
+  CHECK(testing::differences(scratch.path / "whole.nc", result).empty());
+
+  // As a program leaves it that adds a variable: NetCDF, without our checksum.
+  const std::string bytes = read_text_file(result);
+  const std::string foreign = bytes.substr(0, bytes.size() - 32);
+  write_file_atomically(result, foreign);
+  CHECK_THROWS_AS(run_config(config, options), FolderRefused);
+  CHECK(read_text_file(result) == foreign);
+  fs::remove(result);
+  fs::create_directory(result);
+  CHECK_THROWS_AS(run_config(config, options), FileError);
+}
+
+TEST_CASE("Where resolved.toml is damaged, the results beside it say whose the folder is") {
+  const Scratch scratch;
+  const Config config = scratch.config(study);
+  RunOptions options = scratch.options("s");
+  run_config(config, options);
+  const fs::path mark = scratch.path / "s" / "resolved.toml";
+  const std::string good = read_text_file(mark);
+  Said said(options);
+  damage(mark, good.size() / 2);
+  CHECK(run_config(config, options).ran == 0);
+  CHECK(read_text_file(mark) == good);
+  CHECK(said.all ==
+        mark.string() + " was damaged: written anew, since results beside it are of this config\n");
+  // Of another config it says so; and damaged, with nothing of this config beside it, it is
+  // refused.
+  const auto refusal = [&](const Config& other) -> std::string {
+    try {
+      run_config(other, options);
+    } catch (const FolderRefused& error) {
+      return error.what();
+    }
+    return "";
+  };
+  const Config other = scratch.config(study + "seed = [1]\n");
+  CHECK(refusal(other).find("results of another config") != std::string::npos);
+  damage(mark, 5);
+  CHECK(refusal(other).find("resolved.toml is damaged") != std::string::npos);
+}
+
+TEST_CASE(
+    "Points of another build are told of, and the result names every build and whose is what") {
+  const Scratch scratch;
+  const Config config = scratch.config(study);
+  RunOptions options = scratch.options("s");
+  run_config(config, options);
+  const auto attribute = [&] {
+    const Dataset whole = read_netcdf(scratch.path / "s" / "result.nc");
+    return std::get<std::string>(find_attribute(whole.attributes(), "gradflow_commit")->value);
+  };
+  std::string own;
+  for (const auto& [name, text] : build_info())
+    if (name == "gradflow_commit") own = text;
+  CHECK(attribute() == own);
+  CHECK(read_netcdf(scratch.path / "s" / "result.nc").find("build") == nullptr);
+
+  // As a binary of another commit would have left them.
+  for (const std::string name : {"000001.nc", "000002.nc"}) {
+    const fs::path file = scratch.path / "s" / "points" / name;
+    Dataset point = read_netcdf(file);
+    point.set_attribute({"gradflow_commit", std::string("0123456789ab")});
+    write_small_netcdf(point, file);
+  }
+  fs::remove(scratch.path / "s" / "result.nc");
+  fs::remove(scratch.path / "s" / "points" / "000002.nc");
+  Said said(options);
+  CHECK(run_config(config, options).ran == 1);
+  CHECK(said.all ==
+        "1 of 3 points were computed by another build (gradflow_commit 0123456789ab)\n");
+  CHECK(attribute() == own + "; 0123456789ab");
+  const Dataset whole = read_netcdf(scratch.path / "s" / "result.nc");
+  const Variable* build = whole.find("build");
+  REQUIRE(build != nullptr);
+  CHECK(build->dimensions == std::vector<std::string>{"weight_decay"});
+  CHECK(whole.values<std::string>("build") ==
+        std::vector<std::string>{"gradflow_commit " + own, "gradflow_commit 0123456789ab",
+                                 "gradflow_commit " + own});
 }

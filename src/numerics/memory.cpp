@@ -1,0 +1,20 @@
+#include "numerics/memory.hpp"
+
+#include <sys/mman.h>
+
+#include <cstddef>
+
+namespace gradflow {
+
+void require_memory(double bytes) {
+  if (!(bytes > 0)) return;
+  constexpr double most = 1e18;  // more than any machine has, and less than a size can say
+  const auto size = static_cast<std::size_t>(bytes < most ? bytes : most);
+  // Not malloc, which would keep what it got, and another threshold for what is large.
+  void* const piece =
+      ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (piece == MAP_FAILED) throw OutOfMemory(bytes);
+  ::munmap(piece, size);
+}
+
+}  // namespace gradflow

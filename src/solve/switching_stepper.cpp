@@ -1,0 +1,116 @@
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <sstream>
+
+#include "solve/stepper.hpp"
+
+namespace gradflow {
+namespace {
+
+/// dopri5 for as long as it pays, then an implicit method. Where a Newton set-up costs as much as a
+/// hundred explicit steps and more, a flow that is not stiff is over before an implicit method has
+/// gone anywhere; one that is shows it within a few dozen explicit steps, which cost less than one
+/// set-up. The explicit method goes on while the steps to the end, at the length of late, fit into
+/// what the implicit method would cost, or while its steps still grow.
+///
+/// All counts are of flops from the formulas, so that a run is the same on any machine.
+class SwitchingStepper final : public Stepper {
+ public:
+  SwitchingStepper(std::unique_ptr<Stepper> explicit_method,
+                   std::function<std::unique_ptr<Stepper>()> implicit_method, double affordable)
+      : active_(std::move(explicit_method)),
+        make_implicit_(std::move(implicit_method)),
+        affordable_(affordable) {}
+
+  void start(double t0, ConstVectorRef y0) override {
+    active_->keep_to(subspace());
+    active_->start(t0, y0);
+    looked_at_ = t0;
+    last_pace_ = 0;
+    until_look_ = steps_between_looks;
+  }
+
+  void step(double t_stop, double longest) override {
+    if (make_implicit_ && until_look_ == 0) look(t_stop);
+    try {
+      active_->step(t_stop, longest);
+      if (until_look_ > 0) --until_look_;
+    } catch (const SolverError&) {
+      // Steps that shrink to nothing: what is left is for the implicit method to try.
+      if (!make_implicit_ || !active_->state().allFinite()) throw;
+      change();
+      active_->step(t_stop, longest);
+    }
+  }
+
+  double smooth(VectorRef v) override { return active_->smooth(v); }
+  SmoothingMatrix smoothing_matrix() const override { return active_->smoothing_matrix(); }
+  double accumulated_error() override { return active_->accumulated_error(); }
+  double time() const override { return active_->time(); }
+  double previous_time() const override { return active_->previous_time(); }
+  const Vector& state() const override { return active_->state(); }
+  void interpolate(double t, VectorRef y) override { active_->interpolate(t, y); }
+  void interpolate_derivative(double t, VectorRef ydot) override {
+    active_->interpolate_derivative(t, ydot);
+  }
+  void interpolate_nodes(const std::array<double, nodes>& t, Matrix& y, Matrix& ydot) override {
+    active_->interpolate_nodes(t, y, ydot);
+  }
+
+  const Statistics& statistics() override {
+    total_ = before_;
+    total_ += active_->statistics();
+    return total_;
+  }
+  std::string method() const override { return history_ + active_->method(); }
+  std::string linear() const override { return active_->linear(); }
+
+ private:
+  static constexpr long steps_between_looks = 50;
+  /// From one look to the next, steps that grow by less than this do not grow.
+  static constexpr double growing = 1.2;
+
+  void look(double t_stop) {
+    until_look_ = steps_between_looks;
+    const double pace = (time() - looked_at_) / static_cast<double>(steps_between_looks);
+    const double needed = (t_stop - time()) / pace;
+    const double used = static_cast<double>(active_->statistics().steps);
+    if (used > affordable_ || (used + needed > affordable_ && pace < growing * last_pace_)) change();
+    looked_at_ = time();
+    last_pace_ = pace;
+  }
+
+  void change() {
+    const double t = time();
+    const Vector y = state();
+    before_ = active_->statistics();
+    std::ostringstream text;
+    text.precision(3);
+    text << active_->method() << " up to t = " << t << ", then ";
+    history_ = text.str();
+    active_ = make_implicit_();
+    make_implicit_ = nullptr;
+    active_->keep_to(subspace());
+    active_->start(t, y);
+  }
+
+  std::unique_ptr<Stepper> active_;
+  std::function<std::unique_ptr<Stepper>()> make_implicit_;  ///< empty once it is active
+  double affordable_;                                        ///< explicit steps
+  double looked_at_ = 0, last_pace_ = 0;
+  long until_look_ = steps_between_looks;
+  std::string history_;
+  Statistics before_, total_;
+};
+
+}  // namespace
+
+std::unique_ptr<Stepper> make_switching_stepper(
+    std::unique_ptr<Stepper> explicit_method,
+    std::function<std::unique_ptr<Stepper>()> implicit_method, double affordable) {
+  return std::make_unique<SwitchingStepper>(std::move(explicit_method), std::move(implicit_method),
+                                            affordable);
+}
+
+}  // namespace gradflow

@@ -1,0 +1,201 @@
+#include <algorithm>
+#include <fstream>
+
+#include "study/config.hpp"
+#include "study/runner.hpp"
+#include "tests/catch.hpp"
+#include "tests/cli/process.hpp"
+#include "tests/fuzz/damage.hpp"
+#include "tests/fuzz/readers.hpp"
+#include "tests/sanitizer.hpp"
+
+using namespace gradflow;
+using namespace gradflow::testing;
+
+namespace {
+
+constexpr int inputs = repetitions(1000, 200);
+
+const std::vector<std::string> good_configs = {
+    R"(seed = 3
+[model]
+name = "diagonal_linear_network" # two factors
+samples = 8
+dimension = 30
+test_samples = 5
+teacher_values = [1.0, -0.5, 2e-1]
+[flow]
+weight_decay = 1e-3
+[solver]
+method = 'cvode'
+rtol = 1e-8
+[time]
+end = 1e4
+samples = 40
+)",
+    R"([model]
+name = "linear_regression"
+samples = 0x6
+dimension = 1_0
+[time]
+end = 10
+spacing = "linear"
+samples = 5
+[output]
+parameters = true
+observables = ["norm"]
+[study]
+"flow.weight_decay" = { log = [1e-4, 1e-2, 3] }
+seed = [1, 2, 5]
+model.noise = [0.0, 0.5]
+)"};
+
+void write(const fs::path& file, const std::string& bytes) {
+  std::ofstream(file, std::ios::binary | std::ios::trunc) << bytes;
+}
+
+void damage(const fs::path& file, RandomStream& draws) {
+  write(file, damaged(contents(file), draws));
+}
+
+}  // namespace
+
+TEST_CASE("A config takes or refuses each of the seeds of documents, with their options") {
+  const Scratch scratch;
+  const Reader reader = config_reader();
+  for (const auto& entry : fs::directory_iterator(fs::path(GRADFLOW_SOURCE) / "tests" / "fuzz" /
+                                                  "seeds" / reader.seeds)) {
+    INFO(entry.path());
+    CHECK_NOTHROW(reader.read(contents(entry.path()), scratch.path));
+  }
+}
+
+TEST_CASE("Of a thousand damaged configs each is refused, or means what its text says") {
+  const Scratch scratch;
+  RandomStream draws(1, "damaged configs");
+  int taken = 0;
+  for (int k = 0; k < inputs; ++k) {
+    const std::string text = damaged(good_configs[static_cast<std::size_t>(k) % 2], draws);
+    scratch.write("c.toml", text);
+    try {
+      const Config config = Config::load(scratch / "c.toml", {});
+      scratch.write(std::to_string(k) + ".resolved", config.resolved());
+    } catch (const ConfigError& error) {
+      CHECK(std::string(error.what()).find("c.toml") != std::string::npos);
+      continue;
+    }
+    ++taken;
+    scratch.write(std::to_string(k) + ".given", text);
+  }
+  CHECK(taken > inputs / 50);
+  CHECK(taken < inputs);
+  // By another parser: every value that is given is in the resolved config, as it is given.
+  const Finished checked = python(R"(
+import glob, pathlib, tomllib
+for name in glob.glob('*.given'):
+    given = tomllib.loads(pathlib.Path(name).read_bytes().decode())
+    resolved = tomllib.loads(pathlib.Path(name.replace('given', 'resolved')).read_text())
+    axes = given.pop('study', {})
+    for key, value in list(axes.items()):
+        if key == 'model': axes.update({'model.' + k: v for k, v in axes.pop('model').items()})
+    for key, value in axes.items():
+        if isinstance(value, dict):
+            kind, of = next(iter(value.items()))
+            got = resolved['study'][key]
+            if kind == 'count': same = got == list(range(of))
+            else: same = len(got) == of[2] and got[0] == of[0] and (of[2] == 1 or got[-1] == of[1])
+        else:
+            same = resolved['study'][key] == value
+        if not same: print(name, key, value, resolved['study'][key])
+    for section, keys in given.items():
+        if not isinstance(keys, dict): keys, of = {section: keys}, resolved
+        else: of = resolved.get(section, {})
+        for key, value in keys.items():
+            axis = key if section == 'seed' else section + '.' + key
+            if axis not in axes and of.get(key) != value: print(name, axis, value, of.get(key))
+)",
+                                  scratch.path);
+  CHECK(checked.err + checked.out == "");
+}
+
+TEST_CASE("A thousand damaged points are run again, and no wrong number gets into the result") {
+  const Scratch scratch;
+  scratch.write("study.toml", R"([model]
+name = "linear_regression"
+samples = 3
+dimension = 4
+[time]
+end = 1
+samples = 5
+[study]
+seed = { count = 20 }
+)");
+  const Config config = Config::load(scratch / "study.toml", {});
+  RunOptions options;
+  options.folder = scratch / "s";
+  options.quiet = true;
+  run_config(config, options);
+  options.resume = true;
+  const fs::path result = scratch / "s" / "result.nc", whole = scratch / "whole.nc";
+  fs::copy_file(result, whole);
+  RandomStream draws(4, "damaged points");
+  std::size_t again = 0;
+  for (int round = 0; round < inputs / 20; ++round) {
+    for (const auto& entry : fs::directory_iterator(scratch / "s" / "points"))
+      damage(entry.path(), draws);
+    again += run_config(config, options).ran;
+    CHECK(differences(whole, result).empty());
+  }
+  // But for those where a stretch of zeros was zeroed, or one was moved to where it stood.
+  CHECK(again > inputs * 9 / 10);
+}
+
+TEST_CASE("A thousand damaged results are made anew, refused, or as they were") {
+  const Scratch scratch;
+  const std::string run = R"([model]
+name = "linear_regression"
+samples = 3
+dimension = 4
+[time]
+end = 1
+samples = 5
+)";
+  scratch.write("run.toml", run);
+  scratch.write("on.toml", "[model]\ninitial = \"r\"\n" + run.substr(8));
+  const Config config = Config::load(scratch / "run.toml", {});
+  RunOptions options;
+  options.folder = scratch / "r";
+  options.quiet = true;
+  run_config(config, options);
+  options.resume = true;
+  const fs::path result = scratch / "r" / "result.nc", whole = scratch / "whole.nc";
+  fs::copy_file(result, whole);
+  const std::string bytes = contents(result), mark = contents(scratch / "r" / "resolved.toml");
+  RandomStream draws(5, "damaged results");
+  int anew = 0, refused = 0;
+  for (int k = 0; k < inputs; ++k) {
+    const std::string bad = damaged(bytes, draws);
+    write(result, bad);
+    // A start from it is that state, or none.
+    try {
+      Config::load(scratch / "on.toml", {});
+      CHECK(bad == bytes);
+    } catch (const ConfigError&) {
+      CHECK(bad != bytes);
+    }
+    if (k % 5 != 0) continue;
+    // Resumed; with half of these the mark of the folder is damaged too.
+    if (k % 10 == 0) damage(scratch / "r" / "resolved.toml", draws);
+    try {
+      anew += run_config(config, options).ran == 1 ? 1 : 0;
+      CHECK(differences(whole, result).empty());
+    } catch (const FolderRefused&) {
+      ++refused;
+      CHECK(contents(result) == bad);  // it may be another program's
+    }
+    write(scratch / "r" / "resolved.toml", mark);
+  }
+  CHECK(anew > inputs / 20);
+  CHECK(refused > 0);
+  CHECK(anew + refused > inputs / 5 * 9 / 10);
+}
