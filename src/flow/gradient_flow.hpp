@@ -29,6 +29,9 @@ class GradientFlow : public System {
   void jacobian_times(double t, ConstVectorRef y, ConstVectorRef v, VectorRef out) override;
   bool settle(double t, ConstVectorRef y, double gamma) override;
   void settled_jacobian_times(double t, ConstVectorRef y, ConstVectorRef v, VectorRef out) override;
+  double rhs_flops() const override {
+    return loss_.map().evaluate_flops() + loss_.map().product_flops();
+  }
   bool has_energy() const override { return true; }
   double energy(ConstVectorRef y) override;
   double inner_product(ConstVectorRef y, ConstVectorRef u, ConstVectorRef v) override;

@@ -17,6 +17,8 @@ class System {
 
   virtual Index dimension() const = 0;
   virtual void rhs(double t, ConstVectorRef y, VectorRef dydt) = 0;
+  /// Of one call, from the formulas; 0 where it is not known.
+  virtual double rhs_flops() const { return 0; }
   /// (d rhs / d y) v at (t, y).
   virtual void jacobian_times(double t, ConstVectorRef y, ConstVectorRef v, VectorRef out) = 0;
 

@@ -150,7 +150,7 @@ void Condition::accept(Stepper& stepper) {
 }
 
 void Condition::follow(Stepper& stepper, Tangent& tangent, std::size_t index, double elapsed) {
-  using Matrix = Stepper::SmoothingMatrix;
+  using Kind = Stepper::SmoothingMatrix;
   const Vector& y = stepper.state();
   Vector& v = tangent.direction;
   // Where the run keeps to a subspace its errors do too: the first vector, free, sees how the flow
@@ -160,9 +160,9 @@ void Condition::follow(Stepper& stepper, Tangent& tangent, std::size_t index, do
   image_ = v;
   const double gamma = stepper.smooth(v);
   const bool smoothed = gamma > 0;
-  const Matrix matrix = stepper.smoothing_matrix();
+  const Kind matrix = stepper.smoothing_matrix();
   // J (I - gamma J)^{-1} v is known without a product where the matrix is right for this.
-  const bool known = smoothed && matrix == Matrix::settled;
+  const bool known = smoothed && matrix == Kind::settled;
   if (known) image_ = (v - image_) / gamma;
   double rate = known ? inner_product(y, v, image_) / inner_product(y, v, v) : 0;
   if (restricted) {
@@ -192,7 +192,7 @@ void Condition::follow(Stepper& stepper, Tangent& tangent, std::size_t index, do
     gain += rate * elapsed;
   } else if (rate > 0) {
     gain += rate * elapsed;
-    if (matrix != Matrix::approximate) gain += std::log(std::abs(1 - gamma * rate) + 1e-16);
+    if (matrix != Kind::approximate) gain += std::log(std::abs(1 - gamma * rate) + 1e-16);
   } else if (inner_product(y, image_, image_) < (1 + aligned * aligned) * rate * rate) {
     gain += rate * elapsed + std::log1p(-gamma * rate);
   }
@@ -209,7 +209,7 @@ void Condition::follow(Stepper& stepper, Tangent& tangent, std::size_t index, do
   // What is followed from here on: turned towards what grows, where the solve did not see that.
   if (!smoothed)
     v += 0.25 * last_step_ * image_;
-  else if (matrix == Matrix::approximate)
+  else if (matrix == Kind::approximate)
     v += gamma * image_;
   if (tangent.growth == 0) {
     noise_ = Vector::NullaryExpr(y.size(), [&](Index i) { return draw(i + 1); });

@@ -163,6 +163,7 @@ class CvodeStepper final : public Stepper {
   }
   std::string method() const override { return adams_ ? "cvode_adams" : "cvode"; }
   std::string linear() const override { return linear_; }
+  NewtonCost newton_cost() const override { return newton_ ? newton_->cost() : NewtonCost{}; }
 
  private:
   /// Near rest, at steps far beyond 1/lambda, the curvature that a Gauss-Newton matrix leaves out

@@ -251,6 +251,7 @@ Outcome integrate(System& system, Stepper& stepper, const SolverSettings& settin
 
   outcome.t_end = early_end ? *early_end : started ? stepper.time() : times.front();
   outcome.statistics = stepper.statistics();
+  outcome.method = stepper.method();
   outcome.linear = stepper.linear();
   if (!early_end) outcome.final_state = started ? stepper.state() : Vector(y0);
   if (outcome.status == Status::ok) system.correct(outcome.t_end, outcome.final_state);

@@ -38,4 +38,17 @@ const char* status_name(Status status) {
   return "unknown";
 }
 
+Statistics& Statistics::operator+=(const Statistics& other) {
+  steps += other.steps;
+  rejected_steps += other.rejected_steps;
+  rhs_evaluations += other.rhs_evaluations;
+  linearisations += other.linearisations;
+  factorisations += other.factorisations;
+  solves += other.solves;
+  indefinite_factorisations += other.indefinite_factorisations;
+  newton_failures += other.newton_failures;
+  events += other.events;
+  return *this;
+}
+
 }  // namespace gradflow

@@ -62,6 +62,8 @@ struct Statistics {
   std::int64_t indefinite_factorisations = 0;
   std::int64_t newton_failures = 0;
   std::int64_t events = 0;  ///< boundaries between smooth pieces (ReLU) that were crossed
+
+  Statistics& operator+=(const Statistics& other);
 };
 
 /// The energy identity E(t2) - E(t1) = -int <y', y'> dt over one decade of t.

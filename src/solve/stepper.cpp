@@ -85,9 +85,31 @@ std::optional<LinearKind> fallback_linear_kind(const System& system) {
 
 namespace {
 
+/// Steps of an implicit run, for an estimate of what it costs (docs/benchmarks.md: some hundreds).
+constexpr double implicit_steps = 300;
+/// An implicit step that costs as much as this many explicit ones comes only once it has to.
+constexpr double dear_step = 100;
+
+/// CVODE, after dopri5 where a Newton set-up is dear.
+std::unique_ptr<Stepper> make_automatic_cvode(System& system, const SolverSettings& settings) {
+  auto cvode = make_cvode_stepper(system, settings, false);
+  if (settings.linear != LinearKind::automatic) return cvode;
+  const NewtonCost cost = cvode->newton_cost();
+  // A set-up serves three steps, each with two solves; dopri5 has six stages.
+  const double implicit_step =
+      (cost.linearise_flops + cost.factorise_flops) / 3 + 2 * cost.solve_flops;
+  const double ratio = implicit_step / (6 * system.rhs_flops());
+  if (!(system.rhs_flops() > 0) || ratio < dear_step) return cvode;
+  return make_switching_stepper(make_dopri5_stepper(system, settings), std::move(cvode),
+                                implicit_steps * ratio);
+}
+
 std::unique_ptr<Stepper> make_smooth_stepper(System& system, const SolverSettings& given) {
   SolverSettings settings = given;
-  if (settings.method == "auto") settings.method = system.preferred_method();
+  if (settings.method == "auto") {
+    settings.method = system.preferred_method();
+    if (settings.method == "cvode") return make_automatic_cvode(system, settings);
+  }
   if (settings.method == "cvode") return make_cvode_stepper(system, settings, false);
   if (settings.method == "cvode_adams") return make_cvode_stepper(system, settings, true);
   if (settings.method == "rodas") return make_rodas_stepper(system, settings);

@@ -67,6 +67,8 @@ class Stepper {
   virtual void interpolate_nodes(const std::array<double, nodes>& t, Matrix& y, Matrix& ydot);
 
   virtual const Statistics& statistics() = 0;
+  /// Of the Newton matrix; zeros without one.
+  virtual NewtonCost newton_cost() const { return {}; }
   virtual std::string method() const = 0;
   virtual std::string linear() const { return "none"; }
   /// Smallest spacing of states that the method knows: its fixed step, or 0 with dense output.
@@ -91,6 +93,11 @@ std::unique_ptr<Stepper> make_rodas_stepper(System& system, const SolverSettings
 /// uBLAS's LU: a cross-check on small systems).
 std::unique_ptr<Stepper> make_dopri5_stepper(System& system, const SolverSettings& settings);
 std::unique_ptr<Stepper> make_rosenbrock4_stepper(System& system, const SolverSettings& settings);
+/// The first of these up to where the second, with a Newton matrix, is the cheaper way to the end;
+/// `affordable`: the explicit steps that cost as much as the implicit run.
+std::unique_ptr<Stepper> make_switching_stepper(std::unique_ptr<Stepper> explicit_method,
+                                                std::unique_ptr<Stepper> implicit_method,
+                                                double affordable);
 /// Any of these within the smooth pieces of a right-hand side (System::piecewise): each step ends
 /// at a boundary that it meets, located on the dense output, and the next begins in the piece
 /// beyond.

@@ -18,9 +18,9 @@ namespace {
 class SwitchingStepper final : public Stepper {
  public:
   SwitchingStepper(std::unique_ptr<Stepper> explicit_method,
-                   std::function<std::unique_ptr<Stepper>()> implicit_method, double affordable)
+                   std::unique_ptr<Stepper> implicit_method, double affordable)
       : active_(std::move(explicit_method)),
-        make_implicit_(std::move(implicit_method)),
+        implicit_(std::move(implicit_method)),
         affordable_(affordable) {}
 
   void start(double t0, ConstVectorRef y0) override {
@@ -32,13 +32,13 @@ class SwitchingStepper final : public Stepper {
   }
 
   void step(double t_stop, double longest) override {
-    if (make_implicit_ && until_look_ == 0) look(t_stop);
+    if (implicit_ && until_look_ == 0) look(t_stop);
     try {
       active_->step(t_stop, longest);
       if (until_look_ > 0) --until_look_;
     } catch (const SolverError&) {
       // Steps that shrink to nothing: what is left is for the implicit method to try.
-      if (!make_implicit_ || !active_->state().allFinite()) throw;
+      if (!implicit_ || !active_->state().allFinite()) throw;
       change();
       active_->step(t_stop, longest);
     }
@@ -89,14 +89,13 @@ class SwitchingStepper final : public Stepper {
     text.precision(3);
     text << active_->method() << " up to t = " << t << ", then ";
     history_ = text.str();
-    active_ = make_implicit_();
-    make_implicit_ = nullptr;
+    active_ = std::move(implicit_);
     active_->keep_to(subspace());
     active_->start(t, y);
   }
 
   std::unique_ptr<Stepper> active_;
-  std::function<std::unique_ptr<Stepper>()> make_implicit_;  ///< empty once it is active
+  std::unique_ptr<Stepper> implicit_;  ///< empty once it is active
   double affordable_;                                        ///< explicit steps
   double looked_at_ = 0, last_pace_ = 0;
   long until_look_ = steps_between_looks;
@@ -106,9 +105,9 @@ class SwitchingStepper final : public Stepper {
 
 }  // namespace
 
-std::unique_ptr<Stepper> make_switching_stepper(
-    std::unique_ptr<Stepper> explicit_method,
-    std::function<std::unique_ptr<Stepper>()> implicit_method, double affordable) {
+std::unique_ptr<Stepper> make_switching_stepper(std::unique_ptr<Stepper> explicit_method,
+                                                std::unique_ptr<Stepper> implicit_method,
+                                                double affordable) {
   return std::make_unique<SwitchingStepper>(std::move(explicit_method), std::move(implicit_method),
                                             affordable);
 }
