@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "numerics/random.hpp"
+#include "tests/finite_differences.hpp"
 #include "tests/run_model.hpp"
 #include "tests/solve/systems.hpp"
 
@@ -153,4 +154,44 @@ TEST_CASE("solver.condition = false follows nothing") {
       sample(system, *stepper, settings, Vector::Constant(1, 1e-6), {0, 1e2}).outcome;
   CHECK(outcome.status == Status::ok);
   CHECK_FALSE(outcome.amplification);
+}
+
+TEST_CASE("Two hundred runs from random starts that amplify little have nothing to say") {
+  const auto size = [](int n) { return std::int64_t{n}; };
+  const std::vector<std::pair<std::string, Settings>> models{
+      {"linear_regression", {{"samples", size(10)}, {"dimension", size(20)}}},
+      {"diagonal_linear_network", {{"samples", size(10)}, {"dimension", size(20)}}},
+      {"matrix_completion",
+       {{"rows", size(8)}, {"columns", size(8)}, {"true_rank", size(2)}, {"rank", size(2)}}},
+      {"matrix_sensing", {}},
+      {"deep_linear_network",
+       {{"depth", size(3)},
+        {"width", size(5)},
+        {"target_singular_values", std::vector<double>{3, 2, 1}}}},
+      {"two_layer_network",
+       {{"width", size(10)},
+        {"input_dimension", size(5)},
+        {"samples", size(20)},
+        {"activation", std::string("tanh")}}},
+      {"multilayer_perceptron",
+       {{"widths", std::vector<std::int64_t>{5, 8, 8, 1}},
+        {"samples", size(15)},
+        {"activation", std::string("tanh")}}}};
+  int runs = 0;
+  for (const auto& [name, parameters] : models)
+    for (std::uint64_t seed = 0; seed < 15; ++seed)
+      for (const double decay : {0.0, 1e-4}) {
+        CAPTURE(name, seed, decay);
+        const auto model = make_model(name, parameters, seed);
+        FlowSettings flow;
+        flow.weight_decay = decay;
+        SolverSettings settings;
+        settings.rtol = 1e-7;
+        const Run run = run_model(*model, flow, settings, {0, 1e5}, false);
+        CHECK(run.outcome.warnings == 0);
+        REQUIRE(run.outcome.amplification);
+        CHECK(run.outcome.amplification->largest < 100);
+        ++runs;
+      }
+  CHECK(runs >= 200);
 }
