@@ -372,6 +372,9 @@ std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
   RandomStream data_stream(seed, "data"), test(seed, "test"), start(seed, "initial");
 
   Data data;
+  if (!fourier)
+    for (const char* name : {"frequencies", "grid"})
+      p.without_effect(name, "model.features = \"gaussian\"");
   data.inputs = std::make_shared<Matrix>(n, d);
   const bool own_features = !p.has_file("inputs");
   if (!own_features) {

@@ -66,6 +66,10 @@ SupervisedData read_supervised_data(Parameters& p, std::uint64_t seed, Index dim
   SupervisedData data;
   const bool has_teacher = teacher_asked || !p.has_file("targets");
   const Index n = p.integer("samples");
+  if (p.text("input_law") != "uniform")
+    p.without_effect("input_range", "model.input_law = \"gaussian\"");
+  if (!has_teacher && !p.has_file("test_inputs"))
+    p.without_effect("test_samples", "a model with targets of its own");
   if (p.has_file("inputs")) {
     p.require_shape("inputs", n, dimension);
     data.inputs = p.file("inputs");

@@ -628,6 +628,8 @@ std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
     if (p.text("input_law") != "uniform") range = data.inputs.cwiseAbs().maxCoeff();
     grid = Vector::LinSpaced(p.integer("grid"), -range, range);
     if (teacher.w.size() > 0) teacher_on_grid = values(grid);
+  } else {
+    p.without_effect("grid", "model.input_dimension = " + std::to_string(d));
   }
   Vector initial = p.has_file("initial")
                        ? read_initial(p, m * per_neuron, "width * " + std::to_string(per_neuron))

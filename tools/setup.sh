@@ -7,6 +7,9 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 target=$1
 shift
 log=$root/build/setup.log
+if [ -x "$root/build/gradflow" ] && [ ! -w "$root/build" ]; then
+  exit 0  # someone else's finished build, which can be run all the same
+fi
 mkdir -p "$root/build"
 
 packages=$(grep -vE '^\s*(#|$)' "$root/packages.txt")
@@ -36,19 +39,35 @@ fi
 
 cd "$root"
 if [ ! -e build/build.ninja ] || [ $# -gt 0 ]; then
-  echo "configuring (Release, build/)" >&2
+  echo "configuring (Release, build/; for the processor of this machine: where it is to run on others" \
+    "too, as in a cluster, configure with -DGRADFLOW_NATIVE=OFF)" >&2
   cmake --preset release "$@" >>"$log" 2>&1 || {
     tail -n 15 "$log" >&2
     exit 1
   }
 fi
-# A dry run tells whether there is something to say; the build itself keeps its output for failures.
+# Of what ninja says its counts pass: over each other on a terminal, elsewhere one in twenty.
+progress() {
+  local line count total shown=0 terminal=0
+  [ -t 2 ] && terminal=1
+  while IFS= read -r line; do
+    [[ $line =~ ^\[([0-9]+)/([0-9]+)\] ]] || continue
+    count=${BASH_REMATCH[1]} total=${BASH_REMATCH[2]}
+    [ "$total" -ge 5 ] || continue
+    if [ $terminal -eq 1 ]; then
+      printf '\rbuilding %s [%s/%s]' "$target" "$count" "$total" >&2
+    elif [ $((count * 20 / total)) -gt $((shown * 20 / total)) ] || [ "$count" -eq "$total" ]; then
+      echo "building $target [$count/$total]" >&2
+    else
+      continue
+    fi
+    shown=$count
+  done
+  [ $terminal -eq 0 ] || [ "$shown" -eq 0 ] || echo >&2
+}
+# A dry run tells whether there is something to do; the build keeps its output for failures.
 if ! ninja -C build -n "$target" 2>/dev/null | grep -q 'no work to do'; then
-  # Just after configuring, a dry run sees nothing but the check of the globbed folders.
-  if [ ! -e build/gradflow ] || ninja -C build -n "$target" 2>/dev/null | grep -q 'Building'; then
-    echo "building $target (the first time takes some minutes)" >&2
-  fi
-  ninja -C build "$target" >"$log.build" 2>&1 || {
+  ninja -C build "$target" 2>&1 | tee "$log.build" | progress || {
     grep -E 'error|FAILED' -A3 "$log.build" | head -n 40 >&2
     echo "the build failed; the whole log is in $log.build" >&2
     exit 1

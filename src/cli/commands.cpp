@@ -78,6 +78,10 @@ void print_path(const fs::path& path) {
   std::printf("%s\n", (shown ? printable(path.string()) : valid_utf8(path.string())).c_str());
 }
 
+static void tell_unused(const Config& config) {
+  for (const std::string& line : config.unused()) report("warning: " + line);
+}
+
 int command_run(const RunArguments& arguments) {
   const Config config = Config::load(arguments.config, arguments.overrides);
   config.validate();
@@ -88,7 +92,10 @@ int command_run(const RunArguments& arguments) {
   options.resume = arguments.resume;
   options.quiet = arguments.quiet;
   options.interrupt = &interrupt_requested;
-  if (!arguments.quiet) options.tell = report;
+  if (!arguments.quiet) {
+    options.tell = report;
+    tell_unused(config);
+  }
   const RunSummary summary = run_config(config, options);
   print_summary(summary, arguments.quiet);
   if (summary.interrupted) {
@@ -104,6 +111,7 @@ int command_run(const RunArguments& arguments) {
 int command_check(const std::string& path, const std::vector<std::string>& overrides) {
   const Config config = Config::load(path, overrides);
   config.validate();
+  tell_unused(config);
   std::fputs(config.resolved().c_str(), stdout);
   return exit_done;
 }

@@ -12,20 +12,21 @@ std::vector<ParameterInfo> FlowSettings::declaration() {
       list_parameter("weight_decays", std::vector<double>{},
                      "weight decay of each group of parameters; empty: flow.weight_decay for all");
   decays.minimum = 0;
+  const FlowSettings defaults;
+  std::vector<std::string> kinds;
+  for (const FlowKind& kind : flow_kinds()) kinds.push_back(kind.name);
   return {
-      choice_parameter(
-          "kind", "gradient",
-          {"gradient", "riemannian", "mirror", "gradient_descent", "sgd", "langevin", "heavy_ball"},
-          "what is integrated; a model offers some of them"),
-      nonnegative_parameter("weight_decay", 0.0, "lambda in w' = -grad F(w) - lambda w"),
-      positive_parameter("step", 1e-2, "step of gradient_descent, sgd and langevin"),
-      positive_parameter("friction", 1.0,
+      choice_parameter("kind", defaults.kind, kinds,
+                       "what is integrated; a model offers some of them"),
+      nonnegative_parameter("weight_decay", defaults.weight_decay, "lambda in w' = -grad F(w) - lambda w"),
+      positive_parameter("step", defaults.step, "step of gradient_descent, sgd and langevin"),
+      positive_parameter("friction", defaults.friction,
                          "friction of heavy_ball: w'' + friction w' = -grad F - "
                          "lambda w"),
-      nonnegative_parameter("temperature", 0.0,
+      nonnegative_parameter("temperature", defaults.temperature,
                             "temperature of langevin: dw = -eta (grad F + lambda w) dt + "
                             "sqrt(2 eta temperature) dW, eta the learning rates"),
-      integer_parameter("batch", 1, "samples a step of sgd"),
+      integer_parameter("batch", defaults.batch, "samples a step of sgd"),
       std::move(rates),
       std::move(decays),
   };

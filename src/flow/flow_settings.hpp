@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "flow/flow_kind.hpp"
 #include "flow/parameters.hpp"
 
 namespace gradflow {
@@ -12,10 +13,10 @@ namespace gradflow {
 struct FlowSettings {
   std::string kind = "gradient";
   double weight_decay = 0;  ///< lambda in w' = -grad F(w) - lambda w
-  double step = 0;          ///< gradient_descent, sgd, langevin
+  double step = 1e-2;       ///< of iterates
   double friction = 1;      ///< heavy_ball
   double temperature = 0;   ///< langevin: dw = -eta grad dt + sqrt(2 eta temperature) dW
-  Index batch = 0;          ///< sgd: samples a step
+  Index batch = 1;          ///< sgd: samples a step
   /// By group of parameters (layer), in the model's order; empty: 1 and weight_decay for all.
   std::vector<double> learning_rates;
   std::vector<double> weight_decays;
@@ -26,10 +27,10 @@ struct FlowSettings {
   bool accelerated = false;    ///< mirror flow: time.variable = "accelerated"
   bool until_settled = false;  ///< no time.end is given
 
+  /// What the kind is like.
+  const FlowKind& traits() const { return flow_kind(kind); }
   /// True where iterates are made instead of a flow's steps.
-  bool discrete() const {
-    return kind == "gradient_descent" || kind == "sgd" || kind == "langevin";
-  }
+  bool discrete() const { return traits().iterates; }
 
   /// What `[flow]` accepts.
   static std::vector<ParameterInfo> declaration();

@@ -339,6 +339,10 @@ void Parameters::unused(const std::string& name, const std::string& other) {
   values_[name] = std::monostate{};
 }
 
+void Parameters::without_effect(const std::string& name, const std::string& reason) {
+  if (given(name)) ineffective_.emplace(name, reason);
+}
+
 void Parameters::require_shape(const std::string& name, Index rows, Index columns) const {
   const Matrix& numbers = file(name);
   if ((rows >= 0 && numbers.rows() != rows) || (columns >= 0 && numbers.cols() != columns)) {

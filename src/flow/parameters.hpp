@@ -119,6 +119,13 @@ class Parameters {
   /// A parameter that `other` leaves without a meaning: an error where given, otherwise without a
   /// value, so that the resolved config does not show it. \throws ParameterError
   void unused(const std::string& name, const std::string& other);
+  /// A parameter that has no effect beside others, which are named in `reason`: a warning where it
+  /// is given.
+  void without_effect(const std::string& name, const std::string& reason);
+  /// Those that are given without an effect, with the reasons.
+  const std::map<std::string, std::string, std::less<>>& ineffective() const {
+    return ineffective_;
+  }
   /// Requires file `name` to have the given shape (-1: any). \throws ParameterError
   void require_shape(const std::string& name, Index rows, Index columns) const;
 
@@ -131,6 +138,7 @@ class Parameters {
   std::map<std::string, ParameterValue, std::less<>> values_;
   std::map<std::string, bool, std::less<>> given_;
   std::map<std::string, Matrix, std::less<>> files_;
+  std::map<std::string, std::string, std::less<>> ineffective_;
 };
 
 }  // namespace gradflow

@@ -11,6 +11,7 @@
 #include "study/atomic_file.hpp"
 #include "study/data_file.hpp"
 #include "study/netcdf_file.hpp"
+#include "study/unused_settings.hpp"
 
 namespace gradflow {
 namespace {
@@ -307,7 +308,7 @@ void Config::read_sections(const TomlValue& document) {
   if (model_->flows.front() != "gradient") {
     for (ParameterInfo& info : sections_[2].declaration)
       if (info.name == "kind") info.default_value = model_->flows.front();
-    if (model_->flows.front() == "mirror")
+    if (flow_kind(model_->flows.front()).accelerates)
       for (ParameterInfo& info : sections_[4].declaration)
         if (info.name == "variable") info.default_value = std::string("accelerated");
   }
@@ -346,7 +347,7 @@ void Config::read_sections(const TomlValue& document) {
   const bool end_is_axis = std::any_of(
       axes_.begin(), axes_.end(), [](const ConfigAxis& axis) { return axis.key == "time.end"; });
   if (!base.sections.at("time").has("end") && !end_is_axis &&
-      base.sections.at("flow").text("kind") != "mirror") {
+      !flow_kind(base.sections.at("flow").text("kind")).accelerates) {
     const auto section = positions_.find("time");
     throw ConfigError(
         section != positions_.end() ? section->second : SourcePosition{path_.string(), 1, 1},
@@ -737,7 +738,7 @@ std::unique_ptr<Model> Config::build(RunConfig& run) const {
   });
   in_section("time", [&] {
     if (flow.accelerated) {
-      if (flow.kind != "mirror")
+      if (!flow.traits().accelerates)
         throw ParameterError("variable", "is \"accelerated\", which needs flow.kind = \"mirror\"");
       if (!time.given("spacing")) time.resolve("spacing", std::string("linear"));
     }
@@ -750,15 +751,11 @@ std::unique_ptr<Model> Config::build(RunConfig& run) const {
                                  ", expected a number below time.end = " + toml_number(end));
       time.resolve("first", end / 1000);
     }
-    const bool slow = time.text("variable") == "slow" && flow.kind != "riemannian";
+    const bool slow = time.text("variable") == "slow" && !flow.traits().slow_limit;
     if (slow && flow.weight_decay <= 0)
       throw ParameterError("variable",
                            "is \"slow\" (tau = lambda t), which needs "
                            "flow.weight_decay > 0");
-    if (time.text("variable") == "accelerated" && flow.kind != "mirror")
-      throw ParameterError("variable",
-                           "is \"accelerated\", which is a time of flow.kind = "
-                           "\"mirror\" alone");
     const double horizon = slow ? end / flow.weight_decay : end;
     if (!std::isfinite(horizon))
       throw ParameterError("end", "is " + toml_number(end) +
@@ -866,7 +863,11 @@ std::vector<std::size_t> Config::tried_values(const ConfigAxis& axis) const {
 void Config::validate() const {
   if (!resolved_.empty()) return;
   RunConfig first = run(0);
-  build(first);
+  const auto unused_of = [&](RunConfig& config) {
+    const std::unique_ptr<Model> model = build(config);
+    return unused_settings(config, model->observables(config.flow()));
+  };
+  unused_ = unused_of(first);
   // What the model makes of a default may differ from point to point (a size that a file of the
   // point fixes); left to the model, it comes to the same again.
   std::set<std::string> differs;
@@ -886,7 +887,8 @@ void Config::validate() const {
     if (axis.key == "seed") continue;
     for (const std::size_t k : tried_values(axis)) {
       RunConfig other = run(k * stride);
-      build(other);
+      const auto unused = unused_of(other);
+      std::erase_if(unused_, [&](const auto& entry) { return unused.count(entry.first) == 0; });
       compare(other);
     }
   }
@@ -909,6 +911,14 @@ void Config::validate() const {
     }
   }
   resolved_ = out.str();
+}
+
+std::vector<std::string> Config::unused() const {
+  validate();
+  std::vector<std::string> lines;
+  for (const auto& [key, reason] : unused_)
+    lines.push_back(position_of(key).text() + ": " + key + ": " + reason);
+  return lines;
 }
 
 const std::string& Config::resolved() const {

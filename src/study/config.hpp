@@ -109,6 +109,10 @@ class Config {
   /// 1000 values (of a range, 100) for so many of them, spread evenly to the last.
   void validate() const;
 
+  /// Settings that have no effect at any of the points that `validate` tried, a line each with file
+  /// and position. Validates.
+  std::vector<std::string> unused() const;
+
   /// The fully resolved config as TOML that runs to the same result. Validates.
   const std::string& resolved() const;
   /// A hash of the resolved config and the contents of the files it names.
@@ -146,6 +150,7 @@ class Config {
   std::vector<ConfigAxis> axes_;
   mutable std::map<std::string, Matrix> files_;  ///< read once for all points
   mutable std::string resolved_;                 ///< empty before `validate`
+  mutable std::map<std::string, std::string> unused_;  ///< by key, of all points so far
 };
 
 }  // namespace gradflow

@@ -21,7 +21,7 @@ constexpr double infinity = std::numeric_limits<double>::infinity();
 std::vector<double> system_times(const TimeSettings& time, const FlowSettings& flow,
                                  std::vector<double> times) {
   std::sort(times.begin(), times.end());
-  if (time.variable == "slow" && flow.kind != "riemannian")
+  if (time.variable == "slow" && !flow.traits().slow_limit)
     for (double& t : times) t /= flow.weight_decay;
   // Each once: a fine grid may have neighbours that round to one number.
   times.erase(std::unique(times.begin(), times.end()), times.end());
@@ -63,7 +63,7 @@ std::vector<Observable> named(const std::vector<Observable>& all,
 Vector start_of_run(Model& model, const FlowSettings& flow, const SolverSettings& settings,
                     const std::function<bool()>& interrupted) {
   Vector start = model.initial_state(flow);
-  if (flow.kind != "riemannian") return start;
+  if (!flow.traits().slow_limit) return start;
   FlowSettings fast = flow;
   fast.kind = "gradient";
   fast.weight_decay = 0;
@@ -188,7 +188,8 @@ std::vector<Measurement> grokking_measurements(const FlowSettings& flow,
                                                const Recording& samples, Outcome& outcome) {
   const std::vector<double>* train = samples.values("train_error");
   const std::vector<double>* test = samples.values("test_error");
-  if (train == nullptr || test == nullptr || flow.weight_decay <= 0 || flow.kind == "riemannian")
+  if (train == nullptr || test == nullptr || flow.weight_decay <= 0 ||
+      flow.traits().slow_limit)
     return {};
   const GrokkingTimes times = grokking_times(samples.times(), *train, *test, settings.fit_threshold,
                                              0.1 / flow.weight_decay);
@@ -296,7 +297,7 @@ PointResult run_point(const Config& config, std::size_t point,
   data.add_coordinate(
       "time", main.samples.times(),
       attributes(flow.accelerated ? "accelerated time log10(1 + s), ds = L dt" : "time t", "1"));
-  if (flow.weight_decay > 0 && flow.kind != "riemannian") {
+  if (flow.weight_decay > 0 && !flow.traits().slow_limit) {
     std::vector<double> slow = main.samples.times();
     for (double& t : slow) t *= flow.weight_decay;
     data.add({"slow_time", {"time"}, std::move(slow), attributes("slow time tau = lambda t", "1")});
@@ -377,7 +378,7 @@ PointResult run_point(const Config& config, std::size_t point,
     for (const std::string& message : notes.messages)
       outcome.message += (outcome.message.empty() ? "" : "; ") + message;
     add_measurements(data, grokking_measurements(flow, run.measure(), main.samples, outcome));
-    if (run.measure().two_phases && flow.kind == "gradient" && flow.weight_decay > 0) {
+    if (run.measure().two_phases && flow.traits().descent && flow.weight_decay > 0) {
       try {
         add_measurements(data,
                          two_phase_measurements(*model, flow, run.measure(), solver, interrupted));
@@ -410,7 +411,7 @@ PointResult run_point(const Config& config, std::size_t point,
     add_number(data, "energy_defect_max", outcome.worst_energy_defect,
                "largest relative defect of the energy identity over a decade of time");
   }
-  if (!failed && time.stop_gradient_norm > 0 && flow.kind == "gradient") {
+  if (!failed && time.stop_gradient_norm > 0 && flow.traits().descent) {
     const Certificate rest = certify(*model->system(flow), outcome.t_end, outcome.final_state);
     add_number(data, "rest_speed", rest.speed, "speed |w'| at the end of the run");
     add_number(data, "rest_distance", rest.distance,

@@ -48,7 +48,8 @@ static void add_codes(Dataset& data, const std::string& name, std::int32_t value
   std::string meanings;
   for (const StatusName& entry : names) {
     values.push_back(entry.value);
-    meanings += (meanings.empty() ? "" : " ") + std::string(entry.name);
+    if (!meanings.empty()) meanings += ' ';
+    meanings += entry.name;
   }
   auto all = attributes(long_name, "1");
   all.push_back({bits ? "flag_masks" : "flag_values", values});

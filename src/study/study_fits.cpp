@@ -49,7 +49,7 @@ bool check_exponents(const Config& config, std::size_t point, const Dataset& dat
   };
   const FlowSettings flow = run.flow();
   if ((varies("flow.weight_decay") && flow.weight_decay <= 0) ||
-      (varies("flow.kind") && flow.kind != "gradient") ||
+      (varies("flow.kind") && !flow.traits().descent) ||
       (varies("measure.two_phases") && !settings.two_phases))
     return false;
   for (const std::string& name : settings.exponents)

@@ -7,8 +7,10 @@
 #include "study/atomic_file.hpp"
 #include "study/netcdf_file.hpp"
 #include "tests/catch.hpp"
+#include "tests/cli/process.hpp"
 
 using namespace gradflow;
+using namespace gradflow::testing;
 namespace fs = std::filesystem;
 
 namespace {
@@ -298,4 +300,70 @@ TEST_CASE("A start is taken from a single run's result alone, whatever else a fi
   text.add({"status", {}, std::vector<std::int32_t>{0}, {}});
   text.add_coordinate("final_state", std::vector<std::string>{"a", "b"});
   CHECK(error_of(text).find(none) != std::string::npos);
+}
+
+TEST_CASE("Settings that have no effect are named with their place and what leaves them without") {
+  const Scratch scratch;
+  const auto unused = [&](const std::string& text, const std::vector<std::string>& options = {}) {
+    scratch.write("c.toml", text);
+    std::string all;
+    for (const std::string& line : Config::load(scratch / "c.toml", options).unused())
+      all += line.substr(line.find("c.toml") == std::string::npos ? 0 : line.find("c.toml")) + "\n";
+    return all;
+  };
+  const std::string model = "[model]\nname = \"two_layer_network\"\nsamples = 5\n";
+  const auto says = [&](const std::string& sections, const std::string& what) {
+    const std::string said = unused(model + sections);
+    INFO(said);
+    CHECK(said.find(what) != std::string::npos);
+    CHECK(std::count(said.begin(), said.end(), '\n') == 1);
+  };
+  const std::string end = "[time]\nend = 1\n";
+  says("[flow]\nstep = 0.1\n" + end,
+       "c.toml:5:1: flow.step: not used by flow.kind = \"gradient\"");
+  says("[flow]\nfriction = 0.1\n" + end, "flow.friction: not used by flow.kind");
+  says("[flow]\ntemperature = 0.1\n" + end, "flow.temperature: not used by flow.kind");
+  says("[flow]\nbatch = 3\n" + end, "flow.batch: not used by flow.kind");
+  says("[flow]\nkind = \"gradient_descent\"\n[solver]\nrtol = 1e-5\n" + end,
+       "solver.rtol: not used by flow.kind = \"gradient_descent\"");
+  says("[flow]\nkind = \"langevin\"\n" + end, "flow.temperature: is 0");
+  says("[flow]\nkind = \"riemannian\"\nweight_decay = 0.1\n" + end,
+       "flow.weight_decay: not used by flow.kind = \"riemannian\"");
+  says("[solver]\nmethod = \"dopri5\"\nlinear = \"dense\"\n" + end,
+       "solver.linear: not used by solver.method = \"dopri5\"");
+  says("[time]\nend = 1\nspacing = \"linear\"\nfirst = 0.1\n",
+       "time.first: not used by time.spacing = \"linear\"");
+  says(end + "[output]\nsnapshot_times = [0.5]\n",
+       "output.snapshot_times: not used without output.snapshot_observables");
+  says(end + "[measure]\ntwo_phases = true\n",
+       "measure.two_phases: not used without flow.weight_decay > 0");
+  says(end + "[measure]\nfast_end = 3\n", "measure.fast_end: not used without measure.two_phases");
+
+  const std::string diagonal = "[model]\nname = \"diagonal_linear_network\"\n";
+  CHECK(unused(diagonal + "frequencies = 4\n" + end)
+            .find("model.frequencies: not used by model.features = \"gaussian\"") !=
+        std::string::npos);
+  CHECK(unused(model + "input_range = 2\n" + end)
+            .find("model.input_range: not used by model.input_law = \"gaussian\"") !=
+        std::string::npos);
+
+  // What one of the points uses is used.
+  CHECK(unused(model + "[flow]\nstep = 0.1\n" + end +
+               "[study]\n\"flow.kind\" = [\"gradient\", \"gradient_descent\"]\n")
+            .empty());
+  CHECK(unused(model + end, {"flow.step=0.1"}).find("--set flow.step=0.1: flow.step: not used") == 0);
+  CHECK(unused(model + end + "[study]\n\"flow.step\" = [0.1, 0.2]\n").find("flow.step: not used") !=
+        std::string::npos);
+}
+
+TEST_CASE("No example has a setting without effect") {
+  for (const auto& entry :
+       fs::recursive_directory_iterator(fs::path(GRADFLOW_SOURCE) / "examples")) {
+    if (entry.path().extension() != ".toml" || entry.path().filename() == "figures.toml" ||
+        entry.path().parent_path().filename() == "own_model")
+      continue;
+    const Config config = Config::load(entry.path(), {});
+    CAPTURE(entry.path());
+    CHECK(config.unused() == std::vector<std::string>{});
+  }
 }

@@ -1,0 +1,68 @@
+#include "study/unused_settings.hpp"
+
+#include <algorithm>
+
+namespace gradflow {
+
+std::map<std::string, std::string> unused_settings(const RunConfig& run,
+                                                   const std::vector<Observable>& observables) {
+  std::map<std::string, std::string> unused;
+  const auto say = [&](const std::string& section, const std::string& name,
+                       const std::string& reason) {
+    if (run.sections.at(section).given(name)) unused.emplace(section + "." + name, reason);
+  };
+  const auto by = [](const std::string& key, const std::string& value) {
+    return "not used by " + key + " = " + toml_text(value);
+  };
+  for (const auto& [name, reason] : run.sections.at("model").ineffective())
+    unused.emplace("model." + name, "not used by " + reason);
+
+  const FlowSettings flow = run.flow();
+  const FlowKind& kind = flow.traits();
+  const bool decays = flow.weight_decay > 0 && !kind.slow_limit;
+  for (const ParameterInfo& info : run.sections.at("flow").declared())
+    if (info.name != "kind" &&
+        std::find(kind.keys.begin(), kind.keys.end(), info.name) == kind.keys.end())
+      say("flow", info.name, by("flow.kind", flow.kind));
+  if (std::find(kind.keys.begin(), kind.keys.end(), "temperature") != kind.keys.end() &&
+      flow.temperature == 0)
+    unused.emplace("flow.temperature", "is 0: without noise the iterates are those of "
+                                       "gradient_descent");
+
+  const SolverSettings solver = run.solver();
+  if (kind.iterates) {
+    for (const char* name :
+         {"method", "linear", "rtol", "atol", "verify", "saddle_guard", "condition"})
+      say("solver", name, by("flow.kind", flow.kind));
+  } else if (solver.method == "dopri5" || solver.method == "cvode_adams") {
+    say("solver", "linear", by("solver.method", solver.method));
+  }
+
+  const TimeSettings time = run.time();
+  if (time.spacing != "log") say("time", "first", by("time.spacing", time.spacing));
+  const auto observed = [&](const std::string& name) {
+    return std::any_of(observables.begin(), observables.end(),
+                       [&](const Observable& o) { return o.name == name; });
+  };
+  for (const std::string name : {"gradient_norm", "train_loss"})
+    if (!observed(name))
+      say("time", "stop_" + name, "not used: " + run.model->name + " has no observable " + name);
+
+  if (run.output().snapshot_observables.empty())
+    say("output", "snapshot_times", "not used without output.snapshot_observables");
+
+  const MeasureSettings measure = run.measure();
+  if (measure.two_phases && !(kind.descent && decays))
+    unused.emplace("measure.two_phases",
+                   kind.descent ? "not used without flow.weight_decay > 0" : by("flow.kind", flow.kind));
+  if (!measure.two_phases)
+    for (const char* name : {"slow_window", "fast_end"})
+      say("measure", name, "not used without measure.two_phases");
+  if (!decays || !observed("train_error") || !observed("test_error"))
+    say("measure", "fit_threshold",
+        decays ? "not used without test data" : "not used without flow.weight_decay > 0");
+  if (measure.exponents.empty()) say("measure", "against", "not used without measure.exponents");
+  return unused;
+}
+
+}  // namespace gradflow
