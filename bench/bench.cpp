@@ -18,7 +18,7 @@
 #include "bench/machine.hpp"
 #include "bench/problems.hpp"
 #include "bench/solvers.hpp"
-#include "study/data_file.hpp"
+#include "io/data_file.hpp"
 
 namespace gradflow::bench {
 namespace {

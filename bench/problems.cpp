@@ -4,9 +4,9 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "io/data_file.hpp"
 #include "models/registry.hpp"
 #include "solve/stationary_point.hpp"
-#include "study/data_file.hpp"
 
 namespace gradflow::bench {
 namespace {

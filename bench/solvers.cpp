@@ -12,10 +12,10 @@
 #include <ctime>
 #include <stdexcept>
 
+#include "io/data_file.hpp"
 #include "solve/integrate.hpp"
 #include "solve/saddle.hpp"
 #include "solve/sundials.hpp"
-#include "study/data_file.hpp"
 
 namespace gradflow::bench {
 

@@ -16,9 +16,9 @@
 #include <new>
 
 #include "cli/commands.hpp"
-#include "study/atomic_file.hpp"
+#include "io/atomic_file.hpp"
 #include "study/runner.hpp"
-#include "study/toml_document.hpp"
+#include "io/toml_document.hpp"
 
 namespace gradflow {
 

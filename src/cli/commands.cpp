@@ -15,14 +15,15 @@
 #include <functional>
 #include <string_view>
 
+#include "experiment/measurement.hpp"
+#include "io/atomic_file.hpp"
+#include "io/checksum.hpp"
+#include "io/netcdf_file.hpp"
+#include "io/utf8.hpp"
 #include "models/registry.hpp"
-#include "study/atomic_file.hpp"
 #include "study/build_info.hpp"
-#include "study/checksum.hpp"
 #include "study/config.hpp"
-#include "study/netcdf_file.hpp"
 #include "study/runner.hpp"
-#include "study/utf8.hpp"
 
 namespace gradflow {
 namespace {
@@ -150,6 +151,14 @@ int command_models(const std::string& name) {
     for (const Axis& axis : observable.axes) axes += ", " + axis.name;
     std::printf("%s %-22s %s  (%s)\n", observable.by_default ? "*" : " ", observable.name.c_str(),
                 observable.long_name.c_str(), axes.c_str());
+  }
+  std::printf("\nmeasurements beside its own\n");
+  for (const MeasurementInfo& measurement :
+       measurements_of(info->flows, model->observables(flow))) {
+    std::string keys;
+    for (const std::string& key : measurement.keys) keys += (keys.empty() ? "" : ", ") + key;
+    std::printf("  %-22s %s  (%s)\n", measurement.name.c_str(), measurement.summary.c_str(),
+                keys.c_str());
   }
   return exit_done;
 }

@@ -39,4 +39,16 @@ const FlowKind& flow_kind(const std::string& name) {
   return *found;
 }
 
+static const std::string& first_with(bool FlowKind::*property) {
+  const auto& kinds = flow_kinds();
+  return std::find_if(kinds.begin(), kinds.end(), [&](const FlowKind& k) { return k.*property; })
+      ->name;
+}
+const std::string& descent_kind() {
+  return first_with(&FlowKind::descent);
+}
+const std::string& slow_limit_kind() {
+  return first_with(&FlowKind::slow_limit);
+}
+
 }  // namespace gradflow

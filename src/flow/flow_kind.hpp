@@ -26,5 +26,8 @@ struct FlowKind {
 const std::vector<FlowKind>& flow_kinds();
 /// \throws std::logic_error for a name that is none
 const FlowKind& flow_kind(const std::string& name);
+/// The names of the flow of the loss itself and of its slow limit.
+const std::string& descent_kind();
+const std::string& slow_limit_kind();
 
 }  // namespace gradflow

@@ -109,22 +109,6 @@ bool offered(const std::vector<LinearKind>& kinds, LinearKind kind) {
 
 }  // namespace
 
-const char* linear_kind_name(LinearKind kind) {
-  switch (kind) {
-    case LinearKind::automatic:
-      return "auto";
-    case LinearKind::dense:
-      return "dense";
-    case LinearKind::structured:
-      return "structured";
-    case LinearKind::gauss_newton:
-      return "gauss_newton";
-    case LinearKind::krylov:
-      return "krylov";
-  }
-  return "";
-}
-
 std::vector<LinearKind> linear_kinds_of(const Loss& loss) {
   std::vector<LinearKind> kinds{LinearKind::gauss_newton, LinearKind::dense, LinearKind::krylov};
   if (loss.map().curvature_blocks() != nullptr) kinds.insert(kinds.begin(), LinearKind::structured);

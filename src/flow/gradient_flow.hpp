@@ -99,6 +99,5 @@ class HeavyBallFlow final : public System {
 std::vector<LinearKind> linear_kinds_of(const Loss& loss);
 LinearKind preferred_linear_kind_of(const Loss& loss, std::string& reason);
 std::unique_ptr<ShiftedHessian> make_shifted_hessian(const Loss& loss, LinearKind kind);
-const char* linear_kind_name(LinearKind kind);
 
 }  // namespace gradflow

@@ -50,5 +50,6 @@ class NewtonMatrix {
 
 /// The structures a config can ask for (`solver.linear`).
 enum class LinearKind { automatic, dense, structured, gauss_newton, krylov };
+const char* linear_kind_name(LinearKind kind);
 
 }  // namespace gradflow

@@ -96,9 +96,7 @@ void Condition::grow_errors(const Vector& y, Tangent& tangent, double rate, doub
     spread = std::max(spread, std::abs(of_mode(i)) / std::max(std::abs(y[i]), rms));
   for (std::size_t s = 0; s < sources; ++s) {
     for (Index i = 0; i < y.size(); ++i)
-      noise_[i] = draw(i) * (s == 0   ? rounding_[i]
-                             : s == 1 ? rtol_ * std::abs(y[i])
-                                      : atol_);
+      noise_[i] = draw(i) * (s == 0 ? rounding_[i] : s == 1 ? rtol_ * std::abs(y[i]) : atol_);
     if (subspace) subspace->project(noise_);
     work_ = Vector::NullaryExpr(y.size(), of_mode);
     const double fresh = std::abs(inner_product(y, work_, noise_));

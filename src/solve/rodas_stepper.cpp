@@ -229,9 +229,9 @@ class RodasStepper final : public Stepper {
   }
 
   /// What the estimates of the steps' errors come to, signed: an error that each step makes alike
-  /// adds up, where the flow does not contract it. Every eighth step contracted by the Newton matrix
-  /// S = (I - gamma h J)^{-1}, less than the flow does; only where that leaves much by all that the
-  /// flow does, S to the power 8 / gamma (e^{-z} = S^{1/gamma} up to order z^2).
+  /// adds up, where the flow does not contract it. Every eighth step contracted by the Newton
+  /// matrix S = (I - gamma h J)^{-1}, less than the flow does; only where that leaves much by all
+  /// that the flow does, S to the power 8 / gamma (e^{-z} = S^{1/gamma} up to order z^2).
   void accumulate_error() {
     constexpr int steps_between = 8;
     constexpr double much = 100;  // tolerances

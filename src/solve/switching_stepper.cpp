@@ -76,7 +76,8 @@ class SwitchingStepper final : public Stepper {
     const double pace = (time() - looked_at_) / static_cast<double>(steps_between_looks);
     const double needed = (t_stop - time()) / pace;
     const double used = static_cast<double>(active_->statistics().steps);
-    if (used > affordable_ || (used + needed > affordable_ && pace < growing * last_pace_)) change();
+    if (used > affordable_ || (used + needed > affordable_ && pace < growing * last_pace_))
+      change();
     looked_at_ = time();
     last_pace_ = pace;
   }
@@ -96,7 +97,7 @@ class SwitchingStepper final : public Stepper {
 
   std::unique_ptr<Stepper> active_;
   std::unique_ptr<Stepper> implicit_;  ///< empty once it is active
-  double affordable_;                                        ///< explicit steps
+  double affordable_;                  ///< explicit steps
   double looked_at_ = 0, last_pace_ = 0;
   long until_look_ = steps_between_looks;
   std::string history_;

@@ -6,11 +6,11 @@
 #include <set>
 #include <sstream>
 
+#include "io/atomic_file.hpp"
+#include "io/data_file.hpp"
+#include "io/netcdf_file.hpp"
 #include "models/registry.hpp"
 #include "solve/stepper.hpp"
-#include "study/atomic_file.hpp"
-#include "study/data_file.hpp"
-#include "study/netcdf_file.hpp"
 #include "study/unused_settings.hpp"
 
 namespace gradflow {
@@ -134,96 +134,6 @@ std::string toml_value(const ParameterValue& value) {
           return "";
       },
       value);
-}
-
-std::vector<ParameterInfo> TimeSettings::declaration() {
-  return {
-      choice_parameter("variable", "time", {"time", "slow", "accelerated"},
-                       "time: t; slow: end, first and samples are in tau = lambda t; accelerated: "
-                       "log10(1 + s) of mirror flow, its default"),
-      positive_parameter("end", std::nullopt, "last time"),
-      choice_parameter(
-          "spacing", "log", {"log", "linear"},
-          "log: geometric from first to end, and t = 0 besides; linear: k end/samples"),
-      positive_parameter("first", 1e-3, "first sample after t = 0 (log spacing)"),
-      integer_parameter("samples", 400, "number of samples after t = 0", 1, 1e7),
-      nonnegative_parameter("stop_gradient_norm", 0.0,
-                            "end the run once gradient_norm is below; 0: never"),
-      nonnegative_parameter("stop_train_loss", 0.0,
-                            "end the run once train_loss is below; 0: never"),
-  };
-}
-
-TimeSettings TimeSettings::from(const Parameters& p) {
-  TimeSettings settings;
-  settings.variable = p.text("variable");
-  settings.end = p.has("end") ? p.real("end") : 0;
-  settings.spacing = p.text("spacing");
-  settings.first = p.real("first");
-  settings.samples = p.integer("samples");
-  settings.stop_gradient_norm = p.real("stop_gradient_norm");
-  settings.stop_train_loss = p.real("stop_train_loss");
-  return settings;
-}
-
-std::vector<double> TimeSettings::grid() const {
-  std::vector<double> times{0.0};
-  const auto n = static_cast<double>(samples);
-  for (std::int64_t k = 1; k <= samples; ++k) {
-    const auto i = static_cast<double>(k);
-    if (k == samples)
-      times.push_back(end);
-    else if (spacing == "linear")
-      times.push_back(end * i / n);
-    else if (k == 1)
-      times.push_back(first);
-    else
-      times.push_back(first * std::pow(end / first, (i - 1) / (n - 1)));
-  }
-  return times;
-}
-
-std::vector<ParameterInfo> OutputSettings::declaration() {
-  ParameterInfo observables{"observables", ParameterType::text_list, std::vector<std::string>{},
-                            "observables beyond the model's default ones"};
-  ParameterInfo snapshots{"snapshot_observables", ParameterType::text_list,
-                          std::vector<std::string>{},
-                          "observables stored at output.snapshot_times alone, such as predictions"};
-  ParameterInfo times = list_parameter("snapshot_times", std::vector<double>{},
-                                       "times (in time.variable) of the snapshot observables");
-  times.minimum = 0;
-  return {boolean_parameter("parameters", false, "also store the parameter vector at every sample"),
-          std::move(observables), std::move(times), std::move(snapshots)};
-}
-
-OutputSettings OutputSettings::from(const Parameters& p) {
-  return {p.boolean("parameters"), p.texts("observables"), p.reals("snapshot_times"),
-          p.texts("snapshot_observables")};
-}
-
-std::vector<ParameterInfo> MeasureSettings::declaration() {
-  ParameterInfo window = list_parameter("slow_window", std::vector<double>{0.1, 2.0},
-                                        "first and last tau at which the slow phase is compared");
-  window.minimum = 0;
-  window.minimum_excluded = true;
-  return {
-      boolean_parameter("two_phases", false,
-                        "compare the run with its two limits as lambda -> 0: slow_error, "
-                        "fast_error, composite_error"),
-      std::move(window),
-      positive_parameter("fast_end", 20.0, "last t at which the fast phase is compared"),
-      positive_parameter("fit_threshold", 1e-3,
-                         "fraction of its start that the training error falls below at fit_time"),
-      {"exponents", ParameterType::text_list, std::vector<std::string>{},
-       "measurements whose power law along measure.against is fitted over the study"},
-      {"against", ParameterType::text, std::string(),
-       "axis of the study for measure.exponents; empty: the first"},
-  };
-}
-
-MeasureSettings MeasureSettings::from(const Parameters& p) {
-  return {p.boolean("two_phases"), p.reals("slow_window"), p.real("fast_end"),
-          p.real("fit_threshold"), p.texts("exponents"),   p.text("against")};
 }
 
 std::uint64_t RunConfig::seed() const {
@@ -710,7 +620,14 @@ FlowSettings RunConfig::flow() const {
   return settings;
 }
 
-std::unique_ptr<Model> Config::build(RunConfig& run) const {
+Setup Config::setup(std::size_t point) const {
+  RunConfig config = run(point);
+  std::unique_ptr<Model> model = build(config, false);
+  return {std::move(model), config.flow(),   config.solver(),
+          config.time(),    config.output(), config.measure()};
+}
+
+std::unique_ptr<Model> Config::build(RunConfig& run, bool try_stepper) const {
   std::unique_ptr<Model> model;
   const auto in_section = [&](const std::string& section, auto&& action) {
     try {
@@ -791,7 +708,8 @@ std::unique_ptr<Model> Config::build(RunConfig& run) const {
     if (!time.has("end") && !model->default_end(flow))
       throw ParameterError("end", "missing, expected a number > 0: the last time");
   });
-  if (!flow.discrete()) in_section("solver", [&] { make_stepper(*system, run.solver()); });
+  if (try_stepper && !flow.discrete())
+    in_section("solver", [&] { make_stepper(*system, run.solver()); });
   in_section("measure", [&] {
     const MeasureSettings settings = run.measure();
     if (settings.slow_window.size() != 2 || settings.slow_window[0] >= settings.slow_window[1])

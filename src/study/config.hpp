@@ -7,10 +7,10 @@
 #include <utility>
 #include <vector>
 
+#include "experiment/setup.hpp"
 #include "flow/model.hpp"
-#include "solve/solver_settings.hpp"
-#include "study/dataset.hpp"
-#include "study/toml_document.hpp"
+#include "io/dataset.hpp"
+#include "io/toml_document.hpp"
 
 namespace gradflow {
 
@@ -19,46 +19,6 @@ constexpr std::uint64_t largest_config = std::uint64_t{32} << 20;
 
 /// TOML syntax of a value; empty for none.
 std::string toml_value(const ParameterValue& value);
-
-/// The `[time]` section.
-struct TimeSettings {
-  std::string variable = "time";  ///< time, slow (tau = lambda t), accelerated (mirror flow)
-  double end = 0;                 ///< 0: not given (mirror flow)
-  std::string spacing = "log";
-  double first = 1e-3;
-  std::int64_t samples = 400;
-  double stop_gradient_norm = 0;  ///< stop once |rhs| is below; 0: never
-  double stop_train_loss = 0;     ///< stop once F is below; 0: never
-
-  static std::vector<ParameterInfo> declaration();
-  static TimeSettings from(const Parameters& parameters);
-  /// Sample times in the chosen variable, with 0 first.
-  std::vector<double> grid() const;
-};
-
-/// The `[output]` section.
-struct OutputSettings {
-  bool parameters = false;
-  std::vector<std::string> observables;
-  std::vector<double> snapshot_times;
-  std::vector<std::string> snapshot_observables;
-
-  static std::vector<ParameterInfo> declaration();
-  static OutputSettings from(const Parameters& parameters);
-};
-
-/// The `[measure]` section: numbers beyond the model's own.
-struct MeasureSettings {
-  bool two_phases = false;
-  std::vector<double> slow_window{0.1, 2.0};
-  double fast_end = 20;
-  double fit_threshold = 1e-3;
-  std::vector<std::string> exponents;
-  std::string against;
-
-  static std::vector<ParameterInfo> declaration();
-  static MeasureSettings from(const Parameters& parameters);
-};
 
 /// One axis of a study: the key it varies and its values.
 struct ConfigAxis {
@@ -104,7 +64,9 @@ class Config {
   /// Builds the model and checks all that depends on it: file shapes, flow, solver, observables,
   /// times. Sizes and defaults that the model fixes are written back to `run`.
   /// \throws ConfigError
-  std::unique_ptr<Model> build(RunConfig& run) const;
+  std::unique_ptr<Model> build(RunConfig& run) const { return build(run, true); }
+  /// All that a point's run is made from. \throws ConfigError
+  Setup setup(std::size_t point) const;
   /// `build` for the first point and for each value of each axis, once; of an axis of more than
   /// 1000 values (of a range, 100) for so many of them, spread evenly to the last.
   void validate() const;
@@ -126,6 +88,8 @@ class Config {
     std::string name;
     std::vector<ParameterInfo> declaration;
   };
+  /// With the stepper for a try, or not: a run that follows makes it anyway.
+  std::unique_ptr<Model> build(RunConfig& run, bool try_stepper) const;
   void read_sections(const TomlValue& document);
   void read_axes(const TomlValue& study);
   ParameterValue convert(const std::string& key, const ParameterInfo& info,
@@ -148,8 +112,8 @@ class Config {
   std::vector<std::pair<std::string, ParameterValue>> given_;  ///< key and value, in order
   std::map<std::string, SourcePosition> positions_;
   std::vector<ConfigAxis> axes_;
-  mutable std::map<std::string, Matrix> files_;  ///< read once for all points
-  mutable std::string resolved_;                 ///< empty before `validate`
+  mutable std::map<std::string, Matrix> files_;        ///< read once for all points
+  mutable std::string resolved_;                       ///< empty before `validate`
   mutable std::map<std::string, std::string> unused_;  ///< by key, of all points so far
 };
 

@@ -3,9 +3,9 @@
 #include <functional>
 #include <string>
 
+#include "io/dataset.hpp"
 #include "solve/outcome.hpp"
 #include "study/config.hpp"
-#include "study/dataset.hpp"
 
 namespace gradflow {
 

@@ -12,12 +12,12 @@
 #include <system_error>
 #include <thread>
 
+#include "io/atomic_file.hpp"
+#include "io/checksum.hpp"
+#include "io/folder_lock.hpp"
+#include "io/netcdf_file.hpp"
 #include "numerics/memory.hpp"
-#include "study/atomic_file.hpp"
 #include "study/build_info.hpp"
-#include "study/checksum.hpp"
-#include "study/folder_lock.hpp"
-#include "study/netcdf_file.hpp"
 #include "study/progress.hpp"
 #include "study/study_fits.hpp"
 

@@ -1,7 +1,7 @@
 #pragma once
 
+#include "io/dataset.hpp"
 #include "study/config.hpp"
-#include "study/dataset.hpp"
 
 namespace gradflow {
 

@@ -26,8 +26,9 @@ std::map<std::string, std::string> unused_settings(const RunConfig& run,
       say("flow", info.name, by("flow.kind", flow.kind));
   if (std::find(kind.keys.begin(), kind.keys.end(), "temperature") != kind.keys.end() &&
       flow.temperature == 0)
-    unused.emplace("flow.temperature", "is 0: without noise the iterates are those of "
-                                       "gradient_descent");
+    unused.emplace("flow.temperature",
+                   "is 0: without noise the iterates are those of "
+                   "gradient_descent");
 
   const SolverSettings solver = run.solver();
   if (kind.iterates) {
@@ -53,8 +54,8 @@ std::map<std::string, std::string> unused_settings(const RunConfig& run,
 
   const MeasureSettings measure = run.measure();
   if (measure.two_phases && !(kind.descent && decays))
-    unused.emplace("measure.two_phases",
-                   kind.descent ? "not used without flow.weight_decay > 0" : by("flow.kind", flow.kind));
+    unused.emplace("measure.two_phases", kind.descent ? "not used without flow.weight_decay > 0"
+                                                      : by("flow.kind", flow.kind));
   if (!measure.two_phases)
     for (const char* name : {"slow_window", "fast_end"})
       say("measure", name, "not used without measure.two_phases");

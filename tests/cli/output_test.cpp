@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "study/checksum.hpp"
+#include "io/checksum.hpp"
 #include "tests/catch.hpp"
 #include "tests/cli/process.hpp"
 

@@ -15,8 +15,8 @@
 #include <thread>
 #include <vector>
 
-#include "study/dataset.hpp"
-#include "study/netcdf_file.hpp"
+#include "io/dataset.hpp"
+#include "io/netcdf_file.hpp"
 #include "tests/catch.hpp"
 
 /// The binary from outside: what it prints, its exit code, and what it leaves on disk.

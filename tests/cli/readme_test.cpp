@@ -1,7 +1,7 @@
 #include <regex>
 #include <sstream>
 
-#include "study/toml_document.hpp"
+#include "io/toml_document.hpp"
 #include "tests/cli/process.hpp"
 
 // What the README shows is run here as it stands there, and the docs are held against the program.

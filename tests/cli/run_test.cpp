@@ -2,7 +2,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "study/toml_document.hpp"
+#include "io/toml_document.hpp"
 #include "tests/catch.hpp"
 #include "tests/cli/process.hpp"
 

@@ -6,7 +6,7 @@
 #include "flow/linear_map.hpp"
 #include "numerics/random.hpp"
 #include "solve/integrate.hpp"
-#include "study/data_file.hpp"
+#include "io/data_file.hpp"
 #include "tests/catch.hpp"
 
 using namespace gradflow;

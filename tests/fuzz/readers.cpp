@@ -8,11 +8,11 @@
 #include <new>
 #include <stdexcept>
 
-#include "study/atomic_file.hpp"
-#include "study/checksum.hpp"
-#include "study/data_file.hpp"
-#include "study/netcdf_file.hpp"
-#include "study/toml_document.hpp"
+#include "io/atomic_file.hpp"
+#include "io/checksum.hpp"
+#include "io/data_file.hpp"
+#include "io/netcdf_file.hpp"
+#include "io/toml_document.hpp"
 
 namespace gradflow::testing {
 namespace {

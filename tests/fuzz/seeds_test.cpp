@@ -1,5 +1,5 @@
-#include "study/data_file.hpp"
-#include "study/toml_document.hpp"
+#include "io/data_file.hpp"
+#include "io/toml_document.hpp"
 #include "tests/catch.hpp"
 #include "tests/cli/process.hpp"
 #include "tests/fuzz/damage.hpp"

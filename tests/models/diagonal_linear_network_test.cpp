@@ -5,7 +5,7 @@
 
 #include "numerics/fit.hpp"
 #include "numerics/linear_program.hpp"
-#include "study/data_file.hpp"
+#include "io/data_file.hpp"
 #include "tests/catch.hpp"
 #include "tests/finite_differences.hpp"
 #include "tests/run_model.hpp"

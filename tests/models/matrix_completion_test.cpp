@@ -2,7 +2,7 @@
 
 #include "numerics/decompositions.hpp"
 #include "numerics/fit.hpp"
-#include "study/data_file.hpp"
+#include "io/data_file.hpp"
 #include "tests/catch.hpp"
 #include "tests/finite_differences.hpp"
 #include "tests/run_model.hpp"

@@ -6,7 +6,7 @@
 #include <numbers>
 
 #include "solve/integrate.hpp"
-#include "study/data_file.hpp"
+#include "io/data_file.hpp"
 #include "tests/catch.hpp"
 
 using namespace gradflow;

@@ -40,9 +40,8 @@ TEST_CASE("One that turns stiff is given over to the implicit method, and says w
   settings.rtol = 1e-8;
   const Vector start{{1, 1, 1}};
   const std::vector<double> times{0, 1e-6, 1, 1e3};
-  const auto stepper =
-      make_switching_stepper(make_dopri5_stepper(system, settings),
-                             make_cvode_stepper(system, settings, false), 1e5);
+  const auto stepper = make_switching_stepper(make_dopri5_stepper(system, settings),
+                                              make_cvode_stepper(system, settings, false), 1e5);
   const Samples run = sample(system, *stepper, settings, start, times);
   REQUIRE(run.outcome.status == Status::ok);
   INFO(run.outcome.method);

@@ -4,8 +4,8 @@
 
 #include <fstream>
 
-#include "study/atomic_file.hpp"
-#include "study/netcdf_file.hpp"
+#include "io/atomic_file.hpp"
+#include "io/netcdf_file.hpp"
 #include "tests/catch.hpp"
 #include "tests/cli/process.hpp"
 
@@ -319,8 +319,7 @@ TEST_CASE("Settings that have no effect are named with their place and what leav
     CHECK(std::count(said.begin(), said.end(), '\n') == 1);
   };
   const std::string end = "[time]\nend = 1\n";
-  says("[flow]\nstep = 0.1\n" + end,
-       "c.toml:5:1: flow.step: not used by flow.kind = \"gradient\"");
+  says("[flow]\nstep = 0.1\n" + end, "c.toml:5:1: flow.step: not used by flow.kind = \"gradient\"");
   says("[flow]\nfriction = 0.1\n" + end, "flow.friction: not used by flow.kind");
   says("[flow]\ntemperature = 0.1\n" + end, "flow.temperature: not used by flow.kind");
   says("[flow]\nbatch = 3\n" + end, "flow.batch: not used by flow.kind");
@@ -351,7 +350,8 @@ TEST_CASE("Settings that have no effect are named with their place and what leav
   CHECK(unused(model + "[flow]\nstep = 0.1\n" + end +
                "[study]\n\"flow.kind\" = [\"gradient\", \"gradient_descent\"]\n")
             .empty());
-  CHECK(unused(model + end, {"flow.step=0.1"}).find("--set flow.step=0.1: flow.step: not used") == 0);
+  CHECK(unused(model + end, {"flow.step=0.1"}).find("--set flow.step=0.1: flow.step: not used") ==
+        0);
   CHECK(unused(model + end + "[study]\n\"flow.step\" = [0.1, 0.2]\n").find("flow.step: not used") !=
         std::string::npos);
 }

@@ -6,8 +6,8 @@
 #include <fstream>
 
 #include "study/build_info.hpp"
-#include "study/folder_lock.hpp"
-#include "study/netcdf_file.hpp"
+#include "io/folder_lock.hpp"
+#include "io/netcdf_file.hpp"
 #include "tests/catch.hpp"
 #include "tests/cli/process.hpp"
 

@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "flow/model.hpp"
+#include "flow/observable.hpp"
+#include "io/dataset.hpp"
 #include "solve/outcome.hpp"
-#include "study/dataset.hpp"
 
 namespace gradflow {
 
@@ -15,16 +15,18 @@ namespace gradflow {
 /// therefore differ between all recordings of the model. A model belongs to one thread.
 std::uint64_t next_serial();
 
-/// Observables and states at the samples of one integration.
-class Recording final : public Trajectory {
+/// Observables and states along the first dimension of a result: the samples of a run, or whatever
+/// else a series of states is made along.
+class Recording {
  public:
   Recording(std::vector<Observable> observables, Index state_size, bool keep_states)
       : observables_(std::move(observables)), keep_states_(keep_states), state_size_(state_size) {
     values_.resize(observables_.size());
   }
 
-  void add(double t, ConstVectorRef y) {
-    times_.push_back(t);
+  /// A state at time t, at coordinate `at` of the first dimension.
+  void add(double at, double t, ConstVectorRef y) {
+    coordinate_.push_back(at);
     const State state{t, y, next_serial()};
     for (std::size_t k = 0; k < observables_.size(); ++k) {
       const auto size = static_cast<std::size_t>(observables_[k].size());
@@ -34,10 +36,10 @@ class Recording final : public Trajectory {
     if (keep_states_) states_.insert(states_.end(), y.begin(), y.end());
   }
 
-  /// Appends NaN for the times that were not reached, so that all points of a study share them.
-  void pad(const std::vector<double>& times) {
-    for (std::size_t i = times_.size(); i < times.size(); ++i) {
-      times_.push_back(times[i]);
+  /// Appends NaN for what was not reached, so that all points of a study share the coordinate.
+  void pad(const std::vector<double>& coordinate) {
+    for (std::size_t i = coordinate_.size(); i < coordinate.size(); ++i) {
+      coordinate_.push_back(coordinate[i]);
       for (std::size_t k = 0; k < observables_.size(); ++k)
         values_[k].resize(values_[k].size() + static_cast<std::size_t>(observables_[k].size()),
                           std::numeric_limits<double>::quiet_NaN());
@@ -47,14 +49,13 @@ class Recording final : public Trajectory {
     }
   }
 
-  const std::vector<double>& times() const override { return times_; }
-  const std::vector<double>* values(const std::string& name) const override {
+  const std::vector<double>& coordinate() const { return coordinate_; }
+  /// Row-major (first dimension, ...); null where the observable is not recorded.
+  const std::vector<double>* values(const std::string& name) const {
     for (std::size_t k = 0; k < observables_.size(); ++k)
       if (observables_[k].name == name) return &values_[k];
     return nullptr;
   }
-  const Vector& final_state() const override { return final_state_; }
-  void set_final_state(Vector state) { final_state_ = std::move(state); }
   const std::vector<Observable>& observables() const { return observables_; }
   const std::vector<double>& values(std::size_t k) const { return values_[k]; }
   const std::vector<double>& states() const { return states_; }
@@ -63,9 +64,8 @@ class Recording final : public Trajectory {
   std::vector<Observable> observables_;
   bool keep_states_;
   Index state_size_;
-  std::vector<double> times_, states_;
+  std::vector<double> coordinate_, states_;
   std::vector<std::vector<double>> values_;
-  Vector final_state_;
 };
 
 // How a run's arrays get into a dataset, with their attributes.

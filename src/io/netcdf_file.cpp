@@ -1,4 +1,4 @@
-#include "study/netcdf_file.hpp"
+#include "io/netcdf_file.hpp"
 
 #include <dlfcn.h>
 #include <netcdf.h>
@@ -20,8 +20,8 @@
 #include <string_view>
 #include <utility>
 
+#include "io/checksum.hpp"
 #include "numerics/memory.hpp"
-#include "study/checksum.hpp"
 
 namespace gradflow {
 

@@ -1,4 +1,4 @@
-#include "study/folder_lock.hpp"
+#include "io/folder_lock.hpp"
 
 #include <signal.h>
 #include <sys/stat.h>

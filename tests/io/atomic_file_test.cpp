@@ -1,4 +1,4 @@
-#include "study/atomic_file.hpp"
+#include "io/atomic_file.hpp"
 
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -7,8 +7,8 @@
 
 #include <cstring>
 
-#include "study/data_file.hpp"
-#include "study/netcdf_file.hpp"
+#include "io/data_file.hpp"
+#include "io/netcdf_file.hpp"
 #include "tests/catch.hpp"
 
 using namespace gradflow;

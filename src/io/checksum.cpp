@@ -1,4 +1,4 @@
-#include "study/checksum.hpp"
+#include "io/checksum.hpp"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>

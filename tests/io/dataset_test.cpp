@@ -1,4 +1,4 @@
-#include "study/dataset.hpp"
+#include "io/dataset.hpp"
 
 #include <cmath>
 #include <limits>

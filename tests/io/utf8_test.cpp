@@ -1,6 +1,6 @@
-#include "study/utf8.hpp"
+#include "io/utf8.hpp"
 
-#include "study/toml_document.hpp"
+#include "io/toml_document.hpp"
 #include "tests/catch.hpp"
 
 using namespace gradflow;

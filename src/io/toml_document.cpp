@@ -1,4 +1,4 @@
-#include "study/toml_document.hpp"
+#include "io/toml_document.hpp"
 
 #include <algorithm>
 #include <array>
@@ -23,7 +23,7 @@
 #endif
 #include <toml++/toml.h>
 
-#include "study/utf8.hpp"
+#include "io/utf8.hpp"
 
 namespace gradflow {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <filesystem>
 
-#include "study/atomic_file.hpp"
+#include "io/atomic_file.hpp"
 
 namespace gradflow {
 

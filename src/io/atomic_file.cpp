@@ -1,4 +1,4 @@
-#include "study/atomic_file.hpp"
+#include "io/atomic_file.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -10,7 +10,7 @@
 #include <system_error>
 #include <utility>
 
-#include "study/checksum.hpp"
+#include "io/checksum.hpp"
 
 namespace gradflow {
 

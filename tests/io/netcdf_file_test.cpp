@@ -1,4 +1,4 @@
-#include "study/netcdf_file.hpp"
+#include "io/netcdf_file.hpp"
 
 #include <unistd.h>
 

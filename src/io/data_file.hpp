@@ -3,8 +3,8 @@
 #include <filesystem>
 #include <string>
 
+#include "io/atomic_file.hpp"
 #include "numerics/types.hpp"
-#include "study/atomic_file.hpp"
 
 namespace gradflow {
 

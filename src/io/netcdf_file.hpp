@@ -4,8 +4,8 @@
 #include <optional>
 #include <string>
 
-#include "study/atomic_file.hpp"
-#include "study/dataset.hpp"
+#include "io/atomic_file.hpp"
+#include "io/dataset.hpp"
 
 namespace gradflow {
 
@@ -30,7 +30,7 @@ void write_small_netcdf(const Dataset& dataset, const std::filesystem::path& pat
 /// nothing where the classic form does not take the dataset. `path` is named in errors.
 std::optional<std::string> small_netcdf(const Dataset& dataset, const std::filesystem::path& path);
 
-/// All end with a checksum (study/checksum.hpp), which NetCDF does not look at.
+/// All end with a checksum (io/checksum.hpp), which NetCDF does not look at.
 
 /// Reads what these wrote; names, order, types and values come back unchanged (but an
 /// attribute that is a list of one entry comes back as a number). `_FillValue` is implied by the

@@ -1,4 +1,4 @@
-#include "study/folder_lock.hpp"
+#include "io/folder_lock.hpp"
 
 #include <fcntl.h>
 #include <sys/file.h>

@@ -54,7 +54,7 @@ class FileReplacement {
 
   /// Appends to what `temporary()` holds. Errors: FileError.
   void append(std::string_view bytes);
-  /// Appends the checksum (study/checksum.hpp) of what `temporary()` holds. Errors: FileError.
+  /// Appends the checksum (io/checksum.hpp) of what `temporary()` holds. Errors: FileError.
   void append_checksum();
 
   /// Puts the temporary file on disk (fsync), renames it over the target, and puts the rename on

@@ -1,10 +1,10 @@
-#include "study/checksum.hpp"
+#include "io/checksum.hpp"
 
 #include <unistd.h>
 
 #include <fstream>
 
-#include "study/netcdf_file.hpp"
+#include "io/netcdf_file.hpp"
 #include "tests/catch.hpp"
 
 using namespace gradflow;

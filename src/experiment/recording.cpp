@@ -1,4 +1,4 @@
-#include "study/recording.hpp"
+#include "experiment/recording.hpp"
 
 namespace gradflow {
 

@@ -1,4 +1,4 @@
-#include "study/utf8.hpp"
+#include "io/utf8.hpp"
 
 #include <array>
 

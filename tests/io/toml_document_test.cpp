@@ -1,4 +1,4 @@
-#include "study/toml_document.hpp"
+#include "io/toml_document.hpp"
 
 #include "tests/catch.hpp"
 

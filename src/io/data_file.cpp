@@ -1,4 +1,4 @@
-#include "study/data_file.hpp"
+#include "io/data_file.hpp"
 
 #include <algorithm>
 #include <bit>

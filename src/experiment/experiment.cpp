@@ -1,0 +1,246 @@
+#include "experiment/experiment.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "experiment/measurement.hpp"
+#include "solve/integrate.hpp"
+
+namespace gradflow {
+namespace {
+
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+constexpr double infinity = std::numeric_limits<double>::infinity();
+
+/// A run that is over, on its way into a dataset.
+struct Finished {
+  const Setup& setup;
+  const FlowSettings& flow;  ///< as it was followed
+  const TimeSettings& time;  ///< with the end that it found
+  const std::function<bool()>& interrupted;
+  TrajectoryRun& run;
+  Dataset& data;
+  bool failed = false;
+
+  Model& model() const { return *setup.model; }
+
+  /// All observables of a recording, or their differences to those of another.
+  void record(const Recording& recording, const std::string& along, const std::string& suffix = "",
+              const std::string& prefix = "", const Recording* minus = nullptr) {
+    for (std::size_t k = 0; k < recording.observables().size(); ++k) {
+      const Observable& observable = recording.observables()[k];
+      std::vector<std::string> dimensions{along};
+      for (const std::string& name : axis_names(data, observable.axes)) dimensions.push_back(name);
+      std::string name = observable.name + suffix;
+      if (data.find(name) != nullptr) name += "_snapshot";
+      data.add({name, dimensions,
+                minus == nullptr ? recording.values(k) : observed_error(recording, *minus, k),
+                attributes(prefix + observable.long_name, observable.units)});
+    }
+  }
+
+  void say(const std::string& message) {
+    if (message.empty()) return;
+    std::string& all = run.outcome.message;
+    all += (all.empty() ? "" : "; ") + message;
+  }
+};
+
+void record_times(Finished& e) {
+  const std::vector<double>& times = e.run.samples.coordinate();
+  e.data.add_coordinate(
+      "time", times,
+      attributes(e.flow.accelerated ? "accelerated time log10(1 + s), ds = L dt" : "time t", "1"));
+  if (e.flow.weight_decay <= 0 || e.flow.traits().slow_limit) return;
+  std::vector<double> slow = times;
+  for (double& t : slow) t *= e.flow.weight_decay;
+  e.data.add({"slow_time", {"time"}, std::move(slow), attributes("slow time tau = lambda t", "1")});
+}
+
+void record_observables(Finished& e) {
+  e.record(e.run.samples, "time");
+  if (e.run.snapshots.coordinate().empty()) return;
+  e.data.add_coordinate("snapshot_time", e.run.snapshots.coordinate(),
+                        attributes("time t of a snapshot", "1"));
+  e.record(e.run.snapshots, "snapshot_time");
+}
+
+void record_states(Finished& e) {
+  const Vector& end = e.run.outcome.final_state;
+  add_axis(e.data, counting_axis("parameter", end.size(), "entry of the state"));
+  if (e.setup.output.parameters)
+    e.data.add({"parameters",
+                {"time", "parameter"},
+                e.run.samples.states(),
+                attributes("state of the flow", "1")});
+  e.data.add({"final_state",
+              {"parameter"},
+              std::vector<double>(end.begin(), end.end()),
+              attributes("state at end_time", "1")});
+}
+
+/// solver.verify: the run once more at a tenth of the tolerances.
+void record_verification(Finished& e) {
+  const SolverSettings& solver = e.setup.solver;
+  if (!solver.verify || e.failed) return;
+  Outcome& outcome = e.run.outcome;
+  const Recording& samples = e.run.samples;
+  SolverSettings tight =
+      tightened(*e.model().system(e.flow), solver, e.model().initial_state(e.flow));
+  tight.rtol *= 0.1;
+  tight.atol *= 0.1;
+  const TrajectoryRun second =
+      run_trajectory(e.setup, e.flow, tight, e.time, e.setup.output, e.interrupted);
+  if (second.outcome.status == Status::interrupted) {
+    outcome.status = Status::interrupted;
+    outcome.message = second.outcome.message;
+  } else if (second.outcome.status != Status::ok) {
+    outcome.status = Status::verify_failed;
+    outcome.message = "the run at a tenth of the tolerances failed: " + second.outcome.message;
+  } else {
+    e.record(samples, "time", "_observed_error",
+             "difference to a run at a tenth of the tolerances: ", &second.samples);
+    // Doubtful where an observable is off by more than a hundredth of its range.
+    for (std::size_t k = 0; k < samples.observables().size(); ++k) {
+      const std::vector<double>& tight_values = second.samples.values(k);
+      if (tight_values.empty()) continue;
+      double low = infinity, high = -infinity;
+      for (const double value : tight_values)
+        if (std::isfinite(value)) low = std::min(low, value), high = std::max(high, value);
+      double worst = 0;
+      for (const double error : observed_error(samples, second.samples, k))
+        if (std::isfinite(error)) worst = std::max(worst, error);
+      const double range = std::max(0.0, high - low);
+      if (worst > 0.01 * range && worst > 1000 * tight.atol && outcome.status == Status::ok) {
+        outcome.status = Status::verify_failed;
+        outcome.message = samples.observables()[k].name +
+                          " changes by more than a hundredth of its range at a tenth of the "
+                          "tolerances; lower solver.rtol and solver.atol";
+      }
+    }
+  }
+}
+
+/// The model's own numbers, and what it has to say.
+void record_model(Finished& e) {
+  add_measurements(e.data, e.model().constants(e.flow));
+  if (e.failed) return;
+  const RecordedTrajectory trajectory(e.run);
+  add_measurements(e.data, e.model().measure(e.flow, trajectory));
+  const RunNotes notes = e.model().notes(e.setup.flow, trajectory);
+  e.run.outcome.warnings |= notes.warnings;
+  for (const std::string& message : notes.messages) e.say(message);
+}
+
+void record_measurements(Finished& e) {
+  if (e.failed) return;
+  for (const MeasurementInfo& info : measurements()) {
+    if (!info.applies(e.setup)) continue;
+    const MeasuredNumbers taken = info.take({e.setup, e.flow, e.run, e.interrupted});
+    add_measurements(e.data, taken.numbers);
+    Outcome& outcome = e.run.outcome;
+    outcome.warnings |= taken.warnings;
+    if (outcome.status == Status::ok) outcome.status = taken.status;
+    e.say(taken.message);
+  }
+}
+
+void record_energy(Finished& e) {
+  const Outcome& outcome = e.run.outcome;
+  Dataset& data = e.data;
+  if (outcome.energy.empty()) return;
+  Axis decade{"decade", {}, "log10 of the time at which a decade begins", true};
+  std::vector<double> drop, dissipation, defect;
+  for (const EnergyDecade& d : outcome.energy) {
+    decade.coordinate.push_back(d.log10_start);
+    drop.push_back(d.drop);
+    dissipation.push_back(d.dissipation);
+    defect.push_back(d.defect);
+  }
+  add_axis(data, decade);
+  data.add({"energy_drop", {"decade"}, drop, attributes("drop of the energy", "1")});
+  data.add({"energy_dissipation",
+            {"decade"},
+            dissipation,
+            attributes("integral of the squared speed", "1")});
+  data.add({"energy_defect",
+            {"decade"},
+            defect,
+            attributes("relative defect of the energy identity", "1")});
+  add_number(data, "energy_defect_max", outcome.worst_energy_defect,
+             "largest relative defect of the energy identity over a decade of time");
+}
+
+void record_condition(Finished& e) {
+  const std::optional<Amplification>& amplification = e.run.outcome.amplification;
+  if (!amplification) return;
+  Dataset& data = e.data;
+  add_number(data, "amplification", amplification->largest,
+             "largest growth of a disturbance between any two times; at most 1e300");
+  add_number(data, "amplification_time", amplification->time, "the later one of these two times");
+  add_number(data, "end_amplification", amplification->to_end,
+             "largest growth of a disturbance from any earlier time to the end");
+}
+
+void record_outcome(Finished& e) {
+  const Outcome& outcome = e.run.outcome;
+  Dataset& data = e.data;
+  add_number(data, "end_time", outcome.t_end, "time at which the run ended");
+  add_status(data, outcome.status);
+  add_warning(data, outcome.warnings);
+  add_count(data, "steps", outcome.statistics.steps, "accepted steps");
+  add_count(data, "rejected_steps", outcome.statistics.rejected_steps, "rejected steps");
+  add_count(data, "rhs_evaluations", outcome.statistics.rhs_evaluations,
+            "evaluations of the right-hand side by the solver");
+  add_count(data, "linearisations", outcome.statistics.linearisations, "Jacobians set up");
+  add_count(data, "factorisations", outcome.statistics.factorisations,
+            "Newton matrices factorised");
+  add_count(data, "indefinite_factorisations", outcome.statistics.indefinite_factorisations,
+            "Newton matrices with negative eigenvalues");
+  add_count(data, "events", outcome.statistics.events,
+            "boundaries between smooth pieces (activation changes) that were met");
+  add_number(data, "wall_seconds", outcome.wall_seconds, "wall-clock time of the run", "s");
+  data.add({"solver_method",
+            {},
+            std::vector<std::string>{outcome.method},
+            {{"long_name", "method used"}}});
+  data.add({"solver_linear",
+            {},
+            std::vector<std::string>{outcome.linear},
+            {{"long_name", "Newton matrices used, and why"}}});
+  add_message(data, outcome.message);
+}
+
+/// In the order of the result's variables.
+constexpr void (*recorders[])(Finished&) = {
+    record_times,        record_observables, record_states,    record_verification, record_model,
+    record_measurements, record_energy,      record_condition, record_outcome};
+
+}  // namespace
+
+Experiment run_experiment(const Setup& setup, const std::function<bool()>& interrupted) {
+  FlowSettings flow = setup.flow;
+  TimeSettings time = setup.time;
+  if (flow.until_settled) {
+    // Where the run ends is found by a first one, so that the samples can be spread over it.
+    flow.until_settled = false;
+    FlowSettings search = flow;
+    search.until_settled = true;
+    time.end = setup.model->default_end(search).value_or(0);
+    TimeSettings ends = time;
+    ends.samples = 1;
+    const TrajectoryRun first = run_trajectory(setup, search, setup.solver, ends, {}, interrupted);
+    if (first.outcome.status == Status::ok) time.end = first.outcome.t_end;
+    if (time.spacing == "log") time.first = std::min(time.first, 1e-3 * time.end);
+  }
+  TrajectoryRun run = run_trajectory(setup, flow, setup.solver, time, setup.output, interrupted);
+  Experiment experiment;
+  Finished finished{
+      setup, flow, time, interrupted, run, experiment.data, run.outcome.status != Status::ok};
+  for (const auto record : recorders) record(finished);
+  experiment.outcome = std::move(run.outcome);
+  return experiment;
+}
+
+}  // namespace gradflow

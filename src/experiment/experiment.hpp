@@ -1,0 +1,21 @@
+#pragma once
+
+#include <functional>
+
+#include "experiment/setup.hpp"
+#include "io/dataset.hpp"
+#include "solve/outcome.hpp"
+
+namespace gradflow {
+
+/// What one run leaves: its dataset, and how it went.
+struct Experiment {
+  Dataset data;
+  Outcome outcome;
+};
+
+/// Follows the flow, records its observables, takes its measurements. Numerical failure is a status
+/// of the outcome. \throws ParameterError where settings and flow do not go together after all
+Experiment run_experiment(const Setup& setup, const std::function<bool()>& interrupted);
+
+}  // namespace gradflow

@@ -1,0 +1,53 @@
+#include "experiment/measurement.hpp"
+#include "measure/two_phases.hpp"
+
+namespace gradflow {
+namespace {
+
+bool applies(const Setup& setup) {
+  return setup.flow.weight_decay > 0 && !setup.flow.traits().slow_limit;
+}
+
+MeasuredNumbers take(const MeasuredRun& run) {
+  const std::vector<double>* train = run.run.samples.values("train_error");
+  const std::vector<double>* test = run.run.samples.values("test_error");
+  if (train == nullptr || test == nullptr) return {};
+  const FlowSettings& flow = run.flow;
+  MeasuredNumbers out;
+  const GrokkingTimes times =
+      grokking_times(run.run.samples.coordinate(), *train, *test, run.setup.measure.fit_threshold,
+                     0.1 / flow.weight_decay);
+  if (times.falls_without_plateau) {
+    out.warnings = no_plateau;
+    out.message = "the test error falls by degrees, without a plateau: no grok_time";
+  }
+  out.numbers = {
+      measured("fit_time",
+               "time at which the training error is below measure.fit_threshold times "
+               "its start",
+               times.fit),
+      measured("plateau_time",
+               "time at which the test error, after the fit, moves least in log t; NaN without a "
+               "plateau",
+               times.plateau),
+      measured("plateau_test_error", "test error at plateau_time", times.plateau_error),
+      measured("grok_time", "time at which the test error is halfway between plateau and end",
+               times.grok),
+      measured("slow_grok_time", "lambda times grok_time", flow.weight_decay * times.grok),
+  };
+  return out;
+}
+
+}  // namespace
+
+MeasurementInfo grokking_measurement() {
+  return {"grokking",
+          "when the training error falls, where the test error stays, and when it falls",
+          {"measure.fit_threshold"},
+          {"train_error", "test_error"},
+          {},
+          applies,
+          take};
+}
+
+}  // namespace gradflow

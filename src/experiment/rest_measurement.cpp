@@ -1,0 +1,55 @@
+#include <limits>
+
+#include "experiment/measurement.hpp"
+#include "solve/stationary_point.hpp"
+
+namespace gradflow {
+namespace {
+
+bool applies(const Setup& setup) {
+  return setup.time.stop_gradient_norm > 0 && setup.flow.traits().descent;
+}
+
+MeasuredNumbers take(const MeasuredRun& run) {
+  const Outcome& outcome = run.run.outcome;
+  const Certificate rest =
+      certify(*run.setup.model->system(run.flow), outcome.t_end, outcome.final_state);
+  MeasuredNumbers out;
+  out.numbers = {
+      measured("rest_speed", "speed |w'| at the end of the run", rest.speed),
+      measured("rest_distance",
+               "distance of the end of the run to rest, relative to |w|: a Newton step",
+               rest.distance),
+      measured("rest_growth_rate",
+               "growth rate of the fastest growing mode at the end of the run; <= 0 at a minimum",
+               rest.growth_rate),
+      measured("rest_unstable_modes",
+               "number of growing modes at the end of the run, by inertia; NaN where not computed",
+               rest.unstable_modes ? static_cast<double>(*rest.unstable_modes)
+                                   : std::numeric_limits<double>::quiet_NaN())};
+  if (rest.stable() || !outcome.stopped_early || rest.speed > run.setup.time.stop_gradient_norm)
+    return out;
+  out.message = "time.stop_gradient_norm is met at a saddle, not at a minimum";
+  // A mode that the state does not hold is one that the exact flow does not follow either.
+  if (rest.growing_amplitude <= 1e-14 * outcome.final_state.norm()) {
+    out.warnings = stays_on_saddle;
+  } else {
+    out.status = Status::saddle_unresolved;
+    out.message += ": the flow leaves it; lower time.stop_gradient_norm";
+  }
+  return out;
+}
+
+}  // namespace
+
+MeasurementInfo rest_measurement() {
+  return {"rest",
+          "how near the end of the run is to rest, and whether that is a minimum",
+          {"time.stop_gradient_norm"},
+          {"gradient_norm"},
+          {descent_kind()},
+          applies,
+          take};
+}
+
+}  // namespace gradflow

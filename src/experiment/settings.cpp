@@ -1,0 +1,129 @@
+#include "experiment/settings.hpp"
+
+#include <cmath>
+
+#include "flow/option.hpp"
+
+namespace gradflow {
+namespace {
+
+ParameterInfo at_least_zero(ParameterInfo info, bool excluded = false) {
+  info.minimum = 0;
+  info.minimum_excluded = excluded;
+  return info;
+}
+
+ParameterInfo texts(std::string name, std::string meaning) {
+  return {std::move(name), ParameterType::text_list, {}, std::move(meaning)};
+}
+
+const std::vector<Option<TimeSettings>>& time_options() {
+  using T = TimeSettings;
+  static const std::vector<Option<T>> all{
+      option(&T::variable,
+             choice_parameter(
+                 "variable", "", {"time", "slow", "accelerated"},
+                 "time: t; slow: end, first and samples are in tau = lambda t; accelerated: "
+                 "log10(1 + s) of mirror flow, its default")),
+      // Without a default: mirror flow alone needs no end.
+      {positive_parameter("end", std::nullopt, "last time"),
+       [](T& settings, const Parameters& p) { settings.end = p.has("end") ? p.real("end") : 0; }},
+      option(&T::spacing,
+             choice_parameter(
+                 "spacing", "", {"log", "linear"},
+                 "log: geometric from first to end, and t = 0 besides; linear: k end/samples")),
+      option(&T::first, positive_parameter("first", {}, "first sample after t = 0 (log spacing)")),
+      option(&T::samples,
+             integer_parameter("samples", {}, "number of samples after t = 0", 1, 1e7)),
+      option(&T::stop_gradient_norm,
+             nonnegative_parameter("stop_gradient_norm", {},
+                                   "end the run once gradient_norm is below; 0: never")),
+      option(&T::stop_train_loss,
+             nonnegative_parameter("stop_train_loss", {},
+                                   "end the run once train_loss is below; 0: never"))};
+  return all;
+}
+
+const std::vector<Option<OutputSettings>>& output_options() {
+  using T = OutputSettings;
+  static const std::vector<Option<T>> all{
+      option(&T::parameters, boolean_parameter("parameters", {},
+                                               "also store the parameter vector at every sample")),
+      option(&T::observables, texts("observables", "observables beyond the model's default ones")),
+      option(&T::snapshot_times,
+             at_least_zero(list_parameter("snapshot_times", {},
+                                          "times (in time.variable) of the snapshot observables"))),
+      option(&T::snapshot_observables,
+             texts("snapshot_observables",
+                   "observables stored at output.snapshot_times alone, such as predictions"))};
+  return all;
+}
+
+const std::vector<Option<MeasureSettings>>& measure_options() {
+  using T = MeasureSettings;
+  static const std::vector<Option<T>> all{
+      option(&T::two_phases,
+             boolean_parameter("two_phases", {},
+                               "compare the run with its two limits as lambda -> 0: slow_error, "
+                               "fast_error, composite_error")),
+      option(&T::slow_window,
+             at_least_zero(list_parameter("slow_window", {},
+                                          "first and last tau at which the slow phase is compared"),
+                           true)),
+      option(&T::fast_end,
+             positive_parameter("fast_end", {}, "last t at which the fast phase is compared")),
+      option(&T::fit_threshold,
+             positive_parameter(
+                 "fit_threshold", {},
+                 "fraction of its start that the training error falls below at fit_time")),
+      option(&T::exponents,
+             texts("exponents",
+                   "measurements whose power law along measure.against is fitted over the study")),
+      option(&T::against, {"against",
+                           ParameterType::text,
+                           {},
+                           "axis of the study for measure.exponents; empty: the first"})};
+  return all;
+}
+
+}  // namespace
+
+std::vector<ParameterInfo> TimeSettings::declaration() {
+  return declaration_of(time_options());
+}
+TimeSettings TimeSettings::from(const Parameters& p) {
+  return settings_from(time_options(), p);
+}
+
+std::vector<ParameterInfo> OutputSettings::declaration() {
+  return declaration_of(output_options());
+}
+OutputSettings OutputSettings::from(const Parameters& p) {
+  return settings_from(output_options(), p);
+}
+
+std::vector<ParameterInfo> MeasureSettings::declaration() {
+  return declaration_of(measure_options());
+}
+MeasureSettings MeasureSettings::from(const Parameters& p) {
+  return settings_from(measure_options(), p);
+}
+
+std::vector<double> TimeSettings::grid() const {
+  std::vector<double> times{0.0};
+  const auto n = static_cast<double>(samples);
+  for (std::int64_t k = 1; k <= samples; ++k) {
+    const auto i = static_cast<double>(k);
+    if (k == samples)
+      times.push_back(end);
+    else if (spacing == "linear")
+      times.push_back(end * i / n);
+    else if (k == 1)
+      times.push_back(first);
+    else
+      times.push_back(first * std::pow(end / first, (i - 1) / (n - 1)));
+  }
+  return times;
+}
+
+}  // namespace gradflow

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "flow/flow_settings.hpp"
+#include "solve/solver_settings.hpp"
+
+/// The sections of a config beside [model], [flow] and [solver]: when a run is sampled, what is
+/// written, what is measured.
+namespace gradflow {
+
+/// The `[time]` section.
+struct TimeSettings {
+  std::string variable = "time";  ///< time, slow (tau = lambda t), accelerated (mirror flow)
+  double end = 0;                 ///< 0: not given (mirror flow)
+  std::string spacing = "log";
+  double first = 1e-3;
+  std::int64_t samples = 400;
+  double stop_gradient_norm = 0;  ///< stop once |rhs| is below; 0: never
+  double stop_train_loss = 0;     ///< stop once F is below; 0: never
+
+  static std::vector<ParameterInfo> declaration();
+  static TimeSettings from(const Parameters& parameters);
+  /// Sample times in the chosen variable, with 0 first.
+  std::vector<double> grid() const;
+};
+
+/// The `[output]` section.
+struct OutputSettings {
+  bool parameters = false;
+  std::vector<std::string> observables;
+  std::vector<double> snapshot_times;
+  std::vector<std::string> snapshot_observables;
+
+  static std::vector<ParameterInfo> declaration();
+  static OutputSettings from(const Parameters& parameters);
+};
+
+/// The `[measure]` section: numbers beyond the model's own.
+struct MeasureSettings {
+  bool two_phases = false;
+  std::vector<double> slow_window{0.1, 2.0};
+  double fast_end = 20;
+  double fit_threshold = 1e-3;
+  std::vector<std::string> exponents;
+  std::string against;
+
+  static std::vector<ParameterInfo> declaration();
+  static MeasureSettings from(const Parameters& parameters);
+};
+
+}  // namespace gradflow

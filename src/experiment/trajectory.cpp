@@ -1,0 +1,177 @@
+#include "experiment/trajectory.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <set>
+
+#include "solve/integrate.hpp"
+#include "solve/stationary_point.hpp"
+#include "solve/stepper.hpp"
+
+namespace gradflow {
+namespace {
+
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+
+/// The given times in the system's own time, in order, each once.
+std::vector<double> system_times(const TimeSettings& time, const FlowSettings& flow,
+                                 std::vector<double> times) {
+  std::sort(times.begin(), times.end());
+  if (time.variable == "slow" && !flow.traits().slow_limit)
+    for (double& t : times) t /= flow.weight_decay;
+  // Each once: a fine grid may have neighbours that round to one number.
+  times.erase(std::unique(times.begin(), times.end()), times.end());
+  return times;
+}
+
+/// Times on the grid of iterates k step, each once.
+std::vector<double> snapped(const std::vector<double>& times, double step) {
+  std::vector<double> out;
+  for (const double t : times) {
+    const double on_grid = std::round(t / step) * step;
+    if (out.empty() || on_grid > out.back()) out.push_back(on_grid);
+  }
+  return out;
+}
+
+std::vector<Observable> chosen(const std::vector<Observable>& all, const OutputSettings& output) {
+  std::vector<Observable> out;
+  for (const Observable& observable : all) {
+    const auto& names = output.observables;
+    if (observable.by_default ||
+        std::find(names.begin(), names.end(), observable.name) != names.end())
+      out.push_back(observable);
+  }
+  return out;
+}
+
+std::vector<Observable> named(const std::vector<Observable>& all,
+                              const std::vector<std::string>& names) {
+  std::vector<Observable> out;
+  for (const Observable& observable : all)
+    if (std::find(names.begin(), names.end(), observable.name) != names.end())
+      out.push_back(observable);
+  return out;
+}
+
+/// Where the run starts: the model's initial state, or its limit Phi(w0) under the flow without
+/// weight decay for the slow limit of that flow.
+Vector start_of_run(Model& model, const FlowSettings& flow, const SolverSettings& settings,
+                    const std::function<bool()>& interrupted) {
+  Vector start = model.initial_state(flow);
+  if (!flow.traits().slow_limit) return start;
+  FlowSettings fast = flow;
+  fast.kind = descent_kind();
+  fast.weight_decay = 0;
+  SolverSettings tight = settings;
+  tight.rtol = std::min(settings.rtol, 1e-10);
+  tight.atol = std::min(settings.atol, 1e-13);
+  tight.method = "auto";
+  const StationaryPoint limit =
+      flow_limit(*model.system(fast), tight, start, 1e-12, 1e12, interrupted);
+  if (limit.outcome.status != Status::ok)
+    throw SolverError(limit.outcome.status, "on the way to Phi(w0): " + limit.outcome.message, "");
+  if (!limit.converged)
+    throw SolverError(Status::no_convergence,
+                      "the flow without weight decay has not reached its limit by t = 1e12",
+                      "the slow flow starts there");
+  if (!limit.certificate.stable())
+    throw SolverError(
+        Status::saddle_unresolved,
+        "the flow without weight decay ends at a saddle, from which there is no slow flow",
+        "other initial values leave it");
+  start = limit.y;
+  const std::unique_ptr<System> slow = model.system(flow);
+  slow->correct(0, start);
+  if (!((start - limit.y).norm() <= 1e-3 * limit.y.norm()) || !(slow->misfit(start) < 1e-8))
+    throw SolverError(Status::no_convergence,
+                      "the limit of the flow without weight decay does not fit the data",
+                      "the slow flow is that on a manifold of interpolating minimisers");
+  return start;
+}
+
+}  // namespace
+
+TrajectoryRun run_trajectory(const Setup& setup, const FlowSettings& flow,
+                             const SolverSettings& settings, const TimeSettings& time,
+                             const OutputSettings& output,
+                             const std::function<bool()>& interrupted) {
+  Model& model = *setup.model;
+  const std::unique_ptr<System> system = model.system(flow);
+  Vector start;
+  Outcome failure;
+  try {
+    start = start_of_run(model, flow, settings, interrupted);
+  } catch (const SolverError& error) {
+    failure.status = error.status();
+    failure.message = error.what();
+    start = model.initial_state(flow);
+  }
+  const SolverSettings used = tightened(*system, settings, start);
+  const std::unique_ptr<Stepper> stepper = flow.discrete()
+                                               ? make_descent_stepper(*system, flow.step, flow.kind)
+                                               : make_stepper(*system, used);
+
+  std::vector<double> sample_times = system_times(time, flow, time.grid());
+  std::vector<double> snapshot_times = system_times(time, flow, output.snapshot_times);
+  if (flow.discrete()) {
+    sample_times = snapped(sample_times, flow.step);
+    snapshot_times = snapped(snapshot_times, flow.step);
+  }
+  const std::vector<Observable> all = model.observables(flow);
+  TrajectoryRun run{{},
+                    Recording(chosen(all, output), system->dimension(), output.parameters),
+                    Recording(named(all, output.snapshot_observables), system->dimension(), false)};
+
+  IntegrationControl control;
+  std::merge(sample_times.begin(), sample_times.end(), snapshot_times.begin(), snapshot_times.end(),
+             std::back_inserter(control.times));
+  control.times.erase(std::unique(control.times.begin(), control.times.end()), control.times.end());
+  control.interrupted = interrupted;
+  const std::set<double> is_snapshot(snapshot_times.begin(), snapshot_times.end());
+  std::size_t next_sample = 0;
+  control.sample = [&](std::size_t index, double t, ConstVectorRef y) {
+    const double asked = control.times[index];
+    const bool stopped = t != asked;
+    if (stopped || (next_sample < sample_times.size() && sample_times[next_sample] == asked)) {
+      run.samples.add(t, t, y);
+      ++next_sample;
+    }
+    if (!stopped && is_snapshot.count(asked) != 0) run.snapshots.add(t, t, y);
+  };
+  control.stop = model.stop_condition(flow);
+  // The observables of these names are what the keys speak of; a logarithm is nearly linear in t.
+  for (const auto& [name, bound] : {std::pair{"gradient_norm", time.stop_gradient_norm},
+                                    std::pair{"train_loss", time.stop_train_loss}})
+    for (const Observable& observable : all)
+      if (observable.name == name && bound > 0)
+        control.level.push_back([observable, bound = bound](double t, ConstVectorRef y) {
+          double value = nan;
+          observable.evaluate(State{t, y, next_serial()}, &value);
+          return std::log(std::max(value, std::numeric_limits<double>::min()) / bound);
+        });
+  if (failure.status == Status::ok)
+    run.outcome = integrate(*system, *stepper, used, start, control);
+  else
+    run.outcome = failure;
+  if (run.outcome.final_state.size() == 0) run.outcome.final_state = start;
+  if (run.outcome.status != Status::ok) {
+    run.samples.pad(sample_times);
+    run.snapshots.pad(snapshot_times);
+  }
+  return run;
+}
+
+std::vector<double> observed_error(const Recording& run, const Recording& tight, std::size_t k) {
+  const std::vector<double>& values = run.values(k);
+  std::vector<double> error(values.size(), nan);
+  const std::size_t size = values.size() / run.coordinate().size();
+  for (std::size_t i = 0; i < std::min(run.coordinate().size(), tight.coordinate().size()); ++i)
+    if (run.coordinate()[i] == tight.coordinate()[i])
+      for (std::size_t j = i * size; j < (i + 1) * size; ++j)
+        error[j] = std::abs(values[j] - tight.values(k)[j]);
+  return error;
+}
+
+}  // namespace gradflow

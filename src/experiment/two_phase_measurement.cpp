@@ -1,0 +1,65 @@
+#include "experiment/measurement.hpp"
+#include "measure/two_phases.hpp"
+
+namespace gradflow {
+namespace {
+
+bool applies(const Setup& setup) {
+  return setup.measure.two_phases && setup.flow.traits().descent && setup.flow.weight_decay > 0;
+}
+
+MeasuredNumbers take(const MeasuredRun& run) try {
+  Model& model = *run.setup.model;
+  PhaseWindows windows;
+  windows.fast_end = run.setup.measure.fast_end;
+  windows.slow_from = run.setup.measure.slow_window[0];
+  windows.slow_to = run.setup.measure.slow_window[1];
+  FlowSettings fast = run.flow, slow = run.flow;
+  fast.weight_decay = 0;
+  slow.kind = slow_limit_kind();
+  const std::unique_ptr<System> decayed = model.system(run.flow), gradient = model.system(fast),
+                                riemannian = model.system(slow);
+  SolverSettings any = run.setup.solver;
+  any.method = "auto";
+  const Vector start = model.initial_state(run.flow);
+  const PhaseReference reference =
+      phase_reference(*gradient, *riemannian, start, any, windows, run.interrupted);
+  const TwoPhaseErrors errors =
+      two_phase_errors(*decayed, *gradient, *riemannian, start, run.flow.weight_decay, reference,
+                       windows, any, run.interrupted);
+  MeasuredNumbers out;
+  out.numbers = {
+      measured("slow_error", "sup over the slow window of |w(tau/lambda) - w°(tau)|", errors.slow),
+      measured("fast_error", "sup over the fast window of |w(t) - w^GF(t)|", errors.fast),
+      measured("composite_error", "sup over all t of |w(t) - (w^GF(t) + w°(lambda t) - Phi(w0))|",
+               errors.composite),
+      {"fast_distance",
+       "|w(t) - w^GF(t)|",
+       {{"fast_window", reference.fast_times, "time t", false}},
+       errors.fast_distance},
+      {"slow_distance",
+       "|w(tau/lambda) - w°(tau)|",
+       {{"slow_window", reference.slow_times, "slow time tau", false}},
+       errors.slow_distance},
+  };
+  return out;
+} catch (const SolverError& error) {
+  MeasuredNumbers out;
+  out.status = error.status();
+  out.message = std::string("two-phase measurement: ") + error.what();
+  return out;
+}
+
+}  // namespace
+
+MeasurementInfo two_phase_measurement() {
+  return {"two_phases",
+          "distances of the run to its two limits as lambda -> 0",
+          {"measure.two_phases", "measure.fast_end", "measure.slow_window"},
+          {},
+          {slow_limit_kind()},
+          applies,
+          take};
+}
+
+}  // namespace gradflow
