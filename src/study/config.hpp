@@ -53,6 +53,7 @@ class Config {
   const std::string& name() const { return name_; }  ///< the file's stem
   const std::string& text() const { return text_; }  ///< as given, with the overrides behind
   const std::vector<ConfigAxis>& axes() const { return axes_; }
+  const ModelInfo& model() const { return *model_; }
   bool is_study() const { return !axes_.empty(); }
   std::size_t points() const;
   /// Index of each axis's value at a point (row-major, the last axis fastest).

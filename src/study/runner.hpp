@@ -8,6 +8,7 @@
 
 #include "study/config.hpp"
 #include "study/point.hpp"
+#include "study/store.hpp"
 
 namespace gradflow {
 
@@ -36,13 +37,6 @@ struct RunSummary {
   bool already_complete = false;
   std::vector<PointNote> notes;       ///< failures and warnings of points
   std::vector<std::string> warnings;  ///< of the study as a whole
-};
-
-/// A folder that must not be written to: results of another config, or of this one without
-/// `--resume`.
-class FolderRefused : public std::runtime_error {
- public:
-  using std::runtime_error::runtime_error;
 };
 
 /// Runs a config into a folder. What an earlier call left there is believed only where its checksum
