@@ -69,7 +69,13 @@ bool read_foreign(const std::string& bytes, const fs::path& scratch) {
     const std::size_t k = next(12);
     return k < 8 ? std::string(names[k]) : other + std::to_string(k);
   };
-  const fs::path file = scratch / "foreign.nc";
+  // HDF5 may keep a file that it could not finish, and refuses its name from then on.
+  static std::size_t made = 0;
+  const fs::path file = scratch / ("foreign" + std::to_string(made++) + ".nc");
+  const struct Removal {
+    const fs::path& file;
+    ~Removal() { fs::remove(file); }
+  } removal{file};
   const bool classic = next(2) == 1;
   int id = -1;
   if (nc_create(file.c_str(), NC_CLOBBER | (classic ? NC_64BIT_DATA : NC_NETCDF4), &id) != NC_NOERR)
@@ -109,7 +115,8 @@ bool read_foreign(const std::string& bytes, const fs::path& scratch) {
   }
   add_attributes(NC_GLOBAL);
   // Without values, which would make files of the lengths that are only claimed.
-  if (nc_set_fill(id, NC_NOFILL, nullptr) != NC_NOERR || nc_close(id) != NC_NOERR) return false;
+  const bool unfilled = nc_set_fill(id, NC_NOFILL, nullptr) == NC_NOERR;
+  if (nc_close(id) != NC_NOERR || !unfilled) return false;
   // A classic file has the room that its header claims; a hole in it, where there is none.
   if (fs::file_size(file) > (std::uintmax_t{1} << 24)) return false;
   Checksum checksum;

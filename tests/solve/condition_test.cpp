@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "models/registry.hpp"
 #include "numerics/random.hpp"
 #include "tests/finite_differences.hpp"
 #include "tests/run_model.hpp"
@@ -194,4 +195,28 @@ TEST_CASE("Two hundred runs from random starts that amplify little have nothing 
         ++runs;
       }
   CHECK(runs >= 200);
+}
+
+TEST_CASE("Neurons that differ by less than the tolerance beside a saddle are no answer in silence") {
+  const ModelInfo* info = find_model("single_index_mean_field");
+  Parameters parameters(info->parameters);
+  parameters.set("width", std::int64_t{2});
+  parameters.set("epsilon", 1e-6);
+  parameters.set_file("initial", "w.npy", Vector{{1, 1 + 1e-9, 0, 0}});
+  const auto model = info->make(parameters, 0);
+  const auto system = model->system({});
+  for (const double rtol : {1e-4, 1e-12}) {
+    CAPTURE(rtol);
+    SolverSettings settings;
+    settings.rtol = rtol;
+    settings.atol = 1e-6 * rtol;
+    const Vector start = model->initial_state({});
+    settings = tightened(*system, settings, start);
+    const auto stepper = make_stepper(*system, settings);
+    const Outcome outcome = sample(*system, *stepper, settings, start, {0, 100}).outcome;
+    if (rtol < 1e-9)
+      CHECK(outcome.status == Status::ok);
+    else
+      CHECK((outcome.status == Status::rounding_decides || (outcome.warnings & sensitive) != 0));
+  }
 }
