@@ -15,9 +15,9 @@ constexpr double largest_log = 690;  // 1e300
 
 /// While nothing grows, a look at every so many steps is enough: what grows in between shows at the
 /// next one with its rate, over all of the time since.
-constexpr int steps_between_looks = 4;
+constexpr int steps_between_looks = 4, while_growing = 2;
 /// Looks for which a measurement of the rounding of a step serves.
-constexpr int looks_between_roundings = 8;
+constexpr int looks_between_roundings = 16;
 
 /// What the arithmetic of a step leaves in an entry, relative: a handful of roundings.
 constexpr double rounding_of_step = 8 * std::numeric_limits<double>::epsilon();
@@ -138,7 +138,14 @@ void Condition::start(double t0, ConstVectorRef y0) {
 void Condition::accept(Stepper& stepper) {
   last_step_ = stepper.time() - time_;
   time_ = stepper.time();
-  if (++steps_unseen_ < steps_between_looks && !growing_) return;
+  if (++steps_unseen_ >= (growing_ ? while_growing : steps_between_looks)) look(stepper);
+}
+
+void Condition::finish(Stepper& stepper) {
+  if (steps_unseen_ > 0) look(stepper);
+}
+
+void Condition::look(Stepper& stepper) {
   steps_unseen_ = 0;
   ++shift_;
   if (looks_++ % looks_between_roundings == 0) measure_rounding(stepper);

@@ -26,7 +26,7 @@ struct GrownError {
 /// that is there: modes that decay fast are gone, and what is left grows by exp(h rho), rho =
 /// <w, J w> by one Jacobian product. That is exact for the mode which v has become, however long
 /// the step, while the method itself would damp it. Cost: one solve and one product a vector and
-/// step; every fourth step alone while nothing grows.
+/// look: at every other step while something grows, else at every fourth.
 class Condition {
  public:
   Condition(System& system, const SolverSettings& settings);
@@ -34,6 +34,8 @@ class Condition {
   void start(double t0, ConstVectorRef y0);
   /// After an accepted step.
   void accept(Stepper& stepper);
+  /// After the last one.
+  void finish(Stepper& stepper);
 
   const Amplification& amplification() const { return amplification_; }
   const GrownError& rounding() const { return grown_[0]; }
@@ -47,6 +49,7 @@ class Condition {
     double growth = 0;                  ///< log, since it was 1 last
     std::array<double, sources> error;  ///< logs of amplitudes: rounding, rtol, atol
   };
+  void look(Stepper& stepper);
   void follow(Stepper& stepper, Tangent& tangent, std::size_t index, double elapsed);
   /// What the arithmetic of the last step left in each entry: that of the right-hand side, by a
   /// change of the last digits, and that of the solve.

@@ -238,6 +238,7 @@ Outcome integrate(System& system, Stepper& stepper, const SolverSettings& settin
         break;
       }
     }
+    if (condition) condition->finish(stepper);
   } catch (const SolverError& error) {
     // Steps that shrink to nothing while the state grows without bound are a blow-up in finite
     // time.
