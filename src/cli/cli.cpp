@@ -17,8 +17,8 @@
 
 #include "cli/commands.hpp"
 #include "io/atomic_file.hpp"
-#include "study/runner.hpp"
 #include "io/toml_document.hpp"
+#include "study/runner.hpp"
 
 namespace gradflow {
 

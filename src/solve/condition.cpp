@@ -191,16 +191,17 @@ void Condition::follow(Stepper& stepper, Tangent& tangent, std::size_t index, do
   if (known) image_ /= length;
 
   // The length that the solve left, but for what it made of a growing mode itself, or of a decaying
-  // one that the vector has become.
+  // one that the vector has become: those go by the rate, the mean of this look's and the last's.
+  const bool is_mode =
+      rate > 0 || inner_product(y, image_, image_) < (1 + aligned * aligned) * rate * rate;
+  const double growth_of_mode =
+      (is_mode && tangent.rate ? 0.5 * (rate + *tangent.rate) : rate) * elapsed;
+  tangent.rate = is_mode ? std::optional<double>(rate) : std::nullopt;
   double gain = std::log(length);
-  if (!smoothed) {
-    gain += rate * elapsed;
-  } else if (rate > 0) {
-    gain += rate * elapsed;
-    if (matrix != Kind::approximate) gain += std::log(std::abs(1 - gamma * rate) + 1e-16);
-  } else if (inner_product(y, image_, image_) < (1 + aligned * aligned) * rate * rate) {
-    gain += rate * elapsed + std::log1p(-gamma * rate);
-  }
+  if (!smoothed || is_mode) gain += growth_of_mode;
+  if (smoothed && rate > 0 && matrix != Kind::approximate)
+    gain += std::log(std::abs(1 - gamma * rate) + 1e-16);
+  if (smoothed && rate <= 0 && is_mode) gain += std::log1p(-gamma * rate);
   growing_ = growing_ || rate * elapsed > noticed_growth;
   tangent.growth = std::clamp(tangent.growth + gain, 0.0, largest_log);
   if (errors) grow_errors(y, tangent, rate, gain, subspace);

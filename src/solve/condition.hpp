@@ -47,6 +47,7 @@ class Condition {
   struct Tangent {
     Vector direction;                   ///< of length one in the metric
     double growth = 0;                  ///< log, since it was 1 last
+    std::optional<double> rate;         ///< of the last look, where it had become a mode
     std::array<double, sources> error;  ///< logs of amplitudes: rounding, rtol, atol
   };
   void look(Stepper& stepper);

@@ -4,7 +4,6 @@
 #include <limits>
 #include <sstream>
 
-#include "flow/gradient_flow.hpp"
 #include "numerics/memory.hpp"
 #include "solve/stepper.hpp"
 #include "solve/sundials.hpp"
@@ -16,7 +15,9 @@ namespace {
 using sundials::make_context;
 using sundials::silence;
 
+/// Vectors of the state's size that CVODE takes, with some to spare (Adams' method of order 12).
 constexpr double vectors = 32;
+/// What it takes besides.
 constexpr double sundials_bytes = 1 << 20;
 
 Eigen::Map<Vector> map(N_Vector v) {

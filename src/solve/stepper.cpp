@@ -4,7 +4,7 @@
 #include <optional>
 #include <sstream>
 
-#include "flow/gradient_flow.hpp"
+#include "flow/newton_matrix.hpp"
 #include "numerics/memory.hpp"
 
 namespace gradflow {

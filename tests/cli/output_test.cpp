@@ -11,15 +11,6 @@ using namespace gradflow::testing;
 
 namespace {
 
-const std::string run_config = R"([model]
-name = "linear_regression"
-samples = 3
-dimension = 4
-[time]
-end = 1
-samples = 5
-)";
-
 /// A call as a shell has it, with its redirections: "models > /dev/full".
 Finished shell(const std::string& command, const fs::path& folder) {
   return run_program("/bin/sh", {"-c", "\"$0\" " + command, GRADFLOW_BINARY}, folder);
@@ -36,7 +27,7 @@ void check_one_line(const Finished& result, const std::string& word) {
 
 TEST_CASE("Output that cannot be written ends with exit code 2 and one line") {
   const Scratch scratch;
-  scratch.write("run.toml", run_config);
+  scratch.write("run.toml", small_run);
   for (const std::string command :
        {"check run.toml", "models", "models linear_regression", "--version", "--help", "run --help",
         "figures --list", "run run.toml --out full"}) {
@@ -57,7 +48,7 @@ TEST_CASE("Output that cannot be written ends with exit code 2 and one line") {
 
 TEST_CASE("Pipes and devices where a file is expected are refused in one line, at once") {
   const Scratch scratch;
-  scratch.write("run.toml", run_config);
+  scratch.write("run.toml", small_run);
   REQUIRE(::mkfifo((scratch / "pipe.toml").c_str(), 0600) == 0);
   REQUIRE(::mkfifo((scratch / "pipe.npy").c_str(), 0600) == 0);
   const std::string not_regular = "is not a regular file";
@@ -74,7 +65,7 @@ TEST_CASE("Pipes and devices where a file is expected are refused in one line, a
   check_one_line(call({"plot", "first"}, scratch.path), not_regular);
 
   // In a folder of results, before anything is run.
-  scratch.write("study.toml", run_config + "[study]\nseed = [0, 1]\n");
+  scratch.write("study.toml", small_run + "[study]\nseed = [0, 1]\n");
   call_ok({"run", "study.toml", "--out", "s"}, scratch.path);
   for (const std::string name : {"points/000001.nc", "result.nc", "resolved.toml"}) {
     INFO(name);
@@ -93,7 +84,7 @@ TEST_CASE("Names reach a terminal without what it would obey") {
   const std::string evil =
       "\xc2\x9b"
       "31m\xe2\x80\xae\xe2\x81\xa6x\x1b[2J";
-  scratch.write("key.toml", run_config + "\"" +
+  scratch.write("key.toml", small_run + "\"" +
                                 "\xc2\x9b"
                                 "31m\xe2\x80\xae" +
                                 "\" = 1\n");
@@ -118,7 +109,7 @@ TEST_CASE("Names reach a terminal without what it would obey") {
 
 TEST_CASE("xarray, netCDF4 and NumPy see nothing of a checksum behind either form of file") {
   const Scratch scratch;
-  scratch.write("study.toml", run_config + "[study]\nseed = [0, 1]\n");
+  scratch.write("study.toml", small_run + "[study]\nseed = [0, 1]\n");
   call_ok({"run", "study.toml", "--out", "s"}, scratch.path);
   verify_checksum(scratch / "s" / "result.nc");
   verify_checksum(scratch / "s" / "points" / "000000.nc");
@@ -174,7 +165,7 @@ with new('curve') as d:
     CHECK((plot.code == 0 ? fs::exists(scratch / folder / "figure.png") : plot.code == 2));
   }
   check_one_line(call({"plot", "zeros"}, scratch.path), "holds more than the 1073741824 bytes");
-  scratch.write("run.toml", run_config);
+  scratch.write("run.toml", small_run);
   for (const std::string folder : {"type", "empty", "zeros", "curve"})
     check_one_line(
         call({"check", "run.toml", "--set", "model.initial=\"" + folder + "\""}, scratch.path),
@@ -192,8 +183,8 @@ with new('curve') as d:
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 TEST_CASE("Too little memory is one line, for a run and for a study of ten thousand points") {
   const Scratch scratch;
-  scratch.write("run.toml", run_config);
-  scratch.write("study.toml", run_config + "[study]\nseed = { count = 10000 }\n");
+  scratch.write("run.toml", small_run);
+  scratch.write("study.toml", small_run + "[study]\nseed = { count = 10000 }\n");
   for (const std::string limit : {"100000", "130000", "250000", "280000"})
     for (const std::string arguments :
          {"run.toml --out run", "study.toml --out study", "study.toml --out study --resume",

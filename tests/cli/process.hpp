@@ -18,34 +18,12 @@
 #include "io/dataset.hpp"
 #include "io/netcdf_file.hpp"
 #include "tests/catch.hpp"
+#include "tests/scratch.hpp"
 
 /// The binary from outside: what it prints, its exit code, and what it leaves on disk.
 namespace gradflow::testing {
 
 namespace fs = std::filesystem;
-
-/// A folder that is gone after the test.
-struct Scratch {
-  fs::path path;
-  Scratch() {
-    static int count = 0;
-    path = fs::temp_directory_path() /
-           ("gradflow-cli-test-" + std::to_string(::getpid()) + "-" + std::to_string(count++));
-    fs::remove_all(path);
-    fs::create_directories(path);
-  }
-  ~Scratch() {
-    std::error_code ignored;
-    fs::remove_all(path, ignored);
-  }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-
-  fs::path operator/(const std::string& name) const { return path / name; }
-  void write(const std::string& name, const std::string& text) const {
-    std::ofstream(path / name, std::ios::binary) << text;
-  }
-};
 
 inline std::string contents(const fs::path& file) {
   std::ifstream in(file, std::ios::binary);
@@ -179,5 +157,15 @@ inline std::vector<std::string> differences(const fs::path& a, const fs::path& b
   }
   return out;
 }
+
+/// A config that runs in a moment.
+inline const std::string small_run = R"([model]
+name = "linear_regression"
+samples = 3
+dimension = 4
+[time]
+end = 1
+samples = 5
+)";
 
 }  // namespace gradflow::testing

@@ -6,23 +6,13 @@
 
 #include "io/netcdf_file.hpp"
 #include "tests/catch.hpp"
+#include "tests/scratch.hpp"
 
 using namespace gradflow;
+using testing::Scratch;
 namespace fs = std::filesystem;
 
 namespace {
-
-struct Scratch {
-  fs::path path =
-      fs::temp_directory_path() / ("gradflow-checksum-test-" + std::to_string(::getpid()));
-  Scratch() { fs::create_directories(path); }
-  ~Scratch() { fs::remove_all(path); }
-
-  fs::path write(const std::string& name, const std::string& bytes) const {
-    std::ofstream(path / name, std::ios::binary) << bytes;
-    return path / name;
-  }
-};
 
 std::string with_checksum(const std::string& bytes) {
   Checksum checksum;

@@ -8,24 +8,13 @@
 #include <vector>
 
 #include "tests/catch.hpp"
+#include "tests/scratch.hpp"
 
 using namespace gradflow;
+using testing::Scratch;
 namespace fs = std::filesystem;
 
 namespace {
-
-/// A folder that is gone after the test.
-struct Scratch {
-  fs::path path = fs::temp_directory_path() / ("gradflow-data-test-" + std::to_string(::getpid()));
-
-  Scratch() { fs::create_directories(path); }
-  ~Scratch() { fs::remove_all(path); }
-
-  fs::path write(const std::string& name, const std::string& bytes) const {
-    std::ofstream(path / name, std::ios::binary) << bytes;
-    return path / name;
-  }
-};
 
 /// The message of reading such a file, without its folder; "" if it could be read.
 std::string message(const Scratch& scratch, const std::string& name, const std::string& bytes) {

@@ -10,19 +10,13 @@
 #include <string>
 
 #include "tests/catch.hpp"
+#include "tests/scratch.hpp"
 
 using namespace gradflow;
+using testing::Scratch;
 namespace fs = std::filesystem;
 
 namespace {
-
-/// A folder that is gone after the test.
-struct Scratch {
-  fs::path path = fs::temp_directory_path() / ("gradflow-lock-test-" + std::to_string(::getpid()));
-
-  Scratch() { fs::create_directories(path); }
-  ~Scratch() { fs::remove_all(path); }
-};
 
 /// A child process that holds the lock of a folder until it is killed.
 pid_t start_holder(const fs::path& folder) {

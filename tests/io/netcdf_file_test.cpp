@@ -9,20 +9,13 @@
 #include <vector>
 
 #include "tests/catch.hpp"
+#include "tests/scratch.hpp"
 
 using namespace gradflow;
+using testing::Scratch;
 namespace fs = std::filesystem;
 
 namespace {
-
-/// A folder that is gone after the test.
-struct Scratch {
-  fs::path path =
-      fs::temp_directory_path() / ("gradflow-netcdf-test-" + std::to_string(::getpid()));
-
-  Scratch() { fs::create_directories(path); }
-  ~Scratch() { fs::remove_all(path); }
-};
 
 const double nan = std::numeric_limits<double>::quiet_NaN();
 

@@ -7,7 +7,7 @@
 #include "io/atomic_file.hpp"
 #include "io/netcdf_file.hpp"
 #include "tests/catch.hpp"
-#include "tests/cli/process.hpp"
+#include "tests/scratch.hpp"
 
 using namespace gradflow;
 using namespace gradflow::testing;
@@ -15,19 +15,11 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// A folder with config files that is gone after the test.
-struct Configs {
-  fs::path folder =
-      fs::temp_directory_path() / ("gradflow-config-test-" + std::to_string(::getpid()));
-  Configs() { fs::create_directories(folder); }
-  ~Configs() { fs::remove_all(folder); }
-
-  void write(const std::string& name, const std::string& text) const {
-    std::ofstream(folder / name) << text;
-  }
+/// A folder with config files.
+struct Configs : Scratch {
   Config load(const std::string& text, const std::vector<std::string>& overrides = {}) const {
     write("c.toml", text);
-    return Config::load(folder / "c.toml", overrides);
+    return Config::load(path / "c.toml", overrides);
   }
 };
 
@@ -120,10 +112,9 @@ TEST_CASE(
   CHECK(print(base, {"seed=1"}) != one);
   configs.write("y.csv", "1\n2\n3\n");
   const std::string with_file =
-      print(base, {"model.targets=\"" + (configs.folder / "y.csv").string() + "\""});
+      print(base, {"model.targets=\"" + (configs.path / "y.csv").string() + "\""});
   configs.write("y.csv", "1\n2\n4\n");
-  CHECK(print(base, {"model.targets=\"" + (configs.folder / "y.csv").string() + "\""}) !=
-        with_file);
+  CHECK(print(base, {"model.targets=\"" + (configs.path / "y.csv").string() + "\""}) != with_file);
 }
 
 TEST_CASE("Files are relative to the config, those of an override to the working folder") {
@@ -134,7 +125,7 @@ TEST_CASE("Files are relative to the config, those of an override to the working
   RunConfig run = config.run(0);
   const auto model = config.build(run);
   CHECK(run.sections.at("model").integer("samples") == 3);
-  CHECK(run.sections.at("model").text("targets") == (configs.folder / "y.csv").string());
+  CHECK(run.sections.at("model").text("targets") == (configs.path / "y.csv").string());
   CHECK_THROWS_AS(configs.load(base, {"model.targets=\"y.csv\""}), ConfigError);
 }
 
@@ -159,14 +150,14 @@ TEST_CASE("What the defaults come to in one point of a study is not imposed on t
 
 TEST_CASE("Of unreadable and missing files the reason is told") {
   const Configs configs;
-  CHECK_THROWS_AS(Config::load(configs.folder / "nothing.toml", {}), FileError);
-  CHECK_THROWS_AS(Config::load(configs.folder, {}), FileError);
+  CHECK_THROWS_AS(Config::load(configs.path / "nothing.toml", {}), FileError);
+  CHECK_THROWS_AS(Config::load(configs.path, {}), FileError);
 }
 
 TEST_CASE("The name of a config is its file's without the ending") {
   const Configs configs;
   configs.write("figure.2.toml", base);
-  CHECK(Config::load(configs.folder / "figure.2.toml", {}).name() == "figure.2");
+  CHECK(Config::load(configs.path / "figure.2.toml", {}).name() == "figure.2");
 }
 
 TEST_CASE("Texts, numbers and lists are written as TOML that reads back to the same") {
@@ -266,8 +257,8 @@ TEST_CASE("A start is taken from a single run's result alone, whatever else a fi
   // Of files with a checksum that fits: a status of another type, of length 0, a study's, no state.
   const Configs configs;
   const auto error_of = [&](const Dataset& data) -> std::string {
-    fs::create_directories(configs.folder / "first");
-    write_netcdf(data, configs.folder / "first" / "result.nc");
+    fs::create_directories(configs.path / "first");
+    write_netcdf(data, configs.path / "first" / "result.nc");
     try {
       configs
           .load(
@@ -303,11 +294,10 @@ TEST_CASE("A start is taken from a single run's result alone, whatever else a fi
 }
 
 TEST_CASE("Settings that have no effect are named with their place and what leaves them without") {
-  const Scratch scratch;
+  const Configs configs;
   const auto unused = [&](const std::string& text, const std::vector<std::string>& options = {}) {
-    scratch.write("c.toml", text);
     std::string all;
-    for (const std::string& line : Config::load(scratch / "c.toml", options).unused())
+    for (const std::string& line : configs.load(text, options).unused())
       all += line.substr(line.find("c.toml") == std::string::npos ? 0 : line.find("c.toml")) + "\n";
     return all;
   };

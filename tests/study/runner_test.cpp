@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <fstream>
 
-#include "study/build_info.hpp"
 #include "io/folder_lock.hpp"
 #include "io/netcdf_file.hpp"
+#include "study/build_info.hpp"
 #include "tests/catch.hpp"
 #include "tests/cli/process.hpp"
 
@@ -16,12 +16,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-struct Scratch {
-  fs::path path =
-      fs::temp_directory_path() / ("gradflow-runner-test-" + std::to_string(::getpid()));
-  Scratch() { fs::create_directories(path); }
-  ~Scratch() { fs::remove_all(path); }
-
+struct Scratch : testing::Scratch {
   Config config(const std::string& text) const {
     std::ofstream(path / "c.toml") << text;
     return Config::load(path / "c.toml", {});

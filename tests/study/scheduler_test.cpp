@@ -46,11 +46,12 @@ TEST_CASE("Each item is computed once and kept once, by any number of jobs") {
 
 TEST_CASE("What is computed is kept after an interruption, and nothing more is begun") {
   std::atomic<int> computed{0}, kept{0};
-  schedule(first(1000), 2, [&] { return computed >= 10; },
-           [&](std::size_t) {
-             ++computed;
-             return [&] { ++kept; };
-           });
+  schedule(
+      first(1000), 2, [&] { return computed >= 10; },
+      [&](std::size_t) {
+        ++computed;
+        return [&] { ++kept; };
+      });
   CHECK(computed >= 10);
   CHECK(computed <= 11);
   CHECK(kept == computed);

@@ -51,7 +51,8 @@ TEST_CASE("A store finds the points that are its own, final and whole, and no ot
   CHECK(!store.holds_result(1));
 }
 
-TEST_CASE("A store is refused to another config, to the same without resume, and to a second user") {
+TEST_CASE(
+    "A store is refused to another config, to the same without resume, and to a second user") {
   const Scratch scratch;
   const fs::path folder = scratch / "s";
   Store::Owner other = owner;

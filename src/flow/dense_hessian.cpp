@@ -1,0 +1,114 @@
+#include "flow/shifted_hessian_parts.hpp"
+#include "numerics/decompositions.hpp"
+#include "numerics/memory.hpp"
+#include "numerics/parallel.hpp"
+
+namespace gradflow {
+namespace {
+
+class DenseHessian final : public ShiftedHessian {
+ public:
+  explicit DenseHessian(const Loss& loss)
+      : loss_(loss),
+        hessian_(loss.dimension(), loss.dimension()),
+        unit_(Vector::Zero(loss.dimension())) {}
+
+  void linearise(ConstVectorRef w) override {
+    while (static_cast<Index>(others_.size()) + 1 < loop_threads())
+      others_.push_back({loss_, unit_});
+    settled_.linearise(w);
+    columns(hessian_, [&](Loss& loss, const Vector& unit, VectorRef column) {
+      loss.linearise(w);  // once: the point stays
+      if (settled_.wanted())
+        loss.gauss_newton_times(unit, column);
+      else
+        loss.hessian_times(unit, column);
+    });
+  }
+
+  bool factorise(ConstVectorRef shift, double scale) override {
+    if (settled_.wanted()) {
+      if (!factorise_sum(shift, scale)) return false;
+      settled_.slope(loss_, step_);
+      step_ *= scale;
+      factorisation_.solve_in_place(step_);
+      const Vector& gradient = settled_.after(loss_, step_);
+      columns(curvature_, [&](Loss& loss, const Vector& unit, VectorRef column) {
+        loss.map().curvature_times(gradient, unit, column);
+      });
+    }
+    return factorise_sum(shift, scale, settled_.wanted());
+  }
+
+  bool solve(VectorRef b, double) override {
+    factorisation_.solve_in_place(b);
+    return true;
+  }
+
+  std::string name() const override { return "dense"; }
+  bool exact() const override { return true; }
+  std::optional<Index> negative_eigenvalues() const override {
+    return factorisation_.negative_eigenvalues();
+  }
+  NewtonCost cost() const override {
+    const double p = as_double(loss_.dimension());
+    return {4 * p * loss_.map().product_flops(), p * p * p / 3, 2 * p * p, bytes(loss_)};
+  }
+  static double bytes(const Loss& loss) {
+    return 16 * as_double(loss.dimension()) * as_double(loss.dimension());
+  }
+  void settle_residuals(ConstVectorRef decay) override {
+    if (loss_.map().affine()) return;
+    settled_.want(decay);
+    curvature_.resize(hessian_.rows(), hessian_.cols());
+    step_.resize(hessian_.rows());
+  }
+
+ private:
+  /// Columns of a matrix from products with unit vectors, shared out among the threads.
+  template <class Product>
+  void columns(Matrix& matrix, Product product) {
+    const Index p = loss_.dimension(), threads = static_cast<Index>(others_.size()) + 1;
+    parallel_for(threads, [&](Index k) {
+      Loss& loss = k == 0 ? loss_ : others_[static_cast<std::size_t>(k - 1)].loss;
+      Vector& unit = k == 0 ? unit_ : others_[static_cast<std::size_t>(k - 1)].unit;
+      for (Index j = k; j < p; j += threads) {
+        unit[j] = 1;
+        product(loss, unit, matrix.col(j));
+        unit[j] = 0;
+      }
+    });
+  }
+  bool factorise_sum(ConstVectorRef shift, double scale, bool with_curvature = false) {
+    Matrix& m = factorisation_.storage(hessian_.rows());
+    m = scale * hessian_;
+    if (with_curvature) m += scale * curvature_;
+    if (shift.size() == 1)
+      m.diagonal().array() += shift[0];
+    else
+      m.diagonal() += shift;
+    return factorisation_.factorise_in_place() != SymmetricFactorisation::Outcome::singular;
+  }
+  /// What a further thread works with: a product needs work space of its own.
+  struct Worker {
+    Loss loss;
+    Vector unit;
+  };
+  Loss loss_;
+  Matrix hessian_;
+  Vector unit_;
+  std::vector<Worker> others_;
+  SymmetricFactorisation factorisation_;
+  SettledResiduals settled_;
+  Matrix curvature_;
+  Vector step_;
+};
+
+}  // namespace
+
+std::unique_ptr<ShiftedHessian> make_dense_hessian(const Loss& loss) {
+  require_memory(DenseHessian::bytes(loss));
+  return std::make_unique<DenseHessian>(loss);
+}
+
+}  // namespace gradflow

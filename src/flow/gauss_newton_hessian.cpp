@@ -1,0 +1,98 @@
+#include "flow/shifted_hessian_parts.hpp"
+#include "numerics/memory.hpp"
+
+namespace gradflow {
+namespace {
+
+class GaussNewtonHessian final : public ShiftedHessian {
+ public:
+  explicit GaussNewtonHessian(const Loss& loss)
+      : loss_(loss),
+        gram_(loss.outputs(), loss.outputs()),
+        newton_(Matrix::Zero(loss.outputs(), loss.outputs())),
+        small_(loss.outputs()),
+        large_(loss.dimension()),
+        root_(loss_.output_loss().uniform_root()) {}
+
+  void linearise(ConstVectorRef w) override {
+    loss_.linearise(w);
+    gram_is_weighted_ = true;  // any Gram matrix held is of an older point
+    have_gram_ = false;
+  }
+
+  bool factorise(ConstVectorRef shift, double scale) override {
+    shift_.values = shift;
+    scale_ = scale;
+    if (!have_gram_ || gram_is_weighted_ || !shift_.uniform()) {
+      if (shift_.uniform()) {
+        loss_.map().gram(Vector(), gram_);
+      } else {
+        large_ = shift_.values.cwiseInverse();
+        loss_.map().gram(large_, gram_);
+      }
+      // S^T K S: the factor acts on columns, so once, transpose, once more; where it is a number,
+      // below.
+      for (int side = 0; side < 2 && !root_; ++side) {
+        for (Index j = 0; j < gram_.cols(); ++j)
+          loss_.output_loss().root_transposed_times(loss_.last_outputs(), gram_.col(j));
+        gram_.transposeInPlace();
+      }
+      have_gram_ = true;
+      gram_is_weighted_ = !shift_.uniform();
+    }
+    const double root = root_.value_or(1);
+    const double factor = root * root * scale / (shift_.uniform() ? shift_.values[0] : 1.0);
+    // The lower triangle alone is read.
+    for (Index j = 0; j < gram_.cols(); ++j) {
+      newton_.col(j).tail(gram_.rows() - j) = factor * gram_.col(j).tail(gram_.rows() - j);
+      newton_(j, j) += 1;
+    }
+    return cholesky_in_place(newton_);
+  }
+
+  bool solve(VectorRef b, double) override {
+    const Vector& f = loss_.last_outputs();
+    shift_.divide(b);
+    loss_.map().jacobian_times(b, small_);
+    loss_.output_loss().root_transposed_times(f, small_);
+    solve_cholesky(newton_, small_);
+    loss_.output_loss().root_times(f, small_);
+    loss_.map().transpose_times(small_, large_);
+    large_ *= scale_;
+    shift_.divide(large_);
+    b -= large_;
+    return true;
+  }
+
+  std::string name() const override { return "gauss_newton"; }
+  bool exact() const override { return loss_.map().affine(); }
+  std::optional<Index> negative_eigenvalues() const override {
+    return exact() ? std::optional<Index>(0) : std::nullopt;
+  }
+  NewtonCost cost() const override {
+    const double n = as_double(loss_.outputs());
+    return {loss_.map().gram_flops() + loss_.map().evaluate_flops(), n * n * n / 3,
+            2 * n * n + 2 * loss_.map().product_flops(), bytes(loss_)};
+  }
+  static double bytes(const Loss& loss) {
+    return 16 * as_double(loss.outputs()) * as_double(loss.outputs());
+  }
+
+ private:
+  Loss loss_;
+  Matrix gram_, newton_;
+  Vector small_, large_;
+  std::optional<double> root_;
+  Shift shift_;
+  double scale_ = 0;
+  bool have_gram_ = false, gram_is_weighted_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<ShiftedHessian> make_gauss_newton_hessian(const Loss& loss) {
+  require_memory(GaussNewtonHessian::bytes(loss));
+  return std::make_unique<GaussNewtonHessian>(loss);
+}
+
+}  // namespace gradflow

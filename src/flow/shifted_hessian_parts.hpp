@@ -1,0 +1,55 @@
+#pragma once
+
+#include "flow/shifted_hessian.hpp"
+
+/// What the kinds of shifted Hessians share.
+namespace gradflow {
+
+inline double as_double(Index n) {
+  return static_cast<double>(n);
+}
+
+/// Entry i of a shift that may be one number for all.
+struct Shift {
+  Vector values;
+  double operator[](Index i) const { return values.size() == 1 ? values[0] : values[i]; }
+  bool uniform() const { return values.size() == 1; }
+  void divide(VectorRef b) const {
+    if (uniform())
+      b /= values[0];
+    else
+      b.array() /= values.array();
+  }
+};
+
+/// Of the step after which residuals are settled: the point, Lambda, and J^T l' + Lambda w.
+class SettledResiduals {
+ public:
+  bool wanted() const { return decay_.size() != 0; }
+  void want(ConstVectorRef decay) { decay_ = decay; }
+  void linearise(ConstVectorRef w) {
+    if (wanted()) point_ = w;
+  }
+  void slope(Loss& loss, VectorRef out) const {
+    loss.map().transpose_times(loss.last_output_gradient(), out);
+    if (decay_.size() == 1)
+      out += decay_[0] * point_;
+    else
+      out.array() += decay_.array() * point_.array();
+    loss.map().project(out);
+  }
+  /// l' - D J delta.
+  const Vector& after(Loss& loss, const Vector& delta) {
+    moved_.resize(loss.outputs());
+    gradient_.resize(loss.outputs());
+    loss.map().jacobian_times(delta, moved_);
+    loss.output_loss().hessian_times(loss.last_outputs(), moved_, gradient_);
+    gradient_ = loss.last_output_gradient() - gradient_;
+    return gradient_;
+  }
+
+ private:
+  Vector decay_, point_, moved_, gradient_;
+};
+
+}  // namespace gradflow
