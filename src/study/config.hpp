@@ -3,48 +3,25 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "experiment/setup.hpp"
-#include "flow/model.hpp"
 #include "io/dataset.hpp"
-#include "io/toml_document.hpp"
+#include "study/design.hpp"
+#include "study/inputs.hpp"
+#include "study/run_config.hpp"
+#include "study/schema.hpp"
 
 namespace gradflow {
 
 /// Bytes of a config's text: more than a study of the most points takes as `check` prints it.
 constexpr std::uint64_t largest_config = std::uint64_t{32} << 20;
 
-/// TOML syntax of a value; empty for none.
-std::string toml_value(const ParameterValue& value);
-
-/// One axis of a study: the key it varies and its values.
-struct ConfigAxis {
-  std::string key;  ///< "flow.weight_decay"
-  std::string
-      name;  ///< dimension in the result: "weight_decay", or the key where two would collide
-  std::vector<ParameterValue> values;
-  bool range = false;  ///< given by first, last and count, not one by one
-  SourcePosition position;
-};
-
-/// The values of all sections for one run.
-struct RunConfig {
-  const ModelInfo* model = nullptr;
-  std::map<std::string, Parameters> sections;  ///< "" (seed), model, flow, solver, time, output,
-                                               ///< measure
-
-  std::uint64_t seed() const;
-  FlowSettings flow() const;
-  SolverSettings solver() const { return SolverSettings::from(sections.at("solver")); }
-  TimeSettings time() const { return TimeSettings::from(sections.at("time")); }
-  MeasureSettings measure() const { return MeasureSettings::from(sections.at("measure")); }
-  OutputSettings output() const { return OutputSettings::from(sections.at("output")); }
-};
-
-/// A config file with its `--set` overrides, checked against the declarations.
+/// A config file with its `--set` overrides: what its schema allows, its design lays out in points,
+/// and its inputs hold.
 class Config {
  public:
   /// \throws ConfigError, FileError
@@ -52,12 +29,15 @@ class Config {
 
   const std::string& name() const { return name_; }  ///< the file's stem
   const std::string& text() const { return text_; }  ///< as given, with the overrides behind
-  const std::vector<ConfigAxis>& axes() const { return axes_; }
-  const ModelInfo& model() const { return *model_; }
-  bool is_study() const { return !axes_.empty(); }
-  std::size_t points() const;
+  const ModelInfo& model() const { return schema_.model(); }
+  const Design& design() const { return design_; }
+  const std::vector<ConfigAxis>& axes() const { return design_.axes(); }
+  bool is_study() const { return !axes().empty(); }
+  std::size_t points() const { return design_.points(); }
   /// Index of each axis's value at a point (row-major, the last axis fastest).
-  std::vector<std::size_t> coordinates(std::size_t point) const;
+  std::vector<std::size_t> coordinates(std::size_t point) const {
+    return design_.coordinates(point);
+  }
   RunConfig run(std::size_t point) const;
   /// Index of the axis that `measure.against` names, in full or by its name; the first without it.
   std::size_t fit_axis(const std::string& against) const;
@@ -85,35 +65,36 @@ class Config {
   [[noreturn]] void complain(const std::string& section, const ParameterError& error) const;
 
  private:
-  struct Section {
-    std::string name;
-    std::vector<ParameterInfo> declaration;
-  };
+  void read(const TomlValue& document);
+  void take(const std::string& key, const TomlValue& value);
+  void check_options() const;
+  void check_end(const RunConfig& base) const;
+  /// The sections with their defaults.
+  RunConfig defaults() const;
+  void set(RunConfig& run, const std::string& key, const ParameterValue& value) const;
+  void set_file(Parameters& parameters, const std::string& key, const std::string& file) const;
   /// With the stepper for a try, or not: a run that follows makes it anyway.
   std::unique_ptr<Model> build(RunConfig& run, bool try_stepper) const;
-  void read_sections(const TomlValue& document);
-  void read_axes(const TomlValue& study);
-  ParameterValue convert(const std::string& key, const ParameterInfo& info,
-                         const TomlValue& value) const;
-  const ParameterInfo& declared(const std::string& key, const SourcePosition& position) const;
-  std::filesystem::path absolute_path(const std::string& key, std::filesystem::path file) const;
-  void set(RunConfig& run, const std::string& key, const ParameterValue& value) const;
   /// Indices of the values beyond the first for which `validate` builds a model.
   std::vector<std::size_t> tried_values(const ConfigAxis& axis) const;
-  const SourcePosition& position_of(const std::string& key) const;
-  std::vector<std::string> all_keys() const;
+  /// The points that `validate` tries, the first apart: one axis at a time. What depends on two of
+  /// them at once shows when the point is run, and so does what is wrong with a value of a long
+  /// axis that is not among those tried.
+  std::vector<std::size_t> tried_points() const;
+  /// As TOML: the values of `run` but for the keys in `differs`, and the axes.
+  std::string as_toml(const RunConfig& run, const std::set<std::string>& differs) const;
+  SourcePosition position_of(const std::string& key) const;
   /// Blames the largest size that was given.
   [[noreturn]] void complain_of_memory(const Parameters& model) const;
-  const Matrix& numbers(const std::filesystem::path& path) const;
 
   std::filesystem::path path_;
   std::string name_, text_;
-  std::vector<Section> sections_;
-  const ModelInfo* model_ = nullptr;
+  Schema schema_;
+  Design design_;
+  Inputs inputs_;
   std::vector<std::pair<std::string, ParameterValue>> given_;  ///< key and value, in order
+  std::set<std::string> given_sections_;                       ///< by themselves or by an axis
   std::map<std::string, SourcePosition> positions_;
-  std::vector<ConfigAxis> axes_;
-  mutable std::map<std::string, Matrix> files_;        ///< read once for all points
   mutable std::string resolved_;                       ///< empty before `validate`
   mutable std::map<std::string, std::string> unused_;  ///< by key, of all points so far
 };

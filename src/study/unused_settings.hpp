@@ -4,7 +4,7 @@
 #include <string>
 
 #include "flow/observable.hpp"
-#include "study/config.hpp"
+#include "study/run_config.hpp"
 
 namespace gradflow {
 

@@ -64,6 +64,25 @@ seed = { count = 3 }
   CHECK(config.points() == 5U * 5 * 3 * 3 * 2 * 1);
 }
 
+TEST_CASE("A list of numbers is written one by one or as the range of an axis") {
+  const Configs configs;
+  const auto times = [&](const std::string& written) {
+    return configs.load(base + "[output]\nsnapshot_times = " + written + "\n")
+        .run(0)
+        .output()
+        .snapshot_times;
+  };
+  CHECK(times("[1, 2.5]") == std::vector<double>{1, 2.5});
+  CHECK(times("{ linear = [0, 10, 5] }") == std::vector<double>{0, 2.5, 5, 7.5, 10});
+  CHECK(times("{ log = [1, 4, 3] }") == std::vector<double>{1, 2, 4});
+  CHECK(times("{ count = 3 }") == std::vector<double>{0, 1, 2});
+  CHECK_THROWS_WITH(times("{ liner = [0, 10, 5] }"),
+                    Catch::Contains("c.toml:8:20: output.snapshot_times: unknown range \"liner\"; "
+                                    "did you mean \"linear\"?"));
+  CHECK_THROWS_WITH(times("{ linear = [-1, 10, 5] }"),
+                    Catch::Contains("output.snapshot_times: is a list with -1.0, expected"));
+}
+
 TEST_CASE("Points run through the axes with the last one fastest, each with its own values") {
   const Configs configs;
   const Config config =

@@ -1,0 +1,65 @@
+#include "study/inputs.hpp"
+
+#include "io/atomic_file.hpp"
+#include "io/data_file.hpp"
+#include "io/netcdf_file.hpp"
+#include "study/overrides.hpp"
+
+namespace gradflow {
+namespace {
+
+/// The state in which a single run ended. \throws FileError, which names `path`
+Vector final_state(const Dataset& result, const std::filesystem::path& path) {
+  const Variable* state = result.find("final_state");
+  const Variable* status = result.find("status");
+  const auto* values =
+      state != nullptr ? std::get_if<std::vector<double>>(&state->values) : nullptr;
+  const auto* codes =
+      status != nullptr ? std::get_if<std::vector<std::int32_t>>(&status->values) : nullptr;
+  if (values == nullptr || state->dimensions.size() != 1 || codes == nullptr || codes->size() != 1)
+    throw FileError(path, "holds no single finished run to start from");
+  if (codes->front() != 0) throw FileError(path, "holds a run that failed");
+  return Eigen::Map<const Vector>(values->data(), static_cast<Index>(values->size()));
+}
+
+Matrix read_numbers(const std::filesystem::path& path) {
+  if (!std::filesystem::is_directory(path)) return read_data_file(path);
+  const std::filesystem::path result = path / "result.nc";
+  if (!std::filesystem::exists(result)) throw FileError(path, "is a folder without result.nc");
+  return final_state(read_netcdf(result), path);
+}
+
+}  // namespace
+
+std::filesystem::path Inputs::locate(std::filesystem::path file,
+                                     const SourcePosition& position) const {
+  if (file.is_relative() && !from_option(position)) file = folder_ / file;
+  return std::filesystem::absolute(file).lexically_normal();
+}
+
+const Matrix& Inputs::numbers(const std::filesystem::path& path) const {
+  const std::lock_guard lock(files_->mutex);
+  const auto found = files_->read.find(path.string());
+  if (found != files_->read.end()) return found->second;
+  return files_->read.emplace(path.string(), read_numbers(path)).first->second;
+}
+
+std::uint64_t Inputs::hash(std::uint64_t start) const {
+  const std::lock_guard lock(files_->mutex);
+  std::uint64_t hash = start;
+  for (const auto& [path, matrix] : files_->read)
+    hash = fnv1a({reinterpret_cast<const char*>(matrix.data()),
+                  static_cast<std::size_t>(matrix.size()) * sizeof(double)},
+                 hash);
+  return hash;
+}
+
+std::uint64_t fnv1a(std::string_view bytes, std::uint64_t hash) {
+  for (const char c : bytes) {
+    hash ^= static_cast<unsigned char>(c);
+    hash *= 0x100000001b3ULL;
+  }
+  return hash;
+}
+
+}  // namespace gradflow

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "io/toml_document.hpp"
+#include "numerics/types.hpp"
+
+namespace gradflow {
+
+/// The data files that a config names, each read once for all points. May be asked from several
+/// threads; copies share what has been read.
+class Inputs {
+ public:
+  /// Of a config in this folder, which relative paths are relative to.
+  explicit Inputs(std::filesystem::path folder = {}) : folder_(std::move(folder)) {}
+
+  /// The absolute path of a file that is named at `position`: relative to the config, or to where
+  /// an option was typed.
+  std::filesystem::path locate(std::filesystem::path file, const SourcePosition& position) const;
+  /// The numbers of a file or, of a folder of results, the state in which its single run ended.
+  /// Valid as long as any copy of this. \throws FileError
+  const Matrix& numbers(const std::filesystem::path& path) const;
+  /// Continues a hash by the contents of all files read so far, in the order of their paths.
+  std::uint64_t hash(std::uint64_t start) const;
+
+ private:
+  struct Files {
+    std::mutex mutex;
+    std::map<std::string, Matrix> read;
+  };
+
+  std::filesystem::path folder_;
+  std::shared_ptr<Files> files_ = std::make_shared<Files>();
+};
+
+/// FNV-1a of bytes, continued from `hash`.
+std::uint64_t fnv1a(std::string_view bytes, std::uint64_t hash = 0xcbf29ce484222325ULL);
+
+}  // namespace gradflow

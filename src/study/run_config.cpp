@@ -1,0 +1,153 @@
+#include "study/run_config.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace gradflow {
+namespace {
+
+bool contains(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+/// [time] of a run that ends: `first` before `end`, and both of them numbers in t as well.
+/// Returns the end in t.
+double resolve_end(Parameters& time, const FlowSettings& flow) {
+  const double end = time.real("end"), first = time.real("first");
+  if (time.text("spacing") == "log" && first >= end) {
+    if (time.given("first"))
+      throw ParameterError("first", "is " + toml_number(first) +
+                                        ", expected a number below time.end = " + toml_number(end));
+    time.resolve("first", end / 1000);
+  }
+  const bool slow = time.text("variable") == "slow" && !flow.traits().slow_limit;
+  if (slow && flow.weight_decay <= 0)
+    throw ParameterError("variable",
+                         "is \"slow\" (tau = lambda t), which needs flow.weight_decay > 0");
+  const double horizon = slow ? end / flow.weight_decay : end;
+  if (!std::isfinite(horizon))
+    throw ParameterError("end", "is " + toml_number(end) +
+                                    " in tau = lambda t, which is beyond the largest number in t");
+  return horizon;
+}
+
+/// How many steps of iterates there are is the config's own word, not a sign that something went
+/// wrong.
+void resolve_iterates(const Parameters& time, Parameters& solver, const FlowSettings& flow,
+                      double horizon) {
+  const double end = time.real("end");
+  if (horizon < flow.step)
+    throw ParameterError(
+        "end", "is " + toml_number(end) +
+                   ", expected at least one step of flow.step = " + toml_number(flow.step));
+  if (solver.given("max_steps")) return;
+  const double steps = std::ceil(horizon / flow.step) + 1, most = solver.find("max_steps")->maximum;
+  // Where a stop condition is to end the run, any end will do.
+  const bool may_stop = time.real("stop_gradient_norm") > 0 || time.real("stop_train_loss") > 0;
+  if (steps > most && !may_stop)
+    throw ParameterError("end", "is " + toml_number(end) + ", which is " + toml_number(steps) +
+                                    " steps of flow.step = " + toml_number(flow.step) +
+                                    ", expected at most " + toml_number(most) + " steps");
+  if (steps > static_cast<double>(solver.integer("max_steps")))
+    solver.resolve("max_steps", static_cast<std::int64_t>(std::min(steps, most)));
+}
+
+void check_two_phases(const RunConfig& run, const FlowSettings& flow) {
+  if (!contains(run.model->flows, slow_limit_kind()))
+    throw ParameterError("two_phases", "needs the flow " + toml_text(slow_limit_kind()) +
+                                           ", which " + run.model->name + " does not offer");
+  if (!flow.learning_rates.empty())
+    throw ParameterError("two_phases",
+                         "does not go with flow.learning_rates: its slow limit is that of one "
+                         "learning rate for all");
+}
+
+void check_exponents(const MeasureSettings& settings, const Design& design) {
+  const ConfigAxis* named = design.find(settings.against);
+  if (!settings.against.empty() && named == nullptr) {
+    std::vector<std::string> names;
+    for (const ConfigAxis& axis : design.axes()) names.push_back(axis.name);
+    throw ParameterError("against", "is " + toml_text(settings.against) +
+                                        ", which is no axis of the study" +
+                                        suggestion(settings.against, names));
+  }
+  if (design.axes().empty())
+    throw ParameterError("exponents", "needs a [study] with an axis to fit along");
+  const ConfigAxis& along = named != nullptr ? *named : design.axes().front();
+  if (!std::holds_alternative<double>(along.values.front()) &&
+      !std::holds_alternative<std::int64_t>(along.values.front()))
+    throw ParameterError(settings.against.empty() ? "exponents" : "against",
+                         "needs an axis of numbers to fit along, which " + along.name + " is not");
+}
+
+}  // namespace
+
+std::uint64_t RunConfig::seed() const {
+  return static_cast<std::uint64_t>(sections.at("").integer("seed"));
+}
+
+FlowSettings RunConfig::flow() const {
+  FlowSettings settings = FlowSettings::from(sections.at("flow"));
+  const Parameters& time = sections.at("time");
+  settings.accelerated = time.text("variable") == "accelerated";
+  settings.until_settled = !time.has("end");
+  settings.seed = seed();
+  return settings;
+}
+
+void check_flow(const RunConfig& run) {
+  const FlowSettings flow = run.flow();
+  const std::vector<std::string>& offered = run.model->flows;
+  if (!contains(offered, flow.kind))
+    throw ParameterError("kind", "is \"" + flow.kind + "\", but " + run.model->name + " offers " +
+                                     joined(offered) + nearest_choice(offered, flow.kind));
+  if (flow.weight_decay != 0 && !flow.weight_decays.empty())
+    throw ParameterError("weight_decays",
+                         "does not go with flow.weight_decay: there is either one lambda, which "
+                         "the slow time is measured in, or one for each group");
+}
+
+void resolve_time(RunConfig& run) {
+  const FlowSettings flow = run.flow();
+  Parameters& time = run.sections.at("time");
+  if (flow.accelerated) {
+    if (!flow.traits().accelerates)
+      throw ParameterError("variable", "is \"accelerated\", which needs flow.kind = \"mirror\"");
+    if (!time.given("spacing")) time.resolve("spacing", std::string("linear"));
+  }
+  if (!time.has("end")) return;
+  const double horizon = resolve_end(time, flow);
+  if (flow.discrete()) resolve_iterates(time, run.sections.at("solver"), flow, horizon);
+}
+
+void check_measure(const RunConfig& run, const Design& design) {
+  const MeasureSettings settings = run.measure();
+  if (settings.slow_window.size() != 2 || settings.slow_window[0] >= settings.slow_window[1])
+    throw ParameterError("slow_window", "expected two numbers, the first the smaller");
+  if (settings.two_phases) check_two_phases(run, run.flow());
+  if (!settings.exponents.empty()) check_exponents(settings, design);
+}
+
+void check_output(const RunConfig& run, const std::vector<Observable>& observables) {
+  const OutputSettings output = run.output();
+  std::vector<std::string> names;
+  for (const Observable& observable : observables) names.push_back(observable.name);
+  const auto check_names = [&](const std::string& key, const std::vector<std::string>& wanted) {
+    for (const std::string& name : wanted)
+      if (!contains(names, name))
+        throw ParameterError(key, "has " + toml_text(name) + ", which " + run.model->name +
+                                      " does not have" + suggestion(name, names));
+  };
+  check_names("observables", output.observables);
+  check_names("snapshot_observables", output.snapshot_observables);
+  const double end = run.time().end;
+  for (const double t : output.snapshot_times)
+    if (end > 0 && t > end)
+      throw ParameterError(
+          "snapshot_times",
+          "has " + toml_number(t) + ", expected times up to time.end = " + toml_number(end));
+  if (!output.snapshot_observables.empty() && output.snapshot_times.empty())
+    throw ParameterError("snapshot_observables", "needs output.snapshot_times");
+}
+
+}  // namespace gradflow

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "experiment/settings.hpp"
+#include "flow/model.hpp"
+#include "flow/observable.hpp"
+#include "study/design.hpp"
+
+namespace gradflow {
+
+/// The values of all sections for one run.
+struct RunConfig {
+  const ModelInfo* model = nullptr;
+  std::map<std::string, Parameters> sections;  ///< by the names of the schema
+
+  bool has(const std::string& section) const { return sections.count(section) != 0; }
+  std::uint64_t seed() const;
+  FlowSettings flow() const;
+  SolverSettings solver() const { return SolverSettings::from(sections.at("solver")); }
+  TimeSettings time() const { return TimeSettings::from(sections.at("time")); }
+  MeasureSettings measure() const { return MeasureSettings::from(sections.at("measure")); }
+  OutputSettings output() const { return OutputSettings::from(sections.at("output")); }
+};
+
+/// What the values of a section must be beyond their own ranges, so that they go together with
+/// those of the others. Each throws ParameterError on a key of its section.
+void check_flow(const RunConfig& run);
+/// Writes back what the defaults of [time], and solver.max_steps, come to.
+void resolve_time(RunConfig& run);
+void check_measure(const RunConfig& run, const Design& design);
+void check_output(const RunConfig& run, const std::vector<Observable>& observables);
+
+}  // namespace gradflow
