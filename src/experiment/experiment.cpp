@@ -4,7 +4,9 @@
 #include <cmath>
 #include <limits>
 
+#include "experiment/branch_experiment.hpp"
 #include "experiment/measurement.hpp"
+#include "experiment/sweep.hpp"
 #include "solve/integrate.hpp"
 
 namespace gradflow {
@@ -184,32 +186,8 @@ void record_condition(Finished& e) {
 }
 
 void record_outcome(Finished& e) {
-  const Outcome& outcome = e.run.outcome;
-  Dataset& data = e.data;
-  add_number(data, "end_time", outcome.t_end, "time at which the run ended");
-  add_status(data, outcome.status);
-  add_warning(data, outcome.warnings);
-  add_count(data, "steps", outcome.statistics.steps, "accepted steps");
-  add_count(data, "rejected_steps", outcome.statistics.rejected_steps, "rejected steps");
-  add_count(data, "rhs_evaluations", outcome.statistics.rhs_evaluations,
-            "evaluations of the right-hand side by the solver");
-  add_count(data, "linearisations", outcome.statistics.linearisations, "Jacobians set up");
-  add_count(data, "factorisations", outcome.statistics.factorisations,
-            "Newton matrices factorised");
-  add_count(data, "indefinite_factorisations", outcome.statistics.indefinite_factorisations,
-            "Newton matrices with negative eigenvalues");
-  add_count(data, "events", outcome.statistics.events,
-            "boundaries between smooth pieces (activation changes) that were met");
-  add_number(data, "wall_seconds", outcome.wall_seconds, "wall-clock time of the run", "s");
-  data.add({"solver_method",
-            {},
-            std::vector<std::string>{outcome.method},
-            {{"long_name", "method used"}}});
-  data.add({"solver_linear",
-            {},
-            std::vector<std::string>{outcome.linear},
-            {{"long_name", "Newton matrices used, and why"}}});
-  add_message(data, outcome.message);
+  add_number(e.data, "end_time", e.run.outcome.t_end, "time at which the run ended");
+  add_outcome(e.data, e.run.outcome);
 }
 
 /// In the order of the result's variables.
@@ -219,7 +197,10 @@ constexpr void (*recorders[])(Finished&) = {
 
 }  // namespace
 
-Experiment run_experiment(const Setup& setup, const std::function<bool()>& interrupted) {
+Experiment run_experiment(const Setup& setup, const std::function<bool()>& interrupted,
+                          Journal* journal) {
+  if (setup.sweep) return run_sweep(setup, interrupted, journal);
+  if (setup.continuation) return run_continuation(setup, interrupted);
   FlowSettings flow = setup.flow;
   TimeSettings time = setup.time;
   if (flow.until_settled) {

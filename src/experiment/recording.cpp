@@ -1,5 +1,8 @@
 #include "experiment/recording.hpp"
 
+#include <algorithm>
+#include <cstdio>
+
 namespace gradflow {
 
 std::uint64_t next_serial() {
@@ -79,6 +82,50 @@ void add_measurements(Dataset& data, const std::vector<Measurement>& all) {
     const std::vector<std::string> dimensions = axis_names(data, m.axes);
     data.add({m.name, dimensions, m.values, attributes(m.long_name, m.units)});
   }
+}
+
+void add_outcome(Dataset& data, const Outcome& outcome) {
+  add_status(data, outcome.status);
+  add_warning(data, outcome.warnings);
+  add_count(data, "steps", outcome.statistics.steps, "accepted steps");
+  add_count(data, "rejected_steps", outcome.statistics.rejected_steps, "rejected steps");
+  add_count(data, "rhs_evaluations", outcome.statistics.rhs_evaluations,
+            "evaluations of the right-hand side by the solver");
+  add_count(data, "linearisations", outcome.statistics.linearisations, "Jacobians set up");
+  add_count(data, "factorisations", outcome.statistics.factorisations,
+            "Newton matrices factorised");
+  add_count(data, "indefinite_factorisations", outcome.statistics.indefinite_factorisations,
+            "Newton matrices with negative eigenvalues");
+  add_count(data, "events", outcome.statistics.events,
+            "boundaries between smooth pieces (activation changes) that were met");
+  add_number(data, "wall_seconds", outcome.wall_seconds, "wall-clock time of the run", "s");
+  data.add({"solver_method",
+            {},
+            std::vector<std::string>{outcome.method},
+            {{"long_name", "method used"}}});
+  data.add({"solver_linear",
+            {},
+            std::vector<std::string>{outcome.linear},
+            {{"long_name", "Newton matrices used, and why"}}});
+  add_message(data, outcome.message);
+}
+
+std::vector<Observable> chosen_observables(const std::vector<Observable>& all,
+                                           const OutputSettings& output) {
+  std::vector<Observable> out;
+  for (const Observable& observable : all) {
+    const auto& names = output.observables;
+    if (observable.by_default ||
+        std::find(names.begin(), names.end(), observable.name) != names.end())
+      out.push_back(observable);
+  }
+  return out;
+}
+
+std::string short_number(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.6g", value);
+  return text;
 }
 
 }  // namespace gradflow

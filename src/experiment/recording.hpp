@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "experiment/settings.hpp"
 #include "flow/observable.hpp"
 #include "io/dataset.hpp"
 #include "solve/outcome.hpp"
@@ -82,6 +83,12 @@ void add_measurements(Dataset& data, const std::vector<Measurement>& all);
 /// status, warning: codes with CF flag attributes.
 void add_status(Dataset& data, Status status);
 void add_warning(Dataset& data, std::int32_t bits);
+/// status, warning, counts of work, wall_seconds, solver_method, solver_linear, message.
+void add_outcome(Dataset& data, const Outcome& outcome);
+/// Those that are by default or named in output.observables.
+std::vector<Observable> chosen_observables(const std::vector<Observable>& all,
+                                           const OutputSettings& output);
+std::string short_number(double value);  ///< of six digits
 void add_message(Dataset& data, const std::string& message);
 
 }  // namespace gradflow

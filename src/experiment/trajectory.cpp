@@ -35,17 +35,6 @@ std::vector<double> snapped(const std::vector<double>& times, double step) {
   return out;
 }
 
-std::vector<Observable> chosen(const std::vector<Observable>& all, const OutputSettings& output) {
-  std::vector<Observable> out;
-  for (const Observable& observable : all) {
-    const auto& names = output.observables;
-    if (observable.by_default ||
-        std::find(names.begin(), names.end(), observable.name) != names.end())
-      out.push_back(observable);
-  }
-  return out;
-}
-
 std::vector<Observable> named(const std::vector<Observable>& all,
                               const std::vector<std::string>& names) {
   std::vector<Observable> out;
@@ -120,9 +109,10 @@ TrajectoryRun run_trajectory(const Setup& setup, const FlowSettings& flow,
     snapshot_times = snapped(snapshot_times, flow.step);
   }
   const std::vector<Observable> all = model.observables(flow);
-  TrajectoryRun run{{},
-                    Recording(chosen(all, output), system->dimension(), output.parameters),
-                    Recording(named(all, output.snapshot_observables), system->dimension(), false)};
+  TrajectoryRun run{
+      {},
+      Recording(chosen_observables(all, output), system->dimension(), output.parameters),
+      Recording(named(all, output.snapshot_observables), system->dimension(), false)};
 
   IntegrationControl control;
   std::merge(sample_times.begin(), sample_times.end(), snapshot_times.begin(), snapshot_times.end(),

@@ -13,7 +13,9 @@ enum Warning : std::int32_t {
   stays_on_saddle = 16,
   assumption_broken = 32,  ///< of the theory that a prediction comes from
   no_plateau = 64,         ///< of the test error: grok_time is not defined
-  // 128, 256 and 512 are those of branches and sweeps.
+  branches_left = 128,     ///< of a continuation: not all branches were followed
+  loop_open = 256,         ///< of a sweep: the way back ends elsewhere than it began
+  marginal_point = 512,    ///< of a sweep: a value at a transition within the tolerance
   sensitive = 1024,  ///< errors of the tolerances, amplified by the flow, reach the state's size
 };
 

@@ -15,6 +15,8 @@ const std::vector<StatusName>& status_names() {
                                              {9, "interrupted"},
                                              {10, "not_run"},
                                              {11, "setup_failed"},
+                                             {12, "not_settled"},
+                                             {13, "branch_lost"},
                                              {16, "rounding_decides"}};
   return names;
 }
@@ -28,6 +30,9 @@ const std::vector<StatusName>& warning_names() {
       {stays_on_saddle, "stays_on_saddle"},
       {assumption_broken, "assumption_broken"},
       {no_plateau, "no_plateau"},
+      {branches_left, "branches_left"},
+      {loop_open, "loop_open"},
+      {marginal_point, "marginal_point"},
       {sensitive, "sensitive"}};
   return names;
 }

@@ -75,6 +75,14 @@ class Config {
   void set_file(Parameters& parameters, const std::string& key, const std::string& file) const;
   /// With the stepper for a try, or not: a run that follows makes it anyway.
   std::unique_ptr<Model> build(RunConfig& run, bool try_stepper) const;
+  /// Model and flow at a value of the key that is swept; `model` is that of the config, and both
+  /// must outlive it.
+  std::function<SweptSetup(double)> swept(const RunConfig& config, Model& model) const;
+  /// The states that continuation.starts names. \throws ParameterError
+  std::map<std::string, Vector> start_files(const ContinuationSettings& settings) const;
+  /// What a sweep or a continuation needs beyond the ranges of its keys. \throws ConfigError
+  void check_rest(const RunConfig& run, Model& model) const;
+  void check_sweep(const RunConfig& run, Model& model) const;
   /// Indices of the values beyond the first for which `validate` builds a model.
   std::vector<std::size_t> tried_values(const ConfigAxis& axis) const;
   /// The points that `validate` tries, the first apart: one axis at a time. What depends on two of

@@ -20,8 +20,8 @@ std::map<std::string, std::int64_t> absent_point() {
 }
 
 PointResult run_point(const Config& config, std::size_t point,
-                      const std::function<bool()>& interrupted) {
-  Experiment experiment = run_experiment(config.setup(point), interrupted);
+                      const std::function<bool()>& interrupted, Journal* journal) {
+  Experiment experiment = run_experiment(config.setup(point), interrupted, journal);
   const Outcome& outcome = experiment.outcome;
   return {std::move(experiment.data), outcome.status, outcome.warnings, outcome.message,
           outcome.wall_seconds};

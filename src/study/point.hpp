@@ -3,6 +3,7 @@
 #include <functional>
 #include <string>
 
+#include "experiment/journal.hpp"
 #include "io/dataset.hpp"
 #include "solve/outcome.hpp"
 #include "study/config.hpp"
@@ -20,9 +21,9 @@ struct PointResult {
 
 /// Runs one point: builds model and flow, integrates, records observables, takes measurements.
 /// Numerical failure is a status in the result. \throws ConfigError where the point's values do not
-/// go together.
+/// go together. What is done of a point in several parts is kept in `journal`.
 PointResult run_point(const Config& config, std::size_t point,
-                      const std::function<bool()>& interrupted);
+                      const std::function<bool()>& interrupted, Journal* journal = nullptr);
 
 /// What there is of a point whose values do not go together.
 Dataset failed_setup(const std::string& message);

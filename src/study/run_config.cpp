@@ -95,6 +95,50 @@ FlowSettings RunConfig::flow() const {
   return settings;
 }
 
+std::optional<SweepSettings> RunConfig::sweep() const {
+  if (!has("sweep")) return std::nullopt;
+  return SweepSettings::from(sections.at("sweep"));
+}
+
+std::optional<ContinuationSettings> RunConfig::continuation() const {
+  if (!has("continuation")) return std::nullopt;
+  return ContinuationSettings::from(sections.at("continuation"));
+}
+
+std::optional<Misplaced> misplaced_beside_rest(const RunConfig& run) {
+  if (!run.of_rest()) return std::nullopt;
+  const std::string beside = run.has("sweep") ? "[sweep]" : "[continuation]";
+  if (run.has("sweep") && run.has("continuation"))
+    return Misplaced{"continuation",
+                     {"range", "does not go beside [sweep]: a config has one of the two"}};
+  const auto given = [&](const std::string& section, const std::string& name) {
+    return run.sections.at(section).given(name);
+  };
+  for (const ParameterInfo& info : run.sections.at("time").declared())
+    if (info.name != "end" && given("time", info.name))
+      return Misplaced{"time",
+                       {info.name, "does not go with " + beside +
+                                       ", which has no time axis; of [time] it takes \"end\" "
+                                       "alone, the longest time that the flow is followed"}};
+  if (run.flow().kind != descent_kind())
+    return Misplaced{"flow",
+                     {"kind", "is " + toml_text(run.flow().kind) + ", expected " +
+                                  toml_text(descent_kind()) + " with " + beside}};
+  if (!run.flow().weight_decays.empty())
+    return Misplaced{"flow", {"weight_decays", "does not go with " + beside}};
+  if (run.has("continuation") && !run.flow().learning_rates.empty())
+    return Misplaced{"flow", {"learning_rates", "does not go with " + beside}};
+  if (run.solver().verify)
+    return Misplaced{"solver",
+                     {"verify", "does not go with " + beside +
+                                    ": a point is certified by its Newton step and its modes"}};
+  for (const char* name : {"snapshot_times", "snapshot_observables"})
+    if (given("output", name)) return Misplaced{"output", {name, "does not go with " + beside}};
+  if (run.measure().two_phases)
+    return Misplaced{"measure", {"two_phases", "does not go with " + beside}};
+  return std::nullopt;
+}
+
 void check_flow(const RunConfig& run) {
   const FlowSettings flow = run.flow();
   const std::vector<std::string>& offered = run.model->flows;

@@ -2,10 +2,12 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "experiment/settings.hpp"
+#include "experiment/sweep_settings.hpp"
 #include "flow/model.hpp"
 #include "flow/observable.hpp"
 #include "study/design.hpp"
@@ -23,6 +25,10 @@ struct RunConfig {
   SolverSettings solver() const { return SolverSettings::from(sections.at("solver")); }
   TimeSettings time() const { return TimeSettings::from(sections.at("time")); }
   MeasureSettings measure() const { return MeasureSettings::from(sections.at("measure")); }
+  std::optional<SweepSettings> sweep() const;
+  std::optional<ContinuationSettings> continuation() const;
+  /// True where a chain or branches are asked for in place of a run over time.
+  bool of_rest() const { return has("sweep") || has("continuation"); }
   OutputSettings output() const { return OutputSettings::from(sections.at("output")); }
 };
 
@@ -32,6 +38,12 @@ void check_flow(const RunConfig& run);
 /// Writes back what the defaults of [time], and solver.max_steps, come to.
 void resolve_time(RunConfig& run);
 void check_measure(const RunConfig& run, const Design& design);
+/// Of a sweep or a continuation: what of the other sections does not go with it, by whole keys.
+struct Misplaced {
+  std::string section;
+  ParameterError error;
+};
+std::optional<Misplaced> misplaced_beside_rest(const RunConfig& run);
 void check_output(const RunConfig& run, const std::vector<Observable>& observables);
 
 }  // namespace gradflow

@@ -24,6 +24,30 @@ constexpr double run_margin = 32 << 20;
 /// them) is not to bring others into need.
 constexpr double point_margin = 128 << 20;
 
+/// The parts of one point in the store.
+class PointJournal final : public Journal {
+ public:
+  PointJournal(const Store& store, std::size_t point, bool quiet)
+      : store_(store), point_(point), quiet_(quiet) {}
+
+  std::optional<Dataset> find(const std::string& part) override {
+    return store_.find_part(point_, part);
+  }
+  void put(const std::string& part, const Dataset& data) override {
+    store_.put_part(point_, part, data);
+  }
+  void advance(std::size_t done, std::size_t of) override {
+    if (!progress_) progress_.emplace(of, quiet_);
+    progress_->advance(done, 0, 0);
+  }
+
+ private:
+  const Store& store_;
+  std::size_t point_;
+  bool quiet_;
+  std::optional<Progress> progress_;
+};
+
 /// The points of a config on their way from what an earlier call left to the whole result.
 class Study {
  public:
@@ -113,7 +137,10 @@ class Study {
             if (stays) bytes = store_.bytes_of(k, point->data);
             return [this, &progress, k, point, stays, bytes = std::move(bytes)] {
               try {
-                if (stays) store_.put(k, point->data, bytes);
+                if (stays) {
+                  store_.put(k, point->data, bytes);
+                  store_.drop_parts(k);
+                }
                 count(k, std::move(*point), progress);
               } catch (...) {
                 given_up_ = true;  // runs that are on their way end too
@@ -138,7 +165,9 @@ class Study {
     PointResult point;
     try {
       try {
-        point = run_point(config_, k, [this] { return interrupted(); });
+        PointJournal journal(store_, k, options_.quiet || study);
+        point = run_point(
+            config_, k, [this] { return interrupted(); }, &journal);
       } catch (const ParameterError& problem) {  // no memory for the Newton matrix any more
         config_.complain("solver", problem);
       }
@@ -188,6 +217,7 @@ class Study {
     const Dataset whole = assemble(config_, points, warnings);
     if (!summary_.interrupted) summary_.warnings = std::move(warnings);
     store_.put_result(whole);
+    if (!config_.is_study() && !summary_.interrupted) store_.drop_parts(0);
   }
 
   const Config& config_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "experiment/settings.hpp"
+#include "experiment/sweep_settings.hpp"
 #include "models/registry.hpp"
 #include "study/key_name.hpp"
 #include "study/range.hpp"
@@ -18,7 +19,9 @@ std::vector<Section> all_sections() {
           {"solver", SolverSettings::declaration()},
           {"time", TimeSettings::declaration()},
           {"output", OutputSettings::declaration()},
-          {"measure", MeasureSettings::declaration()}};
+          {"measure", MeasureSettings::declaration()},
+          {"sweep", SweepSettings::declaration(), true},
+          {"continuation", ContinuationSettings::declaration(), true}};
 }
 
 const TomlValue* find(const TomlValue::Table& table, const std::string& name) {

@@ -132,6 +132,38 @@ void Store::put(std::size_t point, const Dataset& data,
     write_netcdf(data, point_file(point));
 }
 
+fs::path Store::parts_of(std::size_t point) const {
+  char text[32];
+  std::snprintf(text, sizeof text, "%06zu", point);
+  return folder_ / "parts" / text;
+}
+
+std::optional<Dataset> Store::find_part(std::size_t point, const std::string& part) const {
+  const fs::path file = parts_of(point) / (part + ".nc");
+  if (!resumed_ || !fs::is_regular_file(file)) return std::nullopt;
+  try {
+    Dataset data = read_netcdf(file);
+    if (is_ours(data)) return data;
+  } catch (const std::bad_alloc&) {
+    throw;
+  } catch (const std::exception&) {  // damaged: it is made again
+  }
+  return std::nullopt;
+}
+
+void Store::put_part(std::size_t point, const std::string& part, Dataset data) const {
+  prepare_folder(folder_ / "parts");
+  prepare_folder(parts_of(point));
+  data.set_attribute({"fingerprint", owner_.fingerprint});
+  write_netcdf(data, parts_of(point) / (part + ".nc"));
+}
+
+void Store::drop_parts(std::size_t point) const {
+  std::error_code ignored;
+  fs::remove_all(parts_of(point), ignored);
+  fs::remove(folder_ / "parts", ignored);  // where it is empty
+}
+
 bool Store::holds_result(std::size_t points) const {
   if (!fs::exists(result_)) return false;
   const Dataset result = read_netcdf(result_);
@@ -149,6 +181,7 @@ void Store::put_result(const Dataset& whole) const {
 void Store::clear() const {
   std::error_code ignored;
   fs::remove_all(folder_ / "points", ignored);
+  fs::remove_all(folder_ / "parts", ignored);
   for (const char* name : {"result.nc", "config.toml", "resolved.toml"})
     fs::remove(folder_ / name, ignored);
 }

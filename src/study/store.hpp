@@ -58,11 +58,17 @@ class Store {
   /// where it is damaged
   bool holds_result(std::size_t points) const;
   void put_result(const Dataset& whole) const;
+  /// The parts of a point in several, such as the values of a sweep (parts/NNNNNN/NAME.nc): kept
+  /// until the point itself is on disk.
+  std::optional<Dataset> find_part(std::size_t point, const std::string& part) const;
+  void put_part(std::size_t point, const std::string& part, Dataset data) const;
+  void drop_parts(std::size_t point) const;
   /// Frees a folder that was empty.
   void clear() const;
 
  private:
   std::filesystem::path point_file(std::size_t point) const;
+  std::filesystem::path parts_of(std::size_t point) const;
   bool is_ours(const Dataset& data) const;
   bool holds_any() const;
   bool holds_results(const std::string& mark, bool resume,

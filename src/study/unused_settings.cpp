@@ -19,7 +19,7 @@ std::map<std::string, std::string> unused_settings(const RunConfig& run,
 
   const FlowSettings flow = run.flow();
   const FlowKind& kind = flow.traits();
-  const bool decays = flow.weight_decay > 0 && !kind.slow_limit;
+  const bool decays = flow.weight_decay > 0 && !kind.slow_limit && !run.of_rest();
   for (const ParameterInfo& info : run.sections.at("flow").declared())
     if (info.name != "kind" &&
         std::find(kind.keys.begin(), kind.keys.end(), info.name) == kind.keys.end())
@@ -30,6 +30,9 @@ std::map<std::string, std::string> unused_settings(const RunConfig& run,
                    "is 0: without noise the iterates are those of "
                    "gradient_descent");
 
+  if (const auto sweep = run.sweep(); sweep && sweep->key.starts_with("flow."))
+    say("flow", sweep->key.substr(5), "not used: it is swept");
+  if (run.has("continuation")) say("flow", "weight_decay", "not used: branches are over it");
   const SolverSettings solver = run.solver();
   if (kind.iterates) {
     for (const char* name :

@@ -1,0 +1,131 @@
+#include "continuation/stationary_problem.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "continuation/hessian_modes.hpp"
+#include "numerics/decompositions.hpp"
+
+namespace gradflow {
+namespace {
+
+constexpr int most_iterations = 25;
+constexpr int most_factorisations = 8;
+/// A chord iteration that contracts less gets a new matrix.
+constexpr double chord_contraction = 0.1;
+/// A part of a vector below this share of it is rounding.
+constexpr double rounding_part = 1e-7;
+
+}  // namespace
+
+StationaryProblem::StationaryProblem(System& undecayed, double flat_tolerance)
+    : system_(undecayed), flat_tolerance_(flat_tolerance) {}
+
+void StationaryProblem::gradient(ConstVectorRef w, double lambda, VectorRef out) {
+  ++statistics_.rhs_evaluations;
+  system_.rhs(0, w, out);
+  out = lambda * w - out;
+}
+
+const Matrix& StationaryProblem::hessian(ConstVectorRef w) {
+  if (point_.size() == w.size() && point_ == w) return hessian_;
+  ++statistics_.linearisations;
+  hessian_ = energy_hessian(system_, 0, w);
+  point_ = w;
+  return hessian_;
+}
+
+bool StationaryProblem::factorise(ConstVectorRef w, double lambda) {
+  const Matrix& h = hessian(w);
+  ++statistics_.factorisations;
+  Matrix& storage = factors_.storage(h.rows());
+  storage = h;
+  storage.diagonal().array() += lambda;
+  // The largest row sum bounds the largest eigenvalue from above, and is near it here.
+  const double largest = storage.cwiseAbs().rowwise().sum().maxCoeff();
+  storage.diagonal().array() += flat_tolerance_ * largest;
+  const auto outcome = factors_.factorise_in_place();
+  if (outcome == SymmetricFactorisation::Outcome::indefinite)
+    ++statistics_.indefinite_factorisations;
+  return outcome != SymmetricFactorisation::Outcome::singular;
+}
+
+void StationaryProblem::solve(VectorRef x) {
+  ++statistics_.solves;
+  factors_.solve_in_place(x);
+}
+
+Vector PointModes::solve(ConstVectorRef b) const {
+  Vector parts = vectors.transpose() * b;
+  const double size = b.norm();
+  for (Index i = 0; i < parts.size(); ++i) {
+    const bool is_flat = i >= unstable && i < unstable + flat;
+    const bool part = !is_flat || std::abs(parts[i]) > rounding_part * size;
+    parts[i] = part && values[i] != 0 ? parts[i] / values[i] : 0;
+  }
+  return vectors * parts;
+}
+
+PointModes point_modes(StationaryProblem& problem, ConstVectorRef w, double lambda) {
+  Matrix a = problem.hessian(w);
+  a.diagonal().array() += lambda;
+  ++problem.statistics().factorisations;
+  const Eigen::SelfAdjointEigenSolver<Matrix> eigen(a);
+  PointModes modes;
+  modes.values = eigen.eigenvalues();
+  modes.vectors = eigen.eigenvectors();
+  modes.largest = modes.values.cwiseAbs().maxCoeff();
+  modes.threshold = problem.flat_tolerance() * modes.largest;
+  for (Index i = modes.values.size(); i-- > 0;) {
+    const double value = modes.values[i];
+    if (value < -modes.threshold)
+      ++modes.unstable;
+    else if (value <= modes.threshold)
+      ++modes.flat;
+    if (std::abs(value) > modes.threshold) modes.lowest = value;
+  }
+  return modes;
+}
+
+Corrected correct(StationaryProblem& problem, ConstVectorRef w, double lambda, const Plane& plane,
+                  double tolerance) {
+  Corrected found{w, lambda};
+  const Vector origin = w;
+  Vector residual(w.size()), direction(w.size());
+  double last = std::numeric_limits<double>::infinity();
+  int factorisations = 0;
+  bool fresh = false;
+  for (; found.iterations < most_iterations; ++found.iterations) {
+    problem.gradient(found.w, found.lambda, residual);
+    const double size = residual.norm() / std::max(1.0, found.w.norm());
+    if (!std::isfinite(size)) return found;
+    if (size <= tolerance) {
+      found.converged = true;
+      break;
+    }
+    if (!fresh || size > chord_contraction * last) {
+      if (++factorisations > most_factorisations) return found;
+      if (!problem.factorise(found.w, found.lambda)) return found;
+      fresh = true;
+      direction = found.w;
+      problem.solve(direction);
+    }
+    last = size;
+    problem.solve(residual);
+    // dw = -x1 - x2 dlambda within the plane; the state is on it but for rounding.
+    const double off = plane.w.dot(found.w - origin) + plane.lambda * (found.lambda - lambda);
+    const double step = (plane.w.dot(residual) - off) / (plane.lambda - plane.w.dot(direction));
+    if (!std::isfinite(step)) return found;
+    found.w -= residual + step * direction;
+    found.lambda += step;
+  }
+  found.moved = std::hypot((found.w - origin).norm(), found.lambda - lambda);
+  return found;
+}
+
+Corrected correct_at(StationaryProblem& problem, ConstVectorRef w, double lambda,
+                     double tolerance) {
+  return correct(problem, w, lambda, {Vector::Zero(w.size()), 1}, tolerance);
+}
+
+}  // namespace gradflow

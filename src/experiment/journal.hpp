@@ -1,0 +1,22 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "io/dataset.hpp"
+
+namespace gradflow {
+
+/// Where an experiment of several parts keeps those that are done, so that an interrupted one goes
+/// on with the next. Names are made of letters, digits and `_`.
+class Journal {
+ public:
+  virtual ~Journal() = default;
+  virtual std::optional<Dataset> find(const std::string& part) = 0;
+  /// On disk when it returns.
+  virtual void put(const std::string& part, const Dataset& data) = 0;
+  /// So many of so many parts are done.
+  virtual void advance(std::size_t /*done*/, std::size_t /*of*/) {}
+};
+
+}  // namespace gradflow
