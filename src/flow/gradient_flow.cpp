@@ -256,8 +256,10 @@ LangevinDynamics::LangevinDynamics(const Loss& loss, DecayAndRate terms, double 
       stream_(seed, "noise") {}
 
 void LangevinDynamics::discrete_step(double t, double step, VectorRef y) {
-  const auto k = static_cast<std::uint64_t>(std::llround(t / step));
-  stream_.seek(k * static_cast<std::uint64_t>(y.size()));
+  const std::uint64_t position =
+      static_cast<std::uint64_t>(std::llround(t / step)) * static_cast<std::uint64_t>(y.size());
+  // One step after the other goes on where the last one ended, with what is left of its block.
+  if (position != stream_.position()) stream_.seek(position);
   stream_.fill_normal(noise_, std::sqrt(step));
   GradientFlow::discrete_step(t, step, y);
   if (noise_scale_.size() == 1)

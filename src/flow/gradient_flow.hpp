@@ -62,6 +62,7 @@ class LangevinDynamics final : public GradientFlow {
   LangevinDynamics(const Loss& loss, DecayAndRate terms, double temperature, std::uint64_t seed);
 
   void discrete_step(double t, double step, VectorRef y) override;
+  bool stochastic() const override { return noise_scale_.maxCoeff() > 0; }
 
  private:
   Vector noise_scale_;  ///< sqrt(2 eta T), size 1 or p

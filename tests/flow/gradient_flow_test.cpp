@@ -3,6 +3,7 @@
 #include "tests/catch.hpp"
 #include "tests/finite_differences.hpp"
 #include "tests/flow/sine_map.hpp"
+#include "tests/run_model.hpp"
 
 using namespace gradflow;
 using namespace gradflow::testing;
@@ -86,4 +87,19 @@ TEST_CASE("A Newton matrix that a system does not offer is refused") {
   CHECK_THROWS_AS(flow.newton_matrix(LinearKind::structured), std::invalid_argument);
   for (const LinearKind kind : flow.linear_kinds())
     CHECK(flow.newton_matrix(kind)->name() == linear_kind_name(kind));
+}
+
+TEST_CASE("Noise leaves a start that the flow itself never leaves") {
+  const auto model =
+      make_model("deep_linear_network", {{"width", std::int64_t{2}}, {"initial_scale", 0.0}});
+  FlowSettings flow;
+  flow.kind = "langevin";
+  flow.temperature = 0.01;
+  const Run run = run_model(*model, flow, {}, {0, 1}, false);
+  const Vector& w = run.states.back();
+  CHECK(w.cwiseAbs().minCoeff() > 0);
+  CHECK(w.norm() == Approx(std::sqrt(2 * 0.01 * static_cast<double>(w.size()))).epsilon(0.3));
+  // Without noise the iterates are those of gradient descent, which stays.
+  flow.temperature = 0;
+  CHECK(run_model(*model, flow, {}, {0, 1}, false).states.back().norm() == 0);
 }
