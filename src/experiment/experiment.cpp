@@ -187,6 +187,8 @@ void record_condition(Finished& e) {
 
 void record_outcome(Finished& e) {
   add_number(e.data, "end_time", e.run.outcome.t_end, "time at which the run ended");
+  add_count(e.data, "stopped_early", e.run.outcome.stopped_early ? 1 : 0,
+            "1 where a condition ended the run before its last time");
   add_outcome(e.data, e.run.outcome);
 }
 

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "flow/option.hpp"
+#include "io/toml_document.hpp"
 
 namespace gradflow {
 namespace {
@@ -40,7 +41,10 @@ const std::vector<Option<TimeSettings>>& time_options() {
                                    "end the run once gradient_norm is below; 0: never")),
       option(&T::stop_train_loss,
              nonnegative_parameter("stop_train_loss", {},
-                                   "end the run once train_loss is below; 0: never"))};
+                                   "end the run once train_loss is below; 0: never")),
+      option(&T::stop_train_loss_above,
+             nonnegative_parameter("stop_train_loss_above", {},
+                                   "end the run once train_loss is above; 0: never"))};
   return all;
 }
 
@@ -107,6 +111,14 @@ std::vector<ParameterInfo> MeasureSettings::declaration() {
 }
 MeasureSettings MeasureSettings::from(const Parameters& p) {
   return settings_from(measure_options(), p);
+}
+
+void TimeSettings::check_bounds() const {
+  if (stop_train_loss_above > 0 && stop_train_loss > 0 && stop_train_loss_above <= stop_train_loss)
+    throw ParameterError("stop_train_loss_above",
+                         "is " + toml_number(stop_train_loss_above) +
+                             ", expected 0 or a number above time.stop_train_loss = " +
+                             toml_number(stop_train_loss));
 }
 
 std::vector<double> TimeSettings::grid() const {

@@ -18,13 +18,20 @@ struct TimeSettings {
   std::string spacing = "log";
   double first = 1e-3;
   std::int64_t samples = 400;
-  double stop_gradient_norm = 0;  ///< stop once |rhs| is below; 0: never
-  double stop_train_loss = 0;     ///< stop once F is below; 0: never
+  double stop_gradient_norm = 0;     ///< stop once |rhs| is below; 0: never
+  double stop_train_loss = 0;        ///< stop once F is below; 0: never
+  double stop_train_loss_above = 0;  ///< stop once F is above; 0: never
 
   static std::vector<ParameterInfo> declaration();
   static TimeSettings from(const Parameters& parameters);
   /// Sample times in the chosen variable, with 0 first.
   std::vector<double> grid() const;
+  /// True where a condition may end a run before `end`.
+  bool may_stop() const {
+    return stop_gradient_norm > 0 || stop_train_loss > 0 || stop_train_loss_above > 0;
+  }
+  /// \throws ParameterError for bounds of the loss that leave nothing between them
+  void check_bounds() const;
 };
 
 /// The `[output]` section.

@@ -44,6 +44,29 @@ std::vector<Observable> named(const std::vector<Observable>& all,
   return out;
 }
 
+/// What falls to 0 where a bound is crossed, for each bound that is given. The observables of these
+/// names are what the keys speak of; a logarithm is nearly linear in t.
+std::vector<std::function<double(double, ConstVectorRef)>> stop_levels(
+    const TimeSettings& time, const std::vector<Observable>& all) {
+  struct Bound {
+    const char* observable;
+    double value, sign;  ///< sign 1: stop below; -1: above
+  };
+  std::vector<std::function<double(double, ConstVectorRef)>> levels;
+  for (const Bound& bound : {Bound{"gradient_norm", time.stop_gradient_norm, 1},
+                             Bound{"train_loss", time.stop_train_loss, 1},
+                             Bound{"train_loss", time.stop_train_loss_above, -1}})
+    for (const Observable& observable : all)
+      if (observable.name == bound.observable && bound.value > 0)
+        levels.emplace_back([observable, bound](double t, ConstVectorRef y) {
+          double value = nan;
+          observable.evaluate(State{t, y, next_serial()}, &value);
+          return bound.sign *
+                 std::log(std::max(value, std::numeric_limits<double>::min()) / bound.value);
+        });
+  return levels;
+}
+
 /// Where the run starts: the model's initial state, or its limit Phi(w0) under the flow without
 /// weight decay for the slow limit of that flow.
 Vector start_of_run(Model& model, const FlowSettings& flow, const SolverSettings& settings,
@@ -131,16 +154,7 @@ TrajectoryRun run_trajectory(const Setup& setup, const FlowSettings& flow,
     if (!stopped && is_snapshot.count(asked) != 0) run.snapshots.add(t, t, y);
   };
   control.stop = model.stop_condition(flow);
-  // The observables of these names are what the keys speak of; a logarithm is nearly linear in t.
-  for (const auto& [name, bound] : {std::pair{"gradient_norm", time.stop_gradient_norm},
-                                    std::pair{"train_loss", time.stop_train_loss}})
-    for (const Observable& observable : all)
-      if (observable.name == name && bound > 0)
-        control.level.push_back([observable, bound = bound](double t, ConstVectorRef y) {
-          double value = nan;
-          observable.evaluate(State{t, y, next_serial()}, &value);
-          return std::log(std::max(value, std::numeric_limits<double>::min()) / bound);
-        });
+  control.level = stop_levels(time, all);
   if (failure.status == Status::ok)
     run.outcome = integrate(*system, *stepper, used, start, control);
   else

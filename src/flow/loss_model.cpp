@@ -13,7 +13,7 @@ namespace gradflow {
 LossModel::LossModel(Loss loss, Vector initial, std::vector<ParameterGroup> groups)
     : loss_(std::move(loss)), initial_(std::move(initial)), groups_(std::move(groups)) {
   if (groups_.empty()) groups_.push_back({"w", 0, loss_.dimension()});
-  evaluation_.gradient.resize(loss_.dimension());
+  gradient_.values.resize(loss_.dimension());
 }
 
 std::vector<std::string> LossModel::flows() {
@@ -69,17 +69,22 @@ std::unique_ptr<System> LossModel::system(const FlowSettings& flow) {
   throw ParameterError("kind", "is \"" + flow.kind + "\", which this model does not offer");
 }
 
-const LossModel::Evaluation& LossModel::at(const State& state) {
-  if (!evaluation_.filled || evaluation_.serial != state.serial) {
-    evaluation_.loss = loss_.gradient(weights(state), evaluation_.gradient);
-    evaluation_.serial = state.serial;
-    evaluation_.filled = true;
+double LossModel::loss_at(const State& state) {
+  loss_.linearise(weights(state));
+  return loss_.value(weights(state));
+}
+
+const Vector& LossModel::gradient_at(const State& state) {
+  if (!gradient_.filled || gradient_.serial != state.serial) {
+    loss_.gradient(weights(state), gradient_.values);
+    gradient_.serial = state.serial;
+    gradient_.filled = true;
   }
-  return evaluation_;
+  return gradient_.values;
 }
 
 const Vector& LossModel::outputs_at(const State& state) {
-  at(state);
+  loss_.linearise(weights(state));
   return loss_.last_outputs();
 }
 
@@ -90,7 +95,7 @@ std::vector<Observable> LossModel::observables(const FlowSettings& flow) {
                  "training loss F(w), without the decay term",
                  {},
                  true,
-                 [this](const State& s, double* out) { *out = at(s).loss; }});
+                 [this](const State& s, double* out) { *out = loss_at(s); }});
   all.push_back({"norm", "2-norm of the parameters", {}, true, [this](const State& s, double* out) {
                    *out = weights(s).norm();
                  }});
@@ -99,10 +104,10 @@ std::vector<Observable> LossModel::observables(const FlowSettings& flow) {
                  {},
                  true,
                  [this, decay](const State& s, double* out) {
-                   const Evaluation& e = at(s);
+                   const Vector& gradient = gradient_at(s);
                    *out = decay.decay.size() == 1
-                              ? (e.gradient + decay.decay[0] * weights(s)).norm()
-                              : (e.gradient + decay.decay.cwiseProduct(weights(s))).norm();
+                              ? (gradient + decay.decay[0] * weights(s)).norm()
+                              : (gradient + decay.decay.cwiseProduct(weights(s))).norm();
                  }});
   for (Observable& observable : spectral_observables(decay)) all.push_back(std::move(observable));
   for (Observable& observable : own_observables()) all.push_back(std::move(observable));
@@ -191,7 +196,7 @@ std::vector<Observable> LossModel::spectral_observables(const DecayAndRate& term
            *out = separation.gap;
            return;
          }
-         Vector velocity = -at(s).gradient;
+         Vector velocity = -gradient_at(s);
          if (decay.size() == 1)
            velocity -= decay[0] * weights(s);
          else
@@ -208,7 +213,7 @@ std::vector<Observable> LossModel::spectral_observables(const DecayAndRate& term
                    {counting_axis("kernel_mode", n, "mode, by size", 1)},
                    false,
                    [this, n](const State& s, double* out) {
-                     at(s);
+                     outputs_at(s);
                      Matrix kernel(n, n);
                      loss_.map().gram(Vector(), kernel);
                      const Eigen::SelfAdjointEigenSolver<Matrix> eigen(kernel,

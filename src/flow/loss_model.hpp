@@ -35,11 +35,10 @@ class LossModel : public Model {
   auto weights(const State& state) const { return state.y.head(loss_.dimension()); }
 
  private:
-  struct Evaluation {
+  struct Gradient {
     std::uint64_t serial = 0;
     bool filled = false;
-    double loss = 0;
-    Vector gradient;
+    Vector values;
   };
   /// Sharpness, spectra, time-scale separation, tangent kernel: off unless named.
   std::vector<Observable> spectral_observables(const DecayAndRate& terms);
@@ -52,13 +51,15 @@ class LossModel : public Model {
   const HessianSpectrum& spectrum_at(const State& state, const Vector& decay, Spectrum& cache);
   TangentProjection& projection_at(const State& state);
 
-  const Evaluation& at(const State& state);
+  /// F, without its gradient: a stop condition asks for it after each step.
+  double loss_at(const State& state);
+  const Vector& gradient_at(const State& state);
   DecayAndRate terms(const FlowSettings& flow) const;
 
   Loss loss_;
   Vector initial_;
   std::vector<ParameterGroup> groups_;
-  Evaluation evaluation_;
+  Gradient gradient_;
   Spectrum spectrum_, undecayed_;
   /// Their points move apart from that of loss_, which `outputs_at` relies on.
   std::unique_ptr<Loss> spectral_loss_;

@@ -146,7 +146,9 @@ Outcome integrate(System& system, Stepper& stepper, const SolverSettings& settin
       stepper.interpolate(t, sampled);
     outcome.final_state = sampled;
     system.correct(t, sampled);
-    control.sample(next, t, sampled);
+    // Where a sample was due at this very state it is there already.
+    if (next == 0 || t - times[next - 1] > 0.5 * stepper.grid_step())
+      control.sample(next, t, sampled);
     early_end = t;
     outcome.stopped_early = true;
   };

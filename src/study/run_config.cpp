@@ -43,8 +43,7 @@ void resolve_iterates(const Parameters& time, Parameters& solver, const FlowSett
   if (solver.given("max_steps")) return;
   const double steps = std::ceil(horizon / flow.step) + 1, most = solver.find("max_steps")->maximum;
   // Where a stop condition is to end the run, any end will do.
-  const bool may_stop = time.real("stop_gradient_norm") > 0 || time.real("stop_train_loss") > 0;
-  if (steps > most && !may_stop)
+  if (steps > most && !TimeSettings::from(time).may_stop())
     throw ParameterError("end", "is " + toml_number(end) + ", which is " + toml_number(steps) +
                                     " steps of flow.step = " + toml_number(flow.step) +
                                     ", expected at most " + toml_number(most) + " steps");
@@ -152,6 +151,7 @@ void check_flow(const RunConfig& run) {
 }
 
 void resolve_time(RunConfig& run) {
+  run.time().check_bounds();
   const FlowSettings flow = run.flow();
   Parameters& time = run.sections.at("time");
   if (flow.accelerated) {

@@ -48,9 +48,11 @@ std::map<std::string, std::string> unused_settings(const RunConfig& run,
     return std::any_of(observables.begin(), observables.end(),
                        [&](const Observable& o) { return o.name == name; });
   };
-  for (const std::string name : {"gradient_norm", "train_loss"})
+  for (const auto& [key, name] : {std::pair{"stop_gradient_norm", "gradient_norm"},
+                                  std::pair{"stop_train_loss", "train_loss"},
+                                  std::pair{"stop_train_loss_above", "train_loss"}})
     if (!observed(name))
-      say("time", "stop_" + name, "not used: " + run.model->name + " has no observable " + name);
+      say("time", key, "not used: " + run.model->name + " has no observable " + name);
 
   if (run.output().snapshot_observables.empty())
     say("output", "snapshot_times", "not used without output.snapshot_observables");

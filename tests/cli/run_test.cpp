@@ -273,6 +273,61 @@ TEST_CASE("Stop conditions end a run where its loss or gradient is first below t
   CHECK(bits(*never.find("train_loss")) == bits(*whole.find("train_loss")));
 }
 
+TEST_CASE("A run ends where its loss leaves a band on either side, iterates at the first outside") {
+  const Scratch scratch;
+  const auto config = [](const std::string& flow, const std::string& scale,
+                         const std::string& bounds) {
+    return "[model]\nname = \"deep_linear_network\"\ndepth = 3\nwidth = 1\n"
+           "target_singular_values = [0.8]\ninitial_law = \"aligned\"\ninitial_scale = " +
+           scale + "\n[flow]\nkind = " + flow +
+           "\n[time]\nend = 100\nspacing = \"linear\"\nsamples = 1000\n" + bounds;
+  };
+  const std::string band = "stop_train_loss = 0.1\nstop_train_loss_above = 0.2\n";
+  const auto stopped = [](const Dataset& data) {
+    return data.values<std::int64_t>("stopped_early").front();
+  };
+  // Beyond the end of the learnt branch the loss rises from 0.171; far below it falls from there.
+  const std::string start = "0.6", rises = "weight_decay = 0.5", falls = "weight_decay = 0.05";
+  for (const std::string kind : {"\"gradient\"", "\"heavy_ball\""}) {
+    INFO(kind);
+    const Dataset up = result_of(scratch, config(kind + "\n" + rises, start, band));
+    CHECK(up.values<double>("train_loss").back() == Approx(0.2).epsilon(1e-9));
+    CHECK(number(up, "end_time") < 100);
+    CHECK(stopped(up) == 1);
+    CHECK(code(up, "status") == 0);
+    const Dataset down = result_of(scratch, config(kind + "\n" + falls, start, band));
+    CHECK(down.values<double>("train_loss").back() == Approx(0.1).epsilon(1e-9));
+    CHECK(stopped(down) == 1);
+  }
+  for (const std::string& decay : {rises, falls}) {
+    const Dataset iterates =
+        result_of(scratch, config("\"gradient_descent\"\nstep = 0.1\n" + decay, start, band));
+    const auto& loss = iterates.values<double>("train_loss");
+    const auto inside = [](double value) { return value > 0.1 && value < 0.2; };
+    CHECK(std::all_of(loss.begin(), loss.end() - 1, inside));
+    CHECK_FALSE(inside(loss.back()));
+    CHECK(stopped(iterates) == 1);
+    // A sample an iterate: it ends at the first outside.
+    CHECK(number(iterates, "end_time") == iterates.values<double>("time").back());
+    CHECK(iterates.values<std::int64_t>("steps").front() ==
+          static_cast<std::int64_t>(loss.size()) - 1);
+  }
+  const Dataset noisy = result_of(
+      scratch, config("\"langevin\"\nstep = 0.1\ntemperature = 0.05\n" + rises, start, band));
+  CHECK(stopped(noisy) == 1);
+
+  // One that is never met changes nothing; outside from the start there is nothing to run.
+  const std::string flow = "\"gradient\"\n" + rises;
+  const Dataset whole = result_of(scratch, config(flow, start, ""));
+  const Dataset never = result_of(scratch, config(flow, start, "stop_train_loss_above = 0.9\n"));
+  CHECK(bits(*never.find("train_loss")) == bits(*whole.find("train_loss")));
+  CHECK(stopped(never) == 0);
+  CHECK(stopped(whole) == 0);
+  const Dataset outside = result_of(scratch, config(flow, "0.2", band));
+  CHECK(outside.values<double>("time") == std::vector<double>{0});
+  CHECK(stopped(outside) == 1);
+}
+
 TEST_CASE("A stop at a small gradient on a saddle that the flow leaves is no success") {
   const Scratch scratch;
   scratch.write("saddle.toml",
