@@ -1,5 +1,6 @@
 #include "experiment/settings.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "flow/option.hpp"
@@ -86,7 +87,12 @@ const std::vector<Option<MeasureSettings>>& measure_options() {
       option(&T::against, {"against",
                            ParameterType::text,
                            {},
-                           "axis of the study for measure.exponents; empty: the first"})};
+                           "axis of the study for measure.exponents; empty: the first"}),
+      option(&T::arrhenius,
+             boolean_parameter("arrhenius", {},
+                               "escape times over the study's temperatures, and the barrier and "
+                               "prefactor of Arrhenius's law: a run escapes where a stop condition "
+                               "ends it"))};
   return all;
 }
 
@@ -111,6 +117,22 @@ std::vector<ParameterInfo> MeasureSettings::declaration() {
 }
 MeasureSettings MeasureSettings::from(const Parameters& p) {
   return settings_from(measure_options(), p);
+}
+
+void MeasureSettings::check_arrhenius(const FlowSettings& flow, const TimeSettings& time,
+                                      bool varies_temperature) const {
+  if (!arrhenius) return;
+  if (!varies_temperature)
+    throw ParameterError("arrhenius",
+                         "needs a [study] with the axis " + toml_text(temperature_axis));
+  const std::vector<std::string>& keys = flow.traits().keys;
+  if (std::find(keys.begin(), keys.end(), "temperature") == keys.end())
+    throw ParameterError("arrhenius", "needs flow.kind = \"langevin\": " + toml_text(flow.kind) +
+                                          " has no temperature");
+  if (!time.may_stop())
+    throw ParameterError("arrhenius",
+                         "needs time.stop_train_loss or time.stop_train_loss_above, which say what "
+                         "it is to escape");
 }
 
 void TimeSettings::check_bounds() const {

@@ -45,6 +45,9 @@ struct OutputSettings {
   static OutputSettings from(const Parameters& parameters);
 };
 
+/// The axis of a study that `measure.arrhenius` is along.
+inline const std::string temperature_axis = "flow.temperature";
+
 /// The `[measure]` section: numbers beyond the model's own.
 struct MeasureSettings {
   bool two_phases = false;
@@ -53,9 +56,14 @@ struct MeasureSettings {
   double fit_threshold = 1e-3;
   std::vector<std::string> exponents;
   std::string against;
+  bool arrhenius = false;
 
   static std::vector<ParameterInfo> declaration();
   static MeasureSettings from(const Parameters& parameters);
+  /// \throws ParameterError where `arrhenius` is asked for of a study without an axis of
+  /// temperatures (`varies_temperature`), of a flow that has none, or of runs that nothing ends
+  void check_arrhenius(const FlowSettings& flow, const TimeSettings& time,
+                       bool varies_temperature) const;
 };
 
 }  // namespace gradflow

@@ -3,6 +3,7 @@
 #include <boost/math/distributions/students_t.hpp>
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <stdexcept>
 
 namespace gradflow {
@@ -24,13 +25,9 @@ Interval student_interval(double estimate, double error, Index points, double co
   return {estimate - reach, estimate + reach};
 }
 
-}  // namespace
-
-LineFit fit_line(ConstVectorRef x, ConstVectorRef y) {
-  return fit_line(x, y, Vector::Ones(x.size()));
-}
-
-LineFit fit_line(ConstVectorRef x, ConstVectorRef y, ConstVectorRef weights) {
+/// `known_sd`: of a value of weight 1; estimated from the residuals without it.
+LineFit weighted_line(ConstVectorRef x, ConstVectorRef y, ConstVectorRef weights,
+                      std::optional<double> known_sd) {
   const Index n = x.size();
   require(n >= 2, "a line fit needs at least two points");
   require(y.size() == n && weights.size() == n, "a line fit needs vectors of one length");
@@ -54,9 +51,25 @@ LineFit fit_line(ConstVectorRef x, ConstVectorRef y, ConstVectorRef weights) {
   const double squares = (weights.array() * (dy - fit.slope * dx).array().square()).sum();
   fit.residual_sd = n > 2 ? std::sqrt(squares / static_cast<double>(n - 2))
                           : std::numeric_limits<double>::quiet_NaN();
-  fit.slope_error = fit.residual_sd / std::sqrt(sxx);
-  fit.intercept_error = fit.residual_sd * std::sqrt(1 / total + x_mean * x_mean / sxx);
+  const double sd = known_sd.value_or(fit.residual_sd);
+  fit.slope_error = sd / std::sqrt(sxx);
+  fit.intercept_error = sd * std::sqrt(1 / total + x_mean * x_mean / sxx);
   return fit;
+}
+
+}  // namespace
+
+LineFit fit_line(ConstVectorRef x, ConstVectorRef y) {
+  return fit_line(x, y, Vector::Ones(x.size()));
+}
+
+LineFit fit_line(ConstVectorRef x, ConstVectorRef y, ConstVectorRef weights) {
+  return weighted_line(x, y, weights, std::nullopt);
+}
+
+LineFit fit_line_with_errors(ConstVectorRef x, ConstVectorRef y, ConstVectorRef errors) {
+  require(errors.size() > 0 && errors.minCoeff() > 0, "the errors of a line fit must be positive");
+  return weighted_line(x, y, errors.array().square().inverse().matrix(), 1.0);
 }
 
 Interval slope_interval(const LineFit& fit, double confidence) {

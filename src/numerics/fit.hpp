@@ -38,6 +38,11 @@ LineFit fit_line(ConstVectorRef x, ConstVectorRef y);
 /// positive.
 LineFit fit_line(ConstVectorRef x, ConstVectorRef y, ConstVectorRef weights);
 
+/// Weighted least squares of values with known standard errors: weights 1/error^2, and standard
+/// errors of the estimates that follow from these alone, of two points too. `residual_sd` is 1
+/// where the line and the errors are right. Throws as above, and for errors that are not positive.
+LineFit fit_line_with_errors(ConstVectorRef x, ConstVectorRef y, ConstVectorRef errors);
+
 /// Confidence intervals by Student's t with points - 2 degrees of freedom; (-inf, inf) for two
 /// points. Throws std::invalid_argument unless 0 < confidence < 1.
 Interval slope_interval(const LineFit& fit, double confidence = 0.95);

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <set>
 
+#include "study/arrhenius.hpp"
 #include "study/build_info.hpp"
 #include "study/point.hpp"
 #include "study/store.hpp"
@@ -111,6 +112,7 @@ Dataset assemble(const Config& config, const std::vector<const Dataset*>& points
   for (const StudyAxis& axis : axes) axis_names.push_back(axis.name);
   add_builds(whole, points, axis_names);
   warnings = add_study_fits(config, whole);
+  for (std::string& warning : add_arrhenius(config, whole)) warnings.push_back(std::move(warning));
   whole.set_attribute({"model", config.model().name});
   whole.set_attribute({"paper", config.model().paper});
   whole.set_attribute({"config", config.text()});

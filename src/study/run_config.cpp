@@ -169,6 +169,7 @@ void check_measure(const RunConfig& run, const Design& design) {
   if (settings.slow_window.size() != 2 || settings.slow_window[0] >= settings.slow_window[1])
     throw ParameterError("slow_window", "expected two numbers, the first the smaller");
   if (settings.two_phases) check_two_phases(run, run.flow());
+  settings.check_arrhenius(run.flow(), run.time(), design.varies(temperature_axis));
   if (!settings.exponents.empty()) check_exponents(settings, design);
 }
 

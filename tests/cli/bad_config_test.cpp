@@ -435,6 +435,21 @@ std::vector<Case> cases() {
        good + "stop_train_loss_above = -1\n",
        "6:1",
        {"time.stop_train_loss_above", "-1", "a number >= 0"}},
+      {"Arrhenius without temperatures",
+       good + "stop_train_loss = 0.2\n[flow]\nkind = \"langevin\"\ntemperature = 0.1\n"
+              "[study]\nseed = { count = 3 }\n[measure]\narrhenius = true\n",
+       "13:1",
+       {"measure.arrhenius", "the axis \"flow.temperature\""}},
+      {"Arrhenius of a flow without noise",
+       good + "stop_train_loss = 0.2\n[study]\n\"flow.temperature\" = [0.1, 0.2]\n"
+              "[measure]\narrhenius = true\n",
+       "10:1",
+       {"measure.arrhenius", "langevin", "\"gradient\" has no temperature"}},
+      {"Arrhenius of runs that nothing ends",
+       good + "[flow]\nkind = \"langevin\"\n[study]\n\"flow.temperature\" = [0.1, 0.2]\n"
+              "[measure]\narrhenius = true\n",
+       "11:1",
+       {"measure.arrhenius", "time.stop_train_loss_above"}},
       {"an axis that is one number",
        good + "[study]\n\"flow.weight_decay\" = 1\n",
        "7:1",

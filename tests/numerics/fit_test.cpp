@@ -98,6 +98,25 @@ TEST_CASE("Two points give the line through them and no statement of error") {
   CHECK(std::isinf(slope_interval(fit).high));
 }
 
+TEST_CASE("Known errors of the values give those of the line, of two points too") {
+  // y_1 - y_0 has the variance e_0^2 + e_1^2.
+  const LineFit two = fit_line_with_errors(Vector{{0, 2}}, Vector{{1, 5}}, Vector{{0.3, 0.4}});
+  CHECK(two.slope == Approx(2));
+  CHECK(two.slope_error == Approx(0.25));
+  CHECK(two.intercept_error == Approx(0.3));
+  // Errors count for what they are, not up to a factor: the line stays, its errors grow with them.
+  const Vector x = Vector::LinSpaced(6, 0, 1), y = x.array().square();
+  const Vector errors{{0.1, 0.2, 0.1, 0.3, 0.1, 0.2}};
+  const LineFit fit = fit_line_with_errors(x, y, errors);
+  const LineFit same = fit_line(x, y, errors.array().square().inverse().matrix());
+  CHECK(fit.slope == same.slope);
+  CHECK(fit.slope_error == Approx(same.slope_error / same.residual_sd));
+  const LineFit doubled = fit_line_with_errors(x, y, 2 * errors);
+  CHECK(doubled.slope == Approx(fit.slope));
+  CHECK(doubled.intercept_error == Approx(2 * fit.intercept_error));
+  CHECK_THROWS_AS(fit_line_with_errors(x, y, 0 * errors), std::invalid_argument);
+}
+
 TEST_CASE("A large offset in x costs no accuracy of the slope") {
   // Slope 2 exactly; x and y are exact integers, so that only the fit can lose digits.
   const Vector x = Vector::LinSpaced(11, 0, 10).array() + 1e9;
