@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "flow/loss_model.hpp"
+#include "flow/mini_batch.hpp"
 #include "models/supervised_data.hpp"
 #include "numerics/decompositions.hpp"
 #include "numerics/random.hpp"
@@ -16,8 +17,8 @@ using RowMap = Eigen::Map<RowMatrix>;
 
 class DeepLinearMap final : public OutputMap {
  public:
-  DeepLinearMap(std::vector<Index> widths, std::shared_ptr<const Matrix> right)
-      : widths_(std::move(widths)), right_(std::move(right)) {
+  DeepLinearMap(std::vector<Index> widths, std::shared_ptr<const Matrix> right, bool samples)
+      : widths_(std::move(widths)), right_(std::move(right)), columns_are_samples_(samples) {
     const std::size_t depth = widths_.size() - 1;
     Index offset = 0;
     for (std::size_t l = 0; l < depth; ++l) {
@@ -38,7 +39,7 @@ class DeepLinearMap final : public OutputMap {
     suffix_.back().setIdentity();
   }
   std::unique_ptr<OutputMap> clone() const override {
-    return std::make_unique<DeepLinearMap>(widths_, right_);
+    return std::make_unique<DeepLinearMap>(widths_, right_, columns_are_samples_);
   }
   Index parameters() const override { return parameters_; }
   Index outputs() const override { return widths_.back() * right_->cols(); }
@@ -69,6 +70,18 @@ class DeepLinearMap final : public OutputMap {
       tangent_[l].noalias() = weights(v, l).transpose() * backward_[l + 1];
       tangent_[l].noalias() += weights(w_, l).transpose() * tangent_[l + 1];
     }
+  }
+  Index samples() const override { return columns_are_samples_ ? right_->cols() : 0; }
+  std::unique_ptr<BatchMap> batch_map() const override {
+    return make_batch_map([widths = widths_, all = right_](Index size) {
+      auto map = std::make_unique<DeepLinearMap>(
+          widths, std::make_shared<Matrix>(all->leftCols(size)), true);
+      const auto select = [all, &columns = map->prefix_[0]](const std::vector<Index>& samples) {
+        for (Index b = 0; b < columns.cols(); ++b)
+          columns.col(b) = all->col(samples[static_cast<std::size_t>(b)]);
+      };
+      return SelectingMap{std::move(map), select};
+    });
   }
   double evaluate_flops() const override {
     return 2.0 * static_cast<double>(parameters_ * right_->cols());
@@ -125,6 +138,7 @@ class DeepLinearMap final : public OutputMap {
 
   std::vector<Index> widths_, offsets_;
   std::shared_ptr<const Matrix> right_;
+  bool columns_are_samples_;
   Index parameters_ = 0;
   Vector w_;
   std::vector<Matrix> prefix_, forward_, backward_, tangent_, suffix_;
@@ -137,7 +151,13 @@ struct Moments {
   double yy = 0;  ///< mean |y|^2
 };
 
-Moments moments(const Matrix& x, const Matrix& y) {
+/// A sample a row.
+struct Sample {
+  Matrix x, y;
+};
+
+Moments moments(const Sample& sample) {
+  const auto& [x, y] = sample;
   const double n = static_cast<double>(x.rows());
   return {x.transpose() * x / n, y.transpose() * x / n, y.squaredNorm() / n};
 }
@@ -151,6 +171,7 @@ struct Task {
   std::shared_ptr<Matrix> right;  ///< Sigma_xx^{1/2}
   Matrix target;                  ///< of P Sigma_xx^{1/2}: A, or Sigma_yx Sigma_xx^{-1/2}
   double constant = 0;            ///< what no linear map removes from F
+  std::optional<Sample> train;    ///< what sgd takes its batches of
   std::optional<Moments> test;
 };
 
@@ -225,6 +246,20 @@ class DeepLinearNetwork final : public LossModel {
     return all;
   }
 
+  /// 1/(2n) sum_i |W_L ... W_1 x_i - y_i|^2, which is F term by term.
+  Loss sample_loss() override {
+    if (!task_.train)
+      throw ParameterError("kind",
+                           "is \"sgd\", which needs model.samples and model.correlations: the "
+                           "loss of a given target is no sum over samples");
+    const auto& [x, y] = *task_.train;
+    const Matrix targets = y.transpose();
+    return {
+        std::make_unique<DeepLinearMap>(widths_, std::make_shared<Matrix>(x.transpose()), true),
+        std::make_shared<SquaredLoss>(0.5 / static_cast<double>(x.rows()),
+                                      Eigen::Map<const Vector>(targets.data(), targets.size()))};
+  }
+
   std::vector<Measurement> constants(const FlowSettings&) override {
     const Vector& sigma = svd_.singularValues();
     return {{"target_singular_values",
@@ -262,7 +297,7 @@ class DeepLinearNetwork final : public LossModel {
 
 /// x standard Gaussian, y_k = rho_k x_k + sqrt(1 - rho_k^2) noise: unit variances, diagonal
 /// correlation.
-Moments draw_moments(RandomStream& stream, Index n, const std::vector<double>& correlations) {
+Sample draw_sample(RandomStream& stream, Index n, const std::vector<double>& correlations) {
   const auto d = static_cast<Index>(correlations.size());
   Matrix x(n, d), y(n, d);
   stream.fill_normal(x);
@@ -271,7 +306,7 @@ Moments draw_moments(RandomStream& stream, Index n, const std::vector<double>& c
     const double rho = correlations[static_cast<std::size_t>(k)];
     y.col(k) = rho * x.col(k) + std::sqrt(1 - rho * rho) * y.col(k);
   }
-  return moments(x, y);
+  return {std::move(x), std::move(y)};
 }
 
 Task make_task(Parameters& p, std::uint64_t seed) {
@@ -307,8 +342,9 @@ Task make_task(Parameters& p, std::uint64_t seed) {
                                         std::to_string(d) + " inputs");
   if (!p.has("test_samples")) p.resolve("test_samples", static_cast<std::int64_t>(n));
   RandomStream data(seed, "data"), test(seed, "test");
-  const Moments train = draw_moments(data, n, correlations);
-  task.test = draw_moments(test, p.integer("test_samples"), correlations);
+  task.train = draw_sample(data, n, correlations);
+  const Moments train = moments(*task.train);
+  task.test = moments(draw_sample(test, p.integer("test_samples"), correlations));
   const Eigen::SelfAdjointEigenSolver<Matrix> root(train.xx);
   task.right = std::make_shared<Matrix>(root.operatorSqrt());
   task.target = train.yx * root.operatorInverseSqrt();
@@ -397,7 +433,7 @@ std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
 
 std::unique_ptr<OutputMap> make_deep_linear_map(std::vector<Index> widths,
                                                 std::shared_ptr<const Matrix> right) {
-  return std::make_unique<DeepLinearMap>(std::move(widths), std::move(right));
+  return std::make_unique<DeepLinearMap>(std::move(widths), std::move(right), false);
 }
 
 ModelInfo deep_linear_network() {

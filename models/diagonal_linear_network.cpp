@@ -5,6 +5,7 @@
 
 #include "flow/linear_map.hpp"
 #include "flow/loss_model.hpp"
+#include "flow/mini_batch.hpp"
 #include "flow/mirror_flow.hpp"
 #include "numerics/random.hpp"
 
@@ -107,6 +108,13 @@ class DiagonalMap final : public OutputMap {
   }
   double gram_flops() const override {
     return 2.0 * static_cast<double>(outputs() * outputs() * d());
+  }
+
+  Index samples() const override { return outputs(); }
+  std::unique_ptr<BatchMap> batch_map() const override {
+    return make_row_batch_map(inputs_, [kind = kind_](const auto& rows) {
+      return std::make_unique<DiagonalMap>(rows, kind);
+    });
   }
 
   void effective(ConstVectorRef w, VectorRef beta) const {

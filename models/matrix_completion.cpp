@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "flow/loss_model.hpp"
+#include "flow/mini_batch.hpp"
 #include "numerics/decompositions.hpp"
 #include "numerics/random.hpp"
 
@@ -54,6 +55,18 @@ class CompletionMap final : public OutputMap {
   void transpose_times(ConstVectorRef c, VectorRef jtu) override { spread(c, w_, jtu); }
   void curvature_times(ConstVectorRef c, ConstVectorRef d, VectorRef out) override {
     spread(c, d, out);
+  }
+  Index samples() const override { return outputs(); }
+  std::unique_ptr<BatchMap> batch_map() const override {
+    return make_batch_map([rows = rows_, columns = columns_, rank = rank_,
+                           all = entries_](Index size) {
+      const auto chosen = std::make_shared<std::vector<Entry>>(all->begin(), all->begin() + size);
+      return SelectingMap{std::make_unique<CompletionMap>(rows, columns, rank, chosen),
+                          [all, chosen](const std::vector<Index>& samples) {
+                            for (std::size_t b = 0; b < samples.size(); ++b)
+                              (*chosen)[b] = (*all)[static_cast<std::size_t>(samples[b])];
+                          }};
+    });
   }
   double evaluate_flops() const override { return 2.0 * static_cast<double>(outputs() * rank_); }
   double product_flops() const override { return 2 * evaluate_flops(); }

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "flow/loss_model.hpp"
+#include "flow/mini_batch.hpp"
 #include "models/supervised_data.hpp"
 #include "numerics/decompositions.hpp"
 #include "numerics/random.hpp"
@@ -55,6 +56,13 @@ class MatrixSensingMap final : public OutputMap {
       back_ = operators_->row(s).transpose();
       pull(w_, jt.col(s));
     }
+  }
+  Index samples() const override { return outputs(); }
+  std::unique_ptr<BatchMap> batch_map() const override {
+    return make_row_batch_map(operators_, [rows = rows_, columns = columns_, rank = rank_,
+                                           symmetric = symmetric_](const auto& operators) {
+      return std::make_unique<MatrixSensingMap>(operators, rows, columns, rank, symmetric);
+    });
   }
   double evaluate_flops() const override {
     return 2.0 * static_cast<double>(operators_->size()) +

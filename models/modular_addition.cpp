@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "flow/loss_model.hpp"
+#include "flow/mini_batch.hpp"
 #include "models/supervised_data.hpp"
 #include "numerics/random.hpp"
 
@@ -61,6 +62,17 @@ class ModularAdditionMap final : public OutputMap {
     dh_.array() *= 2 * hidden_.array();
     second(out).noalias() = dh_ * U.transpose();
     scatter(back_, out);
+  }
+  Index samples() const override { return n(); }
+  std::unique_ptr<BatchMap> batch_map() const override {
+    return make_batch_map([p = p_, width = width_, all = pairs_](Index size) {
+      const auto chosen = std::make_shared<Pairs>(all->begin(), all->begin() + size);
+      return SelectingMap{std::make_unique<ModularAdditionMap>(p, width, chosen),
+                          [all, chosen](const std::vector<Index>& samples) {
+                            for (std::size_t b = 0; b < samples.size(); ++b)
+                              (*chosen)[b] = (*all)[static_cast<std::size_t>(samples[b])];
+                          }};
+    });
   }
   double evaluate_flops() const override {
     return 2.0 * static_cast<double>(width_) * static_cast<double>(n()) *

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "flow/loss_model.hpp"
+#include "flow/mini_batch.hpp"
 #include "models/relu_pieces.hpp"
 #include "models/supervised_data.hpp"
 #include "numerics/random.hpp"
@@ -177,6 +178,21 @@ class PerceptronMap final : public OutputMap, private ReluNetwork {
     const double N = static_cast<double>(outputs());
     return N * N * (width + 2 * static_cast<double>(layers())) +
            static_cast<double>(layout_.widths.back()) * evaluate_flops();
+  }
+
+  Index samples() const override { return n(); }
+  std::unique_ptr<BatchMap> batch_map() const override {
+    return make_batch_map([inputs = inputs_, layout = layout_, activation = activation_,
+                           scale = scale_](Index size) {
+      auto map = std::make_unique<PerceptronMap>(std::make_shared<Matrix>(size, inputs->cols()),
+                                                 layout.widths, activation, layout.bias, scale);
+      map->allocate();
+      const auto select = [inputs, &columns = map->value_[0]](const std::vector<Index>& samples) {
+        for (Index b = 0; b < columns.cols(); ++b)
+          columns.col(b) = inputs->row(samples[static_cast<std::size_t>(b)]).transpose();
+      };
+      return SelectingMap{std::move(map), select};
+    });
   }
 
   bool piecewise() const override { return !activation_.smooth() && layers() > 1; }

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "flow/loss_model.hpp"
+#include "flow/mini_batch.hpp"
 #include "models/relu_pieces.hpp"
 #include "models/supervised_data.hpp"
 #include "numerics/decompositions.hpp"
@@ -194,6 +195,14 @@ class TwoLayerMap final : public OutputMap, private ReluNetwork {
         block.leftCols(inner) = (block.leftCols(inner) * off).eval();
       }
     }
+  }
+
+  Index samples() const override { return outputs(); }
+  std::unique_ptr<BatchMap> batch_map() const override {
+    return make_row_batch_map(inputs_, [m = m_, activation = activation_, bias = bias_,
+                                        scale = scale_](const auto& rows) {
+      return std::make_unique<TwoLayerMap>(rows, m, activation, bias, scale);
+    });
   }
 
   bool piecewise() const override { return !activation_.smooth(); }

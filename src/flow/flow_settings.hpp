@@ -21,7 +21,7 @@ struct FlowSettings {
   std::vector<double> learning_rates;
   std::vector<double> weight_decays;
 
-  std::uint64_t seed = 0;  ///< of the noise of langevin
+  std::uint64_t seed = 0;  ///< of the noise of langevin and the batches of sgd
 
   // From [time].
   bool accelerated = false;    ///< mirror flow: time.variable = "accelerated"

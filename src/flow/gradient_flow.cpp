@@ -172,12 +172,16 @@ GradientFlow::GradientFlow(const Loss& loss, DecayAndRate terms)
 
 void GradientFlow::rhs(double, ConstVectorRef y, VectorRef dydt) {
   loss_.gradient(y, dydt);
-  add_decay(terms_.decay, y, dydt);
-  loss_.map().project(dydt);
+  descend(y, dydt);
+}
+
+void GradientFlow::descend(ConstVectorRef y, VectorRef gradient) {
+  add_decay(terms_.decay, y, gradient);
+  loss_.map().project(gradient);
   if (terms_.rate.size() == 1)
-    dydt *= -terms_.rate[0];
+    gradient *= -terms_.rate[0];
   else
-    dydt.array() *= -terms_.rate.array();
+    gradient.array() *= -terms_.rate.array();
 }
 
 void GradientFlow::jacobian_times(double, ConstVectorRef y, ConstVectorRef v, VectorRef out) {

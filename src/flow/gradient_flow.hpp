@@ -44,6 +44,11 @@ class GradientFlow : public System {
   std::unique_ptr<NewtonMatrix> newton_matrix(LinearKind kind) override;
   LinearKind preferred_linear_kind(std::string& reason) const override;
 
+ protected:
+  const Loss& loss() const { return loss_; }
+  /// grad F(y) -> -eta (grad F + Lambda y), in place.
+  void descend(ConstVectorRef y, VectorRef gradient);
+
  private:
   /// hess F v -> (the flow's Jacobian) v, in place.
   void finish_jacobian(ConstVectorRef v, VectorRef out);

@@ -2,7 +2,7 @@
 
 #include <memory>
 
-#include "flow/output_map.hpp"
+#include "flow/mini_batch.hpp"
 
 namespace gradflow {
 
@@ -22,6 +22,11 @@ class LinearMap final : public OutputMap {
   void transposed_jacobian(MatrixRef jt) override { jt = inputs_->transpose(); }
   double evaluate_flops() const override { return 2.0 * static_cast<double>(inputs_->size()); }
   bool affine() const override { return true; }
+  Index samples() const override { return outputs(); }
+  std::unique_ptr<BatchMap> batch_map() const override {
+    return make_row_batch_map(inputs_,
+                              [](const auto& rows) { return std::make_unique<LinearMap>(rows); });
+  }
 
  private:
   std::shared_ptr<const Matrix> inputs_;

@@ -11,6 +11,10 @@ void OutputLoss::residual(ConstVectorRef, VectorRef) const {
   throw std::logic_error("this loss has no residuals");
 }
 
+void OutputLoss::batch_gradient(ConstVectorRef, const std::vector<Index>&, VectorRef) const {
+  throw std::logic_error("this loss is no sum over samples");
+}
+
 double SquaredLoss::value(ConstVectorRef f) const {
   return c_ * (f - targets_).squaredNorm() + constant_;
 }
@@ -20,6 +24,15 @@ double SquaredLoss::gradient(ConstVectorRef f, VectorRef g) const {
   const double value = c_ * g.squaredNorm() + constant_;
   g *= 2 * c_;
   return value;
+}
+
+void SquaredLoss::batch_gradient(ConstVectorRef f, const std::vector<Index>& samples,
+                                 VectorRef g) const {
+  const Index each = f.size() / static_cast<Index>(samples.size());
+  for (std::size_t b = 0; b < samples.size(); ++b)
+    g.segment(static_cast<Index>(b) * each, each) =
+        f.segment(static_cast<Index>(b) * each, each) - targets_.segment(samples[b] * each, each);
+  g *= 2 * c_;
 }
 
 void SquaredLoss::hessian_times(ConstVectorRef, ConstVectorRef v, VectorRef out) const {
@@ -38,10 +51,9 @@ std::optional<double> SquaredLoss::uniform_root() const {
 CrossEntropyLoss::CrossEntropyLoss(std::vector<Index> labels, Index classes)
     : labels_(std::move(labels)), classes_(classes) {}
 
-CrossEntropyLoss::Softmax& CrossEntropyLoss::softmax(ConstVectorRef f, Index i) const {
+CrossEntropyLoss::Softmax& CrossEntropyLoss::softmax(ConstVectorRef f, Index i, Index label) const {
   thread_local Softmax s;
   const auto row = f.segment(i * classes_, classes_);
-  const Index label = labels_[static_cast<std::size_t>(i)];
   if (classes_ == 1) return s = {Vector::Ones(1), 0, 0};
   // Relative to the largest other class: exp(f_label - top) is what may be too large a number.
   double top = -std::numeric_limits<double>::infinity();
@@ -65,17 +77,27 @@ double CrossEntropyLoss::value(ConstVectorRef f) const {
   return sum / static_cast<double>(labels_.size());
 }
 
-double CrossEntropyLoss::gradient(ConstVectorRef f, VectorRef g) const {
+double CrossEntropyLoss::sample_gradient(ConstVectorRef f, Index i, Index label,
+                                         VectorRef g) const {
   const double n = static_cast<double>(labels_.size());
+  const Softmax& s = softmax(f, i, label);
+  auto row = g.segment(i * classes_, classes_);
+  row = s.p / n;
+  row[label] = -s.others / n;
+  return s.loss;
+}
+
+double CrossEntropyLoss::gradient(ConstVectorRef f, VectorRef g) const {
   double sum = 0;
-  for (std::size_t i = 0; i < labels_.size(); ++i) {
-    const Softmax& s = softmax(f, static_cast<Index>(i));
-    auto row = g.segment(static_cast<Index>(i) * classes_, classes_);
-    row = s.p / n;
-    row[labels_[i]] = -s.others / n;
-    sum += s.loss;
-  }
-  return sum / n;
+  for (std::size_t i = 0; i < labels_.size(); ++i)
+    sum += sample_gradient(f, static_cast<Index>(i), labels_[i], g);
+  return sum / static_cast<double>(labels_.size());
+}
+
+void CrossEntropyLoss::batch_gradient(ConstVectorRef f, const std::vector<Index>& samples,
+                                      VectorRef g) const {
+  for (std::size_t b = 0; b < samples.size(); ++b)
+    sample_gradient(f, static_cast<Index>(b), labels_[static_cast<std::size_t>(samples[b])], g);
 }
 
 // With u = v - v_label: sum_k p_k v_k - v_label = sum_{k != label} p_k u_k, which loses nothing

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "flow/output_map.hpp"
 #include "numerics/types.hpp"
@@ -19,6 +20,10 @@ class OutputLoss {
   virtual bool has_residual() const { return false; }
   /// l(f); gradient dl/df, shape (N).
   virtual double gradient(ConstVectorRef f, VectorRef g) const = 0;
+  /// The entries of dl/df that are those of some samples; f and g are theirs, one sample after
+  /// another. \throws std::logic_error for a loss that is no sum over samples
+  virtual void batch_gradient(ConstVectorRef f, const std::vector<Index>& samples,
+                              VectorRef g) const;
   /// D(f) v.
   virtual void hessian_times(ConstVectorRef f, ConstVectorRef v, VectorRef out) const = 0;
   /// S^T v and S v for the factor S of D(f); in place.
@@ -37,6 +42,8 @@ class SquaredLoss final : public OutputLoss {
   void residual(ConstVectorRef f, VectorRef r) const override { r = f - targets_; }
   bool has_residual() const override { return true; }
   double gradient(ConstVectorRef f, VectorRef g) const override;
+  void batch_gradient(ConstVectorRef f, const std::vector<Index>& samples,
+                      VectorRef g) const override;
   void hessian_times(ConstVectorRef f, ConstVectorRef v, VectorRef out) const override;
   void root_transposed_times(ConstVectorRef f, VectorRef v) const override;
   void root_times(ConstVectorRef f, VectorRef v) const override;
@@ -57,6 +64,8 @@ class CrossEntropyLoss final : public OutputLoss {
   CrossEntropyLoss(std::vector<Index> labels, Index classes);
   double value(ConstVectorRef f) const override;
   double gradient(ConstVectorRef f, VectorRef g) const override;
+  void batch_gradient(ConstVectorRef f, const std::vector<Index>& samples,
+                      VectorRef g) const override;
   void hessian_times(ConstVectorRef f, ConstVectorRef v, VectorRef out) const override;
   void root_transposed_times(ConstVectorRef f, VectorRef v) const override;
   void root_times(ConstVectorRef f, VectorRef v) const override;
@@ -68,8 +77,14 @@ class CrossEntropyLoss final : public OutputLoss {
     double others = 0;
     double loss = 0;  ///< -log p_label
   };
-  /// Of sample i, in memory of the thread's own that the next call uses again.
-  Softmax& softmax(ConstVectorRef f, Index i) const;
+  /// Of the sample at place i of f, which has this label, in memory of the thread's own that the
+  /// next call uses again.
+  Softmax& softmax(ConstVectorRef f, Index i, Index label) const;
+  Softmax& softmax(ConstVectorRef f, Index i) const {
+    return softmax(f, i, labels_[static_cast<std::size_t>(i)]);
+  }
+  /// g at place i; the loss of that sample.
+  double sample_gradient(ConstVectorRef f, Index i, Index label, VectorRef g) const;
   std::vector<Index> labels_;
   Index classes_;
 };

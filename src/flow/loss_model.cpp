@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "flow/gradient_flow.hpp"
+#include "flow/mini_batch.hpp"
 #include "flow/riemannian_flow.hpp"
 #include "numerics/decompositions.hpp"
 
@@ -17,7 +18,7 @@ LossModel::LossModel(Loss loss, Vector initial, std::vector<ParameterGroup> grou
 }
 
 std::vector<std::string> LossModel::flows() {
-  return {"gradient", "gradient_descent", "langevin", "heavy_ball", "riemannian"};
+  return {"gradient", "gradient_descent", "sgd", "langevin", "heavy_ball", "riemannian"};
 }
 
 Vector LossModel::initial_state(const FlowSettings& flow) {
@@ -48,6 +49,8 @@ DecayAndRate LossModel::terms(const FlowSettings& flow) const {
 std::unique_ptr<System> LossModel::system(const FlowSettings& flow) {
   if (flow.kind == "gradient" || flow.kind == "gradient_descent")
     return std::make_unique<GradientFlow>(loss_, terms(flow));
+  if (flow.kind == "sgd")
+    return std::make_unique<MiniBatchDescent>(sample_loss(), terms(flow), flow.batch, flow.seed);
   if (flow.kind == "langevin")
     return std::make_unique<LangevinDynamics>(loss_, terms(flow), flow.temperature, flow.seed);
   if (flow.kind == "riemannian") {

@@ -29,6 +29,9 @@ class LossModel : public Model {
 
  protected:
   virtual std::vector<Observable> own_observables() = 0;
+  /// The loss as a sum over samples, of which sgd takes its batches: by default the loss itself. A
+  /// model whose outputs are not those of samples makes another, or has no sgd.
+  virtual Loss sample_loss() { return loss_; }
   /// The outputs f(w) at a sample, computed once for all observables of it.
   const Vector& outputs_at(const State& state);
   /// The parameters within a flow's state (heavy ball carries velocities behind them).

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "flow/mini_batch.hpp"
 #include "numerics/symmetric_product.hpp"
 
 namespace gradflow {
@@ -40,6 +41,10 @@ void OutputMap::gram(ConstVectorRef weight, MatrixRef k) {
 double OutputMap::gram_flops() const {
   const double n = static_cast<double>(outputs());
   return n * n * static_cast<double>(parameters()) + n * product_flops();
+}
+
+std::unique_ptr<BatchMap> OutputMap::batch_map() const {
+  return make_whole_batch_map(clone());
 }
 
 void OutputMap::curvature(ConstVectorRef, VectorRef) {

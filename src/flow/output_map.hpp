@@ -8,6 +8,8 @@
 
 namespace gradflow {
 
+class BatchMap;
+
 /// Curvature of the outputs that is block diagonal in the parameters: which parameters stand
 /// together. Block b holds the parameters index[start[b]] ... index[start[b+1]-1]; every parameter
 /// is in exactly one block.
@@ -88,6 +90,13 @@ class OutputMap {
 
   /// Changes whenever f at the last point may have: a piece was entered.
   virtual std::uint64_t revision() const { return 0; }
+
+  /// n where the outputs are those of n samples, one after another and equally many each, over
+  /// which the loss is a sum; 0 where they are not.
+  virtual Index samples() const { return 0; }
+  /// The outputs of some samples alone, for mini-batches (flow/mini_batch.hpp). By default all are
+  /// evaluated; a map of n samples that knows better overrides it.
+  virtual std::unique_ptr<BatchMap> batch_map() const;
 
   /// True where f is affine in w, so that Gauss-Newton is the exact Hessian.
   virtual bool affine() const { return false; }

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "flow/gradient_flow.hpp"
+#include "numerics/random.hpp"
+
+namespace gradflow {
+
+/// The outputs of some samples of a map alone, for steps that see no others. Made for batches of up
+/// to a number of samples; belongs to one thread.
+class BatchMap {
+ public:
+  virtual ~BatchMap() = default;
+  /// f(w) of `samples`, one after another, shape (samples x outputs each); moves the point to w.
+  virtual void evaluate(const std::vector<Index>& samples, ConstVectorRef w, VectorRef f) = 0;
+  /// J^T u at the last point, u of the samples of the last evaluation; shape (p).
+  virtual void transpose_times(ConstVectorRef u, VectorRef jtu) = 0;
+};
+
+/// For any map: all outputs are evaluated, and those of other samples left out. Costs as much as
+/// the whole.
+std::unique_ptr<BatchMap> make_whole_batch_map(std::unique_ptr<OutputMap> map);
+
+/// A map of so many samples, and what says which: its outputs are then theirs.
+struct SelectingMap {
+  std::unique_ptr<OutputMap> map;
+  std::function<void(const std::vector<Index>& samples)> select;
+};
+/// For maps whose cost goes with their samples; `make` is asked once for each size of a batch.
+std::unique_ptr<BatchMap> make_batch_map(std::function<SelectingMap(Index size)> make);
+
+/// The same for maps of which each sample is a row of `inputs`: `map_on` makes the map of other
+/// rows, which change between evaluations. What a step copies is its batch's rows.
+std::unique_ptr<BatchMap> make_row_batch_map(
+    std::shared_ptr<const Matrix> inputs,
+    std::function<std::unique_ptr<OutputMap>(std::shared_ptr<const Matrix> rows)> map_on);
+
+/// Stochastic gradient descent by mini-batches of a loss F = sum of l_i over n samples:
+/// w <- w - step eta ((n/b) sum_{i in batch} grad l_i + Lambda w). A pass goes through all samples
+/// in a random order, each once; its last batch is what is left of them. The order of a pass is a
+/// function of (seed, pass), and with b = n the steps are those of gradient descent.
+class MiniBatchDescent final : public GradientFlow {
+ public:
+  /// The map of `loss` says its samples. \throws ParameterError for more samples a batch than there
+  /// are, or none
+  MiniBatchDescent(const Loss& loss, DecayAndRate terms, Index batch, std::uint64_t seed);
+
+  void discrete_step(double t, double step, VectorRef y) override;
+  bool stochastic() const override { return batch_ < samples_; }
+
+ private:
+  /// The samples of step k, in increasing order: neighbours in memory, and sums in the order of the
+  /// whole loss.
+  void draw(std::uint64_t k);
+
+  std::unique_ptr<BatchMap> map_;
+  Index samples_, batch_, outputs_each_;
+  RandomStream stream_;
+  std::uint64_t pass_ = 0;
+  std::vector<Index> order_, chosen_;  ///< of the pass, and of the step
+  Vector f_, g_, slope_;
+};
+
+}  // namespace gradflow
