@@ -217,6 +217,11 @@ class DeepLinearNetwork final : public LossModel {
                      Eigen::Map<Vector>(out, modes) =
                          Eigen::JacobiSVD<Matrix>(product(s)).singularValues();
                    }});
+    all.push_back(rank_observable(svd_.singularValues(), [this, p](const State& s) -> Vector {
+      const Vector& f = outputs_at(s);
+      const Eigen::Map<const Matrix> outputs(f.data(), p, f.size() / p);
+      return Eigen::JacobiSVD<Matrix>(outputs).singularValues();
+    }));
     all.push_back({"mode_strength",
                    "u_i . W_L ... W_1 v_i in the singular vectors u_i, v_i of the target",
                    {counting_axis("mode", modes, "mode, by size", 1)},

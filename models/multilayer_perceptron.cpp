@@ -8,6 +8,7 @@
 #include "flow/mini_batch.hpp"
 #include "models/relu_pieces.hpp"
 #include "models/supervised_data.hpp"
+#include "numerics/decompositions.hpp"
 #include "numerics/random.hpp"
 
 namespace gradflow {
@@ -394,7 +395,20 @@ struct PerceptronData {
   Matrix targets, test_targets;            ///< (outputs, n), squared error
   std::vector<Index> labels, test_labels;  ///< cross-entropy
   bool classes() const { return !labels.empty(); }
+  /// (outputs, n): the targets, or the labels as unit vectors.
+  Matrix targets_or_classes(Index outputs) const {
+    if (!classes()) return targets;
+    Matrix units = Matrix::Zero(outputs, inputs.rows());
+    for (Index i = 0; i < units.cols(); ++i) units(labels[static_cast<std::size_t>(i)], i) = 1;
+    return units;
+  }
 };
+
+/// Of (outputs, n) over sqrt(n), by size.
+Vector singular_values_of(ConstMatrixRef outputs) {
+  return Eigen::JacobiSVD<Matrix>(outputs / std::sqrt(static_cast<double>(outputs.cols())))
+      .singularValues();
+}
 
 std::shared_ptr<OutputLoss> make_output_loss(const PerceptronData& data, Index outputs) {
   if (data.classes()) return std::make_shared<CrossEntropyLoss>(data.labels, outputs);
@@ -459,6 +473,16 @@ class MultilayerPerceptron final : public LossModel {
              true,
              [this](const State& s, double* out) { *out = accuracy(test(s), data_.test_labels); }});
     }
+    const Index modes = std::min(k, data_.inputs.rows());
+    all.push_back({"output_singular_values",
+                   "singular values of f(X)/sqrt(n) over the training samples, by size",
+                   {counting_axis("mode", modes, "mode, by size", 1)},
+                   true,
+                   [this, modes](const State& s, double* out) {
+                     Eigen::Map<Vector>(out, modes) = output_singular_values(s);
+                   }});
+    all.push_back(rank_observable(singular_values_of(data_.targets_or_classes(k)),
+                                  [this](const State& s) { return output_singular_values(s); }));
     const auto layers = static_cast<Index>(layout_.layers());
     all.push_back({"layer_norm",
                    "Frobenius norm of each W_l",
@@ -492,6 +516,11 @@ class MultilayerPerceptron final : public LossModel {
       if (layout.bias) groups.push_back({"b_" + number, layout.offset[l], layout.widths[l + 1]});
     }
     return groups;
+  }
+  Vector output_singular_values(const State& s) {
+    const Vector& f = outputs_at(s);
+    return singular_values_of(
+        Eigen::Map<const Matrix>(f.data(), layout_.widths.back(), data_.inputs.rows()));
   }
   static Vector flat(const Matrix& m) { return Eigen::Map<const Vector>(m.data(), m.size()); }
   const Matrix& test(const State& s) {

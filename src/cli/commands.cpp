@@ -149,6 +149,7 @@ int command_models(const std::string& name) {
   for (const Observable& observable : model->observables(flow)) {
     std::string axes = "time";
     for (const Axis& axis : observable.axes) axes += ", " + axis.name;
+    for (const std::string& key : observable.keys) axes += "; measure." + key;
     std::printf("%s %-22s %s  (%s)\n", observable.by_default ? "*" : " ", observable.name.c_str(),
                 observable.long_name.c_str(), axes.c_str());
   }

@@ -113,12 +113,8 @@ void add_outcome(Dataset& data, const Outcome& outcome) {
 std::vector<Observable> chosen_observables(const std::vector<Observable>& all,
                                            const OutputSettings& output) {
   std::vector<Observable> out;
-  for (const Observable& observable : all) {
-    const auto& names = output.observables;
-    if (observable.by_default ||
-        std::find(names.begin(), names.end(), observable.name) != names.end())
-      out.push_back(observable);
-  }
+  for (const Observable& observable : all)
+    if (observable.by_default || observable.named_in(output.observables)) out.push_back(observable);
   return out;
 }
 

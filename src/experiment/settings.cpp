@@ -15,6 +15,12 @@ ParameterInfo at_least_zero(ParameterInfo info, bool excluded = false) {
   return info;
 }
 
+ParameterInfo between_zero_and_one(ParameterInfo info) {
+  info.maximum = 1;
+  info.maximum_excluded = true;
+  return info;
+}
+
 ParameterInfo texts(std::string name, std::string meaning) {
   return {std::move(name), ParameterType::text_list, {}, std::move(meaning)};
 }
@@ -92,7 +98,16 @@ const std::vector<Option<MeasureSettings>>& measure_options() {
              boolean_parameter("arrhenius", {},
                                "escape times over the study's temperatures, and the barrier and "
                                "prefactor of Arrhenius's law: a run escapes where a stop condition "
-                               "ends it"))};
+                               "ends it")),
+      option(&T::curvature_probes,
+             integer_parameter("curvature_probes", {},
+                               "random probes of scalar_curvature, 3 or more; 0: exact, by a "
+                               "Hessian-vector product for each parameter",
+                               0)),
+      option(&T::rank_tolerance, between_zero_and_one(positive_parameter(
+                                     "rank_tolerance", {},
+                                     "singular values of a layer below this fraction of the "
+                                     "largest are none, in ranks and pseudo-inverses")))};
   return all;
 }
 

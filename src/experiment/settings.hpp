@@ -57,6 +57,8 @@ struct MeasureSettings {
   std::vector<std::string> exponents;
   std::string against;
   bool arrhenius = false;
+  std::int64_t curvature_probes = FlowSettings{}.curvature_probes;
+  double rank_tolerance = FlowSettings{}.rank_tolerance;
 
   static std::vector<ParameterInfo> declaration();
   static MeasureSettings from(const Parameters& parameters);

@@ -39,8 +39,7 @@ std::vector<Observable> named(const std::vector<Observable>& all,
                               const std::vector<std::string>& names) {
   std::vector<Observable> out;
   for (const Observable& observable : all)
-    if (std::find(names.begin(), names.end(), observable.name) != names.end())
-      out.push_back(observable);
+    if (observable.named_in(names)) out.push_back(observable);
   return out;
 }
 

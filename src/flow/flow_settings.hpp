@@ -21,11 +21,15 @@ struct FlowSettings {
   std::vector<double> learning_rates;
   std::vector<double> weight_decays;
 
-  std::uint64_t seed = 0;  ///< of the noise of langevin and the batches of sgd
+  std::uint64_t seed = 0;  ///< of the noise of langevin, the batches of sgd, and random probes
 
   // From [time].
   bool accelerated = false;    ///< mirror flow: time.variable = "accelerated"
   bool until_settled = false;  ///< no time.end is given
+
+  // From [measure], how observables are taken.
+  std::int64_t curvature_probes = 0;  ///< of scalar_curvature; 0: exact
+  double rank_tolerance = 1e-6;       ///< of the largest singular value, below which there is none
 
   /// What the kind is like.
   const FlowKind& traits() const { return flow_kind(kind); }

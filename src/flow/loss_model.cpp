@@ -8,6 +8,7 @@
 #include "flow/mini_batch.hpp"
 #include "flow/riemannian_flow.hpp"
 #include "numerics/decompositions.hpp"
+#include "numerics/random.hpp"
 
 namespace gradflow {
 
@@ -99,6 +100,16 @@ std::vector<Observable> LossModel::observables(const FlowSettings& flow) {
                  {},
                  true,
                  [this](const State& s, double* out) { *out = loss_at(s); }});
+  all.push_back({"regularised_loss",
+                 "F(w) + lambda/2 |w|^2, which the flow descends",
+                 {},
+                 true,
+                 [this, decay](const State& s, double* out) {
+                   const auto w = weights(s);
+                   const double squares = decay.decay.size() == 1 ? decay.decay[0] * w.squaredNorm()
+                                                                  : decay.decay.dot(w.cwiseAbs2());
+                   *out = loss_at(s) + 0.5 * squares;
+                 }});
   all.push_back({"norm", "2-norm of the parameters", {}, true, [this](const State& s, double* out) {
                    *out = weights(s).norm();
                  }});
@@ -113,15 +124,65 @@ std::vector<Observable> LossModel::observables(const FlowSettings& flow) {
                               : (gradient + decay.decay.cwiseProduct(weights(s))).norm();
                  }});
   for (Observable& observable : spectral_observables(decay)) all.push_back(std::move(observable));
+  for (Observable& observable : curvature_observables(flow)) all.push_back(std::move(observable));
   for (Observable& observable : own_observables()) all.push_back(std::move(observable));
+  return all;
+}
+
+Loss& LossModel::spectral_loss() {
+  if (!spectral_loss_) spectral_loss_ = std::make_unique<Loss>(loss_);
+  return *spectral_loss_;
+}
+
+const CurvatureEstimate& LossModel::curvature_at(const State& state, Index probes,
+                                                 std::uint64_t seed) {
+  if (!curvature_.filled || curvature_.serial != state.serial) {
+    Loss& loss = spectral_loss();
+    Vector gradient(loss.dimension());
+    loss.gradient(weights(state), gradient);
+    const auto hessian = [&loss](ConstVectorRef v, VectorRef out) { loss.hessian_times(v, out); };
+    if (probes == 0) {
+      curvature_.estimate = {scalar_curvature(gradient, hessian), 0};
+    } else {
+      // The same probes at every state: curves are as smooth as the curvature is.
+      RandomStream stream(seed, "curvature");
+      curvature_.estimate = estimate_scalar_curvature(gradient, hessian, probes, stream);
+    }
+    curvature_.serial = state.serial;
+    curvature_.filled = true;
+  }
+  return curvature_.estimate;
+}
+
+std::vector<Observable> LossModel::curvature_observables(const FlowSettings& flow) {
+  const Index probes = flow.curvature_probes;
+  const std::uint64_t seed = flow.seed;
+  std::vector<Observable> all;
+  all.push_back({"scalar_curvature",
+                 "scalar curvature of the graph of F",
+                 {},
+                 false,
+                 [this, probes, seed](const State& s, double* out) {
+                   *out = curvature_at(s, probes, seed).value;
+                 }});
+  if (probes > 0) {
+    all.push_back({"scalar_curvature_error",
+                   "one standard error of scalar_curvature, by jackknife over the probes",
+                   {},
+                   false,
+                   [this, probes, seed](const State& s, double* out) {
+                     *out = curvature_at(s, probes, seed).error;
+                   }});
+    all.back().beside = "scalar_curvature";
+  }
+  for (Observable& observable : all) observable.keys = {"curvature_probes"};
   return all;
 }
 
 const HessianSpectrum& LossModel::spectrum_at(const State& state, const Vector& decay,
                                               Spectrum& cache) {
   if (!cache.filled || cache.serial != state.serial) {
-    if (!spectral_loss_) spectral_loss_ = std::make_unique<Loss>(loss_);
-    cache.hessian = hessian_spectrum(*spectral_loss_, weights(state), decay, spectrum_count);
+    cache.hessian = hessian_spectrum(spectral_loss(), weights(state), decay, spectrum_count);
     cache.serial = state.serial;
     cache.filled = true;
   }
@@ -248,6 +309,19 @@ std::vector<Observable> LossModel::spectral_observables(const DecayAndRate& term
                      }});
   }
   return all;
+}
+
+Observable rank_observable(ConstVectorRef target_singular_values,
+                           std::function<Vector(const State&)> singular_values) {
+  constexpr double least = 1e-3;
+  const double bound = least * target_singular_values.maxCoeff();
+  return {"rank",
+          "singular values of the outputs above 1e-3 of the targets' largest",
+          {},
+          true,
+          [bound, singular_values = std::move(singular_values)](const State& s, double* out) {
+            *out = static_cast<double>((singular_values(s).array() > bound).count());
+          }};
 }
 
 }  // namespace gradflow

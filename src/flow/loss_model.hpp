@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -8,6 +9,7 @@
 #include "flow/loss.hpp"
 #include "flow/model.hpp"
 #include "flow/riemannian_flow.hpp"
+#include "flow/scalar_curvature.hpp"
 #include "flow/spectrum.hpp"
 
 namespace gradflow {
@@ -20,7 +22,8 @@ class LossModel : public Model {
 
   Vector initial_state(const FlowSettings& flow) override;
   std::unique_ptr<System> system(const FlowSettings& flow) override;
-  /// train_loss, norm, gradient_norm, then `own_observables`.
+  /// train_loss, regularised_loss, norm, gradient_norm, spectra and curvature, then
+  /// `own_observables`.
   std::vector<Observable> observables(const FlowSettings& flow) override;
 
   Loss& loss() { return loss_; }
@@ -54,6 +57,16 @@ class LossModel : public Model {
   const HessianSpectrum& spectrum_at(const State& state, const Vector& decay, Spectrum& cache);
   TangentProjection& projection_at(const State& state);
 
+  std::vector<Observable> curvature_observables(const FlowSettings& flow);
+  struct Curvature {
+    std::uint64_t serial = 0;
+    bool filled = false;
+    CurvatureEstimate estimate;
+  };
+  const CurvatureEstimate& curvature_at(const State& state, Index probes, std::uint64_t seed);
+  /// A loss whose point moves apart from that of loss_, which `outputs_at` relies on.
+  Loss& spectral_loss();
+
   /// F, without its gradient: a stop condition asks for it after each step.
   double loss_at(const State& state);
   const Vector& gradient_at(const State& state);
@@ -64,7 +77,7 @@ class LossModel : public Model {
   std::vector<ParameterGroup> groups_;
   Gradient gradient_;
   Spectrum spectrum_, undecayed_;
-  /// Their points move apart from that of loss_, which `outputs_at` relies on.
+  Curvature curvature_;
   std::unique_ptr<Loss> spectral_loss_;
   std::unique_ptr<TangentProjection> projection_;
   std::uint64_t projection_serial_ = 0;
@@ -75,5 +88,10 @@ class LossModel : public Model {
 inline double mean_squared_error(ConstVectorRef prediction, ConstVectorRef target) {
   return (prediction - target).squaredNorm() / static_cast<double>(target.size());
 }
+
+/// `rank`: how many singular values of the outputs, f(X)/sqrt(n), are above 1e-3 of the targets'
+/// largest.
+Observable rank_observable(ConstVectorRef target_singular_values,
+                           std::function<Vector(const State&)> singular_values);
 
 }  // namespace gradflow

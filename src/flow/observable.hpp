@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -42,6 +43,17 @@ struct Observable {
   /// Writes size() numbers to `out`.
   std::function<void(const State&, double* out)> evaluate;
   std::string units = "1";
+  /// Keys of [measure] that say how it is measured.
+  std::vector<std::string> keys = {};
+  /// The observable that this one belongs to (as an error does): it is there wherever that one is.
+  std::string beside = {};
+
+  /// Do the names ask for it?
+  bool named_in(const std::vector<std::string>& names) const {
+    return std::any_of(names.begin(), names.end(), [this](const std::string& asked) {
+      return asked == name || (!beside.empty() && asked == beside);
+    });
+  }
 
   Index size() const {
     Index n = 1;

@@ -25,7 +25,7 @@ enum class ParameterType {
   real_list,
   text_list,
   text_or_list,  ///< one text, or a list of texts
-  file           ///< path of a .npy or .csv file whose numbers the model reads
+  file           ///< path of a data file (io/data_file.hpp) whose numbers the model reads
 };
 
 /// monostate: not given and without a default.

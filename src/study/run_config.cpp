@@ -91,6 +91,9 @@ FlowSettings RunConfig::flow() const {
   settings.accelerated = time.text("variable") == "accelerated";
   settings.until_settled = !time.has("end");
   settings.seed = seed();
+  const MeasureSettings measured = measure();
+  settings.curvature_probes = measured.curvature_probes;
+  settings.rank_tolerance = measured.rank_tolerance;
   return settings;
 }
 
@@ -168,6 +171,10 @@ void check_measure(const RunConfig& run, const Design& design) {
   const MeasureSettings settings = run.measure();
   if (settings.slow_window.size() != 2 || settings.slow_window[0] >= settings.slow_window[1])
     throw ParameterError("slow_window", "expected two numbers, the first the smaller");
+  if (settings.curvature_probes == 1 || settings.curvature_probes == 2)
+    throw ParameterError("curvature_probes",
+                         "is " + std::to_string(settings.curvature_probes) +
+                             ", expected 3 or more, or 0 for the exact scalar_curvature");
   if (settings.two_phases) check_two_phases(run, run.flow());
   settings.check_arrhenius(run.flow(), run.time(), design.varies(temperature_axis));
   if (!settings.exponents.empty()) check_exponents(settings, design);

@@ -54,7 +54,8 @@ std::map<std::string, std::string> unused_settings(const RunConfig& run,
     if (!observed(name))
       say("time", key, "not used: " + run.model->name + " has no observable " + name);
 
-  if (run.output().snapshot_observables.empty())
+  const OutputSettings output = run.output();
+  if (output.snapshot_observables.empty())
     say("output", "snapshot_times", "not used without output.snapshot_observables");
 
   const MeasureSettings measure = run.measure();
@@ -67,6 +68,17 @@ std::map<std::string, std::string> unused_settings(const RunConfig& run,
   if (!decays || !observed("train_error") || !observed("test_error"))
     say("measure", "fit_threshold",
         decays ? "not used without test data" : "not used without flow.weight_decay > 0");
+  const auto recorded = [&](const Observable& observable) {
+    return observable.by_default || observable.named_in(output.observables) ||
+           observable.named_in(output.snapshot_observables);
+  };
+  const auto measured_with = [&](const std::string& key) {
+    return std::any_of(observables.begin(), observables.end(), [&](const Observable& o) {
+      return recorded(o) && std::find(o.keys.begin(), o.keys.end(), key) != o.keys.end();
+    });
+  };
+  for (const char* key : {"curvature_probes", "rank_tolerance"})
+    if (!measured_with(key)) say("measure", key, "not used by any of the observables recorded");
   if (measure.exponents.empty()) say("measure", "against", "not used without measure.exponents");
   return unused;
 }

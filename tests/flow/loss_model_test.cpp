@@ -1,5 +1,7 @@
 #include "flow/loss_model.hpp"
 
+#include <cmath>
+
 #include "numerics/decompositions.hpp"
 #include "tests/catch.hpp"
 #include "tests/finite_differences.hpp"
@@ -136,4 +138,44 @@ TEST_CASE("Fast modes are those above a gap to all others, growing ones too") {
   CHECK(scale_separation(early).gap < least_gap);
   CHECK(scale_separation(Vector()).fast_modes == 0);
   CHECK(scale_separation(Vector::Zero(3)).gap == 1);
+}
+
+TEST_CASE("The regularised loss has the decay of each group") {
+  const auto model = network();
+  FlowSettings one, by_layer;
+  one.weight_decay = 0.3;
+  by_layer.weight_decays = {0.5, 0.125};
+  RandomStream stream(12, "test");
+  const Vector w = random_vector(8, stream);
+  const double loss = loss_of(*model).value(w);
+  CHECK(observe(model->observables(one), "regularised_loss", {0, w, 1}) ==
+        Approx(loss + 0.15 * w.squaredNorm()).epsilon(1e-14));
+  CHECK(observe(model->observables(by_layer), "regularised_loss", {0, w, 2}) ==
+        Approx(loss + 0.25 * w.head(4).squaredNorm() + 0.0625 * w.tail(4).squaredNorm())
+            .epsilon(1e-14));
+}
+
+TEST_CASE("The scalar curvature is exact without probes, and within its error with them") {
+  const auto model = network();
+  FlowSettings exact, probed;
+  probed.curvature_probes = 200;
+  RandomStream stream(13, "test");
+  const Vector a = random_vector(8, stream), b = random_vector(8, stream);
+  const auto all = model->observables(exact), some = model->observables(probed);
+  const double at_a = observe(all, "scalar_curvature", {0, a, 1});
+  CHECK(observe(all, "scalar_curvature", {0, b, 2}) != at_a);
+  CHECK(observe(all, "scalar_curvature", {0, a, 3}) == at_a);
+  const double estimate = observe(some, "scalar_curvature", {0, a, 4}),
+               error = observe(some, "scalar_curvature_error", {0, a, 4});
+  CHECK(error > 0);
+  CHECK(std::abs(estimate - at_a) < 4 * error);
+  // The same probes at every state, others for another seed.
+  CHECK(observe(some, "scalar_curvature", {0, a, 5}) == estimate);
+  probed.seed = 1;
+  CHECK(observe(model->observables(probed), "scalar_curvature", {0, a, 6}) != estimate);
+  // The error comes with the curvature, without probes there is none.
+  for (const Observable& observable : some)
+    CHECK(observable.named_in({"scalar_curvature"}) ==
+          observable.name.starts_with("scalar_curvature"));
+  for (const Observable& observable : all) CHECK(observable.name != "scalar_curvature_error");
 }

@@ -112,6 +112,8 @@ TEST_CASE("Two layers end at p = max(0, s - lambda)") {
   CHECK(p[0] == Approx(0.5).margin(1e-7));
   CHECK(p[1] == Approx(0.2).margin(1e-7));
   CHECK(p[2] == Approx(0.0).margin(1e-7));
+  CHECK(run.last("rank") == 2);
+  CHECK(run.observables.at("rank").front()[0] == 3);
 }
 
 TEST_CASE("Sampled data give the mean over samples, with what no linear map can fit") {

@@ -83,6 +83,26 @@ TEST_CASE("Layers of a ReLU perceptron without biases keep their balance up to e
           1e-5 * (1 + imbalance[0].norm()));
 }
 
+TEST_CASE(
+    "The rank of a perceptron counts singular values of its outputs above 1e-3 of the targets'") {
+  // A linear layer: f(X) = W X^T with X = sqrt(3) times a permutation, so f(X)/sqrt(n) has W's.
+  Parameters parameters(find_model("multilayer_perceptron")->parameters);
+  Matrix inputs = Matrix::Zero(3, 3);
+  inputs(0, 1) = inputs(1, 2) = inputs(2, 0) = std::sqrt(3.0);
+  parameters.set("widths", std::vector<std::int64_t>{3, 3});
+  parameters.set("bias", false);
+  parameters.set_file("inputs", "x.npy", inputs);
+  parameters.set_file("targets", "y.npy", Matrix(Vector{{2, 1, 0.5}}.asDiagonal()) * inputs);
+  parameters.set_file("initial", "w.npy", Matrix(Vector{{0.7, 0.0021, -0.0019}}.asDiagonal()).reshaped());
+  const auto model = find_model("multilayer_perceptron")->make(parameters, 0);
+  const Run run = run_model(*model, {}, {}, {0, 1e3});
+  const auto& values = run.observables.at("output_singular_values");
+  CHECK((values.front() - Vector{{0.7, 0.0021, 0.0019}}).norm() < 1e-14);
+  CHECK(run.observables.at("rank").front()[0] == 2);
+  CHECK((values.back() - Vector{{2, 1, 0.5}}).norm() < 1e-6);
+  CHECK(run.last("rank") == 3);
+}
+
 TEST_CASE("A perceptron learns labels with cross-entropy") {
   const auto model =
       make_model("multilayer_perceptron", {{"widths", std::vector<std::int64_t>{4, 20, 3}},
