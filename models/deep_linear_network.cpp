@@ -5,6 +5,7 @@
 
 #include "flow/loss_model.hpp"
 #include "flow/mini_batch.hpp"
+#include "models/noisy_linear_network.hpp"
 #include "models/supervised_data.hpp"
 #include "numerics/decompositions.hpp"
 #include "numerics/random.hpp"
@@ -175,14 +176,19 @@ struct Task {
   std::optional<Moments> test;
 };
 
+Loss make_loss(const Task& task, const std::vector<Index>& widths, double noise_variance) {
+  const Vector target = task.target.reshaped();
+  if (noise_variance == 0)
+    return {make_deep_linear_map(widths, task.right),
+            std::make_shared<SquaredLoss>(0.5, target, task.constant)};
+  return {make_noisy_linear_map(widths, task.right, noise_variance),
+          make_noisy_linear_loss(target, task.constant)};
+}
+
 class DeepLinearNetwork final : public LossModel {
  public:
-  DeepLinearNetwork(Task task, std::vector<Index> widths, Vector initial)
-      : LossModel(Loss(make_deep_linear_map(widths, task.right),
-                       std::make_shared<SquaredLoss>(
-                           0.5, Eigen::Map<const Vector>(task.target.data(), task.target.size()),
-                           task.constant)),
-                  std::move(initial), layers(widths)),
+  DeepLinearNetwork(Task task, std::vector<Index> widths, double noise_variance, Vector initial)
+      : LossModel(make_loss(task, widths, noise_variance), std::move(initial), layers(widths)),
         task_(std::move(task)),
         widths_(std::move(widths)),
         svd_(task_.target, Eigen::ComputeFullU | Eigen::ComputeFullV) {}
@@ -190,20 +196,16 @@ class DeepLinearNetwork final : public LossModel {
   std::vector<Observable> own_observables() override {
     const Index p = widths_.back(), d = widths_.front(), modes = std::min(p, d);
     std::vector<Observable> all;
-    all.push_back(
-        {"train_error",
-         "training mean squared error an output entry",
-         {},
-         true,
-         [this, p](const State& s, double* out) {
-           const Vector& f = outputs_at(s);
-           *out = ((f - Eigen::Map<const Vector>(task_.target.data(), f.size())).squaredNorm() +
-                   2 * task_.constant) /
-                  static_cast<double>(p);
-         }});
+    all.push_back({"train_error",
+                   "training mean squared error an output entry",
+                   {},
+                   true,
+                   [this, p](const State& s, double* out) {
+                     *out = 2 * loss().output_loss().value(outputs_at(s)) / static_cast<double>(p);
+                   }});
     if (task_.test)
       all.push_back({"test_error",
-                     "test mean squared error an output entry",
+                     "test mean squared error an output entry, without noise",
                      {},
                      true,
                      [this, p](const State& s, double* out) {
@@ -218,8 +220,7 @@ class DeepLinearNetwork final : public LossModel {
                          Eigen::JacobiSVD<Matrix>(product(s)).singularValues();
                    }});
     all.push_back(rank_observable(svd_.singularValues(), [this, p](const State& s) -> Vector {
-      const Vector& f = outputs_at(s);
-      const Eigen::Map<const Matrix> outputs(f.data(), p, f.size() / p);
+      const Eigen::Map<const Matrix> outputs(outputs_at(s).data(), p, task_.right->cols());
       return Eigen::JacobiSVD<Matrix>(outputs).singularValues();
     }));
     all.push_back({"mode_strength",
@@ -431,7 +432,9 @@ std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
   } else {
     initial = draw_initial(p, seed, widths, task.target);
   }
-  return std::make_unique<DeepLinearNetwork>(std::move(task), widths, std::move(initial));
+  if (widths.size() == 2) p.without_effect("noise_variance", "a network without hidden units");
+  const double noise = widths.size() == 2 ? 0 : p.real("noise_variance");
+  return std::make_unique<DeepLinearNetwork>(std::move(task), widths, noise, std::move(initial));
 }
 
 }  // namespace
@@ -463,7 +466,8 @@ ModelInfo deep_linear_network() {
   return {
       "deep_linear_network",
       "a product of matrices; the model of L2 phase transitions, in closed form",
-      "F(W_1, ..., W_L) = 1/2 |W_L ... W_1 - A|_F^2,  or 1/(2n) sum_i |W_L ... W_1 x_i - y_i|^2",
+      "F(W_1, ..., W_L) = 1/2 |W_L ... W_1 - A|_F^2,  or 1/(2n) sum_i |W_L ... W_1 x_i - y_i|^2; "
+      "the mean over the hidden units' noise, where there is some",
       "Ersoy, Wiesner, arXiv 2505.06597; Ziyin, Li, Meng, arXiv 2202.04777",
       LossModel::flows(),
       {
@@ -485,6 +489,9 @@ ModelInfo deep_linear_network() {
                                 "scale of the entries, or of the singular "
                                 "values of each layer"),
           positive_parameter("initial_balance", 1.0, "factor on W_1(0); its inverse on W_L(0)"),
+          nonnegative_parameter("noise_variance", 0.0,
+                                "variance of the noise of mean 1 that multiplies each hidden "
+                                "unit; F is the mean over it, exactly"),
           file_parameter("target", "(p, d)", "the target A"),
           file_parameter("initial", "(sum of widths[l] widths[l-1]): W_1, ..., W_L row by row",
                          "W_l(0), or the folder of an earlier result"),

@@ -6,6 +6,8 @@
 
 #include "flow/loss_model.hpp"
 #include "flow/mini_batch.hpp"
+#include "models/perceptron_data.hpp"
+#include "models/perceptron_layout.hpp"
 #include "models/relu_pieces.hpp"
 #include "models/supervised_data.hpp"
 #include "numerics/decompositions.hpp"
@@ -16,32 +18,6 @@ namespace {
 
 using ConstRowMap = Eigen::Map<const RowMatrix>;
 using RowMap = Eigen::Map<RowMatrix>;
-
-/// Where the layers lie in the parameter vector.
-struct Layout {
-  std::vector<Index> widths;  ///< inputs, hidden layers, outputs
-  bool bias = true;
-  std::vector<Index> matrix, offset;  ///< of W_l and b_l
-  Index parameters = 0;
-
-  Layout(std::vector<Index> all_widths, bool with_bias)
-      : widths(std::move(all_widths)), bias(with_bias) {
-    for (std::size_t l = 0; l < layers(); ++l) {
-      matrix.push_back(parameters);
-      parameters += widths[l] * widths[l + 1];
-      offset.push_back(parameters);
-      if (bias) parameters += widths[l + 1];
-    }
-  }
-  std::size_t layers() const { return widths.size() - 1; }
-  ConstRowMap W(ConstVectorRef w, std::size_t l) const {
-    return {w.data() + matrix[l], widths[l + 1], widths[l]};
-  }
-  RowMap W(VectorRef& w, std::size_t l) const {
-    return {w.data() + matrix[l], widths[l + 1], widths[l]};
-  }
-  auto b(ConstVectorRef w, std::size_t l) const { return w.segment(offset[l], widths[l + 1]); }
-};
 
 /// Activations and their derivatives are (width, n): a column a sample.
 class PerceptronMap final : public OutputMap, private ReluNetwork {
@@ -353,7 +329,7 @@ class PerceptronMap final : public OutputMap, private ReluNetwork {
   }
 
   std::shared_ptr<const Matrix> inputs_;
-  Layout layout_;
+  PerceptronLayout layout_;
   Activation activation_;
   double scale_;
   Vector w_;
@@ -368,18 +344,6 @@ class PerceptronMap final : public OutputMap, private ReluNetwork {
   Matrix along_, solved_;
 };
 
-/// Outputs for the rows of x, (outputs, k).
-Matrix predict(const Layout& layout, Activation activation, double scale, const Matrix& x,
-               ConstVectorRef w) {
-  Matrix h = x.transpose();
-  for (std::size_t l = 0; l < layout.layers(); ++l) {
-    h = (layout.W(w, l) * h).eval();
-    if (layout.bias) h.colwise() += layout.b(w, l);
-    if (l + 1 < layout.layers()) activation.evaluate(h.data(), h.size(), h.data());
-  }
-  return scale * h;
-}
-
 double accuracy(const Matrix& outputs, const std::vector<Index>& labels) {
   Index right = 0;
   for (Index i = 0; i < outputs.cols(); ++i) {
@@ -389,20 +353,6 @@ double accuracy(const Matrix& outputs, const std::vector<Index>& labels) {
   }
   return static_cast<double>(right) / static_cast<double>(outputs.cols());
 }
-
-struct PerceptronData {
-  Matrix inputs, test_inputs;              ///< (n, d)
-  Matrix targets, test_targets;            ///< (outputs, n), squared error
-  std::vector<Index> labels, test_labels;  ///< cross-entropy
-  bool classes() const { return !labels.empty(); }
-  /// (outputs, n): the targets, or the labels as unit vectors.
-  Matrix targets_or_classes(Index outputs) const {
-    if (!classes()) return targets;
-    Matrix units = Matrix::Zero(outputs, inputs.rows());
-    for (Index i = 0; i < units.cols(); ++i) units(labels[static_cast<std::size_t>(i)], i) = 1;
-    return units;
-  }
-};
 
 /// Of (outputs, n) over sqrt(n), by size.
 Vector singular_values_of(ConstMatrixRef outputs) {
@@ -419,8 +369,8 @@ std::shared_ptr<OutputLoss> make_output_loss(const PerceptronData& data, Index o
 
 class MultilayerPerceptron final : public LossModel {
  public:
-  MultilayerPerceptron(PerceptronData data, Layout layout, Activation activation, double scale,
-                       Vector initial)
+  MultilayerPerceptron(PerceptronData data, PerceptronLayout layout, Activation activation,
+                       double scale, Vector initial)
       : LossModel(Loss(make_perceptron_map(std::make_shared<Matrix>(data.inputs), layout.widths,
                                            activation, layout.bias, scale),
                        make_output_loss(data, layout.widths.back())),
@@ -508,7 +458,7 @@ class MultilayerPerceptron final : public LossModel {
   }
 
  private:
-  static std::vector<ParameterGroup> groups_of(const Layout& layout) {
+  static std::vector<ParameterGroup> groups_of(const PerceptronLayout& layout) {
     std::vector<ParameterGroup> groups;
     for (std::size_t l = 0; l < layout.layers(); ++l) {
       const std::string number = std::to_string(l + 1);
@@ -525,7 +475,8 @@ class MultilayerPerceptron final : public LossModel {
   static Vector flat(const Matrix& m) { return Eigen::Map<const Vector>(m.data(), m.size()); }
   const Matrix& test(const State& s) {
     if (!tested_ || serial_ != s.serial) {
-      test_outputs_ = predict(layout_, activation_, scale_, data_.test_inputs, weights(s));
+      test_outputs_ =
+          perceptron_outputs(layout_, activation_, scale_, data_.test_inputs, weights(s));
       serial_ = s.serial;
       tested_ = true;
     }
@@ -533,7 +484,7 @@ class MultilayerPerceptron final : public LossModel {
   }
 
   PerceptronData data_;
-  Layout layout_;
+  PerceptronLayout layout_;
   Activation activation_;
   double scale_;
   Matrix test_outputs_;
@@ -541,100 +492,30 @@ class MultilayerPerceptron final : public LossModel {
   bool tested_ = false;
 };
 
-/// Matrices N(0, variance / fan-in), no biases.
-Vector draw_weights(RandomStream& stream, const Layout& layout, double variance) {
-  Vector w = Vector::Zero(layout.parameters);
-  for (std::size_t l = 0; l < layout.layers(); ++l)
-    stream.fill_normal(w.segment(layout.matrix[l], layout.widths[l] * layout.widths[l + 1]),
-                       std::sqrt(variance / static_cast<double>(layout.widths[l])));
-  return w;
-}
-
-std::vector<Index> read_labels(const Parameters& p, const std::string& name, Index n,
-                               Index classes) {
-  const Vector numbers = p.file_vector(name);
-  if (numbers.size() != n)
-    throw ParameterError(name, "has " + std::to_string(numbers.size()) +
-                                   " entries, but there are " + std::to_string(n) + " samples");
-  std::vector<Index> labels;
-  for (const double x : numbers) {
-    if (!(x >= 0) || x != std::floor(x) || x >= static_cast<double>(classes))
-      throw ParameterError(
-          name, "has an entry that is no integer from 0 to " + std::to_string(classes - 1));
-    labels.push_back(static_cast<Index>(x));
+/// W_l(0) and b_l(0) of the law that the config asks for.
+Vector draw_initial(const Parameters& p, std::uint64_t seed, const PerceptronLayout& layout) {
+  RandomStream stream(seed, "initial");
+  Vector w = p.real("initial_scale") * draw_perceptron(stream, layout, p.real("initial_variance"));
+  if (p.text("initial_law") == "half_normal") {
+    auto before_last = w.head(layout.matrix.back());
+    before_last = before_last.cwiseAbs().eval();
   }
-  return labels;
-}
-
-std::vector<Index> largest_outputs(const Matrix& outputs) {
-  std::vector<Index> labels(static_cast<std::size_t>(outputs.rows()));
-  for (Index i = 0; i < outputs.rows(); ++i)
-    outputs.row(i).maxCoeff(&labels[static_cast<std::size_t>(i)]);
-  return labels;
+  const double balance = p.real("initial_balance");
+  w.head(layout.offset[0]) *= balance;
+  w.segment(layout.matrix.back(), layout.offset.back() - layout.matrix.back()) /= balance;
+  return w;
 }
 
 std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
   const auto& all = p.integers("widths");
   if (all.size() < 2) throw ParameterError("widths", "has fewer than two entries");
-  const Layout layout({all.begin(), all.end()}, p.boolean("bias"));
+  const PerceptronLayout layout({all.begin(), all.end()}, p.boolean("bias"));
   const Index d = layout.widths.front(), k = layout.widths.back();
   const Activation activation = *parse_activation(p.text("activation"));
   const bool classes = p.text("loss") == "cross_entropy";
   if (classes && k < 2)
     throw ParameterError("widths", "ends with 1, but cross-entropy needs at least two outputs");
-  for (const char* name : {"targets", "test_targets"})
-    if (classes && p.has_file(name))
-      throw ParameterError(name,
-                           "does not go with model.loss = \"cross_entropy\", which needs labels");
-  for (const char* name : {"labels", "test_labels"})
-    if (!classes && p.has_file(name))
-      throw ParameterError(name, "needs model.loss = \"cross_entropy\"");
-
-  fix_supervised_sizes(p, "");
-  if (p.has_file("inputs") && p.file("inputs").cols() != d)
-    throw ParameterError("widths", "begins with " + std::to_string(d) + ", but model.inputs has " +
-                                       std::to_string(p.file("inputs").cols()) + " columns");
-  if (p.has_file("labels") && !p.has_file("inputs"))
-    throw ParameterError("labels", "is there without model.inputs");
-  if (p.has_file("test_labels") && !p.has_file("test_inputs"))
-    throw ParameterError("test_labels", "is there without model.test_inputs");
-  if (p.has_file("labels") && p.has_file("test_inputs") && !p.has_file("test_labels"))
-    throw ParameterError("test_inputs", "is there without model.test_labels");
-
-  // The teacher: a perceptron with the same activation, or a linear map.
-  const bool own_targets = !p.has_file("targets") && !p.has_file("labels");
-  std::vector<Index> teacher_widths{d, k};
-  if (own_targets && p.text("teacher") == "network")
-    teacher_widths = {d, p.integer("teacher_width"), k};
-  if (!own_targets)
-    for (const char* name : {"teacher", "teacher_width"})
-      p.unused(name, classes ? "labels" : "targets");
-  const Layout teacher_layout(teacher_widths, false);
-  RandomStream teacher_stream(seed, "teacher");
-  const Vector teacher = draw_weights(teacher_stream, teacher_layout, 1);
-  const auto values = [&](const Matrix& x) -> Matrix {
-    return predict(teacher_layout, activation, 1, x, teacher).transpose();
-  };
-  // Labels from a file stand in for targets: the reader then needs no teacher.
-  SupervisedData drawn = read_supervised_data(p, seed, d, k, false, values);
-
-  PerceptronData data;
-  data.inputs = std::move(drawn.inputs);
-  data.test_inputs = std::move(drawn.test_inputs);
-  if (classes) {
-    const Index n = data.inputs.rows();
-    data.labels =
-        p.has_file("labels") ? read_labels(p, "labels", n, k) : largest_outputs(drawn.targets);
-    if (p.has_file("test_labels"))
-      data.test_labels = read_labels(p, "test_labels", data.test_inputs.rows(), k);
-    else if (p.has_file("labels"))
-      data.test_inputs.resize(0, d);
-    else
-      data.test_labels = largest_outputs(drawn.test_targets);
-  } else {
-    data.targets = drawn.targets.transpose();
-    data.test_targets = drawn.test_targets.transpose();
-  }
+  PerceptronData data = read_perceptron_data(p, seed, d, k, activation, classes);
 
   double scale = 1;
   if (layout.layers() > 1) {
@@ -645,14 +526,10 @@ std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
   Vector initial;
   if (p.has_file("initial")) {
     initial = read_initial(p, layout.parameters, "the number of weights and biases");
-    for (const char* name : {"initial_variance", "initial_scale", "initial_balance"})
+    for (const char* name : {"initial_law", "initial_variance", "initial_scale", "initial_balance"})
       p.unused(name, "initial");
   } else {
-    RandomStream stream(seed, "initial");
-    initial = p.real("initial_scale") * draw_weights(stream, layout, p.real("initial_variance"));
-    const double balance = p.real("initial_balance");
-    initial.head(layout.offset[0]) *= balance;
-    initial.segment(layout.matrix.back(), layout.offset.back() - layout.matrix.back()) /= balance;
+    initial = draw_initial(p, seed, layout);
   }
   return std::make_unique<MultilayerPerceptron>(std::move(data), layout, activation, scale,
                                                 std::move(initial));
@@ -680,22 +557,19 @@ ModelInfo multilayer_perceptron() {
       choice_parameter(
           "output_scale", "one", {"one", "sqrt", "mean"},
           "factor c of the outputs: 1, or 1/sqrt(m) or 1/m of the last hidden width m"),
-      choice_parameter("teacher", "network", {"network", "linear"},
-                       "where targets (or labels: its largest output) come from: a random network "
-                       "with one hidden layer, or a random linear map"),
-      integer_parameter("teacher_width", 5, "hidden neurons of the teacher"),
+      choice_parameter("initial_law", "gaussian", {"gaussian", "half_normal"},
+                       "law of the entries of W_l(0); half_normal: absolute values of Gaussians in "
+                       "all W_l but the last"),
       nonnegative_parameter(
           "initial_variance", 1.0,
           "variance of the entries of W_l(0), times the layer's number of inputs; "
           "biases begin at 0"),
       nonnegative_parameter("initial_scale", 1.0, "factor on all W_l(0)"),
       positive_parameter("initial_balance", 1.0, "factor on W_1(0); its inverse on W_L(0)"),
-      file_parameter("labels", "(n)", "training labels 0, ..., outputs - 1"),
-      file_parameter("test_labels", "(k)", "test labels"),
       file_parameter("initial", "(p): W_1 row by row, b_1 (with bias), W_2, ...",
                      "W_l(0), b_l(0), or the folder of an earlier result"),
   };
-  for (ParameterInfo& info : supervised_data_parameters(40)) parameters.push_back(std::move(info));
+  for (ParameterInfo& info : perceptron_data_parameters()) parameters.push_back(std::move(info));
   return {"multilayer_perceptron",
           "a fully connected network of any depth, with one or several outputs",
           "F = 1/(2n) sum_i |f(x_i) - y_i|^2, or mean cross-entropy;  f(x) = c (W_L sigma(... "

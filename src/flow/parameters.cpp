@@ -96,7 +96,7 @@ std::string ParameterInfo::expectation() const {
       return choices.empty() ? "a text or a list of texts"
                              : "one of " + quoted_list(choices) + ", or a list of them";
     case ParameterType::file:
-      return "the path of a .npy or .csv file of shape " + shape;
+      return "the path of a .npy, .csv or IDX file of shape " + shape;
   }
   return "";
 }

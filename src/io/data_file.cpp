@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "io/idx_file.hpp"
+
 namespace gradflow {
 
 namespace {
@@ -381,9 +383,10 @@ Matrix read_data_file(const fs::path& path) {
   for (char& c : extension) {
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
   }
+  if (is_idx_name(path)) return read_idx(path);
   if (extension == ".npy") return read_npy(path);
   if (extension == ".csv") return read_csv(path, read_text_file(path, largest_csv));
-  throw DataFileError(path, "is neither .npy nor .csv");
+  throw DataFileError(path, "is neither .npy nor .csv nor IDX (.idx, -ubyte, gzipped with .gz)");
 }
 
 Vector as_vector(const Matrix& matrix, const fs::path& path) {

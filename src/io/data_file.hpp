@@ -27,6 +27,7 @@ class DataFileError : public FileError {
 ///   and blank lines at the end allowed. A first line without any number is a header; one that
 ///   mixes numbers and words is an error, since it may be a row with a slip or a missing value.
 ///   No more than 1 GiB.
+/// - IDX, the format of the MNIST data, by the names of io/idx_file.hpp.
 ///
 /// No more is read of a file than its header promises, and only regular files are.
 /// Errors: DataFileError for contents, FileError for a file that cannot be read.

@@ -34,11 +34,15 @@ bool read_toml(const std::string& bytes, const fs::path&) {
   }
 }
 
-/// A data file: .npy where it begins so, else .csv.
+/// A data file: .npy, IDX or gzipped IDX where it begins so, else .csv.
 bool read_data(const std::string& bytes, const fs::path& scratch) {
-  const bool npy = !bytes.empty() && bytes.front() == '\x93';
+  const char first = bytes.empty() ? 'x' : bytes.front();
+  const char* name = first == '\x93'   ? "data.npy"
+                     : first == '\0'   ? "data.idx"
+                     : first == '\x1f' ? "data.idx.gz"
+                                       : "data.csv";
   try {
-    const Matrix matrix = read_data_file(put(scratch / (npy ? "data.npy" : "data.csv"), bytes));
+    const Matrix matrix = read_data_file(put(scratch / name, bytes));
     if (matrix.size() == 0 || !matrix.allFinite()) throw std::logic_error("took what is no number");
     return true;
   } catch (const DataFileError&) {
