@@ -7,6 +7,7 @@
 #include "flow/loss_model.hpp"
 #include "flow/mini_batch.hpp"
 #include "models/perceptron_data.hpp"
+#include "models/perceptron_layers.hpp"
 #include "models/perceptron_layout.hpp"
 #include "models/relu_pieces.hpp"
 #include "models/supervised_data.hpp"
@@ -380,6 +381,15 @@ class MultilayerPerceptron final : public LossModel {
         activation_(activation),
         scale_(scale) {}
 
+  std::vector<Observable> observables(const FlowSettings& flow) override {
+    std::vector<Observable> all = LossModel::observables(flow);
+    // With a decay for each group there is no one lambda that the layers' forces are measured in.
+    if (flow.weight_decays.empty())
+      for (Observable& observable : observables_of_layers(flow))
+        all.push_back(std::move(observable));
+    return all;
+  }
+
   std::vector<Observable> own_observables() override {
     const bool classes = data_.classes();
     const Index k = layout_.widths.back();
@@ -472,6 +482,36 @@ class MultilayerPerceptron final : public LossModel {
     return singular_values_of(
         Eigen::Map<const Matrix>(f.data(), layout_.widths.back(), data_.inputs.rows()));
   }
+  std::vector<Observable> observables_of_layers(const FlowSettings& flow) {
+    const double decay = flow.weight_decay, tolerance = flow.rank_tolerance;
+    const auto layers_at = [this, decay, tolerance](const State& s) -> const PerceptronLayers& {
+      return analysed(s, decay, tolerance);
+    };
+    std::vector<Observable> all = layer_observables(layout_, data_.inputs.rows(), layers_at);
+    all.push_back({"representation_loss",
+                   "F + lambda/2 sum_l layer_cost, the loss in the activations",
+                   {},
+                   false,
+                   [this, layers_at, decay](const State& s, double* out) {
+                     const double penalty = 0.5 * decay * layers_at(s).cost.sum();
+                     *out = loss().output_loss().value(outputs_at(s)) + penalty;
+                   }});
+    for (Observable& observable : all) observable.keys = {"rank_tolerance"};
+    return all;
+  }
+  const PerceptronLayers& analysed(const State& s, double decay, double tolerance) {
+    if (!layers_analysed_ || layers_serial_ != s.serial) {
+      outputs_at(s);
+      const Matrix gradient =
+          scale_ * Eigen::Map<const Matrix>(loss().last_output_gradient().data(),
+                                            layout_.widths.back(), data_.inputs.rows());
+      layers_ = analyse_layers(layout_, activation_, data_.inputs, weights(s), gradient, decay,
+                               tolerance);
+      layers_serial_ = s.serial;
+      layers_analysed_ = true;
+    }
+    return layers_;
+  }
   static Vector flat(const Matrix& m) { return Eigen::Map<const Vector>(m.data(), m.size()); }
   const Matrix& test(const State& s) {
     if (!tested_ || serial_ != s.serial) {
@@ -490,6 +530,9 @@ class MultilayerPerceptron final : public LossModel {
   Matrix test_outputs_;
   std::uint64_t serial_ = 0;
   bool tested_ = false;
+  PerceptronLayers layers_;
+  std::uint64_t layers_serial_ = 0;
+  bool layers_analysed_ = false;
 };
 
 /// W_l(0) and b_l(0) of the law that the config asks for.
