@@ -1,0 +1,264 @@
+#include "continuation/branches.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+
+#include "continuation/settle.hpp"
+#include "io/data_file.hpp"
+#include "tests/continuation/deep_linear_theory.hpp"
+#include "tests/finite_differences.hpp"
+
+using namespace gradflow;
+using namespace gradflow::testing;
+
+namespace {
+
+/// Branches of a model from its flow's rest at `start`, or from zero.
+struct Search {
+  std::unique_ptr<Model> model;
+  std::unique_ptr<System> undecayed;
+  StationaryProblem problem;
+  Branches branches;
+
+  Search(std::unique_ptr<Model> of, double low, double high, double start, bool from_zero = false,
+         double max_step = 0.25)
+      : model(std::move(of)), undecayed(model->system(decay(0))), problem(*undecayed, 1e-6) {
+    BranchSearchSettings settings;
+    settings.branch.low = low;
+    settings.branch.high = high;
+    settings.branch.max_step = max_step;
+    settings.branch.step = std::min(0.02, max_step);
+    const SettleAt settle_at = [&](double lambda, const Vector& from) -> std::optional<Vector> {
+      const auto system = model->system(decay(lambda));
+      const Settled rest = settle(*system, {}, from);
+      if (rest.rest == Rest::not_settled) return std::nullopt;
+      return rest.state;
+    };
+    Vector state = model->initial_state({});
+    if (from_zero)
+      state.setZero();
+    else
+      state = settle_at(start, state).value();
+    branches = find_branches(problem, settings, {state}, start, settle_at);
+  }
+
+  static FlowSettings decay(double lambda) {
+    FlowSettings flow;
+    flow.weight_decay = lambda;
+    return flow;
+  }
+
+  std::vector<double> specials(SpecialKind kind) const {
+    std::vector<double> all;
+    for (const FoundBranch& found : branches.all)
+      for (const SpecialPoint& special : found.branch.specials)
+        if (special.kind == kind) all.push_back(found.branch.points[special.point].lambda);
+    std::sort(all.begin(), all.end());
+    return all;
+  }
+};
+
+std::unique_ptr<Model> deep_linear(int depth, const std::vector<double>& target, int width) {
+  return make_model("deep_linear_network", {{"depth", std::int64_t{depth}},
+                                            {"width", std::int64_t{width}},
+                                            {"target_singular_values", target},
+                                            {"initial_law", std::string("aligned")},
+                                            {"initial_scale", 1.0}});
+}
+
+}  // namespace
+
+TEST_CASE(
+    "Branches of deep linear networks: strengths, folds and Maxwell points are the closed "
+    "form's") {
+  struct Case {
+    int depth;
+    std::vector<double> target;
+    int width;
+  };
+  for (const Case& c : {Case{3, {0.9, 0.8}, 10}, Case{3, {0.9, 0.8}, 3}, Case{4, {1, 0.7, 0.4}, 4},
+                        Case{5, {1, 0.7}, 3}}) {
+    CAPTURE(c.depth, c.width);
+    const Search search(deep_linear(c.depth, c.target, c.width), 0.02, 0.6, 0.02);
+    std::vector<double> folds, maxwells, smallest;
+    for (const double s : c.target) {
+      folds.push_back(DeepLinearMode{c.depth, s}.spinodal());
+      maxwells.push_back(DeepLinearMode{c.depth, s}.maxwell());
+    }
+    std::sort(folds.begin(), folds.end());
+    std::sort(maxwells.begin(), maxwells.end());
+    const std::vector<double> found = search.specials(SpecialKind::fold);
+    REQUIRE(found.size() == folds.size());
+    for (std::size_t i = 0; i < folds.size(); ++i)
+      CHECK(found[i] == Approx(folds[i]).epsilon(1e-8));
+    REQUIRE(search.branches.maxwells.size() == maxwells.size());
+    for (std::size_t i = 0; i < maxwells.size(); ++i)
+      CHECK(search.branches.maxwells[i].lambda == Approx(maxwells[i]).epsilon(1e-8));
+    CHECK(search.specials(SpecialKind::branch_point).empty());
+    CHECK_FALSE(search.branches.left);
+    // One fold a branch; it comes back as a saddle of index 1; the trivial state has none.
+    for (const FoundBranch& branch : search.branches.all) {
+      const auto& points = branch.branch.points;
+      if (points.front().w.norm() < 1e-6) continue;
+      CHECK(points.front().unstable + points.back().unstable == 1);
+      double low = INFINITY, high = -INFINITY, defect = 0, error = 0, least = INFINITY,
+             most = -INFINITY;
+      for (std::size_t i = 0; i < points.size(); ++i) {
+        low = std::min(low, points[i].regularised_loss());
+        high = std::max(high, points[i].regularised_loss());
+        least = std::min(least, points[i].loss);
+        most = std::max(most, points[i].loss);
+        if (i == 0) continue;
+        const SlopeIntegrals change = slope_integrals(points[i - 1], points[i]);
+        defect = std::max(defect, std::abs(points[i].regularised_loss() -
+                                           points[i - 1].regularised_loss() - change.loss));
+        error = std::max(error, std::abs(points[i].loss - points[i - 1].loss - change.error));
+      }
+      CHECK(defect <= 1e-5 * (high - low));
+      CHECK(error <= 1e-5 * (most - least));
+      for (const SpecialPoint& special : branch.branch.specials)
+        if (special.kind == SpecialKind::fold)
+          CHECK(special.response_exponent == Approx(-0.5).margin(0.01));
+    }
+  }
+}
+
+TEST_CASE("On a branch of a deep linear network every mode is at one of its two roots") {
+  const std::vector<double> target{0.9, 0.8};
+  const Search search(deep_linear(3, target, 4), 0.02, 0.6, 0.02);
+  const auto observables = search.model->observables({});
+  const auto strengths =
+      std::find_if(observables.begin(), observables.end(),
+                   [](const Observable& o) { return o.name == "mode_strength"; });
+  REQUIRE(strengths != observables.end());
+  std::uint64_t serial = 1000;
+  for (const FoundBranch& found : search.branches.all)
+    for (const BranchPoint& point : found.branch.points) {
+      double value[2];
+      strengths->evaluate(State{0, point.w, ++serial}, value);
+      for (int k = 0; k < 2; ++k) {
+        const DeepLinearMode mode{3, target[static_cast<std::size_t>(k)]};
+        double off = std::abs(value[k]);
+        if (point.lambda < mode.spinodal())
+          off = std::min({off, std::abs(value[k] - mode.strength(point.lambda, true)),
+                          std::abs(value[k] - mode.strength(point.lambda, false))});
+        // At the fold itself the roots are a square root of lambda's rounding apart.
+        const bool at_fold = std::abs(point.lambda - mode.spinodal()) < 1e-9;
+        CAPTURE(point.lambda, value[k]);
+        CHECK(off <= (at_fold ? 1e-4 : 1e-9));
+      }
+    }
+}
+
+TEST_CASE("No step is so long that a branch of a deep linear network shows a branch point") {
+  for (const double max_step : {0.02, 0.1, 0.5}) {
+    const Search search(deep_linear(3, {0.9, 0.8}, 3), 0.05, 0.5, 0.05, false, max_step);
+    CHECK(search.specials(SpecialKind::branch_point).empty());
+    CHECK(search.specials(SpecialKind::fold).size() == 2);
+  }
+}
+
+TEST_CASE("With two layers modes end in pitchforks at lambda = s, and nothing folds") {
+  const Search search(deep_linear(2, {0.9, 0.8}, 4), 0.05, 1.2, 0.05);
+  CHECK(search.specials(SpecialKind::fold).empty());
+  CHECK(search.branches.maxwells.empty());
+  const std::vector<double> points = search.specials(SpecialKind::branch_point);
+  REQUIRE(!points.empty());
+  for (const double lambda : points)
+    CHECK(std::min(std::abs(lambda - 0.9), std::abs(lambda - 0.8)) <= 1e-9);
+  CHECK(points.front() == Approx(0.8));
+  CHECK(points.back() == Approx(0.9));
+  // Both modes, the first alone, the trivial state, the second alone.
+  CHECK(search.branches.all.size() == 4);
+}
+
+TEST_CASE("Both folds cost less than 250 factorisations, whatever the width") {
+  std::int64_t counts[2];
+  for (const int width : {3, 10}) {
+    Search search(deep_linear(3, {0.9, 0.8}, width), 0.05, 0.6, 0.05);
+    counts[width == 10 ? 1 : 0] = search.problem.statistics().factorisations;
+  }
+  CHECK(counts[0] <= 250);
+  CHECK(counts[1] <= 250);
+  CHECK(static_cast<double>(counts[1]) == Approx(static_cast<double>(counts[0])).epsilon(0.1));
+}
+
+namespace {
+
+/// Tanh neurons without biases on data given here: inputs (n, d), targets (n, outputs).
+std::unique_ptr<Model> tanh_network(std::vector<std::int64_t> widths, const Matrix& inputs,
+                                    const Matrix& targets) {
+  const ModelInfo* info = find_model("multilayer_perceptron");
+  REQUIRE(info != nullptr);
+  Parameters parameters(info->parameters);
+  parameters.set("widths", std::move(widths));
+  parameters.set("bias", false);
+  parameters.set_file("inputs", "inputs", inputs);
+  parameters.set_file("targets", "targets", targets);
+  return info->make(parameters, 0);
+}
+
+/// |w|^2 / (lambda_c - lambda) near the branch point that a branch began at.
+double onset_slope(const FoundBranch& found, double critical) {
+  for (const BranchPoint& point : found.branch.points)
+    if (point.norm_squared() > 0 && std::abs(critical - point.lambda) > 1e-9)
+      return point.norm_squared() / (critical - point.lambda);
+  return std::numeric_limits<double>::quiet_NaN();
+}
+
+}  // namespace
+
+TEST_CASE(
+    "A tanh network's trivial state ends at the norm of Sigma_yx, in branches of one and of two "
+    "neurons") {
+  // c_k = 1/2 <x^2> + <x^3 (x . y)-like cubic term> / (3k) in the paper's file: x in 8 equidistant
+  // points, y = sin 1.2 x.
+  const Vector x = Vector::LinSpaced(8, -1.7, 1.7);
+  const Vector y = (1.2 * x).array().sin();
+  const double critical = x.dot(y) / 8;
+  const Search search(tanh_network({1, 2, 1}, x, y), 0.3, 1.0, 0.3, true);
+  const std::vector<double> points = search.specials(SpecialKind::branch_point);
+  REQUIRE(!points.empty());
+  for (const double lambda : points) CHECK(lambda == Approx(critical).epsilon(1e-9));
+  REQUIRE(search.branches.all.size() == 3);
+  CHECK(search.branches.all[0].branch.specials[1].kernel == 2);
+  std::vector<double> slopes;
+  for (const std::size_t k : {1, 2})
+    slopes.push_back(onset_slope(search.branches.all[k], critical));
+  std::sort(slopes.begin(), slopes.end());
+  const auto inverse_c = [&](int k) {
+    const double cubic = x.array().cube().matrix().dot(y) / 8;
+    return 1 / (0.5 * x.squaredNorm() / 8 + cubic / (3 * k));
+  };
+  CHECK(slopes[0] == Approx(inverse_c(1)).epsilon(0.01));
+  CHECK(slopes[1] == Approx(inverse_c(2)).epsilon(0.01));
+  // Only the one of all neurons is stable.
+  for (const FoundBranch& found : search.branches.all) {
+    if (found.origin != BranchOrigin::switched) continue;
+    const bool both = onset_slope(found, critical) == Approx(slopes[1]);
+    CHECK((found.branch.points[2].unstable == 0) == both);
+  }
+}
+
+TEST_CASE("Where c_1 < 0 the onset is of first order: the branch goes up and folds back") {
+  const Matrix x = Vector{{1.0, 2.0}}, y = Vector{{4.2, -2.0}};
+  const Search search(tanh_network({1, 1, 1}, x, y), 0.02, 0.6, 0.02, true);
+  const std::vector<double> points = search.specials(SpecialKind::branch_point);
+  REQUIRE(!points.empty());
+  for (const double lambda : points) CHECK(lambda == Approx(0.1).epsilon(1e-9));
+  const std::vector<double> folds = search.specials(SpecialKind::fold);
+  REQUIRE(folds.size() == 1);
+  CHECK(folds[0] == Approx(0.41631584).epsilon(2e-8));
+}
+
+TEST_CASE("A tanh network with two hidden layers folds where its flow loses the branch") {
+  const std::filesystem::path data =
+      std::filesystem::path(GRADFLOW_SOURCE) / "examples" / "transitions" / "data";
+  const Search search(tanh_network({2, 12, 12, 2}, read_data_file(data / "inputs.csv"),
+                                   read_data_file(data / "targets.csv")),
+                      0.2, 0.7, 0.3);
+  const std::vector<double> folds = search.specials(SpecialKind::fold);
+  REQUIRE(!folds.empty());
+  CHECK(folds.back() == Approx(0.57074608).epsilon(2e-8));
+}
