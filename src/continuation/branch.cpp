@@ -25,6 +25,9 @@ constexpr double pitchfork_slope = 0.03;
 /// Arclengths from a fold at which the response is measured.
 constexpr std::array<double, 6> response_distances{1e-4, 2e-4, 4e-4, 8e-4, 1.6e-3, 3.2e-3};
 constexpr double growth = 1.6;
+/// Between neighbours dL*/dlambda = |w|^2 / 2 and dF/dlambda hold to this share of L* on the cubic
+/// through them: what is read off between the points is as good.
+constexpr double cubic_defect = 5e-7;
 
 double dot(const Plane& a, const Plane& b) {
   return a.w.dot(b.w) + a.lambda * b.lambda;
@@ -37,6 +40,12 @@ Plane opposite(const Plane& plane) {
 Plane normalised(Vector w, double lambda) {
   const double length = std::hypot(w.norm(), lambda);
   return {w / length, lambda / length};
+}
+
+/// Length of the branch between two neighbours: the tangent's turn tells the arc over its chord.
+double arc(const BranchPoint& a, const BranchPoint& b) {
+  const Plane turn{b.tangent.w - a.tangent.w, b.tangent.lambda - a.tangent.lambda};
+  return std::hypot((b.w - a.w).norm(), b.lambda - a.lambda) * (1 + dot(turn, turn) / 24);
 }
 
 /// A point with its modes, while it is looked at.
@@ -103,14 +112,15 @@ class Follower {
     if (!found.converged || !(found.moved <= most_correction * std::abs(ds)) || !(found.lambda > 0))
       return std::nullopt;
     Looked next = look_at(problem_, found.w, found.lambda, &tangent);
-    // Of the arc over its chord: the tangent's turn tells its curvature.
-    const Plane& there = next.point.tangent;
-    const double turn = (there.w - tangent.w).squaredNorm() +
-                        (there.lambda - tangent.lambda) * (there.lambda - tangent.lambda);
-    const double chord =
-        std::hypot((found.w - from.point.w).norm(), found.lambda - from.point.lambda);
-    next.point.arclength = from.point.arclength + std::copysign(chord * (1 + turn / 24), ds);
     return next;
+  }
+
+  /// Of both slopes between neighbours, over L*.
+  static double defect(const BranchPoint& a, const BranchPoint& b) {
+    const SlopeIntegrals change = slope_integrals(a, b);
+    const double scale = std::max(std::abs(a.regularised_loss()), 1e-300);
+    return std::max({std::abs(b.regularised_loss() - a.regularised_loss() - change.loss) / scale,
+                     std::abs(b.loss - a.loss - change.error) / scale, 1e-16});
   }
 
   /// False where the branch ends.
@@ -122,6 +132,8 @@ class Follower {
         // Beyond a fold or a pitchfork the tangent turns fast: that is located, not avoided.
         next.reset();
       }
+      if (next && step_ > settings_.min_step && defect(last_.point, next->point) > 4 * cubic_defect)
+        next.reset();
       if (!next) {
         step_ *= 0.5;
         if (step_ >= settings_.min_step) continue;
@@ -129,8 +141,9 @@ class Follower {
         return false;
       }
       const double done = step_;
-      if (moved < 0.25 * most_correction * step_)
-        step_ = std::min(growth * step_, settings_.max_step);
+      const double room = std::pow(cubic_defect / defect(last_.point, next->point), 0.2);
+      const double most = moved < 0.25 * most_correction * step_ ? growth : 1;
+      step_ = std::min(std::clamp(room, 0.5, most) * step_, settings_.max_step);
       return arrive(*std::move(next), done);
     }
   }
@@ -176,7 +189,6 @@ class Follower {
 
   bool end_at_bound(const Looked& next) {
     const double bound = next.point.lambda < settings_.low ? settings_.low : settings_.high;
-    const double part = (bound - last_.point.lambda) / (next.point.lambda - last_.point.lambda);
     const Vector w = interpolated(last_.point, next.point, bound);
     const Corrected found = correct_at(problem_, w, bound, settings_.tolerance);
     if (!found.converged) {
@@ -184,11 +196,9 @@ class Follower {
       return false;
     }
     Looked end = look_at(problem_, found.w, bound, &last_.point.tangent);
-    end.point.arclength =
-        last_.point.arclength + part * (next.point.arclength - last_.point.arclength);
     if (end.point.unstable != last_.point.unstable && !crossing_is_start() &&
         end.point.tangent.lambda * last_.point.tangent.lambda > 0) {
-      if (const auto crossed = crossing(last_, end, end.point.arclength - last_.point.arclength)) {
+      if (const auto crossed = crossing(last_, end, arc(last_.point, end.point))) {
         push(*crossed);
         special(SpecialKind::branch_point, *crossed);
       }
@@ -240,8 +250,6 @@ class Follower {
       const double value = eigenvalue_along(centre.modes, critical);
       if (k > 0 && (std::abs(lambda - last_lambda) <= 1e-13 * lambda ||
                     std::abs(value) <= 1e-14 * centre.modes.largest)) {
-        centre.point.arclength = from.point.arclength + std::hypot((found.w - from.point.w).norm(),
-                                                                   lambda - from.point.lambda);
         centre.point.tangent = {critical, 0};
         return centre;
       }
@@ -269,7 +277,7 @@ class Follower {
     const Index own = top.point.unstable;
     // At the fold its own mode is flat; before it, it may have been a growing one.
     if (before.point.unstable == own || before.point.unstable == own + 1) return;
-    const double ds = top.point.arclength - before.point.arclength;
+    const double ds = arc(before.point, top.point);
     if (const auto near = stepped(before, 0.98 * ds))
       if (near->point.unstable != before.point.unstable)
         if (const auto crossed = crossing(before, *near, 0.98 * ds)) {
@@ -281,7 +289,7 @@ class Follower {
   void cross_after_fold(const Looked& top, const Looked& next) {
     const Index own = top.point.unstable;
     if (next.point.unstable == own || next.point.unstable == own + 1) return;
-    const double ds = next.point.arclength - top.point.arclength;
+    const double ds = arc(top.point, next.point);
     if (const auto near = stepped(top, 0.02 * ds))
       if (near->point.unstable != next.point.unstable)
         if (const auto crossed = crossing(*near, next, 0.98 * ds)) {
@@ -387,8 +395,10 @@ class Follower {
   }
 
   void push(const Looked& looked) {
-    branch_.points.push_back(looked.point);
+    const BranchPoint& before = branch_.points.back();
     last_ = looked;
+    last_.point.arclength = before.arclength + arc(before, looked.point);
+    branch_.points.push_back(last_.point);
   }
 
   void special(SpecialKind kind, const Looked& at) {
@@ -524,7 +534,7 @@ Branch follow_branch(StationaryProblem& problem, const BranchSettings& settings,
 }
 
 SlopeIntegrals slope_integrals(const BranchPoint& a, const BranchPoint& b) {
-  const double ds = b.arclength - a.arclength;
+  const double ds = arc(a, b);
   // Gauss-Legendre, 5 nodes: exact for the degree 8 of |w|^2 lambda'.
   constexpr std::array<double, 5> nodes{-0.9061798459386640, -0.5384693101056831, 0,
                                         0.5384693101056831, 0.9061798459386640};
@@ -548,7 +558,7 @@ SlopeIntegrals slope_integrals(const BranchPoint& a, const BranchPoint& b) {
 }
 
 Vector interpolated(const BranchPoint& a, const BranchPoint& b, double lambda) {
-  const double ds = b.arclength - a.arclength;
+  const double ds = arc(a, b);
   const auto at = [&](double s) {
     const auto h = hermite(s);
     return h[0] * a.lambda + ds * h[1] * a.tangent.lambda + h[2] * b.lambda +

@@ -169,7 +169,12 @@ class Settling {
     result_.state = best;
     system_.rhs(t, result_.state, slope_);
     result_.rest_distance = modes.solve(force()).norm() / size();
-    result_.inverse_form = modes.inverse_form(result_.state);
+    if (result_.state != origin) {
+      HessianModes there(system_, t, result_.state);
+      ++result_.statistics.linearisations;
+      ++result_.statistics.factorisations;
+      note(there);
+    }
   }
 
   void note(HessianModes& modes) {

@@ -13,8 +13,10 @@ constexpr int most_iterations = 25;
 constexpr int most_factorisations = 8;
 /// A chord iteration that contracts less gets a new matrix.
 constexpr double chord_contraction = 0.1;
-/// A part of a vector below this share of it is rounding.
-constexpr double rounding_part = 1e-7;
+/// A critical mode in the window of flat ones is told by what it holds of w: at a fold all of it is
+/// of order 1, and what rounding mixes into symmetries' modes (1e-16 over the critical eigenvalue)
+/// is not.
+constexpr double critical_part = 1e-3;
 
 }  // namespace
 
@@ -57,12 +59,19 @@ void StationaryProblem::solve(VectorRef x) {
 
 Vector PointModes::solve(ConstVectorRef b) const {
   Vector parts = vectors.transpose() * b;
-  const double size = b.norm();
-  for (Index i = 0; i < parts.size(); ++i) {
-    const bool is_flat = i >= unstable && i < unstable + flat;
-    const bool part = !is_flat || std::abs(parts[i]) > rounding_part * size;
-    parts[i] = part && values[i] != 0 ? parts[i] / values[i] : 0;
-  }
+  auto window = parts.segment(unstable, flat);
+  const double inside = window.norm();
+  // At a fold rounding mixes the critical mode with those of symmetries. These are orthogonal to w,
+  // so that w's part in the window is the critical mode.
+  double quotient = 0;
+  if (inside > critical_part * b.norm())
+    quotient = window.cwiseAbs2().dot(values.segment(unstable, flat)) / (inside * inside);
+  for (Index i = 0; i < parts.size(); ++i)
+    if (i < unstable || i >= unstable + flat) parts[i] /= values[i];
+  if (inside > critical_part * b.norm())
+    window /= std::copysign(std::max(std::abs(quotient), 1e-18 * largest), quotient);
+  else
+    window.setZero();
   return vectors * parts;
 }
 
@@ -99,11 +108,10 @@ Corrected correct(StationaryProblem& problem, ConstVectorRef w, double lambda, c
     problem.gradient(found.w, found.lambda, residual);
     const double size = residual.norm() / std::max(1.0, found.w.norm());
     if (!std::isfinite(size)) return found;
-    if (size <= tolerance) {
-      found.converged = true;
-      break;
-    }
-    if (!fresh || size > chord_contraction * last) {
+    // One more step with the matrix at hand costs two solves, and takes what is left to rounding.
+    if (size <= tolerance) found.converged = true;
+    if (found.converged && !fresh) break;
+    if (!fresh || (size > chord_contraction * last && !found.converged)) {
       if (++factorisations > most_factorisations) return found;
       if (!problem.factorise(found.w, found.lambda)) return found;
       fresh = true;
@@ -118,6 +126,7 @@ Corrected correct(StationaryProblem& problem, ConstVectorRef w, double lambda, c
     if (!std::isfinite(step)) return found;
     found.w -= residual + step * direction;
     found.lambda += step;
+    if (found.converged) break;
   }
   found.moved = std::hypot((found.w - origin).norm(), found.lambda - lambda);
   return found;

@@ -52,7 +52,7 @@ struct PointModes {
   Index unstable = 0, flat = 0;
   double lowest = 0;  ///< flat modes apart; 0 where all are flat
 
-  /// A^+ b over every mode of which b holds more than rounding.
+  /// A^+ b over the modes that are not flat, and the critical one of a fold.
   Vector solve(ConstVectorRef b) const;
   double inverse_form(ConstVectorRef b) const { return b.dot(solve(b)); }
 };

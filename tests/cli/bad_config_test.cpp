@@ -87,8 +87,8 @@ std::vector<Case> cases() {
        "4:1",
        {"sweep.values", "has -0.1", "flow.weight_decay"}},
       {"a seed of w(0) = 0",
-       completion +
-           "initial_scale = 0\n[sweep]\nvalues = [0.1]\ndown_perturbation_law = \"initial\"\n",
+       "[model]\nname = \"deep_linear_network\"\ninitial_scale = 0\n[sweep]\nvalues = [0.1]\n"
+       "down_perturbation_law = \"initial\"\n",
        "6:1",
        {"sweep.down_perturbation_law", "w(0) = 0"}},
       {"a sweep of gradient descent",
