@@ -19,6 +19,7 @@
 #include "bench/problems.hpp"
 #include "bench/solvers.hpp"
 #include "io/data_file.hpp"
+#include "models/registry.hpp"
 
 namespace gradflow::bench {
 namespace {
@@ -380,6 +381,7 @@ Options read(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   try {
+    gradflow::register_models();
     const gradflow::bench::Options options = gradflow::bench::read(argc, argv);
     for (const std::string& section : options.sections)
       gradflow::bench::run_section(section, options);

@@ -4,8 +4,8 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "flow/registry.hpp"
 #include "io/data_file.hpp"
-#include "models/registry.hpp"
 #include "solve/stationary_point.hpp"
 
 namespace gradflow::bench {

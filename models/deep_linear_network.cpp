@@ -13,6 +13,8 @@
 namespace gradflow {
 namespace {
 
+const NumberInfo irreducible_loss{"irreducible_loss", "least F of any linear map"};
+
 using ConstRowMap = Eigen::Map<const RowMatrix>;
 using RowMap = Eigen::Map<RowMatrix>;
 
@@ -272,7 +274,7 @@ class DeepLinearNetwork final : public LossModel {
              "singular values s_i of the target, or of the whitened input-output correlation",
              {counting_axis("mode", sigma.size(), "mode, by size", 1)},
              {sigma.begin(), sigma.end()}},
-            measured("irreducible_loss", "least F of any linear map", task_.constant)};
+            measured(irreducible_loss, task_.constant)};
   }
 
  private:
@@ -496,7 +498,8 @@ ModelInfo deep_linear_network() {
           file_parameter("initial", "(sum of widths[l] widths[l-1]): W_1, ..., W_L row by row",
                          "W_l(0), or the folder of an earlier result"),
       },
-      make};
+      make,
+      {irreducible_loss}};
 }
 
 }  // namespace gradflow

@@ -1,7 +1,5 @@
 #include "models/registry.hpp"
 
-#include <stdexcept>
-
 #include "models/deep_linear_network.hpp"
 #include "models/diagonal_linear_network.hpp"
 #include "models/linear_regression.hpp"
@@ -16,34 +14,17 @@
 #include "models/two_layer_network.hpp"
 
 namespace gradflow {
-namespace {
 
-std::vector<ModelInfo>& list() {
-  static std::vector<ModelInfo> all{
-      linear_regression(),     diagonal_linear_network(), matrix_completion(),
-      two_layer_network(),     deep_linear_network(),     modular_addition(),
-      multilayer_perceptron(), matrix_sensing(),          single_index_mean_field(),
-      single_index_overlaps(), single_index_network(),    separable_classification(),
-  };
-  return all;
-}
-
-}  // namespace
-
-const std::vector<ModelInfo>& models() {
-  return list();
-}
-
-const ModelInfo* find_model(const std::string& name) {
-  for (const ModelInfo& info : list())
-    if (info.name == name) return &info;
-  return nullptr;
-}
-
-void register_model(ModelInfo info) {
-  if (find_model(info.name) != nullptr)
-    throw std::logic_error("a model named '" + info.name + "' is registered already");
-  list().push_back(std::move(info));
+void register_models() {
+  static bool done = false;
+  if (done) return;
+  done = true;
+  for (ModelInfo (*const model)() :
+       {linear_regression, diagonal_linear_network, matrix_completion, two_layer_network,
+        deep_linear_network, modular_addition, multilayer_perceptron, matrix_sensing,
+        single_index_mean_field, single_index_overlaps, single_index_network,
+        separable_classification})
+    register_model(model());
 }
 
 }  // namespace gradflow

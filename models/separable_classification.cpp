@@ -35,11 +35,53 @@ std::vector<double> list(ConstVectorRef v) {
   return {v.begin(), v.end()};
 }
 
-Measurement radians(std::string name, std::string long_name, double value) {
-  Measurement all = measured(std::move(name), std::move(long_name), value);
-  all.units = "radian";
-  return all;
-}
+/// What the numbers of a run are.
+namespace numbers {
+const NumberInfo predicted_support{"predicted_support",
+                                   "number of support vectors of the maximum-margin problem"};
+const NumberInfo predicted_margin{"predicted_margin", "largest margin under phi_inf <= 1"};
+const NumberInfo margin_residual{"margin_residual",
+                                 "defect of the maximum-margin problem's conditions"};
+const NumberInfo horizon_defect{
+    "horizon_defect",
+    "relative difference of phi_inf to the limit of its formula by numbers, at a "
+    "vector without zeros"};
+const NumberInfo horizon_defect_error{"horizon_defect_error",
+                                      "error of that limit, as extrapolated"};
+const NumberInfo separable{"separable", "1 where the data are linearly separable"};
+const NumberInfo unique{"unique", "1 where the maximum-margin problem has one solution"};
+const NumberInfo theorem_applies{
+    "theorem_applies",
+    "1 where the assumptions of the theorem hold: separable data, coercive gradient, "
+    "non-degenerate limit shape, unique maximum margin, phi'' > 0"};
+const NumberInfo final_angle{"final_angle", "angle to the predicted direction at the end",
+                             "radian"};
+const NumberInfo settled_time{
+    "settled_time",
+    "time from which on the angle is at most 1e-3 rad (NaN: never), between samples "
+    "by a power of log t"};
+const NumberInfo settled_log10_time{"settled_log10_time", "log10 t at settled_time"};
+const NumberInfo angle_exponent{"angle_exponent",
+                                "slope of log angle against log log t in the last third"};
+const NumberInfo angle_exponent_error{
+    "angle_exponent_error", "the larger of its standard error and its change in the later half"};
+const NumberInfo loss_exponent{"loss_exponent", "slope of log L against log t in the last half"};
+const NumberInfo loss_exponent_error{
+    "loss_exponent_error", "the larger of its standard error and its change in the later half"};
+const NumberInfo extrapolation_error{
+    "extrapolation_error",
+    "angle between the extrapolations from the last and from earlier sizes of beta, or "
+    "to the last direction where samples without weight have less margin in between",
+    "radian"};
+const NumberInfo extrapolated_angle{
+    "extrapolated_angle", "angle of the extrapolated to the predicted direction", "radian"};
+const NumberInfo measured_support{"measured_support",
+                                  "samples with a share above 1e-3 of the largest at the end"};
+const NumberInfo support_agrees{
+    "support_agrees",
+    "1 where these are the support vectors of the maximum-margin problem "
+    "with multipliers above 1e-3 of the largest"};
+}  // namespace numbers
 
 struct Problem {
   std::shared_ptr<const Matrix> inputs;  ///< x_i, (n, d)
@@ -168,24 +210,15 @@ class SeparableClassification final : public Model {
          "multipliers of the maximum-margin problem, with sum 1",
          {sample},
          list(multipliers)},
-        measured("predicted_support", "number of support vectors of the maximum-margin problem",
+        measured(numbers::predicted_support,
                  p.separable ? static_cast<double>(p.support.size()) : nan),
-        measured("predicted_margin", "largest margin under phi_inf <= 1",
-                 p.separable ? 1 / p.horizon : nan),
-        measured("margin_residual", "defect of the maximum-margin problem's conditions",
-                 p.separable ? p.residual : nan),
-        measured("horizon_defect",
-                 "relative difference of phi_inf to the limit of its formula by numbers, at a "
-                 "vector without zeros",
-                 horizon_check().value),
-        measured("horizon_defect_error", "error of that limit, as extrapolated",
-                 horizon_check().error),
-        measured("separable", "1 where the data are linearly separable", p.separable ? 1 : 0),
-        measured("unique", "1 where the maximum-margin problem has one solution", p.unique ? 1 : 0),
-        measured("theorem_applies",
-                 "1 where the assumptions of the theorem hold: separable data, coercive gradient, "
-                 "non-degenerate limit shape, unique maximum margin, phi'' > 0",
-                 broken().empty() ? 1 : 0),
+        measured(numbers::predicted_margin, p.separable ? 1 / p.horizon : nan),
+        measured(numbers::margin_residual, p.separable ? p.residual : nan),
+        measured(numbers::horizon_defect, horizon_check().value),
+        measured(numbers::horizon_defect_error, horizon_check().error),
+        measured(numbers::separable, p.separable ? 1 : 0),
+        measured(numbers::unique, p.unique ? 1 : 0),
+        measured(numbers::theorem_applies, broken().empty() ? 1 : 0),
         {"horizon_of_unit", "phi_inf of each unit vector", {coordinate}, horizons},
         {"input", "inputs x_i", {sample, coordinate}, list(rowwise)},
         {"label", "labels y_i", {sample}, list(problem_.labels)},
@@ -201,43 +234,29 @@ class SeparableClassification final : public Model {
     const Axis sample = counting_axis("training_sample", n_, "training sample");
     const Reading last = read(run.times().back(), run.final_state());
     std::vector<Measurement> all{
-        radians("final_angle", "angle to the predicted direction at the end", s.final_angle),
-        measured("settled_time",
-                 "time from which on the angle is at most 1e-3 rad (NaN: never), between samples "
-                 "by a power of log t",
-                 s.settled_time),
-        measured("settled_log10_time", "log10 t at settled_time", s.settled_log10_time),
-        measured("angle_exponent", "slope of log angle against log log t in the last third",
-                 s.angle.slope),
-        measured("angle_exponent_error",
-                 "the larger of its standard error and its change in the later half",
-                 s.angle.slope_error),
-        measured("loss_exponent", "slope of log L against log t in the last half", s.loss.slope),
-        measured("loss_exponent_error",
-                 "the larger of its standard error and its change in the later half",
-                 s.loss.slope_error),
+        measured(numbers::final_angle, s.final_angle),
+        measured(numbers::settled_time, s.settled_time),
+        measured(numbers::settled_log10_time, s.settled_log10_time),
+        measured(numbers::angle_exponent, s.angle.slope),
+        measured(numbers::angle_exponent_error, s.angle.slope_error),
+        measured(numbers::loss_exponent, s.loss.slope),
+        measured(numbers::loss_exponent_error, s.loss.slope_error),
         {"extrapolated_direction",
          "limit of the direction extrapolated in a power of 1/|beta|",
          {coordinate},
          list(s.extrapolated)},
-        radians("extrapolation_error",
-                "angle between the extrapolations from the last and from earlier sizes of beta, or "
-                "to the last direction where samples without weight have less margin in between",
-                s.extrapolation_error),
-        radians("extrapolated_angle", "angle of the extrapolated to the predicted direction",
-                has_direction() ? angle(s.extrapolated) : nan),
+        measured(numbers::extrapolation_error, s.extrapolation_error),
+        measured(numbers::extrapolated_angle, has_direction() ? angle(s.extrapolated) : nan),
         {"final_weight",
          "share of each sample in the gradient at the end",
          {sample},
          list(last.weights)},
-        measured("measured_support", "samples with a share above 1e-3 of the largest at the end",
+        measured(numbers::measured_support,
                  static_cast<double>(support(last.weights, 1e-3).size())),
     };
     if (prediction().separable)
       all.push_back(
-          measured("support_agrees",
-                   "1 where these are the support vectors of the maximum-margin problem "
-                   "with multipliers above 1e-3 of the largest",
+          measured(numbers::support_agrees,
                    prediction().multipliers.size() == n_ &&
                            support(last.weights, 1e-3) == support(prediction().multipliers, 1e-3)
                        ? 1
@@ -799,7 +818,13 @@ ModelInfo separable_classification() {
                              "it (1e-6 for p-norms with p > 2, whose inverse gradient "
                              "is not Lipschitz at 0)"),
           },
-          make};
+          make,
+          {numbers::predicted_support, numbers::predicted_margin, numbers::margin_residual,
+           numbers::horizon_defect, numbers::horizon_defect_error, numbers::separable,
+           numbers::unique, numbers::theorem_applies, numbers::final_angle, numbers::settled_time,
+           numbers::settled_log10_time, numbers::angle_exponent, numbers::angle_exponent_error,
+           numbers::loss_exponent, numbers::loss_exponent_error, numbers::extrapolation_error,
+           numbers::extrapolated_angle, numbers::measured_support, numbers::support_agrees}};
 }
 
 }  // namespace gradflow

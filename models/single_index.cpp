@@ -4,16 +4,30 @@
 #include <cmath>
 #include <limits>
 
-#include "measure/plateaus.hpp"
 #include "models/single_index_asymptotics.hpp"
 #include "models/single_index_packs.hpp"
 #include "numerics/hermite.hpp"
+#include "numerics/plateaus.hpp"
 #include "numerics/random.hpp"
 
 namespace gradflow {
 namespace {
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+
+const NumberInfo activation_tail{"activation_tail", "L2 norm of the activation beyond its series"};
+const NumberInfo target_tail{"target_tail", "L2 norm of the named target beyond its series"};
+const NumberInfo coefficient_error{"coefficient_error",
+                                   "quadrature error of the coefficients; 0: closed form"};
+const NumberInfo predicted_blow_up{
+    "predicted_blow_up", "T* of the outer problem: t_2 ~ T* epsilon^(1/4) as epsilon goes to 0"};
+const NumberInfo initial_spread{"initial_spread", "Var a(0), plus 1/(d epsilon) at finite d"};
+const NumberInfo canonical_expected{
+    "canonical_expected", "1 where the conditions of the canonical learning order hold, else 0"};
+const NumberInfo canonical_degrees{
+    "canonical_degrees",
+    "number of leading degrees learnt in the canonical order: one by one, at the predicted levels "
+    "and times"};
 
 std::vector<std::string> names_of_activations() {
   std::vector<std::string> names;
@@ -241,6 +255,11 @@ std::vector<Observable> single_index_observables(const SingleIndexProblem& probl
   };
 }
 
+std::vector<NumberInfo> single_index_numbers() {
+  return {activation_tail, target_tail,        coefficient_error, predicted_blow_up,
+          initial_spread,  canonical_expected, canonical_degrees};
+}
+
 std::vector<Measurement> single_index_constants(const SingleIndexProblem& problem,
                                                 ConstVectorRef a0) {
   const Index size = problem.phi.size();
@@ -264,11 +283,9 @@ std::vector<Measurement> single_index_constants(const SingleIndexProblem& proble
        "Hermite coefficients sigma_k of the activation",
        {degree},
        list(problem.sigma)},
-      measured("activation_tail", "L2 norm of the activation beyond its series",
-               problem.activation_tail),
-      measured("target_tail", "L2 norm of the named target beyond its series", problem.target_tail),
-      measured("coefficient_error", "quadrature error of the coefficients; 0: closed form",
-               problem.quadrature_error),
+      measured(activation_tail, problem.activation_tail),
+      measured(target_tail, problem.target_tail),
+      measured(coefficient_error, problem.quadrature_error),
       {"predicted_plateau_level",
        "risk before component k is learnt, half the sum of phi_j^2, j >= k",
        {degree},
@@ -277,13 +294,9 @@ std::vector<Measurement> single_index_constants(const SingleIndexProblem& proble
        "half time of component k in the small-epsilon theory (degrees 0, 1, 2)",
        {degree},
        list(times)},
-      measured("predicted_blow_up",
-               "T* of the outer problem: t_2 ~ T* epsilon^(1/4) as epsilon goes to 0",
-               theory.blow_up()),
-      measured("initial_spread", "Var a(0), plus 1/(d epsilon) at finite d", theory.spread()),
-      measured("canonical_expected",
-               "1 where the conditions of the canonical learning order hold, else 0",
-               theory.canonical() ? 1 : 0),
+      measured(predicted_blow_up, theory.blow_up()),
+      measured(initial_spread, theory.spread()),
+      measured(canonical_expected, theory.canonical() ? 1 : 0),
   };
 }
 
@@ -352,10 +365,7 @@ std::vector<Measurement> single_index_measurements(const SingleIndexProblem& pro
     ++canonical;
     remaining -= 0.5 * problem.phi[index] * problem.phi[index];
   }
-  all.push_back(measured("canonical_degrees",
-                         "number of leading degrees learnt in the canonical order: one by one, at "
-                         "the predicted levels and times",
-                         static_cast<double>(canonical)));
+  all.push_back(measured(canonical_degrees, static_cast<double>(canonical)));
   return all;
 }
 

@@ -67,6 +67,9 @@ struct NeuronView {
 std::vector<Observable> single_index_observables(const SingleIndexProblem& problem,
                                                  std::function<NeuronView(const State&)> read);
 
+/// The numbers without axes among those of the next two.
+std::vector<NumberInfo> single_index_numbers();
+
 /// Truncation errors and theory: predicted plateau levels, learning times of degrees 0, 1, 2 (the
 /// last through the outer problem, where m <= 20000), whether the canonical order is expected.
 std::vector<Measurement> single_index_constants(const SingleIndexProblem& problem,

@@ -372,7 +372,8 @@ ModelInfo single_index_mean_field() {
           "Berthier, Montanari, Zhou, arXiv 2303.00055",
           {"gradient"},
           std::move(parameters),
-          make};
+          make,
+          single_index_numbers()};
 }
 
 }  // namespace gradflow

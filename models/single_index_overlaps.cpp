@@ -9,6 +9,8 @@
 namespace gradflow {
 namespace {
 
+const NumberInfo kernel_error{"kernel_error", "bound of the error of U; 0: closed form"};
+
 /// P = [[B, C], [0, I]] in the order (a, s), r: the block of (a, s) and what r does to it.
 class OverlapPreconditioner final : public Preconditioner {
  public:
@@ -119,8 +121,7 @@ class OverlapModel final : public Model {
   }
   std::vector<Measurement> constants(const FlowSettings&) override {
     auto all = single_index_constants(problem_, initial_.head(problem_.width));
-    all.push_back(measured("kernel_error", "bound of the error of U; 0: closed form",
-                           overlap_kernel(problem_).bound()));
+    all.push_back(measured(kernel_error, overlap_kernel(problem_).bound()));
     return all;
   }
   std::vector<Measurement> measure(const FlowSettings&, const Trajectory& trajectory) override {
@@ -353,6 +354,8 @@ ModelInfo single_index_overlaps() {
   std::vector<ParameterInfo> parameters = single_index_parameters(100);
   parameters.push_back(
       file_parameter("initial", "(m(m+3)/2): a, s, r_ij for i < j row by row", "a(0), s(0), r(0)"));
+  std::vector<NumberInfo> numbers = single_index_numbers();
+  numbers.push_back(kernel_error);
   return {"single_index_overlaps",
           "two-layer network on a single-index target at finite width and dimension, by its "
           "overlaps",
@@ -361,7 +364,8 @@ ModelInfo single_index_overlaps() {
           "Berthier, Montanari, Zhou, arXiv 2303.00055",
           {"gradient"},
           std::move(parameters),
-          make};
+          make,
+          std::move(numbers)};
 }
 
 }  // namespace gradflow

@@ -3,7 +3,7 @@
 // matrices, studies, results and plots are gradflow's.
 #include "cli/cli.hpp"
 #include "flow/loss_model.hpp"
-#include "models/registry.hpp"
+#include "flow/registry.hpp"
 #include "numerics/random.hpp"
 
 using namespace gradflow;

@@ -18,6 +18,7 @@
 #include "cli/commands.hpp"
 #include "io/atomic_file.hpp"
 #include "io/toml_document.hpp"
+#include "models/registry.hpp"
 #include "study/runner.hpp"
 
 namespace gradflow {
@@ -152,7 +153,10 @@ int run_command(int argc, char** argv) {
   run->add_flag("--resume", arguments.resume, "go on with the results in the folder");
   run->add_flag("--quiet", arguments.quiet, "no progress and no warnings");
 
+  bool derivatives = false;
   auto* check = app.add_subcommand("check", "validate a config and print it fully resolved");
+  check->add_flag("--derivatives", derivatives,
+                  "instead, compare the model's derivatives with finite differences");
   check->add_option("CONFIG", arguments.config, "TOML file")->required();
   check->add_option("--set", arguments.overrides, "KEY=VALUE, overrides a key (TOML syntax)")
       ->allow_extra_args(false);
@@ -191,7 +195,9 @@ int run_command(int argc, char** argv) {
 
   if (version) return command_version();
   if (*run) return command_run(arguments);
-  if (*check) return command_check(arguments.config, arguments.overrides);
+  if (*check)
+    return derivatives ? command_check_derivatives(arguments.config, arguments.overrides)
+                       : command_check(arguments.config, arguments.overrides);
   if (*models) return command_models(model);
   if (*plot) return command_plot(picture);
   if (*figures)
@@ -209,6 +215,7 @@ int run_cli(int argc, char** argv) {
   std::signal(SIGTERM, on_signal);
   int code = exit_usage;
   try {
+    register_models();
     code = run_command(argc, argv);
   } catch (const std::bad_alloc&) {
     report("gradflow: out of memory");

@@ -16,11 +16,12 @@
 #include <string_view>
 
 #include "experiment/measurement.hpp"
+#include "flow/derivative_check.hpp"
+#include "flow/registry.hpp"
 #include "io/atomic_file.hpp"
 #include "io/checksum.hpp"
 #include "io/netcdf_file.hpp"
 #include "io/utf8.hpp"
-#include "models/registry.hpp"
 #include "study/build_info.hpp"
 #include "study/config.hpp"
 #include "study/runner.hpp"
@@ -117,6 +118,31 @@ int command_check(const std::string& path, const std::vector<std::string>& overr
   return exit_done;
 }
 
+int command_check_derivatives(const std::string& path, const std::vector<std::string>& overrides) {
+  const Config config = Config::load(path, overrides);
+  RunConfig run = config.run(0);
+  const std::unique_ptr<Model> model = config.build(run);
+  const std::vector<PointChecks> points = compare_derivatives(*model, run.flow(), run.seed());
+  std::printf("%-36s", "");
+  for (const PointChecks& point : points) std::printf(" %14s", point.point.c_str());
+  std::printf(" %9s\n", "at most");
+  bool all_hold = true;
+  for (std::size_t k = 0; k < points.front().checks.size(); ++k) {
+    const DerivativeCheck& first = points.front().checks[k];
+    std::printf("%-36s", first.what.c_str());
+    bool holds = true;
+    for (const PointChecks& point : points) {
+      std::printf(" %14.1e", point.checks[k].error);
+      holds = holds && point.checks[k].holds();
+    }
+    std::printf(" %9.0e%s\n", first.tolerance, holds ? "" : "  off");
+    all_hold = all_hold && holds;
+  }
+  if (all_hold) return exit_done;
+  report(run.model->name + ": derivatives are off");
+  return exit_numerical;
+}
+
 int command_models(const std::string& name) {
   if (name.empty()) {
     for (const ModelInfo& info : models())
@@ -153,6 +179,9 @@ int command_models(const std::string& name) {
     std::printf("%s %-22s %s  (%s)\n", observable.by_default ? "*" : " ", observable.name.c_str(),
                 observable.long_name.c_str(), axes.c_str());
   }
+  if (!info->numbers.empty()) std::printf("\nnumbers of a run\n");
+  for (const NumberInfo& number : info->numbers)
+    std::printf("  %-22s %s\n", number.name.c_str(), number.long_name.c_str());
   std::printf("\nmeasurements beside its own\n");
   for (const MeasurementInfo& measurement :
        measurements_of(info->flows, model->observables(flow))) {

@@ -30,6 +30,8 @@ struct PlotArguments {
 
 int command_run(const RunArguments& arguments);
 int command_check(const std::string& config, const std::vector<std::string>& overrides);
+/// A table of the model's derivatives, of the config's first point, compared with differences.
+int command_check_derivatives(const std::string& config, const std::vector<std::string>& overrides);
 int command_models(const std::string& name);
 int command_plot(const PlotArguments& arguments);
 int command_figures(const std::vector<std::string>& names, bool list, int jobs, bool quiet,

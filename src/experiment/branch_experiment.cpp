@@ -146,10 +146,9 @@ class BranchExperiment {
 
   Dataset point_dataset(const BranchPoint& point) {
     Dataset data;
-    add_number(data, "weight_decay", point.lambda, "flow.weight_decay");
-    add_number(data, "arclength", point.arclength, "length along the branch in (w, lambda)");
-    add_number(data, "lowest_eigenvalue", point.lowest_eigenvalue,
-               "lowest eigenvalue of the regularised loss's Hessian, flat modes apart");
+    add_number(data, {"weight_decay", "flow.weight_decay"}, point.lambda);
+    add_number(data, {"arclength", "length along the branch in (w, lambda)"}, point.arclength);
+    add_number(data, {"lowest_eigenvalue", "lowest eigenvalue of the regularised loss's Hessian, flat modes apart"}, point.lowest_eigenvalue);
     add_count(data, "unstable_modes", point.unstable, "modes of negative curvature");
     add_count(data, "flat_modes", point.flat, "modes of less curvature than flat_tolerance");
     const State state{0, point.w, next_serial()};

@@ -15,11 +15,21 @@ namespace {
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
+const NumberInfo energy_defect_max{
+    "energy_defect_max", "largest relative defect of the energy identity over a decade of time"};
+const NumberInfo largest_amplification{
+    "amplification", "largest growth of a disturbance between any two times; at most 1e300"};
+const NumberInfo amplification_time{"amplification_time", "the later one of these two times"};
+const NumberInfo end_amplification{
+    "end_amplification", "largest growth of a disturbance from any earlier time to the end"};
+const NumberInfo end_time{"end_time", "time at which the run ended"};
+
 /// A run that is over, on its way into a dataset.
 struct Finished {
   const Setup& setup;
   const FlowSettings& flow;  ///< as it was followed
   const TimeSettings& time;  ///< with the end that it found
+  PhaseReferences& references;
   const std::function<bool()>& interrupted;
   TrajectoryRun& run;
   Dataset& data;
@@ -139,7 +149,7 @@ void record_measurements(Finished& e) {
   if (e.failed) return;
   for (const MeasurementInfo& info : measurements()) {
     if (!info.applies(e.setup)) continue;
-    const MeasuredNumbers taken = info.take({e.setup, e.flow, e.run, e.interrupted});
+    const MeasuredNumbers taken = info.take({e.setup, e.flow, e.run, e.references, e.interrupted});
     add_measurements(e.data, taken.numbers);
     Outcome& outcome = e.run.outcome;
     outcome.warnings |= taken.warnings;
@@ -170,23 +180,20 @@ void record_energy(Finished& e) {
             {"decade"},
             defect,
             attributes("relative defect of the energy identity", "1")});
-  add_number(data, "energy_defect_max", outcome.worst_energy_defect,
-             "largest relative defect of the energy identity over a decade of time");
+  add_number(data, energy_defect_max, outcome.worst_energy_defect);
 }
 
 void record_condition(Finished& e) {
   const std::optional<Amplification>& amplification = e.run.outcome.amplification;
   if (!amplification) return;
   Dataset& data = e.data;
-  add_number(data, "amplification", amplification->largest,
-             "largest growth of a disturbance between any two times; at most 1e300");
-  add_number(data, "amplification_time", amplification->time, "the later one of these two times");
-  add_number(data, "end_amplification", amplification->to_end,
-             "largest growth of a disturbance from any earlier time to the end");
+  add_number(data, largest_amplification, amplification->largest);
+  add_number(data, amplification_time, amplification->time);
+  add_number(data, end_amplification, amplification->to_end);
 }
 
 void record_outcome(Finished& e) {
-  add_number(e.data, "end_time", e.run.outcome.t_end, "time at which the run ended");
+  add_number(e.data, end_time, e.run.outcome.t_end);
   add_count(e.data, "stopped_early", e.run.outcome.stopped_early ? 1 : 0,
             "1 where a condition ended the run before its last time");
   add_outcome(e.data, e.run.outcome);
@@ -199,8 +206,21 @@ constexpr void (*recorders[])(Finished&) = {
 
 }  // namespace
 
-Experiment run_experiment(const Setup& setup, const std::function<bool()>& interrupted,
-                          Journal* journal) {
+std::vector<NumberInfo> numbers_of(const Setup& setup,
+                                   const std::vector<NumberInfo>& model_numbers) {
+  if (setup.sweep) return sweep_numbers(*setup.sweep);
+  if (setup.continuation) return {};
+  std::vector<NumberInfo> all = model_numbers;
+  for (const MeasurementInfo& info : measurements())
+    if (info.applies(setup)) all.insert(all.end(), info.numbers.begin(), info.numbers.end());
+  for (const NumberInfo& info : {energy_defect_max, largest_amplification, amplification_time,
+                                 end_amplification, end_time, wall_seconds})
+    all.push_back(info);
+  return all;
+}
+
+Experiment run_experiment(const Setup& setup, PhaseReferences& references,
+                          const std::function<bool()>& interrupted, Journal* journal) {
   if (setup.sweep) return run_sweep(setup, interrupted, journal);
   if (setup.continuation) return run_continuation(setup, interrupted);
   FlowSettings flow = setup.flow;
@@ -219,8 +239,14 @@ Experiment run_experiment(const Setup& setup, const std::function<bool()>& inter
   }
   TrajectoryRun run = run_trajectory(setup, flow, setup.solver, time, setup.output, interrupted);
   Experiment experiment;
-  Finished finished{
-      setup, flow, time, interrupted, run, experiment.data, run.outcome.status != Status::ok};
+  Finished finished{setup,
+                    flow,
+                    time,
+                    references,
+                    interrupted,
+                    run,
+                    experiment.data,
+                    run.outcome.status != Status::ok};
   for (const auto record : recorders) record(finished);
   experiment.outcome = std::move(run.outcome);
   return experiment;

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <functional>
+#include <vector>
 
 #include "experiment/journal.hpp"
 #include "experiment/setup.hpp"
 #include "io/dataset.hpp"
+#include "measure/phase_references.hpp"
 #include "solve/outcome.hpp"
 
 namespace gradflow {
@@ -16,10 +18,16 @@ struct Experiment {
 };
 
 /// Follows the flow, records its observables, takes its measurements; or runs the sweep or the
-/// continuation that the setup asks for. Numerical failure is a status of the outcome. What is done
-/// of an experiment in several parts is kept in `journal`, where there is one.
+/// continuation that the setup asks for. Numerical failure is a status of the outcome. `references`
+/// are those of the study that the run belongs to. What is done of an experiment in several parts is
+/// kept in `journal`, where there is one.
 /// \throws ParameterError where settings and flow do not go together after all
-Experiment run_experiment(const Setup& setup, const std::function<bool()>& interrupted,
-                          Journal* journal = nullptr);
+Experiment run_experiment(const Setup& setup, PhaseReferences& references,
+                          const std::function<bool()>& interrupted, Journal* journal = nullptr);
+
+/// The numbers without axes that a run of this setup gives: its model's, which are `model_numbers`,
+/// those of its measurements, and what every run is told of.
+std::vector<NumberInfo> numbers_of(const Setup& setup,
+                                   const std::vector<NumberInfo>& model_numbers);
 
 }  // namespace gradflow

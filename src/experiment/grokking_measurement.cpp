@@ -4,6 +4,17 @@
 namespace gradflow {
 namespace {
 
+const NumberInfo fit_time{"fit_time",
+                          "time at which the training error is below measure.fit_threshold times "
+                          "its start"};
+const NumberInfo plateau_time{"plateau_time",
+                              "time at which the test error, after the fit, moves least in log t; "
+                              "NaN without a plateau"};
+const NumberInfo plateau_test_error{"plateau_test_error", "test error at plateau_time"};
+const NumberInfo grok_time{"grok_time",
+                           "time at which the test error is halfway between plateau and end"};
+const NumberInfo slow_grok_time{"slow_grok_time", "lambda times grok_time"};
+
 bool applies(const Setup& setup) {
   return setup.flow.weight_decay > 0 && !setup.flow.traits().slow_limit;
 }
@@ -22,18 +33,11 @@ MeasuredNumbers take(const MeasuredRun& run) {
     out.message = "the test error falls by degrees, without a plateau: no grok_time";
   }
   out.numbers = {
-      measured("fit_time",
-               "time at which the training error is below measure.fit_threshold times "
-               "its start",
-               times.fit),
-      measured("plateau_time",
-               "time at which the test error, after the fit, moves least in log t; NaN without a "
-               "plateau",
-               times.plateau),
-      measured("plateau_test_error", "test error at plateau_time", times.plateau_error),
-      measured("grok_time", "time at which the test error is halfway between plateau and end",
-               times.grok),
-      measured("slow_grok_time", "lambda times grok_time", flow.weight_decay * times.grok),
+      measured(fit_time, times.fit),
+      measured(plateau_time, times.plateau),
+      measured(plateau_test_error, times.plateau_error),
+      measured(grok_time, times.grok),
+      measured(slow_grok_time, flow.weight_decay * times.grok),
   };
   return out;
 }
@@ -46,6 +50,7 @@ MeasurementInfo grokking_measurement() {
           {"measure.fit_threshold"},
           {"train_error", "test_error"},
           {},
+          {fit_time, plateau_time, plateau_test_error, grok_time, slow_grok_time},
           applies,
           take};
 }

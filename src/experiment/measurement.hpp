@@ -6,6 +6,7 @@
 
 #include "experiment/setup.hpp"
 #include "experiment/trajectory.hpp"
+#include "measure/phase_references.hpp"
 
 namespace gradflow {
 
@@ -14,6 +15,7 @@ struct MeasuredRun {
   const Setup& setup;
   const FlowSettings& flow;  ///< as it was followed
   const TrajectoryRun& run;
+  PhaseReferences& references;  ///< of the study that the run belongs to
   const std::function<bool()>& interrupted;
 };
 
@@ -34,6 +36,7 @@ struct MeasurementInfo {
   std::vector<std::string> keys;         ///< of [measure] and [time] that it takes
   std::vector<std::string> observables;  ///< that it reads
   std::vector<std::string> flows;        ///< that the model must offer
+  std::vector<NumberInfo> numbers;       ///< without axes, that it leaves
   /// True where a run of these settings has it.
   bool (*applies)(const Setup& setup);
   MeasuredNumbers (*take)(const MeasuredRun& run);

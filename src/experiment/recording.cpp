@@ -34,9 +34,8 @@ std::vector<std::string> axis_names(Dataset& data, const std::vector<Axis>& axes
   return names;
 }
 
-void add_number(Dataset& data, const std::string& name, double value, const std::string& long_name,
-                const std::string& units) {
-  data.add({name, {}, std::vector<double>{value}, attributes(long_name, units)});
+void add_number(Dataset& data, const NumberInfo& info, double value) {
+  data.add({info.name, {}, std::vector<double>{value}, attributes(info.long_name, info.units)});
 }
 
 void add_count(Dataset& data, const std::string& name, std::int64_t value,
@@ -98,7 +97,7 @@ void add_outcome(Dataset& data, const Outcome& outcome) {
             "Newton matrices with negative eigenvalues");
   add_count(data, "events", outcome.statistics.events,
             "boundaries between smooth pieces (activation changes) that were met");
-  add_number(data, "wall_seconds", outcome.wall_seconds, "wall-clock time of the run", "s");
+  add_number(data, wall_seconds, outcome.wall_seconds);
   data.add({"solver_method",
             {},
             std::vector<std::string>{outcome.method},

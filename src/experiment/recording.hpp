@@ -75,14 +75,14 @@ std::vector<Attribute> attributes(const std::string& long_name, const std::strin
 /// Adds the axis as a dimension with coordinate, unless it is there.
 void add_axis(Dataset& data, const Axis& axis);
 std::vector<std::string> axis_names(Dataset& data, const std::vector<Axis>& axes);
-void add_number(Dataset& data, const std::string& name, double value, const std::string& long_name,
-                const std::string& units = "1");
+void add_number(Dataset& data, const NumberInfo& info, double value);
 void add_count(Dataset& data, const std::string& name, std::int64_t value,
                const std::string& long_name);
 void add_measurements(Dataset& data, const std::vector<Measurement>& all);
 /// status, warning: codes with CF flag attributes.
 void add_status(Dataset& data, Status status);
 void add_warning(Dataset& data, std::int32_t bits);
+inline const NumberInfo wall_seconds{"wall_seconds", "wall-clock time of the run", "s"};
 /// status, warning, counts of work, wall_seconds, solver_method, solver_linear, message.
 void add_outcome(Dataset& data, const Outcome& outcome);
 /// Those that are by default or named in output.observables.

@@ -6,6 +6,16 @@
 namespace gradflow {
 namespace {
 
+const NumberInfo rest_speed{"rest_speed", "speed |w'| at the end of the run"};
+const NumberInfo rest_distance{
+    "rest_distance", "distance of the end of the run to rest, relative to |w|: a Newton step"};
+const NumberInfo rest_growth_rate{
+    "rest_growth_rate",
+    "growth rate of the fastest growing mode at the end of the run; <= 0 at a minimum"};
+const NumberInfo rest_unstable_modes{
+    "rest_unstable_modes",
+    "number of growing modes at the end of the run, by inertia; NaN where not computed"};
+
 bool applies(const Setup& setup) {
   return setup.time.stop_gradient_norm > 0 && setup.flow.traits().descent;
 }
@@ -15,18 +25,11 @@ MeasuredNumbers take(const MeasuredRun& run) {
   const Certificate rest =
       certify(*run.setup.model->system(run.flow), outcome.t_end, outcome.final_state);
   MeasuredNumbers out;
-  out.numbers = {
-      measured("rest_speed", "speed |w'| at the end of the run", rest.speed),
-      measured("rest_distance",
-               "distance of the end of the run to rest, relative to |w|: a Newton step",
-               rest.distance),
-      measured("rest_growth_rate",
-               "growth rate of the fastest growing mode at the end of the run; <= 0 at a minimum",
-               rest.growth_rate),
-      measured("rest_unstable_modes",
-               "number of growing modes at the end of the run, by inertia; NaN where not computed",
-               rest.unstable_modes ? static_cast<double>(*rest.unstable_modes)
-                                   : std::numeric_limits<double>::quiet_NaN())};
+  out.numbers = {measured(rest_speed, rest.speed), measured(rest_distance, rest.distance),
+                 measured(rest_growth_rate, rest.growth_rate),
+                 measured(rest_unstable_modes, rest.unstable_modes
+                                                   ? static_cast<double>(*rest.unstable_modes)
+                                                   : std::numeric_limits<double>::quiet_NaN())};
   if (rest.stable() || !outcome.stopped_early || rest.speed > run.setup.time.stop_gradient_norm)
     return out;
   out.message = "time.stop_gradient_norm is met at a saddle, not at a minimum";
@@ -48,6 +51,7 @@ MeasurementInfo rest_measurement() {
           {"time.stop_gradient_norm"},
           {"gradient_norm"},
           {descent_kind()},
+          {rest_speed, rest_distance, rest_growth_rate, rest_unstable_modes},
           applies,
           take};
 }

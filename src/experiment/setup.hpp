@@ -26,6 +26,9 @@ struct Setup {
   TimeSettings time;
   OutputSettings output;
   MeasureSettings measure;
+  /// All that the run without weight decay follows from, as text: equal for runs whose limits as
+  /// lambda -> 0 are the same. Empty: not known.
+  std::string without_decay = {};
   std::optional<SweepSettings> sweep;                ///< a chain of values in place of a run
   std::optional<ContinuationSettings> continuation;  ///< branches in place of a run
   std::function<SweptSetup(double)> at;              ///< of a sweep: at a value of its key

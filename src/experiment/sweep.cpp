@@ -17,6 +17,11 @@ constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 /// Ends of a loop that differ by less than this share are one.
 constexpr double same_end = 1e-6;
 
+const NumberInfo hysteresis_area{"hysteresis_area", "1/2 of the loop integral of |w|^2 d lambda"};
+const NumberInfo dissipated_loss{
+    "dissipated_loss",
+    "regularised loss shed at the transitions; hysteresis_area where the loop closes"};
+
 /// What a value's dataset holds for the chain alone begins so, and is not in the result.
 const std::string hidden = "chain_";
 
@@ -174,7 +179,7 @@ class Chain {
           std::pair{"regularised_loss", energy},
           std::pair{"train_loss", energy - 0.5 * at.flow.weight_decay * norm_squared},
           std::pair{"slope", decay_swept ? -2 * rest.inverse_form : nan}})
-      add_number(data, hidden + name, number, "");
+      add_number(data, {hidden + name, ""}, number);
     for (const Count& c : counts) add_count(data, hidden + c.name, rest.statistics.*c.count, "");
     data.add({hidden + "message", {}, std::vector<std::string>{rest.message}, {}});
     data.add({hidden + "solver_method", {}, std::vector<std::string>{rest.method}, {}});
@@ -188,12 +193,10 @@ class Chain {
   }
 
   static void add_rest(Dataset& data, const Settled& rest) {
-    add_number(data, "settle_time", rest.time, "time t after which the flow was at rest");
+    add_number(data, {"settle_time", "time t after which the flow was at rest"}, rest.time);
     add_count(data, "settle_steps", rest.statistics.steps, "accepted steps to there");
-    add_number(data, "rest_distance", rest.rest_distance,
-               "Newton step at the state, flat modes left out, over max(1, |w|)");
-    add_number(data, "lowest_eigenvalue", rest.lowest_eigenvalue,
-               "lowest eigenvalue of the regularised loss's Hessian, flat modes apart");
+    add_number(data, {"rest_distance", "Newton step at the state, flat modes left out, over max(1, |w|)"}, rest.rest_distance);
+    add_number(data, {"lowest_eigenvalue", "lowest eigenvalue of the regularised loss's Hessian, flat modes apart"}, rest.lowest_eigenvalue);
     add_count(data, "unstable_modes", rest.unstable_modes, "modes of negative curvature");
     add_count(data, "flat_modes", rest.flat_modes,
               "modes with a curvature below 1e-6 of the largest; -1: not known");
@@ -232,14 +235,12 @@ class Chain {
                  pointers);
     add_transitions(data, directions);
     if (sweep_.key == "flow.weight_decay" && directions.size() == 2) {
-      add_number(data, "hysteresis_area",
-                 ways_["up"].half_norm_integral - ways_["down"].half_norm_integral,
-                 "1/2 of the loop integral of |w|^2 d lambda");
+      add_number(data, hysteresis_area,
+                 ways_["up"].half_norm_integral - ways_["down"].half_norm_integral);
       double shed = 0;
       for (const std::string& way : directions)
         for (const Transition& transition : ways_[way].transitions) shed += transition.shed;
-      add_number(data, "dissipated_loss", shed,
-                 "regularised loss shed at the transitions; hysteresis_area where the loop closes");
+      add_number(data, dissipated_loss, shed);
     }
     add_measurements(data, setup_.model->constants(setup_.flow));
   }
@@ -374,6 +375,11 @@ class Chain {
 };
 
 }  // namespace
+
+std::vector<NumberInfo> sweep_numbers(const SweepSettings& sweep) {
+  if (sweep.key != "flow.weight_decay" || sweep.ways().size() != 2) return {};
+  return {hysteresis_area, dissipated_loss};
+}
 
 Experiment run_sweep(const Setup& setup, const std::function<bool()>& interrupted,
                      Journal* journal) {

@@ -4,6 +4,11 @@
 namespace gradflow {
 namespace {
 
+const NumberInfo slow_error{"slow_error", "sup over the slow window of |w(tau/lambda) - w°(tau)|"};
+const NumberInfo fast_error{"fast_error", "sup over the fast window of |w(t) - w^GF(t)|"};
+const NumberInfo composite_error{"composite_error",
+                                 "sup over all t of |w(t) - (w^GF(t) + w°(lambda t) - Phi(w0))|"};
+
 bool applies(const Setup& setup) {
   return setup.measure.two_phases && setup.flow.traits().descent && setup.flow.weight_decay > 0;
 }
@@ -17,22 +22,24 @@ MeasuredNumbers take(const MeasuredRun& run) try {
   FlowSettings fast = run.flow, slow = run.flow;
   fast.weight_decay = 0;
   slow.kind = slow_limit_kind();
-  const std::unique_ptr<System> decayed = model.system(run.flow), gradient = model.system(fast),
-                                riemannian = model.system(slow);
   SolverSettings any = run.setup.solver;
   any.method = "auto";
   const Vector start = model.initial_state(run.flow);
-  const PhaseReference reference =
-      phase_reference(*gradient, *riemannian, start, any, windows, run.interrupted);
+  // Of systems of its own, so that those below are the same whichever run of a study made it.
+  const std::shared_ptr<const PhaseReference> shared =
+      run.references.get(run.setup.without_decay, [&] {
+        return phase_reference(*model.system(fast), *model.system(slow), start, any, windows,
+                               run.interrupted);
+      });
+  const PhaseReference& reference = *shared;
   const TwoPhaseErrors errors =
-      two_phase_errors(*decayed, *gradient, *riemannian, start, run.flow.weight_decay, reference,
-                       windows, any, run.interrupted);
+      two_phase_errors(*model.system(run.flow), *model.system(fast), *model.system(slow), start,
+                       run.flow.weight_decay, reference, windows, any, run.interrupted);
   MeasuredNumbers out;
   out.numbers = {
-      measured("slow_error", "sup over the slow window of |w(tau/lambda) - w°(tau)|", errors.slow),
-      measured("fast_error", "sup over the fast window of |w(t) - w^GF(t)|", errors.fast),
-      measured("composite_error", "sup over all t of |w(t) - (w^GF(t) + w°(lambda t) - Phi(w0))|",
-               errors.composite),
+      measured(slow_error, errors.slow),
+      measured(fast_error, errors.fast),
+      measured(composite_error, errors.composite),
       {"fast_distance",
        "|w(t) - w^GF(t)|",
        {{"fast_window", reference.fast_times, "time t", false}},
@@ -58,6 +65,7 @@ MeasurementInfo two_phase_measurement() {
           {"measure.two_phases", "measure.fast_end", "measure.slow_window"},
           {},
           {slow_limit_kind()},
+          {slow_error, fast_error, composite_error},
           applies,
           take};
 }

@@ -70,6 +70,9 @@ struct ModelInfo {
   /// Builds the model. Sizes fixed by files and defaults that depend on others are written back to
   /// `parameters`. \throws ParameterError
   std::function<std::unique_ptr<Model>(Parameters& parameters, std::uint64_t seed)> make;
+  /// The numbers without axes among the `constants` and measurements of the model's runs; some of
+  /// them a run may lack.
+  std::vector<NumberInfo> numbers = {};
 };
 
 /// A named run of the parameter vector: a layer. `flow.learning_rates` follow this order.

@@ -71,8 +71,16 @@ struct Measurement {
   std::string units = "1";
 };
 
-inline Measurement measured(std::string name, std::string long_name, double value) {
-  return {std::move(name), std::move(long_name), {}, {value}};
+/// What a number of a run is. Declared once: results, `gradflow models` and the check of
+/// `measure.exponents` take it from there.
+struct NumberInfo {
+  std::string name;
+  std::string long_name;
+  std::string units = "1";
+};
+
+inline Measurement measured(const NumberInfo& info, double value) {
+  return {info.name, info.long_name, {}, {value}, info.units};
 }
 
 }  // namespace gradflow

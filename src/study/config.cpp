@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "experiment/branch_experiment.hpp"
+#include "experiment/experiment.hpp"
 #include "io/atomic_file.hpp"
 #include "solve/stepper.hpp"
 #include "study/key_name.hpp"
@@ -155,8 +156,8 @@ RunConfig Config::run(std::size_t point) const {
 
 Setup Config::setup(std::size_t point) const {
   RunConfig config = run(point);
-  Setup setup{build(config, false), config.flow(),    config.solver(), config.time(),
-              config.output(),      config.measure(), config.sweep(),  config.continuation()};
+  std::unique_ptr<Model> model = build(config, false);
+  Setup setup = config.setup(std::move(model));
   if (setup.sweep) setup.at = swept(config, *setup.model);
   if (setup.continuation) setup.start_files = start_files(*setup.continuation);
   return setup;
@@ -312,9 +313,12 @@ std::vector<std::size_t> Config::tried_points() const {
 void Config::validate() const {
   if (!resolved_.empty()) return;
   RunConfig first = run(0);
+  std::vector<NumberInfo> numbers;  // of any point
   const auto unused_of = [&](RunConfig& config) {
-    const std::unique_ptr<Model> model = build(config);
-    return unused_settings(config, model->observables(config.flow()));
+    const Setup setup = config.setup(build(config));
+    for (NumberInfo& number : numbers_of(setup, model().numbers))
+      numbers.push_back(std::move(number));
+    return unused_settings(config, setup.model->observables(setup.flow));
   };
   unused_ = unused_of(first);
   // What the model makes of a default may differ from point to point (a size that a file of the
@@ -329,6 +333,11 @@ void Config::validate() const {
       for (const ParameterInfo& info : parameters.declared())
         if (other.sections.at(section).value(info.name) != parameters.value(info.name))
           differs.insert(KeyName{section, info.name}.whole());
+  }
+  try {
+    check_exponents(first, numbers);
+  } catch (const ParameterError& error) {
+    complain("measure", error);
   }
   resolved_ = as_toml(first, differs);
 }

@@ -19,9 +19,9 @@ std::map<std::string, std::int64_t> absent_point() {
           {"rhs_evaluations", 0}};
 }
 
-PointResult run_point(const Config& config, std::size_t point,
+PointResult run_point(const Config& config, std::size_t point, PhaseReferences& references,
                       const std::function<bool()>& interrupted, Journal* journal) {
-  Experiment experiment = run_experiment(config.setup(point), interrupted, journal);
+  Experiment experiment = run_experiment(config.setup(point), references, interrupted, journal);
   const Outcome& outcome = experiment.outcome;
   return {std::move(experiment.data), outcome.status, outcome.warnings, outcome.message,
           outcome.wall_seconds};

@@ -5,6 +5,7 @@
 
 #include "experiment/journal.hpp"
 #include "io/dataset.hpp"
+#include "measure/phase_references.hpp"
 #include "solve/outcome.hpp"
 #include "study/config.hpp"
 
@@ -20,9 +21,10 @@ struct PointResult {
 };
 
 /// Runs one point: builds model and flow, integrates, records observables, takes measurements.
-/// Numerical failure is a status in the result. \throws ConfigError where the point's values do not
-/// go together. What is done of a point in several parts is kept in `journal`.
-PointResult run_point(const Config& config, std::size_t point,
+/// Numerical failure is a status in the result. `references` are those of all points; what is done
+/// of a point in several parts is kept in `journal`. \throws ConfigError where the point's values do
+/// not go together.
+PointResult run_point(const Config& config, std::size_t point, PhaseReferences& references,
                       const std::function<bool()>& interrupted, Journal* journal = nullptr);
 
 /// What there is of a point whose values do not go together.

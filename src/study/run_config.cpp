@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "experiment/measurement.hpp"
+
 namespace gradflow {
 namespace {
 
@@ -61,7 +63,7 @@ void check_two_phases(const RunConfig& run, const FlowSettings& flow) {
                          "learning rate for all");
 }
 
-void check_exponents(const MeasureSettings& settings, const Design& design) {
+void check_fit_axis(const MeasureSettings& settings, const Design& design) {
   const ConfigAxis* named = design.find(settings.against);
   if (!settings.against.empty() && named == nullptr) {
     std::vector<std::string> names;
@@ -77,6 +79,28 @@ void check_exponents(const MeasureSettings& settings, const Design& design) {
       !std::holds_alternative<std::int64_t>(along.values.front()))
     throw ParameterError(settings.against.empty() ? "exponents" : "against",
                          "needs an axis of numbers to fit along, which " + along.name + " is not");
+}
+
+/// Why no run has the number `name`: the measurement that it belongs to is not taken; or empty.
+std::string not_taken(const std::string& name) {
+  for (const MeasurementInfo& info : measurements())
+    for (const NumberInfo& number : info.numbers)
+      if (number.name == name)
+        return ", which no run here has: the measurement \"" + info.name + "\" (" +
+               joined(info.keys) + ") is not taken";
+  return "";
+}
+
+/// The values that a run without weight decay follows from, a line each.
+std::string text_without_decay(const RunConfig& run) {
+  std::string text;
+  for (const std::string section : {"", "model", "flow", "solver"}) {
+    const Parameters& parameters = run.sections.at(section);
+    for (const ParameterInfo& info : parameters.declared())
+      if (section != "flow" || info.name != "weight_decay")
+        text += section + "." + info.name + " = " + toml_value(parameters.value(info.name)) + "\n";
+  }
+  return text;
 }
 
 }  // namespace
@@ -95,6 +119,11 @@ FlowSettings RunConfig::flow() const {
   settings.curvature_probes = measured.curvature_probes;
   settings.rank_tolerance = measured.rank_tolerance;
   return settings;
+}
+
+Setup RunConfig::setup(std::unique_ptr<Model> built) const {
+  return {std::move(built),          flow(),  solver(),      time(), output(), measure(),
+          text_without_decay(*this), sweep(), continuation()};
 }
 
 std::optional<SweepSettings> RunConfig::sweep() const {
@@ -177,7 +206,21 @@ void check_measure(const RunConfig& run, const Design& design) {
                              ", expected 3 or more, or 0 for the exact scalar_curvature");
   if (settings.two_phases) check_two_phases(run, run.flow());
   settings.check_arrhenius(run.flow(), run.time(), design.varies(temperature_axis));
-  if (!settings.exponents.empty()) check_exponents(settings, design);
+  if (!settings.exponents.empty()) check_fit_axis(settings, design);
+}
+
+void check_exponents(const RunConfig& run, const std::vector<NumberInfo>& numbers) {
+  std::vector<std::string> names;
+  for (const NumberInfo& number : numbers)
+    if (!contains(names, number.name)) names.push_back(number.name);
+  for (const std::string& name : run.measure().exponents) {
+    if (contains(names, name)) continue;
+    const std::string reason = not_taken(name);
+    throw ParameterError(
+        "exponents",
+        "has " + toml_text(shortened(name)) +
+            (reason.empty() ? ", which is no number of a run" + suggestion(name, names) : reason));
+  }
 }
 
 void check_output(const RunConfig& run, const std::vector<Observable>& observables) {

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "experiment/settings.hpp"
+#include "experiment/setup.hpp"
 #include "experiment/sweep_settings.hpp"
 #include "flow/model.hpp"
 #include "flow/observable.hpp"
@@ -30,6 +30,8 @@ struct RunConfig {
   /// True where a chain or branches are asked for in place of a run over time.
   bool of_rest() const { return has("sweep") || has("continuation"); }
   OutputSettings output() const { return OutputSettings::from(sections.at("output")); }
+  /// With the model that was built from it.
+  Setup setup(std::unique_ptr<Model> built) const;
 };
 
 /// What the values of a section must be beyond their own ranges, so that they go together with
@@ -44,6 +46,8 @@ struct Misplaced {
   ParameterError error;
 };
 std::optional<Misplaced> misplaced_beside_rest(const RunConfig& run);
+/// That `numbers`, which are those of any run of the study, have what measure.exponents names.
+void check_exponents(const RunConfig& run, const std::vector<NumberInfo>& numbers);
 void check_output(const RunConfig& run, const std::vector<Observable>& observables);
 
 }  // namespace gradflow

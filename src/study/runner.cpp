@@ -166,8 +166,7 @@ class Study {
     try {
       try {
         PointJournal journal(store_, k, options_.quiet || study);
-        point = run_point(
-            config_, k, [this] { return interrupted(); }, &journal);
+        point = run_point(config_, k, references_, [this] { return interrupted(); }, &journal);
       } catch (const ParameterError& problem) {  // no memory for the Newton matrix any more
         config_.complain("solver", problem);
       }
@@ -178,9 +177,6 @@ class Study {
       point.message = problem.what();
       point.data = failed_setup(point.message);
     }
-    // Which measurements there are is known only now: better after one point than after all.
-    if (point.status == Status::ok && !exponents_known_)
-      exponents_known_ = check_exponents(config_, k, point.data);
     point.data.set_attribute({"fingerprint", fingerprint_});
     for (Attribute& attribute : provenance()) point.data.set_attribute(std::move(attribute));
     return point;
@@ -225,11 +221,12 @@ class Study {
   std::string fingerprint_;
   Store store_;
   RunSummary summary_;
+  PhaseReferences references_;
   std::vector<std::optional<Dataset>> results_;
   std::vector<std::size_t> to_run_;
   std::size_t done_ = 0, failed_ = 0, done_before_ = 0;
   std::mutex mutex_;
-  std::atomic<bool> given_up_{false}, exponents_known_{false};
+  std::atomic<bool> given_up_{false};
 };
 
 }  // namespace

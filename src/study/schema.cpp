@@ -4,7 +4,7 @@
 
 #include "experiment/settings.hpp"
 #include "experiment/sweep_settings.hpp"
-#include "models/registry.hpp"
+#include "flow/registry.hpp"
 #include "study/key_name.hpp"
 #include "study/range.hpp"
 

@@ -34,32 +34,6 @@ Fit fit(const std::vector<double>& x, const std::vector<double>& y) {
 
 }  // namespace
 
-bool check_exponents(const Config& config, std::size_t point, const Dataset& data) {
-  const RunConfig run = config.run(point);
-  const MeasureSettings settings = run.measure();
-  if (settings.exponents.empty()) return true;
-  std::vector<std::string> names;
-  for (const Variable& variable : data.variables())
-    if (variable.dimensions.empty() && std::holds_alternative<std::vector<double>>(variable.values))
-      names.push_back(variable.name);
-  const auto varies = [&](const std::string& key) {
-    const auto& axes = config.axes();
-    return std::any_of(axes.begin(), axes.end(),
-                       [&](const ConfigAxis& axis) { return axis.key == key; });
-  };
-  const FlowSettings flow = run.flow();
-  if ((varies("flow.weight_decay") && flow.weight_decay <= 0) ||
-      (varies("flow.kind") && !flow.traits().descent) ||
-      (varies("measure.two_phases") && !settings.two_phases))
-    return false;
-  for (const std::string& name : settings.exponents)
-    if (std::find(names.begin(), names.end(), name) == names.end())
-      config.complain("measure", ParameterError("exponents", "has " + toml_text(shortened(name)) +
-                                                                 ", which is no number of a run" +
-                                                                 suggestion(name, names)));
-  return true;
-}
-
 std::vector<std::string> add_study_fits(const Config& config, Dataset& study) {
   const MeasureSettings settings = config.run(0).measure();
   std::vector<std::string> warnings;

@@ -821,24 +821,32 @@ TEST_CASE("A config that is not there, or is no file, is refused in one line") {
   CHECK(fs::is_empty(scratch.path));
 }
 
-TEST_CASE(
-    "A misspelt exponent is refused after one point, and the folder is free for the next try") {
+TEST_CASE("An exponent of a number that no run has is refused before any run") {
   const Scratch scratch;
   const std::string study = diagonal + time_section +
                             "[study]\n\"flow.weight_decay\" = [0.1, 0.2, 0.4]\n"
                             "[measure]\nexponents = [\"";
-  for (const std::string jobs : {"1", "3"}) {
-    scratch.write("bad.toml", study + "fit_tme\"]\n");
-    const Finished bad =
-        call({"run", "bad.toml", "--out", "result", "--jobs", jobs, "--quiet"}, scratch.path);
+  const auto said_of = [&](const std::string& name) -> std::string {
+    scratch.write("bad.toml", study + name + "\"]\n");
+    check_refused(call({"check", "bad.toml"}, scratch.path));
+    const Finished bad = call({"run", "bad.toml", "--out", "result"}, scratch.path);
     check_refused(bad);
-    INFO(bad.err);
-    CHECK(bad.err.find("bad.toml:9:1: measure.exponents: has \"fit_tme\"") != std::string::npos);
-    CHECK(bad.err.find("did you mean \"fit_time\"?") != std::string::npos);
-    CHECK(fs::is_empty(scratch / "result"));
-  }
-  scratch.write("bad.toml", study + "end_time\"]\n");
-  call_ok({"run", "bad.toml", "--out", "result", "--quiet"}, scratch.path);
+    CHECK_FALSE(fs::exists(scratch / "result"));
+    return bad.err;
+  };
+  CHECK_THAT(said_of("fit_tme"),
+             Catch::Contains("bad.toml:9:1: measure.exponents: has \"fit_tme\", "
+                             "which is no number of a run; did you mean "
+                             "\"fit_time\"?"));
+  CHECK_THAT(said_of("slow_error"),
+             Catch::Contains("has \"slow_error\", which no run here has: the measurement "
+                             "\"two_phases\" (measure.two_phases, measure.fast_end, "
+                             "measure.slow_window) is not taken"));
+  // One point of many that has the number will do.
+  scratch.write("good.toml", diagonal + time_section +
+                                 "[study]\n\"flow.weight_decay\" = [0, 0.2, 0.4]\n"
+                                 "[measure]\nexponents = [\"grok_time\", \"end_time\"]\n");
+  call_ok({"run", "good.toml", "--out", "result", "--quiet"}, scratch.path);
 }
 
 TEST_CASE("A folder that cannot be written to is refused in one line") {

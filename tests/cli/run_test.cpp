@@ -616,6 +616,22 @@ TEST_CASE("Messages go to stderr, the path of the result to stdout, and quiet is
   }
 }
 
+TEST_CASE("check --derivatives compares the model's derivatives in a table and runs nothing") {
+  const Scratch scratch;
+  scratch.write("run.toml", linear + "[time]\nend = 1\n");
+  const Finished check = call_ok({"check", "run.toml", "--derivatives"}, scratch.path);
+  CHECK(check.err.empty());
+  for (const char* word :
+       {"initial state", "random point", "grad F . v, differences of F", "hess F v, differences"})
+    CHECK(check.out.find(word) != std::string::npos);
+  CHECK(check.out.find("  off\n") == std::string::npos);
+  // Beside other options, and refused for the same reasons as a run.
+  call_ok({"check", "run.toml", "--derivatives", "--set", "flow.weight_decay=0.1"}, scratch.path);
+  CHECK(
+      call({"check", "run.toml", "--derivatives", "--set", "model.samples=0"}, scratch.path).code ==
+      2);
+}
+
 TEST_CASE("A fit over too few points is NaN, and a warning and the result say why") {
   const Scratch scratch;
   const std::string study = linear + "[time]\nend = 1\nsamples = 2\n[study]\n";
@@ -639,10 +655,12 @@ TEST_CASE("A fit over too few points is NaN, and a warning and the result say wh
   CHECK(call_ok({"run", "study.toml", "--out", "quiet", "--quiet"}, scratch.path).err.empty());
 
   scratch.write("none.toml", study +
-                                 "\"flow.weight_decay\" = [0]\n"
+                                 "\"flow.weight_decay\" = [1, 2]\n"
+                                 "[solver]\nmax_steps = 1\n"
                                  "[measure]\nexponents = [\"grok_time\"]\n");
-  CHECK(call_ok({"run", "none.toml", "--out", "n"}, scratch.path)
-            .err.find("no run gives grok_time") != std::string::npos);
+  const Finished none = call({"run", "none.toml", "--out", "n"}, scratch.path);
+  CHECK(none.code == 1);
+  CHECK(none.err.find("no run gives grok_time") != std::string::npos);
 
   // With points enough there is nothing to say; end_time is 1 at every decay.
   scratch.write("enough.toml", network +

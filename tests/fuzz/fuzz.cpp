@@ -15,6 +15,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "models/registry.hpp"
 #include "tests/fuzz/coverage.hpp"
 #include "tests/fuzz/damage.hpp"
 #include "tests/fuzz/readers.hpp"
@@ -57,6 +58,7 @@ std::string grown(const std::vector<std::string>& kept, const Reader& reader, Ra
 }  // namespace
 
 int main(int argc, char** argv) {
+  gradflow::register_models();
   std::vector<Reader> readers = file_readers();
   readers.push_back(config_reader());
   const Reader* reader = nullptr;

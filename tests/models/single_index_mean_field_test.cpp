@@ -5,7 +5,7 @@
 #include <span>
 
 #include "flow/jacobian_newton.hpp"
-#include "measure/plateaus.hpp"
+#include "numerics/plateaus.hpp"
 #include "tests/models/single_index_runs.hpp"
 
 using namespace gradflow;

@@ -1,4 +1,4 @@
-#include "models/single_index_network.hpp"
+#include "models/single_index_activation.hpp"
 
 #include <algorithm>
 #include <cmath>

@@ -106,6 +106,33 @@ TEST_CASE(
   CHECK(fs::exists(rest.result));
 }
 
+TEST_CASE("Runs that share their limits as lambda -> 0 have the bits of runs by themselves") {
+  const Scratch scratch;
+  const std::string two_phases =
+      model + "[time]\nend = 1\nsamples = 2\n[measure]\ntwo_phases = true\n";
+  const auto errors = [&](const std::string& text, const std::string& folder, int jobs) {
+    const Config config = scratch.config(text);
+    RunOptions options = scratch.options(folder);
+    options.jobs = jobs;
+    CHECK(run_config(config, options).failed == 0);
+    const Dataset data = read_netcdf(scratch.path / folder / "result.nc");
+    std::vector<double> all;
+    for (const char* name : {"fast_error", "slow_error", "composite_error"})
+      for (const double error : data.values<double>(name)) all.push_back(error);
+    return all;
+  };
+  const std::string axes = "[study]\nseed = [1, 2]\n\"flow.weight_decay\" = [0.1, 0.01]\n";
+  const std::vector<double> shared = errors(two_phases + axes, "s", 1);
+  CHECK(errors(two_phases + axes, "j", 3) == shared);
+  REQUIRE(shared.size() == 12);
+  for (std::size_t k = 0; k < 4; ++k) {
+    const std::string alone = "seed = " + std::to_string(1 + k / 2) + "\n" + two_phases +
+                              "[flow]\nweight_decay = " + (k % 2 == 0 ? "0.1" : "0.01") + "\n";
+    const std::vector<double> single = errors(alone, "a" + std::to_string(k), 1);
+    for (std::size_t e = 0; e < 3; ++e) CHECK(single[e] == shared[4 * e + k]);
+  }
+}
+
 TEST_CASE("Failed points are counted, listed with their place, and kept") {
   const Scratch scratch;
   const Config config = scratch.config(model +

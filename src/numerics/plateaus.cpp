@@ -1,4 +1,4 @@
-#include "measure/plateaus.hpp"
+#include "numerics/plateaus.hpp"
 
 #include <algorithm>
 #include <boost/math/distributions/students_t.hpp>
