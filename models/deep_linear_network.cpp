@@ -260,6 +260,10 @@ class DeepLinearNetwork final : public LossModel {
       throw ParameterError("kind",
                            "is \"sgd\", which needs model.samples and model.correlations: the "
                            "loss of a given target is no sum over samples");
+    if (loss().outputs() != task_.target.size())
+      throw ParameterError("kind",
+                           "is \"sgd\", which does not go with model.noise_variance: the loss of a "
+                           "batch is that of a network without noise");
     const auto& [x, y] = *task_.train;
     const Matrix targets = y.transpose();
     return {

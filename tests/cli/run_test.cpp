@@ -753,3 +753,52 @@ linear = "dense"
     CHECK(compared > 10);
   }
 }
+
+TEST_CASE("A perceptron learns classes of IDX files, and its layers are in the result") {
+  const Scratch scratch;
+  // Six images of two by two bytes, labels 3, 5, 7.
+  const auto file = [&](const std::string& name, const std::string& header,
+                        const std::vector<int>& bytes) {
+    std::string text = header;
+    for (const int byte : bytes) text += static_cast<char>(byte);
+    scratch.write(name, text);
+  };
+  file("images.idx3-ubyte", std::string("\0\0\x08\x03\0\0\0\x06\0\0\0\x02\0\0\0\x02", 16),
+       {255, 0, 0, 0, 0, 255, 0, 0, 0, 0, 255, 0, 255, 51, 0, 0, 0, 255, 51, 0, 0, 0, 255, 51});
+  file("labels.idx1-ubyte", std::string("\0\0\x08\x01\0\0\0\x06", 8), {3, 5, 7, 3, 5, 7});
+  const std::string config = R"([model]
+name = "multilayer_perceptron"
+widths = [4, 5, 3, 2]
+bias = false
+loss = "cross_entropy"
+inputs = "images.idx3-ubyte"
+labels = "labels.idx1-ubyte"
+classes = [7, 3]
+samples = 3
+[flow]
+weight_decay = 1e-3
+[time]
+end = 1e3
+samples = 10
+[output]
+observables = ["layer_rank", "force_defect", "scalar_curvature"]
+snapshot_times = [0, 1e3]
+snapshot_observables = ["attraction"]
+[measure]
+curvature_probes = 5
+)";
+  const Dataset data = result_of(scratch, config);
+  CHECK(code(data, "status") == 0);
+  CHECK(data.values<double>("train_accuracy").back() == 1);
+  CHECK(data.find("layer_rank")->dimensions == std::vector<std::string>{"time", "layer_input"});
+  // Three samples of two classes: 255, 0, 0, 0 and so on over 255.
+  CHECK(data.values<double>("layer_rank").front() == 3);
+  CHECK(data.find("force_defect")->dimensions == std::vector<std::string>{"time", "hidden_layer"});
+  CHECK(data.find("attraction")->dimensions ==
+        std::vector<std::string>{"snapshot_time", "hidden_layer", "neuron", "training_sample"});
+  CHECK(data.values<double>("attraction").size() == 2 * 2 * 5 * 3);
+  for (const double error : data.values<double>("scalar_curvature_error")) CHECK(error > 0);
+  // An estimate has the same bits at every run, and goes with its error.
+  CHECK(bits(*result_of(scratch, config).find("scalar_curvature")) ==
+        bits(*data.find("scalar_curvature")));
+}

@@ -150,4 +150,11 @@ TEST_CASE("A linear network has the rank and the error of its mean under noise")
   // Noise leaves no solution that fits, and so no slow flow.
   flow.kind = "riemannian";
   CHECK_THROWS_AS(model->system(flow), ParameterError);
+  // Nor is the mean over the noise a sum over samples.
+  flow.kind = "sgd";
+  const auto sampled =
+      make_model("deep_linear_network", {{"noise_variance", 0.25},
+                                         {"samples", std::int64_t{8}},
+                                         {"correlations", std::vector<double>{0.9, 0.8}}});
+  CHECK_THROWS_WITH(sampled->system(flow), Catch::Contains("model.noise_variance"));
 }
