@@ -1,7 +1,8 @@
 """Draws what results hold: plot.py RESULT... [options]. Called by `gradflow plot`.
 
 A single run: losses and errors, norms, and each vector observable over time. A study: the same
-curves, coloured by an axis, and the numbers measured in each run against that axis. Several results:
+curves, coloured by an axis, and the numbers measured in each run against that axis. A sweep: its curves up
+and down, with the transitions. Branches: over the weight decay, with what is special. Several results:
 the same of all of them, coloured by folder.
 """
 
@@ -11,12 +12,12 @@ import os
 import sys
 
 import style
-from overview import arrays, page, trajectories
+from overview import arrays, branches, page, sweeps, trajectories
 from overview.drawing import Request
 from overview.reading import Refused, Result, Runs, nearest
 from overview.remarks import remarks
 
-KINDS = (trajectories, arrays)  # of pictures; the first that applies is drawn
+KINDS = (sweeps, branches, trajectories, arrays)  # of pictures; the first that applies is drawn
 
 
 def arguments(words):

@@ -8,6 +8,9 @@ What there is, and what is drawn of it:
     vectors.py         vectors over their own dimension, matrices
     measurements.py    numbers of runs against an axis of the study
     drawing.py         what these share: looks, names, repetitions
+    sweeps.py        which panels there are of chains of settled values, up and down
+    branches.py      which panels there are of branches of stationary points
+    chains.py          what these two share: observables along a key
     arrays.py        which panels there are of a file without runs
     remarks.py       what is to be said of runs that failed
 

@@ -14,6 +14,8 @@ AXES = {
 # What is said shorter than a long name says it.
 LABELS = {
     "2-norm of the parameters": r"norm $\Vert w\Vert$",
+    "singular values of the outputs above 1e-3 of the targets' largest": "rank",
+    "1/2 of the loop integral of |w|^2 d lambda": "hysteresis area",
     "2-norm of beta": r"norm $\Vert\beta\Vert$",
     "l1 norm of the effective vector beta": r"$\ell_1$ norm $\Vert\beta\Vert_1$",
     "2-norm of the gradient of F + lambda/2 |w|^2":

@@ -213,7 +213,7 @@ class _Page:
                         self._line(ends, [middle] * 2, color=entry.color, ls=entry.dash,
                                    lw=entry.width * ink)
                     if entry.marker:
-                        self._line([sum(ends) / 2], [middle], ls="none", marker="o", ms=3 * ink,
+                        self._line([sum(ends) / 2], [middle], ls="none", marker=entry.shape, ms=3 * ink,
                                    color=entry.color, mew=0.8 * ink,
                                    mfc="white" if entry.marker == "hollow" else entry.color)
                     at += 0.24 * ink

@@ -4,7 +4,7 @@ met here and on the page."""
 import dataclasses
 
 import numpy as np
-from matplotlib import collections, colors
+from matplotlib import collections, colors, patches
 
 import style
 from overview import scales
@@ -42,6 +42,24 @@ class Level:
 
 
 @dataclasses.dataclass
+class Mark:
+    """A point that stands out, in a shape of its own."""
+    x: float
+    y: float
+    color: object = style.BLACK
+    shape: str = "o"
+    hollow: bool = False
+
+
+@dataclasses.dataclass
+class Arrow:
+    """The head of an arrow at the second of two points, away from the first."""
+    tail: tuple
+    head: tuple
+    color: object = style.BLACK
+
+
+@dataclasses.dataclass
 class Key:
     """An entry of a legend; without a line or a mark it is a word between the others."""
     label: str
@@ -50,6 +68,7 @@ class Key:
     width: float = 1.3
     marker: str = ""  # "", "full", "hollow"
     line: bool = True
+    shape: str = "o"
 
 
 @dataclasses.dataclass
@@ -63,6 +82,8 @@ class Panel:
     levels: list = dataclasses.field(default_factory=list)
     legend: list = dataclasses.field(default_factory=list)
     names: tuple = ()  # of the variables that it shows
+    marks: list = dataclasses.field(default_factory=list)
+    arrows: list = dataclasses.field(default_factory=list)
 
     @property
     def remark(self):
@@ -84,6 +105,17 @@ class Panel:
         for level in self.levels:
             ax.axhline(level.value, color=level.color, ls=level.dash, lw=0.8 * ink, zorder=1.5)
         self._draw_curves(ax, ink)
+        self._draw_marks(ax, ink)
+
+    def _draw_marks(self, ax, ink):
+        for mark in self.marks:
+            ax.scatter([mark.x], [mark.y], s=13 * ink**2, marker=mark.shape, zorder=4,
+                       facecolors="white" if mark.hollow else [mark.color],
+                       edgecolors=[mark.color], linewidths=0.8 * ink)
+        for arrow in self.arrows:
+            ax.add_patch(patches.FancyArrowPatch(
+                arrow.tail, arrow.head, arrowstyle="-|>,head_length=0.5,head_width=0.25",
+                mutation_scale=9 * ink, shrinkA=0, shrinkB=0, lw=0, color=arrow.color, zorder=3.5))
 
     def _has_values(self):
         return bool(self.levels) or any(

@@ -19,7 +19,9 @@ BOOKKEEPING = {  # how a run went and what it was given, not what came out of it
     "factorisations", "indefinite_factorisations", "events", "wall_seconds", "solver_method",
     "solver_linear", "message", "energy_drop", "energy_dissipation", "energy_defect",
     "energy_defect_max", "final_state", "slow_time", "time", "end_time", "build",
-    "amplification", "amplification_time", "end_amplification", "stopped_early"}
+    "amplification", "amplification_time", "end_amplification", "stopped_early",
+    "settle_time", "settle_steps", "rest_distance", "flat_modes", "value_status", "transitions",
+    "specials", "maxwells", "branch_origin", "branch_from"}
 
 
 class Refused(Exception):
@@ -78,6 +80,9 @@ class Result:
                 return name
         if "status" not in self.data.variables:
             return None
+        for name in ("value_status", "arclength"):  # of a sweep its key, of branches their points
+            if name in self.data.variables:
+                return self.data[name].dimensions[-1]
         # What most observables run along.
         votes = {}
         for name in self.data.variables:

@@ -229,7 +229,7 @@ def of_axis(values, whole=False, given=False):
         half = abs(low) / 2 or 0.5
         return Scale("linear", low - half, high + half, places=[low], texts=[ticks.tex(low)])
     positive = np.unique(values[values > 0])
-    wide = not whole and (decades(values) > FEWEST_AXIS_DECADES or given and _geometric(positive))
+    wide = not whole and (decades(values) > FEWEST_AXIS_DECADES or given and geometric(positive))
     if low == 0 and wide:
         threshold = float(positive.min())
         return Scale("symlog", -0.3 * threshold, high * 1.3, threshold)
@@ -241,7 +241,7 @@ def of_axis(values, whole=False, given=False):
         (values == np.round(values)).all()))
 
 
-def _geometric(values):
+def geometric(values):
     """Whether ratios are more equal than differences are."""
     if values.size < 3:
         return False

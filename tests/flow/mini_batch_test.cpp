@@ -9,6 +9,8 @@ using namespace gradflow::testing;
 
 namespace {
 
+constexpr double rounding_tolerance = 1e-12;
+
 struct Case {
   std::string model;
   Settings settings;

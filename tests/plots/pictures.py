@@ -155,6 +155,13 @@ class Picture:
                 for lines in self._groups("LineCollection.*", axes)
                 for path in lines.iter(SVG + "path")]
 
+    def dashed(self, panel=1):
+        """Of each of these lines whether it is dashed."""
+        axes, = self._groups(f"axes_{panel}")
+        return ["stroke-dasharray" in path.get("style", "")
+                for lines in self._groups("LineCollection.*", axes)
+                for path in lines.iter(SVG + "path")]
+
     def outlines(self, kind, panel=1):
         """Outlines of a panel's bands and the like."""
         axes, = self._groups(f"axes_{panel}")
