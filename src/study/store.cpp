@@ -161,7 +161,6 @@ void Store::put_part(std::size_t point, const std::string& part, Dataset data) c
 void Store::drop_parts(std::size_t point) const {
   std::error_code ignored;
   fs::remove_all(parts_of(point), ignored);
-  fs::remove(folder_ / "parts", ignored);  // where it is empty
 }
 
 bool Store::holds_result(std::size_t points) const {
@@ -176,6 +175,9 @@ bool Store::holds_result(std::size_t points) const {
 
 void Store::put_result(const Dataset& whole) const {
   write_netcdf(whole, result_);
+  // Not before: another point may be about to put its parts there.
+  std::error_code ignored;
+  fs::remove(folder_ / "parts", ignored);  // where it is empty
 }
 
 void Store::clear() const {
