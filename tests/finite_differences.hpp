@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "flow/derivative_check.hpp"
+#include "flow/directional_derivative.hpp"
 #include "flow/loss.hpp"
 #include "flow/loss_model.hpp"
 #include "flow/output_map.hpp"

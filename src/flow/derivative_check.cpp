@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "flow/directional_derivative.hpp"
 #include "flow/loss_model.hpp"
 #include "flow/manifold.hpp"
 
@@ -19,15 +20,6 @@ Vector random_vector(Index n, RandomStream& stream) {
   Vector v(n);
   stream.fill_normal(v);
   return v;
-}
-
-/// Central differences of order 4 of f along v at w. With h = 2e-4 of |w| the rounding (2e-16/h) is
-/// near 1e-12 of |f|, and so is the truncation (h^4/30) for functions that vary on a tenth of |w|.
-template <class F>
-Vector directional_derivative(F&& f, const Vector& w, const Vector& v) {
-  const double h = 2e-4 * std::max(1.0, w.norm()) / std::max(1e-300, v.norm());
-  const Vector near = f(w + h * v) - f(w - h * v), far = f(w + 2 * h * v) - f(w - 2 * h * v);
-  return (8.0 * near - far) / (12 * h);
 }
 
 /// Differences of f along v cannot see a derivative far below |f| times this.

@@ -133,6 +133,67 @@ TEST_CASE("A study killed at twenty random moments resumes to the same bits, no 
   CHECK(cut_in_the_middle >= folders / 2);
 }
 
+TEST_CASE(
+    "A study of sweeps killed at ten random moments resumes to the same bits, no value run twice") {
+  const Scratch scratch;
+  scratch.write("sweeps.toml", R"([model]
+name = "deep_linear_network"
+target_singular_values = [0.9, 0.8]
+width = 4
+[sweep]
+values = { linear = [0.05, 0.5, 10] }
+refine = 1e-3
+[study]
+seed = { count = 4 }
+)");
+  call_ok({"run", "sweeps.toml", "--out", "whole"}, scratch.path);
+  const auto parts = [&](const fs::path& folder) {
+    std::map<std::string, std::vector<long>> all;
+    std::error_code ignored;
+    for (const auto& entry : fs::recursive_directory_iterator(folder / "parts", ignored)) {
+      struct stat status = {};
+      if (entry.path().extension() != ".nc" || ::stat(entry.path().c_str(), &status) != 0) continue;
+      all[entry.path().parent_path().filename().string() + "/" + entry.path().filename().string()] =
+          {static_cast<long>(status.st_ino), status.st_mtim.tv_sec, status.st_mtim.tv_nsec};
+    }
+    return all;
+  };
+  RandomStream moments(10, "moments");
+  const int kills = repetitions(10, 3);
+  for (const std::string jobs : {"1", "2"}) {
+    const std::string folder = "cut" + jobs;
+    std::map<std::string, std::vector<long>> before;
+    int cut = 0;
+    for (int k = 0; k < kills / 2 + 1; ++k) {
+      const std::size_t until = before.size() + moments.below(8);
+      Process process(GRADFLOW_BINARY,
+                      {"run", "sweeps.toml", "--out", folder, "--resume", "--jobs", jobs},
+                      scratch.path);
+      wait_for([&] {
+        return parts(scratch / folder).size() >= until ||
+               fs::exists(scratch / folder / "result.nc");
+      });
+      sleep_milliseconds(moments.uniform(0, 10));
+      process.send(SIGKILL);
+      const int code = process.wait();
+      REQUIRE((code == -SIGKILL || code == 0));
+      const auto after = parts(scratch / folder);
+      // A value that was there is the same file still, unless its chain is done.
+      for (const auto& [name, stamp] : before) {
+        const fs::path point = scratch / folder / "points" / (name.substr(0, 6) + ".nc");
+        CAPTURE(name);
+        CHECK((fs::exists(point) || (after.count(name) != 0 && after.at(name) == stamp)));
+      }
+      before = after;
+      if (!before.empty()) ++cut;
+    }
+    CHECK(cut > 0);
+    call_ok({"run", "sweeps.toml", "--out", folder, "--resume", "--jobs", jobs}, scratch.path);
+    CHECK(differences(scratch / "whole" / "result.nc", scratch / folder / "result.nc").empty());
+    CHECK_FALSE(fs::exists(scratch / folder / "parts"));
+  }
+}
+
 TEST_CASE("The number of jobs does not change a bit") {
   const Scratch scratch;
   scratch.write("study.toml", study);
@@ -247,9 +308,12 @@ TEST_CASE("A folder has one gradflow at a time, and a killed one is no obstacle"
   }
   first.send(SIGKILL);
   CHECK(first.wait() == -SIGKILL);
-  CHECK(fs::exists(scratch / "result" / ".lock"));
+  const fs::path lock = scratch / "result" / ".lock";
+  CHECK(fs::exists(lock));
+  const std::string owner = contents(lock);
   Process third(GRADFLOW_BINARY, {"run", "run.toml", "--out", "result", "--resume"}, scratch.path);
-  sleep_milliseconds(200);
+  // A process takes signals before it takes a folder.
+  REQUIRE(wait_for([&] { return contents(lock) != owner; }));
   third.send(SIGINT);
   CHECK(third.wait() == 130);
   CHECK_FALSE(fs::exists(scratch / "result" / ".lock"));

@@ -2,8 +2,10 @@
 
 #include <cmath>
 #include <cstring>
+#include <filesystem>
 #include <map>
 
+#include "io/data_file.hpp"
 #include "tests/continuation/deep_linear_theory.hpp"
 #include "tests/finite_differences.hpp"
 
@@ -183,4 +185,80 @@ TEST_CASE("A way back that ends elsewhere than it began is said to be an open lo
   const Experiment experiment = run_sweep(setup, {}, nullptr);
   CHECK(experiment.outcome.status == Status::ok);
   CHECK((experiment.outcome.warnings & loop_open) != 0);
+}
+
+namespace {
+
+/// A network without biases on the data file of examples/transitions, swept from `initial`.
+Setup data_sweep(const std::string& activation, std::vector<std::int64_t> widths,
+                 SweepSettings sweep, const Vector* initial = nullptr) {
+  const auto data = std::filesystem::path(GRADFLOW_SOURCE) / "examples" / "transitions" / "data";
+  const ModelInfo* info = find_model("multilayer_perceptron");
+  REQUIRE(info != nullptr);
+  Parameters parameters(info->parameters);
+  parameters.set("widths", std::move(widths));
+  parameters.set("bias", false);
+  parameters.set("activation", activation);
+  parameters.set_file("inputs", "inputs", read_data_file(data / "inputs.csv"));
+  parameters.set_file("targets", "targets", read_data_file(data / "targets.csv"));
+  if (initial != nullptr) parameters.set_file("initial", "initial", *initial);
+  Setup setup;
+  setup.model = info->make(parameters, 0);
+  setup.solver.rtol = 1e-6;
+  setup.sweep = std::move(sweep);
+  Model* model = setup.model.get();
+  setup.at = [model](double value) {
+    SweptSetup at{std::shared_ptr<Model>(std::shared_ptr<Model>(), model), {}};
+    at.flow.weight_decay = value;
+    return at;
+  };
+  return setup;
+}
+
+}  // namespace
+
+TEST_CASE("A ReLU network's onset is where its formula says, though its minima lie on kinks") {
+  // lambda_c = max over |w| = 1 of |1/N sum y_n relu(w . x_n)|: .8196 for this data.
+  const auto data = std::filesystem::path(GRADFLOW_SOURCE) / "examples" / "transitions" / "data";
+  const Matrix x = read_data_file(data / "inputs.csv"), y = read_data_file(data / "targets.csv");
+  double critical = 0;
+  for (int k = 0; k < 20000; ++k) {
+    const double angle = 2 * M_PI * k / 20000;
+    const Vector w{{std::cos(angle), std::sin(angle)}};
+    critical = std::max(
+        critical, (y.transpose() * (x * w).cwiseMax(0.0)).norm() / static_cast<double>(x.rows()));
+  }
+  CHECK(critical == Approx(0.8196).margin(5e-5));
+  SweepSettings sweep;
+  sweep.values = evenly(0.7, 0.9, 11);
+  sweep.direction = "up";
+  const Experiment experiment = run_sweep(data_sweep("relu", {2, 12, 2}, sweep), {}, nullptr);
+  INFO(experiment.outcome.message);
+  const auto& norms = experiment.data.values<double>("norm");
+  for (std::size_t i = 0; i < sweep.values.size(); ++i) {
+    CAPTURE(sweep.values[i], norms[i]);
+    if (sweep.values[i] < critical - 0.02) CHECK(norms[i] > 1e-2);
+    if (sweep.values[i] > critical) CHECK(norms[i] < 1e-6);
+  }
+}
+
+TEST_CASE(
+    "A tanh network with two hidden layers loses its branches where continuation folds them") {
+  SweepSettings sweep;
+  for (int k = 15; k <= 60; ++k) sweep.values.push_back(k / 100.0);
+  sweep.direction = "up";
+  const Experiment experiment = run_sweep(data_sweep("tanh", {2, 12, 12, 2}, sweep), {}, nullptr);
+  INFO(experiment.outcome.message);
+  REQUIRE(experiment.outcome.status == Status::ok);
+  const auto& norms = experiment.data.values<double>("norm");
+  const auto squared = [&](int k) {
+    const double norm = norms[static_cast<std::size_t>(k - 15)];
+    return norm * norm;
+  };
+  // Not the saddle's 4.205, which the branch has become at .196.
+  CHECK(squared(15) == Approx(4.877341).epsilon(1e-6));
+  CHECK(squared(20) == Approx(4.089112).epsilon(1e-6));
+  CHECK(squared(21) == Approx(3.091729).epsilon(1e-6));
+  CHECK(squared(57) > 1);
+  CHECK(squared(58) < 1e-10);
 }
