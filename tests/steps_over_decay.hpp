@@ -4,8 +4,10 @@
 
 namespace gradflow::testing {
 
-/// Steps to t = 10/lambda at rtol = 1e-6 do not grow from lambda = 1e-3 to 1e-9: a factor for each
-/// decade would be 1.5 to some power; from one lambda to the next they scatter by a quarter.
+/// Steps to t = 10/lambda at rtol = 1e-6 grow no faster than the logarithm of 1/lambda. Between the
+/// fit and the slow phase, from t = 1 to 1/lambda, nothing happens. Mostly BDF crosses that in a
+/// few steps; but where it comes there at order 5, what the fit has left in its history rings on,
+/// and its steps grow only every six, by 1.6 or so: 25 a decade.
 inline void check_steps_over_decay(Model& model, double atol = SolverSettings{}.atol) {
   SolverSettings settings;
   settings.rtol = 1e-6;
@@ -18,8 +20,9 @@ inline void check_steps_over_decay(Model& model, double atol = SolverSettings{}.
     steps.push_back(static_cast<double>(run.outcome.statistics.steps));
   }
   INFO(steps[0] << ", " << steps[1] << ", " << steps[2]);
-  CHECK(steps[1] <= 1.5 * steps[0]);
-  CHECK(steps[2] <= 1.5 * steps[0]);
+  const double steps_a_decade = 25;
+  CHECK(steps[1] <= steps[0] + 3 * steps_a_decade);
+  CHECK(steps[2] <= steps[0] + 6 * steps_a_decade);
 }
 
 }  // namespace gradflow::testing
