@@ -43,12 +43,18 @@ Condition::Condition(System& system, const SolverSettings& settings)
     : system_(system), rtol_(settings.rtol), atol_(settings.atol) {
   const Index n = system.dimension();
   used_ = std::min(vectors, static_cast<std::size_t>(n));
-  gauss_.resize(n + 1);  // n + 1, so that shifts do not come back to the same numbers at once
-  RandomStream(0, "tangents").fill_normal(gauss_);
+  Vector numbers(n + 1);  // n + 1, so that shifts do not come back to the same numbers at once
+  RandomStream(0, "tangents").fill_normal(numbers);
+  gauss_.resize(2 * numbers.size());
+  gauss_ << numbers, numbers;
   image_.resize(n);
   noise_.resize(n);
   work_.resize(n);
   rounding_.resize(n);
+}
+
+void Condition::shift() {
+  shift_ = (shift_ + 1) % (gauss_.size() / 2);
 }
 
 double Condition::settled_rate(ConstVectorRef y, const Vector& v, double gamma, double rate) {
@@ -63,8 +69,7 @@ double Condition::settled_rate(ConstVectorRef y, const Vector& v, double gamma, 
 void Condition::measure_rounding(Stepper& stepper) {
   const Vector& y = stepper.state();
   Vector changed(y.size()), slope(y.size());
-  for (Index i = 0; i < y.size(); ++i)
-    changed[i] = y[i] * (1 + std::copysign(std::numeric_limits<double>::epsilon(), draw(i)));
+  changed = y.array() * (1 + std::numeric_limits<double>::epsilon() * draws().array().sign());
   system_.rhs(time_, y, slope);
   system_.rhs(time_, changed, rounding_);
   rounding_ -= slope;
@@ -86,24 +91,26 @@ void Condition::grow_errors(const Vector& y, Tangent& tangent, double rate, doub
   if (tangent.growth == 0) tangent.error.fill(-infinity);
   if (!(rate > 0)) return;  // what is left now is contracted before anything grows again
   // Of what v holds of faster or decaying modes, J v = rate v is not true: they take no part.
-  const auto of_mode = [&](Index i) {
-    const double other = image_[i] / rate;
-    return v[i] * other > 0 ? std::copysign(std::min(std::abs(v[i]), std::abs(other)), v[i]) : 0.0;
-  };
-  const double rms = y.norm() / std::sqrt(static_cast<double>(y.size()));
-  double spread = 0;  // of an error of amplitude one: its largest entry beside the state
-  for (Index i = 0; i < y.size(); ++i)
-    spread = std::max(spread, std::abs(of_mode(i)) / std::max(std::abs(y[i]), rms));
+  work_ = (v.array() * image_.array() > 0)
+              .select(v.array().sign() * v.array().abs().min(image_.array().abs() / rate), 0.0);
+  std::array<double, sources> fresh;
   for (std::size_t s = 0; s < sources; ++s) {
-    for (Index i = 0; i < y.size(); ++i)
-      noise_[i] = draw(i) * (s == 0 ? rounding_[i] : s == 1 ? rtol_ * std::abs(y[i]) : atol_);
+    noise_ = draws();
+    if (s == 0) noise_.array() *= rounding_.array();
+    if (s == 1) noise_.array() *= rtol_ * y.array().abs();
+    if (s == 2) noise_ *= atol_;
     if (subspace) subspace->project(noise_);
-    work_ = Vector::NullaryExpr(y.size(), of_mode);
-    const double fresh = std::abs(inner_product(y, work_, noise_));
-    tangent.error[s] = std::min(std::max(tangent.error[s], std::log(fresh)), largest_log);
+    fresh[s] = std::log(std::abs(inner_product(y, work_, noise_)));
+    tangent.error[s] = std::min(std::max(tangent.error[s], fresh[s]), largest_log);
+  }
+  if (tangent.growth < grown_log) return;
+  // Of an error of amplitude one the largest entry beside the state.
+  const double rms = y.norm() / std::sqrt(static_cast<double>(y.size()));
+  const double spread = (work_.array().abs() / y.array().abs().max(rms)).maxCoeff();
+  for (std::size_t s = 0; s < sources; ++s) {
     // What a step leaves is within its tolerance; what has grown since may not be. That the state
     // shrinks is no growth of an error.
-    if (tangent.growth < grown_log || tangent.error[s] < std::log(fresh) + grown_log) continue;
+    if (tangent.error[s] < fresh[s] + grown_log) continue;
     const double size = std::exp(tangent.error[s]) * spread;
     if (size > grown_[s].size) grown_[s] = {size, time_};
   }
@@ -126,8 +133,8 @@ void Condition::start(double t0, ConstVectorRef y0) {
   for (std::size_t k = 0; k < used_; ++k) {
     Tangent& tangent = tangents_[k];
     tangent.error.fill(-infinity);
-    ++shift_;
-    tangent.direction = Vector::NullaryExpr(y0.size(), [&](Index i) { return draw(i); });
+    shift();
+    tangent.direction = draws();
     if (!normalise(y0, tangent.direction)) used_ = k;
   }
   if (used_ == 0 || !system_.has_saddles()) return;
@@ -147,7 +154,7 @@ void Condition::finish(Stepper& stepper) {
 
 void Condition::look(Stepper& stepper) {
   steps_unseen_ = 0;
-  ++shift_;
+  shift();
   if (looks_++ % looks_between_roundings == 0) measure_rounding(stepper);
   growing_ = false;
   for (std::size_t k = 0; k < used_; ++k) follow(stepper, tangents_[k], k, time_ - seen_until_);
@@ -218,7 +225,7 @@ void Condition::follow(Stepper& stepper, Tangent& tangent, std::size_t index, do
   else if (matrix == Kind::approximate)
     v += gamma * image_;
   if (tangent.growth == 0) {
-    noise_ = Vector::NullaryExpr(y.size(), [&](Index i) { return draw(i + 1); });
+    noise_ = draws(1);
     if (normalise(y, v) && normalise(y, noise_)) v += fresh_share * noise_;
   }
   normalise(y, v);

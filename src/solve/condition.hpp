@@ -64,15 +64,18 @@ class Condition {
   /// The system's own where it judges saddles by it; elsewhere it may not see all of a vector.
   double inner_product(ConstVectorRef y, ConstVectorRef u, ConstVectorRef v);
   bool normalise(ConstVectorRef y, VectorRef v);
-  /// Entry i of the fixed Gaussian numbers, shifted anew at each use.
-  double draw(Index i) const { return gauss_[(i + shift_) % gauss_.size()]; }
+  /// Fixed Gaussian numbers, one an entry, shifted anew at each look; `later`: by so many entries.
+  auto draws(Index later = 0) const { return gauss_.segment(shift_ + later, image_.size()); }
+  void shift();
 
   System& system_;
   double rtol_, atol_;
   std::array<Tangent, vectors> tangents_;
   std::size_t used_ = 0;  ///< of the vectors: no more than the dimension
-  Vector gauss_, image_, noise_, work_, rounding_;
+  /// Twice the same n + 1 numbers, so that every shift of them is a stretch of it.
+  Vector gauss_;
   Index shift_ = 0;
+  Vector image_, noise_, work_, rounding_;
   double time_ = 0, seen_until_ = 0, last_step_ = 0;
   int steps_unseen_ = 0, looks_ = 0;
   bool growing_ = true;
