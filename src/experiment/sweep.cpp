@@ -345,7 +345,7 @@ class Chain {
             " against " + short_number(begin.norm_squared));
       }
     }
-    if (outcome_.status == Status::ok && outcome_.warnings == 0) say(summary());
+    say(summary());
   }
 
   /// What the sweep was made for, in a line.

@@ -156,9 +156,10 @@ RunConfig Config::run(std::size_t point) const {
 
 Setup Config::setup(std::size_t point) const {
   RunConfig config = run(point);
+  const RunConfig given = config;  // without what the model makes of its defaults
   std::unique_ptr<Model> model = build(config, false);
   Setup setup = config.setup(std::move(model));
-  if (setup.sweep) setup.at = swept(config, *setup.model);
+  if (setup.sweep) setup.at = swept(given, *setup.model);
   if (setup.continuation) setup.start_files = start_files(*setup.continuation);
   return setup;
 }
@@ -256,6 +257,7 @@ void Config::check_rest(const RunConfig& run, Model& model) const {
 }
 
 std::unique_ptr<Model> Config::build(RunConfig& run, bool try_stepper) const {
+  const RunConfig given = run;
   const auto in_section = [&](const std::string& section, auto&& action) {
     try {
       action();
@@ -281,7 +283,7 @@ std::unique_ptr<Model> Config::build(RunConfig& run, bool try_stepper) const {
   });
   if (try_stepper && !flow.discrete())
     in_section("solver", [&] { make_stepper(*system, run.solver()); });
-  check_rest(run, *model);
+  check_rest(given, *model);
   in_section("measure", [&] { check_measure(run, design_); });
   in_section("output", [&] { check_output(run, model->observables(flow)); });
   return model;

@@ -166,7 +166,8 @@ class Study {
     try {
       try {
         PointJournal journal(store_, k, options_.quiet || study);
-        point = run_point(config_, k, references_, [this] { return interrupted(); }, &journal);
+        point = run_point(
+            config_, k, references_, [this] { return interrupted(); }, &journal);
       } catch (const ParameterError& problem) {  // no memory for the Newton matrix any more
         config_.complain("solver", problem);
       }
