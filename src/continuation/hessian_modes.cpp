@@ -71,26 +71,30 @@ void HessianModes::split(const Vector& values) {
   lowest_ = 0;
   for (Index i = values.size(); i-- > 0;) {
     if (values[i] < -threshold_)
-      ++unstable_;
+      ++negative_;
     else if (values[i] <= threshold_)
       ++flat_;
     if (std::abs(values[i]) > threshold_) lowest_ = values[i];
   }
+  unstable_ = negative_;
 }
 
-double HessianModes::unstable_part(ConstVectorRef b) const {
-  return (vectors_.leftCols(unstable_).transpose() * b).norm();
+void HessianModes::set_unstable_aside() {
+  unstable_ = 0;
+  lowest_ = 0;
+  for (Index i = values_.size(); i-- > negative_;)
+    if (std::abs(values_[i]) > threshold_) lowest_ = values_[i];
 }
 
 double HessianModes::flat_part(ConstVectorRef b) const {
-  return flat_ > 0 ? (vectors_.middleCols(unstable_, flat_).transpose() * b).norm() : 0;
+  return flat_ > 0 ? (vectors_.middleCols(negative_, flat_).transpose() * b).norm() : 0;
 }
 
 Vector HessianModes::solve(ConstVectorRef b) {
   if (flat_ >= 0) {
     Vector parts = vectors_.transpose() * b;
     for (Index i = 0; i < parts.size(); ++i)
-      parts[i] = i >= unstable_ && i < unstable_ + flat_ ? 0 : parts[i] / values_[i];
+      parts[i] = i >= negative_ && i < negative_ + flat_ ? 0 : parts[i] / values_[i];
     return vectors_ * parts;
   }
   if (!newton_) {

@@ -31,8 +31,10 @@ class HessianModes {
   double largest() const { return largest_; }  ///< largest |eigenvalue|
   /// Growth rate of the fastest growing mode, 0 at a minimum.
   double growth() const { return unstable_ > 0 ? -lowest_ : 0; }
-  /// Length of b's part along unstable modes.
-  double unstable_part(ConstVectorRef b) const;
+  /// The k-th unstable mode, the fastest first; of length one.
+  Vector unstable_mode(Index k) const { return vectors_.col(k); }
+  /// Takes the unstable modes for none, as where a kink across them holds the flow.
+  void set_unstable_aside();
   /// Length of b's part along flat modes; 0 where they are not known.
   double flat_part(ConstVectorRef b) const;
   /// A^+ b, flat modes left out.
@@ -46,6 +48,7 @@ class HessianModes {
   System& system_;
   Vector y_;
   double t_, share_, threshold_ = 0, lowest_ = 0, largest_ = 0;
+  Index negative_ = 0;  ///< eigenvalues below the flat ones
   Index unstable_ = 0, flat_ = 0;
   Vector metric_, values_;
   Matrix vectors_;

@@ -26,6 +26,7 @@ constexpr double growth_fraction = 0.25;
 /// Growth by which any disturbance that there is would have left a saddle.
 constexpr double saddle_exponent = 700;
 constexpr int most_newton_steps = 12;
+constexpr std::int64_t steps_between_looks = 200;
 
 /// The settings with the method that "auto" stands for here.
 SolverSettings chosen(const System& system, SolverSettings settings, ConstVectorRef y0) {
@@ -107,6 +108,9 @@ class Settling {
         tested_length = 0;
         was_marginal_ = false;
       }
+      if (system_.piecewise() && stands_on_kinks(t, speed)) return;
+      // Steps that end at kinks at once tell nothing.
+      if (length <= 1e-9 * t) continue;
       // What a step of this length moves: the distance to rest, but for modes slower than it.
       const bool near = speed * std::min(length, 1e300) <= settings_.tolerance * size() ||
                         speed <= rest_speed * size();
@@ -125,6 +129,8 @@ class Settling {
     HessianModes modes(system_, t, result_.state);
     ++result_.statistics.linearisations;
     ++result_.statistics.factorisations;
+    if (modes.unstable() > 0 && system_.piecewise() && held_by_kinks(t, modes))
+      modes.set_unstable_aside();
     note(modes);
     if (modes.unstable() > 0) {
       saddle_limit_ = growth_fraction / modes.growth();
@@ -145,6 +151,52 @@ class Settling {
     result_.time = t;
     result_.rest = marginal || was_marginal_ ? Rest::marginal : Rest::settled;
     return true;
+  }
+
+  /// Where several kinks meet, the flow may come to rest although it moves in every piece around:
+  /// it goes to and fro between them. At rest is what has stayed within the tolerance while the
+  /// speed of its pieces would have taken it a thousand times as far.
+  bool stands_on_kinks(double t, double speed) {
+    if (stepper_->statistics().steps < next_look_) return false;
+    next_look_ = stepper_->statistics().steps + steps_between_looks;
+    const double allowed = settings_.tolerance * size();
+    const bool stands = looked_state_.size() > 0 &&
+                        (result_.state - looked_state_).norm() <= allowed &&
+                        (t - looked_time_) * speed >= 1e3 * allowed;
+    if (stands) {
+      result_.time = t;
+      result_.rest = Rest::settled;
+      result_.rest_distance = (result_.state - looked_state_).norm() / size();
+      HessianModes modes(system_, t, result_.state);
+      modes.set_unstable_aside();
+      note(modes);
+    }
+    looked_state_ = result_.state;
+    looked_time_ = t;
+    return stands;
+  }
+
+  /// A mode that grows in the smooth piece at rest need not grow in the flow: it may lead over a
+  /// kink at once, beyond which the flow comes back (a dead neuron at 0 grows only within the cone
+  /// of its own activations). Looks at the flow a little way along each mode, to both sides, in the
+  /// piece that is there.
+  bool held_by_kinks(double t, const HessianModes& modes) {
+    const double reach = 1e-7 * size();
+    Vector moved(slope_.size()), slope(slope_.size());
+    bool held = true;
+    for (Index k = 0; k < modes.unstable() && held; ++k)
+      for (const double side : {1.0, -1.0}) {
+        const Vector mode = side * modes.unstable_mode(k);
+        moved = result_.state + reach * mode;
+        system_.enter_piece(t, moved, true);
+        system_.rhs(t, moved, slope);
+        if (mode.dot(slope) > 0.1 * modes.growth() * reach) held = false;
+      }
+    // Back into the piece of the state.
+    stepper_->start(t, result_.state);
+    result_.state = stepper_->state();
+    system_.rhs(t, result_.state, slope_);
+    return held;
   }
 
   /// Newton steps with the modes at hand, as long as they bring the state nearer to rest.
@@ -224,6 +276,10 @@ class Settling {
   double saddle_limit_ = infinity;  ///< longest step while a saddle is being left
   double saddle_since_ = -1;
   bool was_marginal_ = false;  ///< at the last test
+  // Of flows with kinks: the state some steps ago.
+  std::int64_t next_look_ = 0;
+  Vector looked_state_;
+  double looked_time_ = 0;
 };
 
 }  // namespace
