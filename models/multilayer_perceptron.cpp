@@ -537,6 +537,7 @@ class MultilayerPerceptron final : public LossModel {
 
 /// W_l(0) and b_l(0) of the law that the config asks for.
 Vector draw_initial(const Parameters& p, std::uint64_t seed, const PerceptronLayout& layout) {
+  if (p.has("init_seed")) seed = static_cast<std::uint64_t>(p.integer("init_seed"));
   RandomStream stream(seed, "initial");
   Vector w = p.real("initial_scale") * draw_perceptron(stream, layout, p.real("initial_variance"));
   if (p.text("initial_law") == "half_normal") {
@@ -549,10 +550,21 @@ Vector draw_initial(const Parameters& p, std::uint64_t seed, const PerceptronLay
   return w;
 }
 
-std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
+/// From the inputs to the outputs. One number for all hidden layers can be an axis of a study, as a
+/// list cannot.
+std::vector<Index> layer_widths(Parameters& p) {
   const auto& all = p.integers("widths");
   if (all.size() < 2) throw ParameterError("widths", "has fewer than two entries");
-  const PerceptronLayout layout({all.begin(), all.end()}, p.boolean("bias"));
+  std::vector<Index> widths(all.begin(), all.end());
+  if (p.has("width")) {
+    if (widths.size() == 2) p.without_effect("width", "a network without hidden layers");
+    std::fill(widths.begin() + 1, widths.end() - 1, p.integer("width"));
+  }
+  return widths;
+}
+
+std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
+  const PerceptronLayout layout(layer_widths(p), p.boolean("bias"));
   const Index d = layout.widths.front(), k = layout.widths.back();
   const Activation activation = *parse_activation(p.text("activation"));
   const bool classes = p.text("loss") == "cross_entropy";
@@ -569,7 +581,8 @@ std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
   Vector initial;
   if (p.has_file("initial")) {
     initial = read_initial(p, layout.parameters, "the number of weights and biases");
-    for (const char* name : {"initial_law", "initial_variance", "initial_scale", "initial_balance"})
+    for (const char* name :
+         {"initial_law", "initial_variance", "initial_scale", "initial_balance", "init_seed"})
       p.unused(name, "initial");
   } else {
     initial = draw_initial(p, seed, layout);
@@ -593,6 +606,8 @@ ModelInfo multilayer_perceptron() {
   std::vector<ParameterInfo> parameters{
       integer_list_parameter("widths", std::vector<std::int64_t>{10, 30, 30, 1},
                              "widths from the inputs to the outputs", 1),
+      integer_parameter("width", std::nullopt,
+                        "width of all hidden layers, in place of those in widths"),
       choice_parameter("activation", "tanh", activations, "activation sigma of the hidden layers"),
       boolean_parameter("bias", true, "biases b_l in all layers"),
       choice_parameter("loss", "squared", {"squared", "cross_entropy"},
@@ -609,6 +624,8 @@ ModelInfo multilayer_perceptron() {
           "biases begin at 0"),
       nonnegative_parameter("initial_scale", 1.0, "factor on all W_l(0)"),
       positive_parameter("initial_balance", 1.0, "factor on W_1(0); its inverse on W_L(0)"),
+      integer_parameter("init_seed", std::nullopt,
+                        "seed of W_l(0), in place of seed: other starts on the same data", 0),
       file_parameter("initial", "(p): W_1 row by row, b_1 (with bias), W_2, ...",
                      "W_l(0), b_l(0), or the folder of an earlier result"),
   };

@@ -100,7 +100,8 @@ std::vector<Index> largest_outputs(const Matrix& outputs) {
 
 /// Inputs and labels from files; no test set without files of its own.
 PerceptronData read_classes(Parameters& p, Index d, Index k) {
-  for (const char* name : {"teacher", "teacher_width", "cluster_spread", "noise_variance"})
+  for (const char* name :
+       {"teacher", "teacher_width", "teacher_depth", "cluster_spread", "noise_variance"})
     p.unused(name, "labels");
   const std::vector<Index> classes = chosen_classes(p, k);
   PerceptronData data;
@@ -140,10 +141,11 @@ PerceptronData draw_data(Parameters& p, std::uint64_t seed, Index d, Index k, Ac
   const std::string kind = p.has_file("targets") ? "" : p.text("teacher");
   const std::string by_teacher = "model.teacher = \"" + kind + "\"";
   if (kind.empty()) {
-    for (const char* name : {"teacher", "teacher_width", "cluster_spread"})
+    for (const char* name : {"teacher", "teacher_width", "teacher_depth", "cluster_spread"})
       p.unused(name, "targets");
   } else {
-    if (kind != "network") p.without_effect("teacher_width", by_teacher);
+    for (const char* name : {"teacher_width", "teacher_depth"})
+      if (kind != "network") p.without_effect(name, by_teacher);
     if (kind != "clusters") p.without_effect("cluster_spread", by_teacher);
   }
 
@@ -166,7 +168,10 @@ PerceptronData draw_data(Parameters& p, std::uint64_t seed, Index d, Index k, Ac
     move_to_clusters(drawn.test_inputs, centres, spread);
   } else {
     std::vector<Index> teacher_widths{d, k};
-    if (kind == "network") teacher_widths = {d, p.integer("teacher_width"), k};
+    if (kind == "network")
+      teacher_widths.insert(teacher_widths.begin() + 1,
+                            static_cast<std::size_t>(p.integer("teacher_depth")),
+                            p.integer("teacher_width"));
     const PerceptronLayout teacher_layout(teacher_widths, false);
     const Vector teacher = draw_perceptron(teacher_stream, teacher_layout, 1);
     drawn = read_supervised_data(p, seed, d, k, false, [&](const Matrix& x) -> Matrix {
@@ -198,12 +203,12 @@ Matrix PerceptronData::targets_or_classes(Index outputs) const {
 
 std::vector<ParameterInfo> perceptron_data_parameters() {
   std::vector<ParameterInfo> parameters{
-      choice_parameter(
-          "teacher", "network", {"network", "linear", "clusters"},
-          "where targets (or labels: its largest output) come from: a random network "
-          "with one hidden layer, a random linear map, or Gaussian clusters of inputs, "
-          "one for each output, whose targets are unit vectors"),
-      integer_parameter("teacher_width", 5, "hidden neurons of the teacher"),
+      choice_parameter("teacher", "network", {"network", "linear", "clusters"},
+                       "where targets (or labels: its largest output) come from: a random network, "
+                       "a random linear map, or Gaussian clusters of inputs, "
+                       "one for each output, whose targets are unit vectors"),
+      integer_parameter("teacher_width", 5, "neurons of each of the teacher's hidden layers"),
+      integer_parameter("teacher_depth", 1, "hidden layers of the teacher"),
       nonnegative_parameter("cluster_spread", 0.5,
                             "factor on the inputs' law around the centres of the clusters, which "
                             "are standard Gaussian"),

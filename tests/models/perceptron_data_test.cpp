@@ -100,3 +100,33 @@ TEST_CASE("Half-normal weights are the Gaussian ones without their signs, but fo
   CHECK(w.minCoeff() < 0);
   CHECK(positive.tail(12).minCoeff() < 0);
 }
+
+TEST_CASE("One width takes the place of all hidden ones") {
+  const auto listed =
+      make_model("multilayer_perceptron", {{"widths", std::vector<std::int64_t>{3, 7, 7, 2}}});
+  const auto named =
+      make_model("multilayer_perceptron",
+                 {{"widths", std::vector<std::int64_t>{3, 4, 5, 2}}, {"width", std::int64_t{7}}});
+  CHECK(named->initial_state({}) == listed->initial_state({}));
+}
+
+TEST_CASE("Starts of another init_seed are on the same data") {
+  const Settings shape{{"widths", std::vector<std::int64_t>{3, 4, 2}}};
+  Settings other = shape;
+  other.emplace_back("init_seed", std::int64_t{5});
+  const Vector first = make_model("multilayer_perceptron", shape)->initial_state({});
+  CHECK(make_model("multilayer_perceptron", other)->initial_state({}) != first);
+  Parameters p = perceptron(shape), q = perceptron(other);
+  CHECK(read_perceptron_data(p, 0, 3, 2, tanh_activation, false).targets ==
+        read_perceptron_data(q, 0, 3, 2, tanh_activation, false).targets);
+}
+
+TEST_CASE("A teacher has as many hidden layers as it is told") {
+  Parameters shallow = perceptron({{"samples", std::int64_t{20}}});
+  Parameters deep = perceptron({{"samples", std::int64_t{20}}, {"teacher_depth", std::int64_t{2}}});
+  const PerceptronData one = read_perceptron_data(shallow, 1, 3, 2, tanh_activation, false);
+  const PerceptronData two = read_perceptron_data(deep, 1, 3, 2, tanh_activation, false);
+  CHECK(one.inputs == two.inputs);
+  CHECK(one.targets != two.targets);
+  CHECK(two.targets.allFinite());
+}
