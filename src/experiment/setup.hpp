@@ -29,11 +29,11 @@ struct Setup {
   /// All that the run without weight decay follows from, as text: equal for runs whose limits as
   /// lambda -> 0 are the same. Empty: not known.
   std::string without_decay = {};
-  std::optional<SweepSettings> sweep;                ///< a chain of values in place of a run
-  std::optional<ContinuationSettings> continuation;  ///< branches in place of a run
-  std::function<SweptSetup(double)> at;              ///< of a sweep: at a value of its key
+  std::optional<SweepSettings> sweep = {};                ///< a chain of values in place of a run
+  std::optional<ContinuationSettings> continuation = {};  ///< branches in place of a run
+  std::function<SweptSetup(double)> at = {};              ///< of a sweep: at a value of its key
   /// Of a continuation: the states of files that continuation.starts names.
-  std::map<std::string, Vector> start_files;
+  std::map<std::string, Vector> start_files = {};
 };
 
 }  // namespace gradflow
