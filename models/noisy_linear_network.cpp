@@ -1,6 +1,6 @@
 #include "models/noisy_linear_network.hpp"
 
-#include "models/deep_linear_network.hpp"
+#include "models/deep_linear_map.hpp"
 
 namespace gradflow {
 namespace {

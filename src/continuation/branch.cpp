@@ -6,6 +6,8 @@
 #include <numeric>
 #include <optional>
 
+#include "continuation/branch_cubic.hpp"
+#include "numerics/bracketed_zero.hpp"
 #include "numerics/fit.hpp"
 
 namespace gradflow {
@@ -40,12 +42,6 @@ Plane opposite(const Plane& plane) {
 Plane normalised(Vector w, double lambda) {
   const double length = std::hypot(w.norm(), lambda);
   return {w / length, lambda / length};
-}
-
-/// Length of the branch between two neighbours: the tangent's turn tells the arc over its chord.
-double arc(const BranchPoint& a, const BranchPoint& b) {
-  const Plane turn{b.tangent.w - a.tangent.w, b.tangent.lambda - a.tangent.lambda};
-  return std::hypot((b.w - a.w).norm(), b.lambda - a.lambda) * (1 + dot(turn, turn) / 24);
 }
 
 /// A point with its modes, while it is looked at.
@@ -117,10 +113,9 @@ class Follower {
 
   /// Of both slopes between neighbours, over L*.
   static double defect(const BranchPoint& a, const BranchPoint& b) {
-    const SlopeIntegrals change = slope_integrals(a, b);
+    const SlopeDefects defects = slope_defects(a, b);
     const double scale = std::max(std::abs(a.regularised_loss()), 1e-300);
-    return std::max({std::abs(b.regularised_loss() - a.regularised_loss() - change.loss) / scale,
-                     std::abs(b.loss - a.loss - change.error) / scale, 1e-16});
+    return std::max({defects.loss / scale, defects.error / scale, 1e-16});
   }
 
   /// False where the branch ends.
@@ -300,27 +295,25 @@ class Follower {
 
   /// Where lambda' = 0 between two points: Illinois's regula falsi in the arclength.
   Looked turning_point(const Looked& from, const Looked& to, double ds, double enough) {
-    double a = 0, b = ds;
-    double at_a = from.point.tangent.lambda, at_b = to.point.tangent.lambda;
-    Looked best = std::abs(at_a) < std::abs(at_b) ? from : to;
-    int side = 0;
-    for (int k = 0; k < most_locating_steps; ++k) {
-      if (std::abs(best.point.tangent.lambda) <= enough || b - a <= 1e-13 * std::abs(ds)) break;
-      double s = b - at_b * (b - a) / (at_b - at_a);
-      if (k % 8 == 7 || !(s > a && s < b)) s = 0.5 * (a + b);
+    return located(
+        from, to, ds, [](const Looked& at) { return at.point.tangent.lambda; }, enough);
+  }
+
+  /// The point nearest to where a value of points changes its sign, within `enough` of 0.
+  template <class Value>
+  Looked located(const Looked& from, const Looked& to, double ds, const Value& value,
+                 double enough) {
+    const double at_from = value(from);
+    BracketedZero zero(0, ds, at_from, value(to));
+    Looked best = std::abs(at_from) < std::abs(value(to)) ? from : to;
+    for (int k = 0; k < most_locating_steps && std::abs(value(best)) > enough; ++k) {
+      if (std::abs(zero.width()) <= 1e-14 * std::max(1.0, std::abs(ds))) break;
+      const double s = zero.next();
       const std::optional<Looked> middle = stepped(from, s);
       if (!middle) break;
-      const double value = middle->point.tangent.lambda;
-      if (std::abs(value) < std::abs(best.point.tangent.lambda)) best = *middle;
-      if (value * at_a > 0) {
-        a = s, at_a = value;
-        if (side > 0) at_b *= 0.5;
-        side = 1;
-      } else {
-        b = s, at_b = value;
-        if (side < 0) at_a *= 0.5;
-        side = -1;
-      }
+      const double found = value(*middle);
+      if (std::abs(found) < std::abs(value(best))) best = *middle;
+      zero.put(s, found, found * at_from > 0);
     }
     return best;
   }
@@ -342,33 +335,9 @@ class Follower {
   std::optional<Looked> crossing(const Looked& from, const Looked& to, double ds) {
     const Index fewer = std::min(from.point.unstable, to.point.unstable);
     const Index flat = std::min(from.point.flat, to.point.flat);
-    double a = 0, b = ds;
-    double at_a = crossing_value(from.modes, fewer, flat),
-           at_b = crossing_value(to.modes, fewer, flat);
-    if (!(at_a * at_b < 0)) return std::nullopt;
-    Looked best = std::abs(at_a) < std::abs(at_b) ? from : to;
-    double least = std::min(std::abs(at_a), std::abs(at_b));
-    const double enough = 1e-13 * from.modes.largest;
-    int side = 0;
-    for (int k = 0; k < most_locating_steps && least > enough; ++k) {
-      if (std::abs(b - a) <= 1e-14 * std::max(1.0, std::abs(ds))) break;
-      double s = b - at_b * (b - a) / (at_b - at_a);
-      if (k % 8 == 7 || !((s > a && s < b) || (s < a && s > b))) s = 0.5 * (a + b);
-      const std::optional<Looked> middle = stepped(from, s);
-      if (!middle) break;
-      const double value = crossing_value(middle->modes, fewer, flat);
-      if (std::abs(value) < least) best = *middle, least = std::abs(value);
-      if (value * at_a > 0) {
-        a = s, at_a = value;
-        if (side > 0) at_b *= 0.5;
-        side = 1;
-      } else {
-        b = s, at_b = value;
-        if (side < 0) at_a *= 0.5;
-        side = -1;
-      }
-    }
-    return best;
+    const auto value = [&](const Looked& at) { return crossing_value(at.modes, fewer, flat); };
+    if (!(value(from) * value(to) < 0)) return std::nullopt;
+    return located(from, to, ds, value, 1e-13 * from.modes.largest);
   }
 
   /// -d^2 L* / d lambda^2 = w A^+ w on the way to a fold, as a power of the distance in lambda.
@@ -462,15 +431,6 @@ class Follower {
   bool starts_at_branch_point_;
 };
 
-/// Cubic Hermite basis in s from 0 to 1, and its derivative.
-std::array<double, 4> hermite(double s) {
-  const double r = 1 - s;
-  return {(1 + 2 * s) * r * r, s * r * r, s * s * (3 - 2 * s), -s * s * r};
-}
-std::array<double, 4> hermite_slope(double s) {
-  return {6 * s * (s - 1), (1 - s) * (1 - 3 * s), 6 * s * (1 - s), s * (3 * s - 2)};
-}
-
 }  // namespace
 
 Plane tangent_through(const PointModes& modes, ConstVectorRef w) {
@@ -531,49 +491,6 @@ Branch follow_branch(StationaryProblem& problem, const BranchSettings& settings,
   const double origin = whole.points.front().arclength;
   for (BranchPoint& point : whole.points) point.arclength -= origin;
   return whole;
-}
-
-SlopeIntegrals slope_integrals(const BranchPoint& a, const BranchPoint& b) {
-  const double ds = arc(a, b);
-  // Gauss-Legendre, 5 nodes: exact for the degree 8 of |w|^2 lambda'.
-  constexpr std::array<double, 5> nodes{-0.9061798459386640, -0.5384693101056831, 0,
-                                        0.5384693101056831, 0.9061798459386640};
-  constexpr std::array<double, 5> weights{0.2369268850561891, 0.4786286704993665,
-                                          0.5688888888888889, 0.4786286704993665,
-                                          0.2369268850561891};
-  SlopeIntegrals sum;
-  for (std::size_t k = 0; k < nodes.size(); ++k) {
-    const double s = 0.5 * (1 + nodes[k]);
-    const auto h = hermite(s), d = hermite_slope(s);
-    const Vector w = h[0] * a.w + ds * h[1] * a.tangent.w + h[2] * b.w + ds * h[3] * b.tangent.w;
-    const Vector dw = d[0] * a.w + ds * d[1] * a.tangent.w + d[2] * b.w + ds * d[3] * b.tangent.w;
-    const double lambda = h[0] * a.lambda + ds * h[1] * a.tangent.lambda + h[2] * b.lambda +
-                          ds * h[3] * b.tangent.lambda;
-    const double dlambda = d[0] * a.lambda + ds * d[1] * a.tangent.lambda + d[2] * b.lambda +
-                           ds * d[3] * b.tangent.lambda;
-    sum.loss += 0.5 * weights[k] * 0.5 * w.squaredNorm() * dlambda;
-    sum.error -= 0.5 * weights[k] * lambda * w.dot(dw);
-  }
-  return sum;
-}
-
-Vector interpolated(const BranchPoint& a, const BranchPoint& b, double lambda) {
-  const double ds = arc(a, b);
-  const auto at = [&](double s) {
-    const auto h = hermite(s);
-    return h[0] * a.lambda + ds * h[1] * a.tangent.lambda + h[2] * b.lambda +
-           ds * h[3] * b.tangent.lambda;
-  };
-  double low = 0, high = 1;
-  for (int k = 0; k < 60; ++k) {
-    const double middle = 0.5 * (low + high);
-    if ((at(middle) - lambda) * (a.lambda - lambda) > 0)
-      low = middle;
-    else
-      high = middle;
-  }
-  const auto h = hermite(0.5 * (low + high));
-  return h[0] * a.w + ds * h[1] * a.tangent.w + h[2] * b.w + ds * h[3] * b.tangent.w;
 }
 
 }  // namespace gradflow

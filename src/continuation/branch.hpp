@@ -84,15 +84,4 @@ Branch follow_branch(StationaryProblem& problem, const BranchSettings& settings,
 /// A stationary point as one of a branch; the tangent is `tangent_through`'s.
 BranchPoint branch_point_at(StationaryProblem& problem, ConstVectorRef w, double lambda);
 
-/// The integrals over a branch between neighbours, on the cubic that their states and tangents
-/// make.
-struct SlopeIntegrals {
-  double loss = 0;   ///< 1/2 |w|^2 dlambda, the change of the regularised loss
-  double error = 0;  ///< lambda w A^+ w dlambda = -lambda w . dw, the change of F
-};
-SlopeIntegrals slope_integrals(const BranchPoint& a, const BranchPoint& b);
-
-/// The state of a branch between neighbours at `lambda`, on the same cubic; the first of several.
-Vector interpolated(const BranchPoint& a, const BranchPoint& b, double lambda);
-
 }  // namespace gradflow

@@ -5,6 +5,7 @@
 #include <deque>
 #include <limits>
 
+#include "continuation/branch_cubic.hpp"
 #include "numerics/random.hpp"
 
 namespace gradflow {

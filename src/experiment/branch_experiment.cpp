@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "continuation/branch_cubic.hpp"
 #include "continuation/branches.hpp"
 #include "continuation/settle.hpp"
 #include "experiment/recording.hpp"
@@ -148,7 +149,10 @@ class BranchExperiment {
     Dataset data;
     add_number(data, {"weight_decay", "flow.weight_decay"}, point.lambda);
     add_number(data, {"arclength", "length along the branch in (w, lambda)"}, point.arclength);
-    add_number(data, {"lowest_eigenvalue", "lowest eigenvalue of the regularised loss's Hessian, flat modes apart"}, point.lowest_eigenvalue);
+    add_number(data,
+               {"lowest_eigenvalue",
+                "lowest eigenvalue of the regularised loss's Hessian, flat modes apart"},
+               point.lowest_eigenvalue);
     add_count(data, "unstable_modes", point.unstable, "modes of negative curvature");
     add_count(data, "flat_modes", point.flat, "modes of less curvature than flat_tolerance");
     const State state{0, point.w, next_serial()};
@@ -224,22 +228,9 @@ class BranchExperiment {
     for (const FoundBranch& found : branches.all) {
       origin.push_back(static_cast<std::int32_t>(found.origin));
       from.push_back(static_cast<std::int32_t>(found.from));
-      double loss = 0, error = 0, low = INFINITY, high = -INFINITY, least = INFINITY,
-             most = -INFINITY;
-      const std::vector<BranchPoint>& points = found.branch.points;
-      for (std::size_t i = 0; i < points.size(); ++i) {
-        low = std::min(low, points[i].regularised_loss());
-        high = std::max(high, points[i].regularised_loss());
-        least = std::min(least, points[i].loss);
-        most = std::max(most, points[i].loss);
-        if (i == 0) continue;
-        const SlopeIntegrals change = slope_integrals(points[i - 1], points[i]);
-        loss = std::max(loss, std::abs(points[i].regularised_loss() -
-                                       points[i - 1].regularised_loss() - change.loss));
-        error = std::max(error, std::abs(points[i].loss - points[i - 1].loss - change.error));
-      }
-      loss_defect.push_back(high > low ? loss / (high - low) : 0);
-      error_defect.push_back(most > least ? error / (most - least) : 0);
+      const SlopeDefects defects = slope_defects(found.branch);
+      loss_defect.push_back(defects.loss);
+      error_defect.push_back(defects.error);
     }
     auto meaning = attributes("how the branch was come to", "1");
     meaning.push_back({"flag_values", std::vector<std::int32_t>{0, 1, 2}});

@@ -7,6 +7,7 @@
 #include <optional>
 #include <sstream>
 
+#include "numerics/bracketed_zero.hpp"
 #include "numerics/parallel.hpp"
 #include "solve/condition.hpp"
 #include "solve/energy_identity.hpp"
@@ -59,29 +60,22 @@ std::string number(double value) {
 /// the dense output; its end is below.
 double crossing(Stepper& stepper, const std::function<double(double, ConstVectorRef)>& level,
                 Vector& y) {
-  double a = stepper.previous_time(), b = stepper.time();
+  const double from = stepper.previous_time(), to = stepper.time();
   const auto at = [&](double t) {
     stepper.interpolate(t, y);
     return level(t, y);
   };
-  double at_a = at(a), at_b = at(b);
-  if (!(at_a > 0)) return a;
-  int last = 0;
-  for (int k = 0; k < 100 && b - a > 4 * std::numeric_limits<double>::epsilon() * std::abs(b);
-       ++k) {
-    double t = b - at_b * (b - a) / (at_b - at_a);
-    if (k % 8 == 7 || !(t > a && t < b)) t = 0.5 * (a + b);
-    if (!(t > a && t < b)) break;
+  const double at_from = at(from), at_to = at(to);
+  if (!(at_from > 0)) return from;
+  BracketedZero zero(from, to, at_from, at_to);
+  const double epsilon = std::numeric_limits<double>::epsilon();
+  for (int k = 0; k < 100 && zero.width() > 4 * epsilon * std::abs(zero.b()); ++k) {
+    const double t = zero.next();
+    if (!(t > zero.a() && t < zero.b())) break;
     const double value = at(t);
-    if (value > 0) {
-      if (last > 0) at_b *= 0.5;  // the same end moved twice
-      a = t, at_a = value, last = 1;
-    } else {
-      if (last < 0) at_a *= 0.5;
-      b = t, at_b = value, last = -1;
-    }
+    zero.put(t, value, value > 0);
   }
-  return b;
+  return zero.b();
 }
 
 }  // namespace

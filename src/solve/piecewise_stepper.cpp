@@ -2,6 +2,7 @@
 #include <cmath>
 #include <limits>
 
+#include "numerics/bracketed_zero.hpp"
 #include "solve/stepper.hpp"
 
 namespace gradflow {
@@ -97,27 +98,17 @@ class PiecewiseStepper final : public Stepper {
 
   /// The first time in the last step before `beyond`, just outside: Illinois's regula falsi.
   double boundary(double beyond) {
-    double a = previous_, b = beyond;
-    double at_a = margin(a), at_b = margin(b);
-    if (at_a < 0) return a;
-    int last = 0;
+    const double at_previous = margin(previous_), at_beyond = margin(beyond);
+    if (at_previous < 0) return previous_;
+    BracketedZero zero(previous_, beyond, at_previous, at_beyond);
     for (int k = 0; k < 100; ++k) {
-      const double width = b - a;
-      if (width <= 1e-13 * (time_ - previous_) ||
-          width <= 2 * std::numeric_limits<double>::epsilon() * std::abs(b))
+      if (zero.width() <= 1e-13 * (time_ - previous_) ||
+          zero.width() <= 2 * std::numeric_limits<double>::epsilon() * std::abs(zero.b()))
         break;
-      double t = b - at_b * width / (at_b - at_a);
-      if (k % 8 == 7 || !(t > a && t < b)) t = 0.5 * (a + b);
-      const double value = margin(t);
-      if (value < 0) {
-        if (last < 0) at_a *= 0.5;  // the same end moved twice
-        b = t, at_b = value, last = -1;
-      } else {
-        if (last > 0) at_b *= 0.5;
-        a = t, at_a = value, last = 1;
-      }
+      const double t = zero.next(), value = margin(t);
+      zero.put(t, value, !(value < 0));
     }
-    return b;
+    return zero.b();
   }
 
   /// A flow may meet more boundaries than can be followed one by one.

@@ -1,28 +1,12 @@
 #include <algorithm>
 
 #include "tests/catch.hpp"
-#include "tests/cli/process.hpp"
+#include "tests/cli/refusals.hpp"
 
 using namespace gradflow;
 using namespace gradflow::testing;
 
 namespace {
-
-struct Case {
-  std::string what;                         ///< what is wrong with it
-  std::string config;                       ///< the file; none where empty
-  std::string position;                     ///< "line:column", where the message points
-  std::vector<std::string> words;           ///< must all be in the message
-  std::vector<std::string> arguments = {};  ///< beyond the config and --out
-};
-
-const std::string linear = "[model]\nname = \"linear_regression\"\n";          // lines 1, 2
-const std::string diagonal = "[model]\nname = \"diagonal_linear_network\"\n";  // lines 1, 2
-const std::string completion = "[model]\nname = \"matrix_completion\"\n";      // lines 1, 2
-const std::string two_layer = "[model]\nname = \"two_layer_network\"\n";       // lines 1, 2
-const std::string perceptron = "[model]\nname = \"multilayer_perceptron\"\n";  // lines 1, 2
-const std::string time_section = "[time]\nend = 10\nsamples = 5\n";
-const std::string good = linear + time_section;  // 5 lines
 
 std::vector<Case> cases() {
   return {
@@ -48,106 +32,6 @@ std::vector<Case> cases() {
        good + "[flow]\nweight_decay = 1e-3\nweight_decays = [1e-3]\n",
        "8:1",
        {"flow.weight_decays", "does not go with flow.weight_decay"}},
-      // --- sweeps and branches
-      {"a sweep and branches at once",
-       linear + "[sweep]\nvalues = [0.1]\n[continuation]\nrange = [0.1, 1]\n",
-       "6:1",
-       {"continuation.range", "does not go beside [sweep]"}},
-      {"a swept key that there is not",
-       linear + "[sweep]\nkey = \"flow.weight_deacy\"\nvalues = [0.1]\n",
-       "4:1",
-       {"sweep.key", "no key of [flow] or [model]", "did you mean \"flow.weight_decay\"?"}},
-      {"a swept text",
-       linear + "[sweep]\nkey = \"flow.kind\"\nvalues = [0.1]\n",
-       "4:1",
-       {"sweep.key", "no real number", "flow.weight_decay"}},
-      {"a swept integer",
-       linear + "[sweep]\nkey = \"model.samples\"\nvalues = [1, 2]\n",
-       "4:1",
-       {"sweep.key", "no real number"}},
-      {"a swept axis of the study",
-       linear + "[sweep]\nvalues = [0.1]\n[study]\n\"flow.weight_decay\" = [0.1, 0.2]\n",
-       "3:2",
-       {"sweep.key", "axis of the study"}},
-      {"a sweep without values",
-       linear + "[sweep]\nrefine = 0.1\n",
-       "3:2",
-       {"sweep.values", "missing"}},
-      {"a sweep of no values", linear + "[sweep]\nvalues = []\n", "4:1", {"sweep.values", "empty"}},
-      {"a swept value twice",
-       linear + "[sweep]\nvalues = [0.1, 0.2, 0.1]\n",
-       "4:1",
-       {"sweep.values", "0.1 twice"}},
-      {"a swept value that is none",
-       linear + "[sweep]\nvalues = [0.1, nan]\n",
-       "4:1",
-       {"sweep.values"}},
-      {"a negative decay in a sweep",
-       linear + "[sweep]\nvalues = [-0.1, 0.1]\n",
-       "4:1",
-       {"sweep.values", "has -0.1", "flow.weight_decay"}},
-      {"a seed of w(0) = 0",
-       "[model]\nname = \"deep_linear_network\"\ninitial_scale = 0\n[sweep]\nvalues = [0.1]\n"
-       "down_perturbation_law = \"initial\"\n",
-       "6:1",
-       {"sweep.down_perturbation_law", "w(0) = 0"}},
-      {"a sweep of gradient descent",
-       linear + "[flow]\nkind = \"gradient_descent\"\n[sweep]\nvalues = [0.1]\n",
-       "4:1",
-       {"flow.kind", "expected \"gradient\" with [sweep]"}},
-      {"a sweep with a decay for each group",
-       linear + "[flow]\nweight_decays = [0.1]\n[sweep]\nvalues = [0.1]\n",
-       "4:1",
-       {"flow.weight_decays", "does not go with [sweep]"}},
-      {"a sweep with times",
-       linear + "[time]\nsamples = 5\n[sweep]\nvalues = [0.1]\n",
-       "4:1",
-       {"time.samples", "[sweep]", "\"end\" alone"}},
-      {"a sweep with verify",
-       linear + "[solver]\nverify = true\n[sweep]\nvalues = [0.1]\n",
-       "4:1",
-       {"solver.verify", "[sweep]"}},
-      {"a range reversed",
-       linear + "[continuation]\nrange = [1, 0.1]\n",
-       "4:1",
-       {"continuation.range", "0 < low < high"}},
-      {"a range from zero",
-       linear + "[continuation]\nrange = [0, 1]\n",
-       "4:1",
-       {"continuation.range", "0 < low < high"}},
-      {"a continuation without a range",
-       linear + "[continuation]\nstep = 0.01\n",
-       "3:2",
-       {"continuation.range", "missing"}},
-      {"a start outside the range",
-       linear + "[continuation]\nrange = [0.1, 1]\nstart = 2\n",
-       "5:1",
-       {"continuation.start", "outside the range"}},
-      {"a start at zero that does not stay",
-       linear + "[continuation]\nrange = [0.1, 1]\nstarts = [\"zero\"]\n",
-       "5:1",
-       {"continuation.starts", "not stationary", "|grad F| = "}},
-      {"a start that is no file",
-       linear + "[continuation]\nrange = [0.1, 1]\nstarts = [\"flwo\"]\n",
-       "5:1",
-       {"continuation.starts", "neither \"flow\" nor \"zero\""}},
-      {"a least step above the first",
-       linear + "[continuation]\nrange = [0.1, 1]\nmin_step = 0.1\n",
-       "5:1",
-       {"continuation.min_step", "continuation.step"}},
-      {"a first step above the longest",
-       linear + "[continuation]\nrange = [0.1, 1]\nstep = 0.5\n",
-       "5:1",
-       {"continuation.step", "continuation.max_step"}},
-      {"branches of a network with kinks",
-       "[model]\nname = \"multilayer_perceptron\"\nactivation = \"relu\"\n[continuation]\nrange = "
-       "[0.1, 1]\n",
-       "5:1",
-       {"continuation.range", "smooth"}},
-      {"branches of too many parameters",
-       linear + "dimension = 4000\n[continuation]\nrange = [0.1, 1]\n",
-       "5:1",
-       {"continuation.range", "3000"}},
       // --- names
       {"an empty file", "", "1:1", {"model.name", "missing", "matrix_completion"}},
       {"no model", time_section, "1:1", {"model.name", "missing", "linear_regression"}},
@@ -724,41 +608,6 @@ std::vector<Case> cases() {
   };
 }
 
-/// Everything below a folder, with sizes.
-std::map<std::string, std::uintmax_t> listing(const fs::path& folder) {
-  std::map<std::string, std::uintmax_t> all;
-  for (const auto& entry : fs::recursive_directory_iterator(folder))
-    all[entry.path().string()] = entry.is_regular_file() ? entry.file_size() : 0;
-  return all;
-}
-
-bool is_utf8(const std::string& text) {
-  std::size_t follow = 0;
-  for (const char byte : text) {
-    const auto c = static_cast<unsigned char>(byte);
-    if (follow > 0) {
-      if (c >> 6U != 2) return false;
-      --follow;
-    } else if (c >= 0x80) {
-      follow = c >> 5U == 6 ? 1 : c >> 4U == 14 ? 2 : c >> 3U == 30 ? 3 : 0;
-      if (follow == 0) return false;
-    }
-  }
-  return follow == 0;
-}
-
-void check_refused(const Finished& result) {
-  INFO("exit code " << result.code << "\nstderr: " << result.err << "stdout: " << result.out);
-  CHECK(result.code == 2);
-  CHECK(std::count(result.err.begin(), result.err.end(), '\n') == 1);
-  CHECK((!result.err.empty() && result.err.back() == '\n'));
-  CHECK(result.err.size() < 500);
-  CHECK(is_utf8(result.err));
-  CHECK(std::none_of(result.err.begin(), result.err.end() - 1,
-                     [](char c) { return static_cast<unsigned char>(c) < 0x20; }));
-  CHECK(result.out.empty());
-}
-
 void write_data(const Scratch& scratch) {
   scratch.write("x.csv", "1,2,3\n4,5,6\n7,8,9\n1,0,1\n");
   scratch.write("five.csv", "1\n2\n3\n4\n5\n");
@@ -784,30 +633,7 @@ TEST_CASE("A bad config ends with exit code 2 and one line that says where, what
   write_data(scratch);
   const std::vector<Case> all = cases();
   REQUIRE(all.size() >= 40);
-  for (const Case& bad : all) {
-    INFO(bad.what);
-    scratch.write("bad.toml", bad.config);
-    const auto before = listing(scratch.path);
-    std::vector<std::string> arguments{"run", "bad.toml", "--out", "result"};
-    arguments.insert(arguments.end(), bad.arguments.begin(), bad.arguments.end());
-    const Finished result = call(arguments, scratch.path);
-    check_refused(result);
-    INFO(result.err);
-    if (!bad.position.empty())
-      CHECK(result.err.find("bad.toml:" + bad.position) != std::string::npos);
-    for (const std::string& word : bad.words) {
-      INFO("expected: " << word);
-      CHECK(result.err.find(word) != std::string::npos);
-    }
-    CHECK(listing(scratch.path) == before);  // nothing was written
-
-    // `check` says the same.
-    if (bad.arguments.empty() || bad.arguments.front() == "--set") {
-      std::vector<std::string> same{"check", "bad.toml"};
-      same.insert(same.end(), bad.arguments.begin(), bad.arguments.end());
-      CHECK(call(same, scratch.path).err == result.err);
-    }
-  }
+  check_cases(all, scratch);
 }
 
 TEST_CASE("A config that is not there, or is no file, is refused in one line") {

@@ -3,55 +3,10 @@
 #include <cstring>
 
 #include "io/toml_document.hpp"
-#include "tests/catch.hpp"
-#include "tests/cli/process.hpp"
+#include "tests/cli/results.hpp"
 
 using namespace gradflow;
 using namespace gradflow::testing;
-
-namespace {
-
-const std::string linear = R"(seed = 3
-[model]
-name = "linear_regression"
-samples = 6
-dimension = 10
-test_samples = 20
-)";
-
-const std::string network = R"(seed = 3
-[model]
-name = "diagonal_linear_network"
-samples = 6
-dimension = 12
-test_samples = 20
-initial_variance = 1
-)";
-
-Dataset result_of(const Scratch& scratch, const std::string& config,
-                  const std::vector<std::string>& more = {}) {
-  static int count = 0;
-  const std::string folder = "result" + std::to_string(count++);
-  scratch.write("run.toml", config);
-  std::vector<std::string> arguments{"run", "run.toml", "--out", folder, "--quiet"};
-  arguments.insert(arguments.end(), more.begin(), more.end());
-  call_ok(arguments, scratch.path);
-  return read_netcdf(scratch / folder / "result.nc");
-}
-
-double number(const Dataset& data, const std::string& name) {
-  const auto& values = data.values<double>(name);
-  REQUIRE(values.size() == 1);
-  return values.front();
-}
-
-std::int32_t code(const Dataset& data, const std::string& name) {
-  const auto& values = data.values<std::int32_t>(name);
-  REQUIRE(values.size() == 1);
-  return values.front();
-}
-
-}  // namespace
 
 TEST_CASE("What check prints runs to the same bits as the config it was made from") {
   const Scratch scratch;
@@ -244,101 +199,6 @@ assert np.isfinite(d.final_state).all() and d.end_time[1] > d.time[1][~lost].max
   CHECK(result.err.empty());
 }
 
-TEST_CASE("Stop conditions end a run where its loss or gradient is first below the bound") {
-  const Scratch scratch;
-  const std::string base =
-      network + "[flow]\nweight_decay = 1e-3\n[time]\nend = 1e6\nsamples = 60\n";
-  const Dataset whole = result_of(scratch, base);
-  const Dataset loss = result_of(scratch, base + "stop_train_loss = 1e-4\n");
-  const auto& values = loss.values<double>("train_loss");
-  const auto& times = loss.values<double>("time");
-  CHECK(code(loss, "status") == 0);
-  CHECK(values.back() <= 1e-4);
-  CHECK(values[values.size() - 2] > 1e-4);
-  CHECK(times.back() == number(loss, "end_time"));
-  CHECK(times.back() < 1e6);
-  // Up to there it is the same run, bit by bit.
-  const auto& all = whole.values<double>("train_loss");
-  CHECK(std::equal(values.begin(), values.end() - 1, all.begin()));
-
-  const Dataset gradient = result_of(scratch, base + "stop_gradient_norm = 1e-6\n");
-  CHECK(gradient.values<double>("gradient_norm").back() <= 1e-6);
-  CHECK(gradient.values<double>("time").back() < 1e6);
-  // Both: the first that is met.
-  const Dataset both =
-      result_of(scratch, base + "stop_gradient_norm = 1e-6\nstop_train_loss = 1e-4\n");
-  CHECK(both.values<double>("time").back() == times.back());
-  // One that is never met changes nothing.
-  const Dataset never = result_of(scratch, base + "stop_train_loss = 1e-300\n");
-  CHECK(bits(*never.find("train_loss")) == bits(*whole.find("train_loss")));
-}
-
-TEST_CASE("A run ends where its loss leaves a band on either side, iterates at the first outside") {
-  const Scratch scratch;
-  const auto config = [](const std::string& flow, const std::string& scale,
-                         const std::string& bounds) {
-    return "[model]\nname = \"deep_linear_network\"\ndepth = 3\nwidth = 1\n"
-           "target_singular_values = [0.8]\ninitial_law = \"aligned\"\ninitial_scale = " +
-           scale + "\n[flow]\nkind = " + flow +
-           "\n[time]\nend = 100\nspacing = \"linear\"\nsamples = 1000\n" + bounds;
-  };
-  const std::string band = "stop_train_loss = 0.1\nstop_train_loss_above = 0.2\n";
-  const auto stopped = [](const Dataset& data) {
-    return data.values<std::int64_t>("stopped_early").front();
-  };
-  // Beyond the end of the learnt branch the loss rises from 0.171; far below it falls from there.
-  const std::string start = "0.6", rises = "weight_decay = 0.5", falls = "weight_decay = 0.05";
-  for (const std::string kind : {"\"gradient\"", "\"heavy_ball\""}) {
-    INFO(kind);
-    const Dataset up = result_of(scratch, config(kind + "\n" + rises, start, band));
-    CHECK(up.values<double>("train_loss").back() == Approx(0.2).epsilon(1e-9));
-    CHECK(number(up, "end_time") < 100);
-    CHECK(stopped(up) == 1);
-    CHECK(code(up, "status") == 0);
-    const Dataset down = result_of(scratch, config(kind + "\n" + falls, start, band));
-    CHECK(down.values<double>("train_loss").back() == Approx(0.1).epsilon(1e-9));
-    CHECK(stopped(down) == 1);
-  }
-  for (const std::string& decay : {rises, falls}) {
-    const Dataset iterates =
-        result_of(scratch, config("\"gradient_descent\"\nstep = 0.1\n" + decay, start, band));
-    const auto& loss = iterates.values<double>("train_loss");
-    const auto inside = [](double value) { return value > 0.1 && value < 0.2; };
-    CHECK(std::all_of(loss.begin(), loss.end() - 1, inside));
-    CHECK_FALSE(inside(loss.back()));
-    CHECK(stopped(iterates) == 1);
-    // A sample an iterate: it ends at the first outside.
-    CHECK(number(iterates, "end_time") == iterates.values<double>("time").back());
-    CHECK(iterates.values<std::int64_t>("steps").front() ==
-          static_cast<std::int64_t>(loss.size()) - 1);
-  }
-  const Dataset noisy = result_of(
-      scratch, config("\"langevin\"\nstep = 0.1\ntemperature = 0.05\n" + rises, start, band));
-  CHECK(stopped(noisy) == 1);
-
-  // One that is never met changes nothing; outside from the start there is nothing to run.
-  const std::string flow = "\"gradient\"\n" + rises;
-  const Dataset whole = result_of(scratch, config(flow, start, ""));
-  const Dataset never = result_of(scratch, config(flow, start, "stop_train_loss_above = 0.9\n"));
-  CHECK(bits(*never.find("train_loss")) == bits(*whole.find("train_loss")));
-  CHECK(stopped(never) == 0);
-  CHECK(stopped(whole) == 0);
-  const Dataset outside = result_of(scratch, config(flow, "0.2", band));
-  CHECK(outside.values<double>("time") == std::vector<double>{0});
-  CHECK(stopped(outside) == 1);
-}
-
-TEST_CASE("A stop at a small gradient on a saddle that the flow leaves is no success") {
-  const Scratch scratch;
-  scratch.write("saddle.toml",
-                "[model]\nname = \"deep_linear_network\"\ndepth = 3\ninitial_scale = 1e-3\n"
-                "[time]\nend = 1e4\nstop_gradient_norm = 1e-4\n");
-  const Finished result = call({"run", "saddle.toml", "--out", "saddle"}, scratch.path);
-  CHECK(result.code == 1);
-  CHECK(result.err.find("saddle") != std::string::npos);
-  CHECK(code(read_netcdf(scratch / "saddle" / "result.nc"), "status") == 7);
-}
-
 TEST_CASE("Snapshots show the observables of their own time, in any order and once") {
   const Scratch scratch;
   const std::string base = network + "[time]\nend = 100\nsamples = 5\nspacing = \"linear\"\n";
@@ -459,46 +319,6 @@ TEST_CASE("verify writes the observed error of every observable, which is of the
   CHECK(code(marked, "status") == 8);
 }
 
-TEST_CASE("Budgets end a run with exit code 1, a status, and a sentence on what to do") {
-  const Scratch scratch;
-  const std::string base = network + "[time]\nend = 1e6\nsamples = 20\n[solver]\n";
-  scratch.write("steps.toml", base + "max_steps = 20\n");
-  Finished result = call({"run", "steps.toml", "--out", "steps"}, scratch.path);
-  CHECK(result.code == 1);
-  CHECK(result.err.find("solver.max_steps = 20") != std::string::npos);
-  CHECK(result.out == "steps/result.nc\n");
-  Dataset data = read_netcdf(scratch / "steps" / "result.nc");
-  CHECK(code(data, "status") == 4);
-  CHECK(data.values<std::int64_t>("steps").front() == 20);
-  const auto& loss = data.values<double>("train_loss");
-  CHECK(loss.size() == 21);  // NaN after the failure, all times there
-  CHECK(std::isfinite(loss[1]));
-  CHECK(std::isnan(loss.back()));
-  // Where it got to is known: the norm grows from sample to sample, and at end_time it is between
-  // those around it.
-  const double end = data.values<double>("end_time").front();
-  const auto& times = data.values<double>("time");
-  const auto& norms = data.values<double>("norm");
-  const auto after =
-      static_cast<std::size_t>(std::upper_bound(times.begin(), times.end(), end) - times.begin());
-  REQUIRE(after >= 1);
-  REQUIRE(after < times.size());
-  CHECK(std::isnan(norms[after]));
-  double square = 0;
-  for (const double w : data.values<double>("final_state")) square += w * w;
-  CHECK(std::abs(std::sqrt(square) - norms[after - 1]) < 0.1 * norms[after - 1]);
-  CHECK(end < 1e6);
-  // A budget of steps is the config's own: the same again. --resume finds it done.
-  CHECK(call({"run", "steps.toml", "--out", "steps", "--resume"}, scratch.path).code == 1);
-
-  scratch.write("wall.toml", linear +
-                                 "[flow]\nkind = \"gradient_descent\"\nstep = 1e-9\n[time]\n"
-                                 "end = 10\nsamples = 5\n[solver]\nmax_wall_seconds = 0.1\n");
-  result = call({"run", "wall.toml", "--out", "wall"}, scratch.path);
-  CHECK(result.code == 1);
-  CHECK(code(read_netcdf(scratch / "wall" / "result.nc"), "status") == 5);
-}
-
 TEST_CASE("Samples are geometric from first to end, or linear, with t = 0 besides") {
   const Scratch scratch;
   const Dataset log = result_of(scratch, linear + "[time]\nfirst = 1e-2\nend = 1e2\nsamples = 5\n");
@@ -551,51 +371,6 @@ TEST_CASE("Gradient descent is sampled at its iterates, t = step times count") {
         std::string::npos);
 }
 
-TEST_CASE("A study goes on past points whose values do not go together, and lists them") {
-  const Scratch scratch;
-  // Rank 5 fits 6 rows and 6 columns but not 4 of each: seen when the point is run.
-  scratch.write("study.toml", R"([model]
-name = "matrix_completion"
-rank = 2
-[time]
-end = 1
-samples = 3
-[study]
-"model.rows" = [6, 4]
-"model.true_rank" = [1, 5]
-)");
-  const Finished result = call({"run", "study.toml", "--out", "study"}, scratch.path);
-  INFO(result.err);
-  CHECK(result.code == 1);
-  CHECK(result.err.find("rows = 4, true_rank = 5") != std::string::npos);
-  const Dataset data = read_netcdf(scratch / "study" / "result.nc");
-  CHECK(data.values<std::int32_t>("status") == std::vector<std::int32_t>{0, 0, 0, 11});
-  CHECK(find_attribute(data.find("status")->attributes, "flag_meanings") != nullptr);
-  const Finished again = call({"run", "study.toml", "--out", "study", "--resume"}, scratch.path);
-  CHECK(again.code == 1);
-  CHECK(again.err.find("rows = 4, true_rank = 5") != std::string::npos);
-}
-
-TEST_CASE("An axis takes its key's last part as name, the whole key where that is taken") {
-  const Scratch scratch;
-  scratch.write("a.csv", "1,2\n3,4\n");
-  scratch.write("b.csv", "1,2\n3,5\n");
-  const Dataset target =
-      result_of(scratch,
-                "[model]\nname = \"matrix_completion\"\nrank = 1\n[time]\nend = 1\n"
-                "samples = 2\n[study]\n\"model.target\" = [\"a.csv\", \"b.csv\"]\n");
-  CHECK(target.find("model.target") != nullptr);
-  CHECK(target.find("target")->dimensions ==
-        std::vector<std::string>{"model.target", "row", "column"});
-  const Dataset samples =
-      result_of(scratch,
-                "[model]\nname = \"linear_regression\"\n[time]\nend = 1\n[study]\n"
-                "\"model.samples\" = [3, 4]\n\"time.samples\" = [2, 3]\n");
-  CHECK(samples.find("model.samples") != nullptr);
-  CHECK(samples.find("time.samples") != nullptr);
-  CHECK(samples.find("norm")->dimensions.front() == "model.samples");
-}
-
 TEST_CASE("Messages go to stderr, the path of the result to stdout, and quiet is quiet") {
   const Scratch scratch;
   scratch.write("run.toml", linear + "[time]\nend = 1\nsamples = 2\n");
@@ -630,49 +405,6 @@ TEST_CASE("check --derivatives compares the model's derivatives in a table and r
   CHECK(
       call({"check", "run.toml", "--derivatives", "--set", "model.samples=0"}, scratch.path).code ==
       2);
-}
-
-TEST_CASE("A fit over too few points is NaN, and a warning and the result say why") {
-  const Scratch scratch;
-  const std::string study = linear + "[time]\nend = 1\nsamples = 2\n[study]\n";
-  scratch.write("study.toml", study +
-                                  "seed = [0, 1]\n\"flow.weight_decay\" = [0, 0.1]\n"
-                                  "[measure]\nexponents = [\"grok_time\", \"end_time\"]\n"
-                                  "against = \"weight_decay\"\n");
-  const Finished result = call_ok({"run", "study.toml", "--out", "r"}, scratch.path);
-  INFO(result.err);
-  const std::string few = " has fewer than 3 finite points > 0 along weight_decay in 2 of 2 fits\n";
-  CHECK(result.err.find("warning: end_time_exponent is NaN: end_time" + few) != std::string::npos);
-  CHECK(result.err.find("warning: grok_time_exponent is NaN: grok_time" + few) !=
-        std::string::npos);
-  const Dataset data = read_netcdf(scratch / "r" / "result.nc");
-  for (const std::string name : {"_exponent", "_exponent_error", "_prefactor"}) {
-    const Attribute* comment = find_attribute(data.find("grok_time" + name)->attributes, "comment");
-    REQUIRE(comment != nullptr);
-    CHECK("warning: grok_time_exponent is " + std::get<std::string>(comment->value) + "\n" ==
-          "warning: grok_time_exponent is NaN: grok_time" + few);
-  }
-  CHECK(call_ok({"run", "study.toml", "--out", "quiet", "--quiet"}, scratch.path).err.empty());
-
-  scratch.write("none.toml", study +
-                                 "\"flow.weight_decay\" = [1, 2]\n"
-                                 "[solver]\nmax_steps = 1\n"
-                                 "[measure]\nexponents = [\"grok_time\"]\n");
-  const Finished none = call({"run", "none.toml", "--out", "n"}, scratch.path);
-  CHECK(none.code == 1);
-  CHECK(none.err.find("no run gives grok_time") != std::string::npos);
-
-  // With points enough there is nothing to say; end_time is 1 at every decay.
-  scratch.write("enough.toml", network +
-                                   "[time]\nend = 1\nsamples = 2\n"
-                                   "[study]\n"
-                                   "\"flow.weight_decay\" = [0.1, 0.2, 0.4]\n"
-                                   "[measure]\nexponents = [\"end_time\"]\n");
-  CHECK(call_ok({"run", "enough.toml", "--out", "c"}, scratch.path).err.find("NaN") ==
-        std::string::npos);
-  CHECK(std::abs(
-            read_netcdf(scratch / "c" / "result.nc").values<double>("end_time_exponent").front()) <
-        1e-12);
 }
 
 TEST_CASE("plot of a run that failed at once says nothing, also without a home to write to") {
@@ -801,46 +533,4 @@ curvature_probes = 5
   // An estimate has the same bits at every run, and goes with its error.
   CHECK(bits(*result_of(scratch, config).find("scalar_curvature")) ==
         bits(*data.find("scalar_curvature")));
-}
-
-TEST_CASE("A sweep over a number of the model makes the model anew at each value") {
-  const Scratch scratch;
-  scratch.write("noise.toml", R"([model]
-name = "deep_linear_network"
-target_singular_values = [0.9]
-width = 2
-[flow]
-weight_decay = 0.1
-[sweep]
-key = "model.noise_variance"
-values = [0, 0.1, 0.2]
-direction = "up"
-)");
-  call_ok({"run", "noise.toml", "--out", "result"}, scratch.path);
-  const Dataset data = read_netcdf(scratch / "result" / "result.nc");
-  REQUIRE(data.find_dimension("noise_variance") != nullptr);
-  CHECK(data.values<double>("noise_variance") == std::vector<double>{0, 0.1, 0.2});
-  const auto& norm = data.values<double>("norm");
-  CHECK(norm[0] > norm[1]);
-  CHECK(norm[1] > norm[2]);
-}
-
-TEST_CASE("Branches through the binary: a fold, a Maxwell point, and the lines that say so") {
-  const Scratch scratch;
-  scratch.write("branches.toml", R"([model]
-name = "deep_linear_network"
-target_singular_values = [0.8]
-width = 1
-initial_law = "aligned"
-initial_scale = 1
-[continuation]
-range = [0.05, 0.5]
-)");
-  const Finished run = call_ok({"run", "branches.toml", "--out", "result"}, scratch.path);
-  CHECK(run.err.find("fold at 0.350882") != std::string::npos);
-  const Dataset data = read_netcdf(scratch / "result" / "result.nc");
-  CHECK(data.values<double>("maxwell_weight_decay").front() ==
-        Approx(std::pow(0.4, 4.0 / 3)).epsilon(1e-8));
-  CHECK(data.values<std::int32_t>("special_kind")[1] == 1);
-  CHECK(data.shape(*data.find("train_loss")).size() == 2);
 }

@@ -234,6 +234,7 @@ TEST_CASE("A ReLU network's onset is where its formula says, though its minima l
   sweep.direction = "up";
   const Experiment experiment = run_sweep(data_sweep("relu", {2, 12, 2}, sweep), {}, nullptr);
   INFO(experiment.outcome.message);
+  CHECK(experiment.outcome.status == Status::ok);
   const auto& norms = experiment.data.values<double>("norm");
   for (std::size_t i = 0; i < sweep.values.size(); ++i) {
     CAPTURE(sweep.values[i], norms[i]);

@@ -1,5 +1,7 @@
 #include "models/deep_linear_network.hpp"
 
+#include "models/deep_linear_map.hpp"
+
 #include <boost/numeric/odeint.hpp>
 #include <cmath>
 

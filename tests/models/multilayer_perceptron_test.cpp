@@ -1,5 +1,7 @@
 #include "models/multilayer_perceptron.hpp"
 
+#include "models/perceptron_map.hpp"
+
 #include "models/two_layer_network.hpp"
 #include "tests/finite_differences.hpp"
 #include "tests/run_model.hpp"
@@ -93,7 +95,8 @@ TEST_CASE(
   parameters.set("bias", false);
   parameters.set_file("inputs", "x.npy", inputs);
   parameters.set_file("targets", "y.npy", Matrix(Vector{{2, 1, 0.5}}.asDiagonal()) * inputs);
-  parameters.set_file("initial", "w.npy", Matrix(Vector{{0.7, 0.0021, -0.0019}}.asDiagonal()).reshaped());
+  parameters.set_file("initial", "w.npy",
+                      Matrix(Vector{{0.7, 0.0021, -0.0019}}.asDiagonal()).reshaped());
   const auto model = find_model("multilayer_perceptron")->make(parameters, 0);
   const Run run = run_model(*model, {}, {}, {0, 1e3});
   const auto& values = run.observables.at("output_singular_values");

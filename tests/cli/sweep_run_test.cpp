@@ -1,0 +1,50 @@
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "tests/cli/results.hpp"
+
+using namespace gradflow;
+using namespace gradflow::testing;
+
+TEST_CASE("A sweep over a number of the model makes the model anew at each value") {
+  const Scratch scratch;
+  scratch.write("noise.toml", R"([model]
+name = "deep_linear_network"
+target_singular_values = [0.9]
+width = 2
+[flow]
+weight_decay = 0.1
+[sweep]
+key = "model.noise_variance"
+values = [0, 0.1, 0.2]
+direction = "up"
+)");
+  call_ok({"run", "noise.toml", "--out", "result"}, scratch.path);
+  const Dataset data = read_netcdf(scratch / "result" / "result.nc");
+  REQUIRE(data.find_dimension("noise_variance") != nullptr);
+  CHECK(data.values<double>("noise_variance") == std::vector<double>{0, 0.1, 0.2});
+  const auto& norm = data.values<double>("norm");
+  CHECK(norm[0] > norm[1]);
+  CHECK(norm[1] > norm[2]);
+}
+
+TEST_CASE("Branches through the binary: a fold, a Maxwell point, and the lines that say so") {
+  const Scratch scratch;
+  scratch.write("branches.toml", R"([model]
+name = "deep_linear_network"
+target_singular_values = [0.8]
+width = 1
+initial_law = "aligned"
+initial_scale = 1
+[continuation]
+range = [0.05, 0.5]
+)");
+  const Finished run = call_ok({"run", "branches.toml", "--out", "result"}, scratch.path);
+  CHECK(run.err.find("fold at 0.350882") != std::string::npos);
+  const Dataset data = read_netcdf(scratch / "result" / "result.nc");
+  CHECK(data.values<double>("maxwell_weight_decay").front() ==
+        Approx(std::pow(0.4, 4.0 / 3)).epsilon(1e-8));
+  CHECK(data.values<std::int32_t>("special_kind")[1] == 1);
+  CHECK(data.shape(*data.find("train_loss")).size() == 2);
+}
