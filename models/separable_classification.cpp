@@ -10,6 +10,7 @@
 #include "models/separable_numbers.hpp"
 #include "models/separable_prediction.hpp"
 #include "models/separable_problem.hpp"
+#include "numerics/short_number.hpp"
 
 namespace gradflow {
 namespace {
@@ -208,9 +209,9 @@ class SeparableClassification final : public Model {
     const bool ends = flow.accelerated && accelerated_.arithmetic_ends(run.final_state());
     const std::string where =
         flow.accelerated
-            ? "log10(1+s) = " + short_number(run.times().back()) + " (log10 t = " +
-                  short_number(read(run.times().back(), run.final_state()).log_time / ln10) + ")"
-            : "t = " + short_number(run.times().back());
+            ? "log10(1+s) = " + short_number(run.times().back(), 3) + " (log10 t = " +
+                  short_number(read(run.times().back(), run.final_state()).log_time / ln10, 3) + ")"
+            : "t = " + short_number(run.times().back(), 3);
     if (ends)
       notes.messages.push_back("the arithmetic ends at " + where +
                                ", where beta leaves the range of doubles");
@@ -218,16 +219,16 @@ class SeparableClassification final : public Model {
     const Summary s = summarise(run);
     if (flow.until_settled && std::isfinite(s.settled.time))
       notes.messages.push_back(
-          "the direction has settled within " + short_number(settled_angle) +
-          " rad of its prediction at log10(1+s) = " + short_number(s.settled.time) +
-          " (log10 t = " + short_number(s.settled.log10_time) + ")");
+          "the direction has settled within " + short_number(settled_angle, 3) +
+          " rad of its prediction at log10(1+s) = " + short_number(s.settled.time, 3) +
+          " (log10 t = " + short_number(s.settled.log10_time, 3) + ")");
     if (s.final_angle > settled_angle) {
       notes.warnings |= limit_not_reached;
       std::string text = "the limit is not reached: at " + where + " the direction is " +
-                         short_number(s.final_angle) + " rad from its prediction";
+                         short_number(s.final_angle, 3) + " rad from its prediction";
       if (std::isfinite(s.extrapolated.error))
-        text += "; extrapolated it is " + short_number(angle(s.extrapolated.direction)) +
-                " rad from it, +- " + short_number(s.extrapolated.error);
+        text += "; extrapolated it is " + short_number(angle(s.extrapolated.direction), 3) +
+                " rad from it, +- " + short_number(s.extrapolated.error, 3);
       notes.messages.push_back(text);
     }
     return notes;

@@ -6,6 +6,7 @@
 #include <numbers>
 
 #include "models/direction_run.hpp"
+#include "numerics/short_number.hpp"
 
 namespace gradflow {
 namespace {
@@ -61,7 +62,7 @@ std::vector<std::string> SeparablePrediction::broken() {
   const Extrapolated check = horizon_check();
   if (check.value > 1e-2 + 10 * check.error)
     all.push_back("phi_inf as read off the potential's growth, " + horizon_.name() +
-                  ", differs by " + short_number(check.value) +
+                  ", differs by " + short_number(check.value, 3) +
                   " from the limit of its formula, so that the prediction is doubtful");
   if (horizon_.degenerate())
     all.push_back(
@@ -72,7 +73,7 @@ std::vector<std::string> SeparablePrediction::broken() {
         "prediction is the limit of argmin phi at growing margin");
   if (p.separable && !p.converged)
     all.push_back("the maximum-margin problem was not solved to rounding (defect " +
-                  short_number(p.residual) + "), so that there is no prediction");
+                  short_number(p.residual, 3) + "), so that there is no prediction");
   else if (p.separable && !p.unique)
     all.push_back(
         "the maximum-margin problem has more than one solution, so that the theorem "

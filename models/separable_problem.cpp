@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <sstream>
 
 #include "numerics/random.hpp"
+#include "numerics/short_number.hpp"
 
 namespace gradflow {
 namespace {
@@ -120,13 +120,6 @@ void take_start(const Parameters& p, SeparableProblem& problem) {
 }
 
 }  // namespace
-
-std::string short_number(double value, int digits) {
-  std::ostringstream out;
-  out.precision(digits);
-  out << value;
-  return out.str();
-}
 
 std::vector<std::string> potential_names() {
   std::vector<std::string> names;

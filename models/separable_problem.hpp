@@ -20,9 +20,6 @@ struct SeparableProblem {
   Vector initial;  ///< beta(0)
 };
 
-/// A number for a message.
-std::string short_number(double value, int digits = 3);
-
 /// The potentials that a config can name.
 std::vector<std::string> potential_names();
 

@@ -4,10 +4,10 @@
 #include <chrono>
 #include <cmath>
 #include <limits>
-#include <sstream>
 
 #include "continuation/hessian_modes.hpp"
 #include "numerics/parallel.hpp"
+#include "numerics/short_number.hpp"
 #include "solve/integrate.hpp"
 #include "solve/stepper.hpp"
 
@@ -121,7 +121,7 @@ class Settling {
       if (test(t)) return;
       if (stays_on_saddle(t)) return;
     }
-    fail(Status::ok, "is not at rest by t = " + number(settings_.longest));
+    fail(Status::ok, "is not at rest by t = " + short_number(settings_.longest));
   }
 
   /// Is the flow settled at the state? Polishes it where it is.
@@ -253,13 +253,6 @@ class Settling {
   }
 
   double size() const { return std::max(1.0, result_.state.norm()); }
-
-  static std::string number(double value) {
-    std::ostringstream out;
-    out.precision(6);
-    out << value;
-    return out.str();
-  }
 
   void fail(Status status, const std::string& message) {
     result_.failure = status;

@@ -9,6 +9,7 @@
 #include "continuation/branches.hpp"
 #include "continuation/settle.hpp"
 #include "experiment/recording.hpp"
+#include "numerics/short_number.hpp"
 
 namespace gradflow {
 namespace {

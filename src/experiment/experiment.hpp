@@ -19,9 +19,9 @@ struct Experiment {
 
 /// Follows the flow, records its observables, takes its measurements; or runs the sweep or the
 /// continuation that the setup asks for. Numerical failure is a status of the outcome. `references`
-/// are those of the study that the run belongs to. What is done of an experiment in several parts is
-/// kept in `journal`, where there is one.
-/// \throws ParameterError where settings and flow do not go together after all
+/// are those of the study that the run belongs to. What is done of an experiment in several parts
+/// is kept in `journal`, where there is one. \throws ParameterError where settings and flow do not
+/// go together after all
 Experiment run_experiment(const Setup& setup, PhaseReferences& references,
                           const std::function<bool()>& interrupted, Journal* journal = nullptr);
 

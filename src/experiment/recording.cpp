@@ -1,7 +1,6 @@
 #include "experiment/recording.hpp"
 
 #include <algorithm>
-#include <cstdio>
 
 namespace gradflow {
 
@@ -115,12 +114,6 @@ std::vector<Observable> chosen_observables(const std::vector<Observable>& all,
   for (const Observable& observable : all)
     if (observable.by_default || observable.named_in(output.observables)) out.push_back(observable);
   return out;
-}
-
-std::string short_number(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.6g", value);
-  return text;
 }
 
 }  // namespace gradflow

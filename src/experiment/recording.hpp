@@ -88,7 +88,6 @@ void add_outcome(Dataset& data, const Outcome& outcome);
 /// Those that are by default or named in output.observables.
 std::vector<Observable> chosen_observables(const std::vector<Observable>& all,
                                            const OutputSettings& output);
-std::string short_number(double value);  ///< of six digits
 void add_message(Dataset& data, const std::string& message);
 
 }  // namespace gradflow

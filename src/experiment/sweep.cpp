@@ -9,6 +9,7 @@
 #include "continuation/transitions.hpp"
 #include "experiment/recording.hpp"
 #include "numerics/random.hpp"
+#include "numerics/short_number.hpp"
 
 namespace gradflow {
 namespace {
@@ -195,8 +196,13 @@ class Chain {
   static void add_rest(Dataset& data, const Settled& rest) {
     add_number(data, {"settle_time", "time t after which the flow was at rest"}, rest.time);
     add_count(data, "settle_steps", rest.statistics.steps, "accepted steps to there");
-    add_number(data, {"rest_distance", "Newton step at the state, flat modes left out, over max(1, |w|)"}, rest.rest_distance);
-    add_number(data, {"lowest_eigenvalue", "lowest eigenvalue of the regularised loss's Hessian, flat modes apart"}, rest.lowest_eigenvalue);
+    add_number(data,
+               {"rest_distance", "Newton step at the state, flat modes left out, over max(1, |w|)"},
+               rest.rest_distance);
+    add_number(data,
+               {"lowest_eigenvalue",
+                "lowest eigenvalue of the regularised loss's Hessian, flat modes apart"},
+               rest.lowest_eigenvalue);
     add_count(data, "unstable_modes", rest.unstable_modes, "modes of negative curvature");
     add_count(data, "flat_modes", rest.flat_modes,
               "modes with a curvature below 1e-6 of the largest; -1: not known");

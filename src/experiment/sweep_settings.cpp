@@ -2,19 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <sstream>
 
 #include "flow/option.hpp"
+#include "numerics/short_number.hpp"
 
 namespace gradflow {
 namespace {
-
-std::string number(double value) {
-  std::ostringstream out;
-  out.precision(15);
-  out << value;
-  return out.str();
-}
 
 const std::vector<Option<SweepSettings>>& sweep_options() {
   using S = SweepSettings;
@@ -121,8 +114,8 @@ SweepSettings SweepSettings::from(const Parameters& parameters) {
   std::sort(values.begin(), values.end());
   const auto twice = std::adjacent_find(values.begin(), values.end());
   if (twice != values.end())
-    throw ParameterError("values",
-                         "has the value " + number(*twice) + " twice, expected each value once");
+    throw ParameterError(
+        "values", "has the value " + short_number(*twice, 15) + " twice, expected each value once");
   return settings;
 }
 
@@ -145,18 +138,19 @@ ContinuationSettings ContinuationSettings::from(const Parameters& parameters) {
     throw ParameterError("range", "does not fit, " + expected);
   if (settings.start == 0) settings.start = range[0];
   if (settings.start < range[0] || settings.start > range[1])
-    throw ParameterError("start", "is " + number(settings.start) + ", outside the range from " +
-                                      number(range[0]) + " to " + number(range[1]));
+    throw ParameterError("start", "is " + short_number(settings.start, 15) +
+                                      ", outside the range from " + short_number(range[0], 15) +
+                                      " to " + short_number(range[1], 15));
   if (settings.starts.empty())
     throw ParameterError("starts", "is an empty list, expected \"flow\", \"zero\" or files");
   if (!(settings.min_step <= settings.step))
-    throw ParameterError("min_step",
-                         "is " + number(settings.min_step) +
-                             ", expected at most continuation.step = " + number(settings.step));
+    throw ParameterError("min_step", "is " + short_number(settings.min_step, 15) +
+                                         ", expected at most continuation.step = " +
+                                         short_number(settings.step, 15));
   if (!(settings.step <= settings.max_step))
-    throw ParameterError(
-        "step", "is " + number(settings.step) +
-                    ", expected at most continuation.max_step = " + number(settings.max_step));
+    throw ParameterError("step", "is " + short_number(settings.step, 15) +
+                                     ", expected at most continuation.max_step = " +
+                                     short_number(settings.max_step, 15));
   return settings;
 }
 

@@ -1,7 +1,7 @@
 #include "flow/parameters.hpp"
+#include "numerics/short_number.hpp"
 
 #include <cmath>
-#include <sstream>
 
 namespace gradflow {
 namespace {
@@ -10,16 +10,9 @@ namespace {
 /// they are met.
 constexpr double largest_integer = 1e12;
 
-std::string number(double value) {
-  std::ostringstream out;
-  out.precision(12);
-  out << value;
-  return out.str();
-}
-
 /// A number as it would be written in a config: with a point where it is no integer.
 std::string written(double value) {
-  std::string text = number(value);
+  std::string text = short_number(value, 12);
   if (text.find_first_of(".en") == std::string::npos) text += ".0";
   return text;
 }
@@ -36,8 +29,9 @@ std::string quoted_list(const std::vector<std::string>& texts) {
 std::string range_text(const ParameterInfo& info) {
   const bool below = std::isfinite(info.minimum),
              above = std::isfinite(info.maximum) && info.maximum < largest_integer;
-  const std::string low = (info.minimum_excluded ? " > " : " >= ") + number(info.minimum);
-  const std::string high = (info.maximum_excluded ? " < " : " <= ") + number(info.maximum);
+  const std::string low = (info.minimum_excluded ? " > " : " >= ") + short_number(info.minimum, 12);
+  const std::string high =
+      (info.maximum_excluded ? " < " : " <= ") + short_number(info.maximum, 12);
   if (below && above) return low + " and" + high;
   if (below) return low;
   if (above) return high;
@@ -213,7 +207,7 @@ void Parameters::set(const std::string& name, ParameterValue value) {
       if (!fits && declared.maximum >= largest_integer &&
           std::holds_alternative<std::int64_t>(value) && std::get<std::int64_t>(value) > 0)
         throw ParameterError(name, "is " + shown(value) + ", expected " + declared.expectation() +
-                                       ", and at most " + number(declared.maximum));
+                                       ", and at most " + short_number(declared.maximum, 12));
       break;
     case ParameterType::real:
       fits = std::holds_alternative<double>(value) && std::isfinite(std::get<double>(value)) &&

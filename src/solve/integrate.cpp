@@ -5,10 +5,10 @@
 #include <cmath>
 #include <limits>
 #include <optional>
-#include <sstream>
 
 #include "numerics/bracketed_zero.hpp"
 #include "numerics/parallel.hpp"
+#include "numerics/short_number.hpp"
 #include "solve/condition.hpp"
 #include "solve/energy_identity.hpp"
 #include "solve/saddle.hpp"
@@ -47,13 +47,6 @@ double hidden_deviation(ConstVectorRef y0) {
   for (Index i = 0; i < y0.size(); ++i)
     if (y0[i] != 0) smallest = std::min(smallest, std::abs(y0[i]));
   return smallest < 1e-8 * root_mean_square(y0) ? smallest : 0;
-}
-
-std::string number(double value) {
-  std::ostringstream out;
-  out.precision(6);
-  out << value;
-  return out.str();
 }
 
 /// The time in the stepper's last step at which `level` falls to 0, by Illinois's regula falsi on
@@ -123,7 +116,7 @@ Outcome integrate(System& system, Stepper& stepper, const SolverSettings& settin
   outcome.method = stepper.method();
   const auto fail = [&](Status status, const std::string& reason, const std::string& advice) {
     outcome.status = status;
-    outcome.message = stepper.method() + " at t = " + number(stepper.time()) + ": " + reason +
+    outcome.message = stepper.method() + " at t = " + short_number(stepper.time()) + ": " + reason +
                       (advice.empty() ? "" : "; " + advice);
   };
   const auto warn = [&](auto warning, const std::string& text) {
@@ -222,7 +215,7 @@ Outcome integrate(System& system, Stepper& stepper, const SolverSettings& settin
         end_at(stepper.time());
         warn(singular_point_reached,
              "a singular point of the manifold of minimisers is reached at " +
-                 number(stepper.time()) + ": the flow is not defined beyond");
+                 short_number(stepper.time()) + ": the flow is not defined beyond");
         break;
       }
       if (ended && next < times.size()) {
@@ -259,12 +252,12 @@ Outcome integrate(System& system, Stepper& stepper, const SolverSettings& settin
     outcome.worst_energy_defect = energy.worst_defect();
     if (energy.rise() > 0 && outcome.status == Status::ok)
       fail(Status::energy_rise,
-           "the energy rose by " + number(energy.rise()) + " of its range at t = " +
-               number(energy.rise_time()) + ", which no gradient flow does",
+           "the energy rose by " + short_number(energy.rise()) + " of its range at t = " +
+               short_number(energy.rise_time()) + ", which no gradient flow does",
            "lower solver.rtol and solver.atol");
     else if (outcome.status == Status::ok && outcome.worst_energy_defect > reported_defect) {
       warn(energy_defect_high,
-           "the energy identity is off by " + number(outcome.worst_energy_defect) +
+           "the energy identity is off by " + short_number(outcome.worst_energy_defect) +
                " of the drop in one decade of t; lower solver.rtol and solver.atol");
     }
   }
@@ -275,7 +268,7 @@ Outcome integrate(System& system, Stepper& stepper, const SolverSettings& settin
   if (outcome.status == Status::ok && accumulated > most_accumulated * amplified) {
     const std::string text =
         "the estimated errors of its steps, each within the tolerance, add up to " +
-        number(accumulated * settings.rtol) +
+        short_number(accumulated * settings.rtol) +
         " of the state: the slow flow is beyond this method's range";
     if (accumulated * settings.rtol > spoiled)
       fail(Status::no_convergence, text, "take solver.method = \"cvode\"");
@@ -286,7 +279,8 @@ Outcome integrate(System& system, Stepper& stepper, const SolverSettings& settin
   const bool unresolved = hidden > 0 && hidden < 100 * settings.atol;
   if (outcome.status == Status::ok && grew && unresolved)
     warn(tolerance_coarse_for_saddle,
-         "the start has entries of " + number(hidden) + ", which atol = " + number(settings.atol) +
+         "the start has entries of " + short_number(hidden) +
+             ", which atol = " + short_number(settings.atol) +
              " does not resolve: a saddle that they leave is left late, early, or to the wrong "
              "side; start from larger ones");
   if (outcome.status == Status::ok && system.has_energy() && system.has_saddles() && !descent &&
@@ -303,7 +297,7 @@ Outcome integrate(System& system, Stepper& stepper, const SolverSettings& settin
     if (grown && mode.rate > 1e-6 * mode.fastest &&
         mode.amplitude <= std::max(settings.atol, rounding * outcome.final_state.norm())) {
       const std::string where =
-          "the run ends at a saddle with a growth rate of " + number(mode.rate);
+          "the run ends at a saddle with a growth rate of " + short_number(mode.rate);
       if (settings.saddle_guard && !unresolved &&
           mode.amplitude <= rounding * outcome.final_state.norm()) {
         warn(stays_on_saddle,
@@ -313,7 +307,7 @@ Outcome integrate(System& system, Stepper& stepper, const SolverSettings& settin
       } else {
         fail(Status::saddle_unresolved,
              where + (settings.saddle_guard
-                          ? ", of whose mode the state holds " + number(mode.amplitude) +
+                          ? ", of whose mode the state holds " + short_number(mode.amplitude) +
                                 ", less than the tolerance"
                           : " and solver.saddle_guard is off"),
              settings.saddle_guard ? "lower solver.atol" : "switch it on, or lower solver.atol");
@@ -329,18 +323,18 @@ Outcome integrate(System& system, Stepper& stepper, const SolverSettings& settin
     const bool stays = (outcome.warnings & stays_on_saddle) != 0;
     if (outcome.status == Status::ok && !stays && rounded.size > spoiled)
       fail(Status::rounding_decides,
-           "at t = " + number(rounded.time) +
+           "at t = " + short_number(rounded.time) +
                " rounding errors have grown to the size of the state (the flow amplifies "
                "disturbances by " +
-               number(outcome.amplification->largest) + "): they decide where the run ends",
+               short_number(outcome.amplification->largest) + "): they decide where the run ends",
            "other initial values, farther from what the flow leaves there, do not leave it to "
            "rounding");
     else if (outcome.status == Status::ok && !stays && tolerated.size > spoiled)
       warn(sensitive,
-           "errors of the tolerances may have grown to " + number(tolerated.size) +
-               " of the state at t = " + number(tolerated.time) +
-               " (the flow amplifies disturbances by " + number(outcome.amplification->largest) +
-               "); lower " +
+           "errors of the tolerances may have grown to " + short_number(tolerated.size) +
+               " of the state at t = " + short_number(tolerated.time) +
+               " (the flow amplifies disturbances by " +
+               short_number(outcome.amplification->largest) + "); lower " +
                (&tolerated == &absolute ? "solver.atol" : "solver.rtol and solver.atol"));
   }
   return outcome;

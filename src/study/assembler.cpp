@@ -1,8 +1,8 @@
 #include "study/assembler.hpp"
 
-#include <cstdio>
 #include <set>
 
+#include "numerics/short_number.hpp"
 #include "study/arrhenius.hpp"
 #include "study/build_info.hpp"
 #include "study/point.hpp"
@@ -13,11 +13,7 @@ namespace gradflow {
 namespace {
 
 std::string short_value(const ParameterValue& value) {
-  if (const auto* d = std::get_if<double>(&value)) {
-    char text[32];
-    std::snprintf(text, sizeof text, "%.6g", *d);
-    return text;
-  }
+  if (const auto* d = std::get_if<double>(&value)) return short_number(*d);
   if (const auto* i = std::get_if<std::int64_t>(&value)) return std::to_string(*i);
   if (const auto* b = std::get_if<bool>(&value)) return *b ? "true" : "false";
   if (const auto* s = std::get_if<std::string>(&value)) return *s;
