@@ -106,7 +106,7 @@ class Chain {
       outcome_.message = "interrupted";
     } else {
       assemble(experiment.data);
-      judge(experiment.data);
+      judge();
     }
     add_outcome(experiment.data, outcome_);
     experiment.outcome = std::move(outcome_);
@@ -321,7 +321,7 @@ class Chain {
   }
 
   /// Status and warnings of the whole chain.
-  void judge(const Dataset&) {
+  void judge() {
     for (const std::string& way : sweep_.ways())
       for (const Dataset& point : points_[way]) {
         const std::int32_t rest = point.values<std::int32_t>("value_status").front();

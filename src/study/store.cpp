@@ -161,6 +161,8 @@ void Store::put_part(std::size_t point, const std::string& part, Dataset data) c
 void Store::drop_parts(std::size_t point) const {
   std::error_code ignored;
   fs::remove_all(parts_of(point), ignored);
+  // A study's other points may be about to make theirs: there it goes with the result.
+  if (!owner_.study) fs::remove(folder_ / "parts", ignored);
 }
 
 bool Store::holds_result(std::size_t points) const {

@@ -22,6 +22,7 @@ direction = "up"
 )");
   call_ok({"run", "noise.toml", "--out", "result"}, scratch.path);
   const Dataset data = read_netcdf(scratch / "result" / "result.nc");
+  CHECK_FALSE(fs::exists(scratch / "result" / "parts"));
   REQUIRE(data.find_dimension("noise_variance") != nullptr);
   CHECK(data.values<double>("noise_variance") == std::vector<double>{0, 0.1, 0.2});
   const auto& norm = data.values<double>("norm");
