@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <malloc.h>
+#include <sched.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -19,7 +20,6 @@
 #include "io/atomic_file.hpp"
 #include "io/toml_document.hpp"
 #include "models/registry.hpp"
-#include "study/runner.hpp"
 
 namespace gradflow {
 
@@ -78,6 +78,19 @@ std::string number_of_jobs(const std::string& text) {
     return "";
   return "is " + toml_text(shortened(text)) + ", expected an integer from 1 to " +
          std::to_string(most);
+}
+
+std::string number_of_jobs_or_auto(const std::string& text) {
+  const std::string problem = text == "auto" ? "" : number_of_jobs(text);
+  return problem.empty() ? "" : problem + ", or auto";
+}
+
+/// Those that this process may use.
+int processors() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (::sched_getaffinity(0, sizeof set, &set) != 0) return 1;
+  return std::max(1, CPU_COUNT(&set));
 }
 
 /// What to say of arguments that no command takes, in the order they stand in.
@@ -149,9 +162,32 @@ int run_command(int argc, char** argv) {
   run->add_option("--out", arguments.out, "folder of the results (results/<config's name>)");
   run->add_option("--set", arguments.overrides, "KEY=VALUE, overrides a key (TOML syntax)")
       ->allow_extra_args(false);
-  run->add_option("--jobs", arguments.jobs, "points run in parallel")->check(number_of_jobs);
+  std::string jobs = "1";
+  run->add_option("--jobs", jobs, "worker processes of a study; auto: one a core")
+      ->check(number_of_jobs_or_auto);
   run->add_flag("--resume", arguments.resume, "go on with the results in the folder");
   run->add_flag("--quiet", arguments.quiet, "no progress and no warnings");
+  run->add_flag("--join", arguments.join,
+                "work on a study together with all others that run it into the same folder");
+  run->add_option("--shard", arguments.shard,
+                  "K/N: only the points whose number is K modulo N (implies --join)");
+  run->add_option("--reuse", arguments.reuse,
+                  "take the points that this study shares with the one in a folder from there")
+      ->allow_extra_args(false);
+  run->add_flag("--dry-run", arguments.dry_run, "say what would be run, write nothing");
+  run->add_option("--progress", arguments.progress, "auto, lines or none")
+      ->check(CLI::IsMember({"auto", "lines", "none"}));
+
+  std::string folder;
+  std::vector<std::string> shards;
+  bool json = false;
+  auto* status = app.add_subcommand("status", "say what there is of a study, whoever works on it");
+  status->add_option("DIR", folder, "folder of a study")->required();
+  status->add_flag("--json", json, "as JSON");
+  auto* collect =
+      app.add_subcommand("collect", "make a study's result of the points that are there");
+  collect->add_option("DIR", folder, "folder of a study")->required();
+  collect->add_option("FROM", shards, "folders with further points of the same study");
 
   bool derivatives = false;
   auto* check = app.add_subcommand("check", "validate a config and print it fully resolved");
@@ -194,7 +230,12 @@ int run_command(int argc, char** argv) {
   }
 
   if (version) return command_version();
-  if (*run) return command_run(arguments);
+  if (*run) {
+    arguments.jobs = jobs == "auto" ? processors() : std::stoi(jobs);
+    return command_run(arguments);
+  }
+  if (*status) return command_status(folder, json);
+  if (*collect) return command_collect(folder, shards);
   if (*check)
     return derivatives ? command_check_derivatives(arguments.config, arguments.overrides)
                        : command_check(arguments.config, arguments.overrides);
@@ -213,6 +254,8 @@ int run_cli(int argc, char** argv) {
   limit_memory();
   std::signal(SIGINT, on_signal);
   std::signal(SIGTERM, on_signal);
+  // A file that may not grow any more is an error of the write.
+  std::signal(SIGXFSZ, SIG_IGN);
   int code = exit_usage;
   try {
     register_models();

@@ -24,7 +24,6 @@
 #include "io/utf8.hpp"
 #include "study/build_info.hpp"
 #include "study/config.hpp"
-#include "study/runner.hpp"
 
 namespace gradflow {
 namespace {
@@ -34,33 +33,6 @@ namespace fs = std::filesystem;
 std::string parameter_default(const ParameterInfo& info) {
   const std::string text = toml_value(info.default_value);
   return text.empty() ? "-" : text;
-}
-
-void print_summary(const RunSummary& summary, bool quiet) {
-  const std::size_t most = 20;
-  std::size_t shown = 0;
-  if (!quiet) {
-    for (const PointNote& note : summary.notes) {
-      if (note.status == Status::interrupted) continue;  // told once for all
-      // Of a large study only what needs attention; the rest is in the result.
-      if (note.status == Status::ok && note.warnings == 0 && summary.points > 10) continue;
-      if (++shown > most) {
-        report("  ... and " + std::to_string(summary.notes.size() - most) +
-               " more (variable `message` of the result)");
-        break;
-      }
-      const std::string at = note.where.empty() ? "" : note.where + ": ";
-      const char* kind = note.status != Status::ok ? "failed: "
-                         : note.warnings != 0      ? "warning: "
-                                                   : "note: ";
-      report(kind + at + note.message);
-    }
-    for (const std::string& warning : summary.warnings) report("warning: " + warning);
-  }
-  if (summary.failed > 0)
-    report(std::to_string(summary.failed) + " of " + std::to_string(summary.points) +
-           (summary.points == 1 ? " run failed" : " points failed") +
-           " (variable `status` of the result)");
 }
 
 }  // namespace
@@ -80,34 +52,8 @@ void print_path(const fs::path& path) {
   std::printf("%s\n", (shown ? printable(path.string()) : valid_utf8(path.string())).c_str());
 }
 
-static void tell_unused(const Config& config) {
+void tell_unused(const Config& config) {
   for (const std::string& line : config.unused()) report("warning: " + line);
-}
-
-int command_run(const RunArguments& arguments) {
-  const Config config = Config::load(arguments.config, arguments.overrides);
-  config.validate();
-  RunOptions options;
-  options.folder =
-      arguments.out.empty() ? fs::path("results") / config.name() : fs::path(arguments.out);
-  options.jobs = arguments.jobs;
-  options.resume = arguments.resume;
-  options.quiet = arguments.quiet;
-  options.interrupt = &interrupt_requested;
-  if (!arguments.quiet) {
-    options.tell = report;
-    tell_unused(config);
-  }
-  const RunSummary summary = run_config(config, options);
-  print_summary(summary, arguments.quiet);
-  if (summary.interrupted) {
-    report("interrupted: what is done is in " + options.folder.string() +
-           " (--resume goes on with it)");
-    return exit_interrupted;
-  }
-  if (summary.already_complete && !arguments.quiet) report("nothing left to do");
-  print_path(summary.result);
-  return summary.failed > 0 ? exit_numerical : exit_done;
 }
 
 int command_check(const std::string& path, const std::vector<std::string>& overrides) {

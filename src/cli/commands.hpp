@@ -21,6 +21,11 @@ struct RunArguments {
   int jobs = 1;
   bool resume = false;
   bool quiet = false;
+  bool join = false;
+  std::string shard;  ///< "K/N"; empty: all
+  std::vector<std::string> reuse;
+  bool dry_run = false;
+  std::string progress = "auto";  ///< auto, lines, none
 };
 
 struct PlotArguments {
@@ -29,6 +34,11 @@ struct PlotArguments {
 };
 
 int command_run(const RunArguments& arguments);
+/// What there is of a study, in words or as JSON.
+int command_status(const std::string& folder, bool json);
+/// Puts the result of a study together from the points that are there; those of `from` are copied
+/// into the folder before.
+int command_collect(const std::string& folder, const std::vector<std::string>& from);
 int command_check(const std::string& config, const std::vector<std::string>& overrides);
 /// A table of the model's derivatives, of the config's first point, compared with differences.
 int command_check_derivatives(const std::string& config, const std::vector<std::string>& overrides);
@@ -41,6 +51,10 @@ int command_version();
 /// Runs a plot script with Debian's Python and returns its exit code. Its stdout and its messages
 /// are ours. \throws std::runtime_error, in one line, where a signal or an exception ended it
 int run_script(const std::string& script, const std::vector<std::string>& arguments);
+
+class Config;
+/// A line for each setting of a config that has no effect.
+void tell_unused(const Config& config);
 
 /// A path on stdout, on a line of its own.
 void print_path(const std::filesystem::path& path);

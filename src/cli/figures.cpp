@@ -106,7 +106,7 @@ int command_figures(const std::vector<std::string>& names, bool list, int jobs, 
       RunOptions options;
       options.folder = runs / config.name();
       options.jobs = jobs;
-      options.quiet = quiet;
+      options.progress = quiet ? ProgressMode::none : ProgressMode::automatic;
       options.interrupt = &interrupt_requested;
       const std::string key = options.folder.string();
       if (std::find(done.begin(), done.end(), key) == done.end()) {

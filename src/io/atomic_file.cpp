@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <system_error>
@@ -60,6 +61,15 @@ bool write_all(int fd, std::string_view text) {
   return true;
 }
 
+/// A few characters that stand for this machine.
+std::string host_tag() {
+  std::array<char, 256> name{};
+  ::gethostname(name.data(), name.size() - 1);
+  Checksum checksum;
+  checksum.add(name.data());
+  return hexadecimal(checksum.digest()).substr(0, 8) + "-";
+}
+
 fs::path folder_of(const fs::path& path) {
   const fs::path parent = path.parent_path();
   return parent.empty() ? fs::path(".") : parent;
@@ -76,10 +86,10 @@ FileReplacement::FileReplacement(const fs::path& target)
   if (fs::exists(status) && !fs::is_regular_file(status)) {
     throw FileError(requested_, fs::is_directory(status) ? "is a folder" : "is not a regular file");
   }
-  // The name must be new among the processes and threads of this machine, and not grow with the
-  // target's, which may be as long as the file system allows.
+  // The name must be new among the processes and threads of all machines that share the folder, and
+  // not grow with the target's, which may be as long as the file system allows.
   static std::atomic<unsigned> counter{0};
-  temporary_ = folder_of(target_) / (".gradflow-" + std::to_string(::getpid()) + "-" +
+  temporary_ = folder_of(target_) / (".gradflow-" + host_tag() + std::to_string(::getpid()) + "-" +
                                      std::to_string(counter++) + ".tmp");
   // No O_EXCL: a killed process of the same id may have left a file of this name.
   Descriptor file(
@@ -130,17 +140,39 @@ void FileReplacement::append_checksum() {
   append(checksum.trailer());
 }
 
-void FileReplacement::commit() {
+void FileReplacement::sync() const {
   Descriptor file(::open(temporary_.c_str(), O_RDWR | O_CLOEXEC));
-  if (!file.is_open() || ::fsync(file.get()) != 0 || !file.close() ||
-      ::rename(temporary_.c_str(), target_.c_str()) != 0) {
+  if (!file.is_open() || ::fsync(file.get()) != 0 || !file.close())
     throw FileError(requested_, "cannot be written: " + reason_of(errno));
-  }
-  committed_ = true;
-  // The file is in place; a folder that cannot be synced (some file systems refuse) only makes
-  // the rename less certain to outlive a power cut, which is no reason to fail the run.
+}
+
+/// The file is in place; a folder that cannot be synced (some file systems refuse) only makes the
+/// rename less certain to outlive a power cut, which is no reason to fail the run.
+void FileReplacement::sync_folder() const {
   Descriptor folder(::open(folder_of(target_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (folder.is_open()) ::fsync(folder.get());
+}
+
+void FileReplacement::commit() {
+  sync();
+  if (::rename(temporary_.c_str(), target_.c_str()) != 0)
+    throw FileError(requested_, "cannot be written: " + reason_of(errno));
+  committed_ = true;
+  sync_folder();
+}
+
+bool FileReplacement::commit_new() {
+  sync();
+  if (::link(temporary_.c_str(), target_.c_str()) != 0) {
+    const int error = errno;
+    if (error == EEXIST) return false;
+    // Without links (some file systems) a second process may be overtaken, and writes the same.
+    if (fs::exists(target_)) return false;
+    commit();
+    return true;
+  }
+  sync_folder();
+  return true;
 }
 
 void write_file_atomically(const fs::path& path, std::string_view text) {

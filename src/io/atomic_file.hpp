@@ -60,8 +60,14 @@ class FileReplacement {
   /// Puts the temporary file on disk (fsync), renames it over the target, and puts the rename on
   /// disk. Errors: FileError.
   void commit();
+  /// The same where there is no target yet; false where another process has just made one, which
+  /// stays as it is. Errors: FileError.
+  bool commit_new();
 
  private:
+  void sync() const;
+  void sync_folder() const;
+
   std::filesystem::path requested_;  // as the caller named it, for messages
   std::filesystem::path target_;
   std::filesystem::path temporary_;

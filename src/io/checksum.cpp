@@ -69,16 +69,26 @@ std::string Checksum::trailer() const {
   return std::string(magic) + little_endian(length_) + digest();
 }
 
-std::string hex_checksum(std::string_view text) {
+std::string checksum_of(std::initializer_list<std::string_view> pieces) {
   Checksum checksum;
-  checksum.add(text);
+  for (const std::string_view piece : pieces) checksum.add(piece);
+  return checksum.digest();
+}
+
+std::string hexadecimal(std::string_view bytes) {
   std::string out;
-  for (const char c : checksum.digest()) {
+  for (const char c : bytes) {
     constexpr char digits[] = "0123456789abcdef";
     const auto byte = static_cast<unsigned char>(c);
     out += {digits[byte >> 4U], digits[byte & 15U]};
   }
   return out;
+}
+
+std::string hex_checksum(std::string_view text) {
+  Checksum checksum;
+  checksum.add(text);
+  return hexadecimal(checksum.digest());
 }
 
 bool has_checksum(const std::filesystem::path& path) {

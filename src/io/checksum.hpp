@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -48,6 +49,12 @@ class Checksum {
   std::unique_ptr<State> state_;
   std::uint64_t length_ = 0;
 };
+
+/// The 16 bytes of the XXH3 of pieces one behind the other.
+std::string checksum_of(std::initializer_list<std::string_view> pieces);
+
+/// Bytes in hexadecimal digits.
+std::string hexadecimal(std::string_view bytes);
 
 /// The checksum of a text in hexadecimal digits.
 std::string hex_checksum(std::string_view text);

@@ -1,11 +1,13 @@
 #pragma once
 
 #include <filesystem>
-#include <optional>
+#include <functional>
 #include <string>
+#include <vector>
 
 #include "io/atomic_file.hpp"
 #include "io/dataset.hpp"
+#include "io/layout.hpp"
 
 namespace gradflow {
 
@@ -13,22 +15,31 @@ namespace gradflow {
 /// atomically (FileReplacement). Equal datasets give equal bytes: the file holds no time stamps.
 ///
 /// Types: double, int, int64 and string. Doubles carry `_FillValue` = NaN, integers carry none.
-/// Doubles of 64 KiB and more are compressed (shuffle, zlib level 1). A dimension of length zero
-/// is stored as an unlimited one, the only form NetCDF has for it.
-/// Safe to call from any thread (calls wait for one another in the libraries below, which are not;
-/// not for the disk).
-/// Errors: FileError; a disk without room for the arrays uncompressed counts as full.
+/// Numbers of 64 KiB and more carry HDF5's checksum (Fletcher-32), doubles among them are
+/// compressed (shuffle, zlib level 1). A dimension of length zero is stored as an unlimited one,
+/// the only form NetCDF has for it. Safe to call from any thread (calls wait for one another in the
+/// libraries below, which are not; not for the disk). Errors: FileError; a disk without room for
+/// the arrays uncompressed counts as full.
 void write_netcdf(const Dataset& dataset, const std::filesystem::path& path);
 
-/// The same for files that nothing but their number makes costly (the points of a study): a small
-/// dataset goes into NetCDF's classic form (CDF-5), whose bytes are made in memory in a twentieth
-/// of the time, texts as arrays of characters; xarray opens it likewise. What that form does not
-/// take (arrays that would be compressed, dimensions of length zero) is written by `write_netcdf`.
-void write_small_netcdf(const Dataset& dataset, const std::filesystem::path& path);
+/// Values of variables at `count` places that follow those of the last block.
+struct Block {
+  std::size_t count = 0;  ///< 0: there are no more
+  std::vector<Values> values = {};
+};
 
-/// The bytes that `write_small_netcdf` puts into the file, for who wants to do that himself;
-/// nothing where the classic form does not take the dataset. `path` is named in errors.
-std::optional<std::string> small_netcdf(const Dataset& dataset, const std::filesystem::path& path);
+/// Variables whose values come block by block along the first `leading` dimensions of a dataset.
+struct BlockSource {
+  std::size_t leading = 0;
+  std::vector<Layout::Array> variables;
+  std::function<Block()> next;
+  /// Global attributes that are known once all blocks have come.
+  std::function<std::vector<Attribute>()> last_attributes;
+};
+
+/// The same with further variables, which are never in memory as a whole. Errors: as above.
+void write_netcdf(const Dataset& dataset, const BlockSource& source,
+                  const std::filesystem::path& path);
 
 /// All end with a checksum (io/checksum.hpp), which NetCDF does not look at.
 
@@ -37,6 +48,8 @@ std::optional<std::string> small_netcdf(const Dataset& dataset, const std::files
 /// type and left out. Errors: DamagedFile and UncheckedFile by its checksum, before
 /// anything else in it is looked at; FileError if it is missing or holds other types.
 Dataset read_netcdf(const std::filesystem::path& path);
+/// Dimensions, global attributes, and the variables of these names alone.
+Dataset read_netcdf(const std::filesystem::path& path, const std::vector<std::string>& names);
 
 /// Does a file begin as NetCDF does and not end with a checksum of gradflow's? Then another program
 /// wrote it (or it is cut off). Errors: FileError where it cannot be read.

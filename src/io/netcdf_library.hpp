@@ -5,6 +5,7 @@
 #include <netcdf_mem.h>
 
 #include <cstdint>
+#include <cstdlib>
 #include <filesystem>
 #include <mutex>
 #include <new>
@@ -18,15 +19,18 @@ namespace gradflow::netcdf {
 
 // For the libraries' own tables and buffers: refused memory in the middle, they crash.
 constexpr double library_bytes = 16 << 20;
-/// Dimensions that hold the characters of texts in the classic form, and the attribute that says
-/// so.
-constexpr const char* characters_prefix = "characters_";
-constexpr const char* encoding_name = "_Encoding";
 
 /// netCDF-C and HDF5 keep global state: one call at a time in the whole process.
 inline std::mutex& library_mutex() {
   static std::mutex mutex;
   return mutex;
+}
+
+/// HDF5 locks the files that it opens, and fails where the file system has no locks. Ours are
+/// either still unnamed or never changed again. Read by HDF5 when it begins.
+inline void turn_off_hdf5_locks() {
+  static const int done = ::setenv("HDF5_USE_FILE_LOCKING", "FALSE", 0);
+  static_cast<void>(done);
 }
 
 /// HDF5 prints its error stack to stderr unless told not to. netCDF tells it once, but where HDF5
@@ -36,6 +40,7 @@ inline void silence_hdf5() {
   using SetAuto = int (*)(std::int64_t stack, void* function, void* data);
   static const SetAuto set_auto = reinterpret_cast<SetAuto>(::dlsym(RTLD_DEFAULT, "H5Eset_auto2"));
   if (set_auto) set_auto(0, nullptr, nullptr);
+  turn_off_hdf5_locks();
 }
 
 /// Turns netCDF's return codes into FileErrors that name what was being done.
@@ -68,8 +73,6 @@ class OpenFile {
   OpenFile& operator=(const OpenFile&) = delete;
 
   int close() { return nc_close(std::exchange(id_, -1)); }
-  /// Closes a file in memory; what it holds is the caller's.
-  int close(NC_memio& image) { return nc_close_memio(std::exchange(id_, -1), &image); }
 
  private:
   int id_;

@@ -1,9 +1,8 @@
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <limits>
-#include <map>
 #include <memory>
-#include <set>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -44,9 +43,7 @@ std::vector<Attribute> read_attributes(int file, int variable, int count, std::s
     std::array<char, NC_MAX_NAME + 1> buffer{};
     check(nc_inq_attname(file, variable, i, buffer.data()), where);
     const char* const name = buffer.data();
-    if (variable != NC_GLOBAL &&
-        (std::string_view(name) == "_FillValue" || std::string_view(name) == encoding_name))
-      continue;
+    if (variable != NC_GLOBAL && std::string_view(name) == "_FillValue") continue;
     const std::string what = where + ", attribute " + label(name);
     nc_type type = NC_NAT;
     std::size_t length = 0;
@@ -85,9 +82,8 @@ std::vector<Attribute> read_attributes(int file, int variable, int count, std::s
   return attributes;
 }
 
-/// `row`: of texts in the classic form, the characters of each.
-Values read_values(int file, int variable, nc_type type, std::size_t count, std::size_t row,
-                   const std::string& what, const Checker& check) {
+Values read_values(int file, int variable, nc_type type, std::size_t count, const std::string& what,
+                   const Checker& check) {
   switch (type) {
     case NC_DOUBLE: {
       std::vector<double> list(count);
@@ -106,16 +102,6 @@ Values read_values(int file, int variable, nc_type type, std::size_t count, std:
       }
       return list;
     }
-    case NC_CHAR: {
-      std::string rows(count * row, '\0');
-      if (count > 0) check(nc_get_var_text(file, variable, rows.data()), what);
-      std::vector<std::string> list(count);
-      for (std::size_t i = 0; i < count; ++i) {
-        list[i] = rows.substr(i * row, row);
-        list[i].resize(list[i].find_last_not_of('\0') + 1);
-      }
-      return list;
-    }
     case NC_STRING: {
       NetcdfStrings strings(count);
       if (count > 0) check(nc_get_var_string(file, variable, strings.pointers.data()), what);
@@ -129,25 +115,15 @@ Values read_values(int file, int variable, nc_type type, std::size_t count, std:
   }
 }
 
-/// `bytes`: the file's size.
-Dataset read_open_file(int file, std::size_t bytes, const Checker& check) {
+/// `bytes`: the file's size; `wanted`: which variables are read.
+Dataset read_open_file(int file, std::size_t bytes,
+                       const std::function<bool(const std::string&)>& wanted,
+                       const Checker& check) {
   const std::size_t most_values = bytes * values_in_a_byte;
   int dimension_count = 0;
   int variable_count = 0;
   int attribute_count = 0;
   check(nc_inq(file, &dimension_count, &variable_count, &attribute_count, nullptr));
-  std::array<int, NC_MAX_VAR_DIMS> dimensions{};
-  // The last dimension of an array of characters counts those of each text.
-  std::set<int> characters;
-  for (int i = 0; i < variable_count; ++i) {
-    nc_type type = NC_NAT;
-    int rank = 0;
-    check(nc_inq_varndims(file, i, &rank));
-    if (rank > NC_MAX_VAR_DIMS) check.fail("a variable has too many dimensions", {});
-    check(nc_inq_var(file, i, nullptr, &type, &rank, dimensions.data(), nullptr));
-    if (type == NC_CHAR && rank > 0)
-      characters.insert(dimensions[static_cast<std::size_t>(rank) - 1]);
-  }
   Dataset dataset;
   std::vector<Dimension> known;
   std::array<char, NC_MAX_NAME + 1> name{};
@@ -155,33 +131,33 @@ Dataset read_open_file(int file, std::size_t bytes, const Checker& check) {
     std::size_t length = 0;
     check(nc_inq_dim(file, i, name.data(), &length));
     known.push_back({name.data(), length});
-    if (characters.count(i) == 0) dataset.add_dimension(name.data(), length);
+    dataset.add_dimension(name.data(), length);
   }
+  std::array<int, NC_MAX_VAR_DIMS> dimensions{};
   for (int i = 0; i < variable_count; ++i) {
     nc_type type = NC_NAT;
     int rank = 0;
     int attributes = 0;
+    check(nc_inq_varndims(file, i, &rank));
+    if (rank > NC_MAX_VAR_DIMS) check.fail("a variable has too many dimensions", {});
     check(nc_inq_var(file, i, name.data(), &type, &rank, dimensions.data(), &attributes));
     const std::string what = "variable " + label(name.data());
     Variable variable;
     variable.name = name.data();
-    std::size_t count = 1, row = 1;
+    if (!wanted(variable.name)) continue;
+    std::size_t count = 1;
     for (int d = 0; d < rank; ++d) {
       const int id = dimensions[static_cast<std::size_t>(d)];
       if (id < 0 || id >= dimension_count) check.fail("has an unknown dimension", what);
       const Dimension& dimension = known[static_cast<std::size_t>(id)];
       // More than the file can hold is never asked of the memory.
-      if (dimension.length != 0 && count * row > most_values / dimension.length) {
+      if (dimension.length != 0 && count > most_values / dimension.length) {
         check.fail("is larger than the file can hold", what);
       }
-      if (type == NC_CHAR && d == rank - 1) {
-        row = dimension.length;
-      } else {
-        variable.dimensions.push_back(dimension.name);
-        count *= dimension.length;
-      }
+      variable.dimensions.push_back(dimension.name);
+      count *= dimension.length;
     }
-    variable.values = read_values(file, i, type, count, row, what, check);
+    variable.values = read_values(file, i, type, count, what, check);
     variable.attributes = read_attributes(file, i, attributes, bytes, what, check);
     dataset.add(std::move(variable));
   }
@@ -194,7 +170,9 @@ Dataset read_open_file(int file, std::size_t bytes, const Checker& check) {
 
 }  // namespace
 
-Dataset read_netcdf(const fs::path& path) {
+namespace {
+
+Dataset read_checked(const fs::path& path, const std::function<bool(const std::string&)>& wanted) {
   // Read by us and handed over in memory: clear errors for files that cannot be read, no lock on
   // a file that another process may be looking at, and any path that the system allows. What the
   // libraries do with damaged bytes is not to be relied on (they may read beyond, free twice, or
@@ -209,10 +187,22 @@ Dataset read_netcdf(const fs::path& path) {
   check(nc_open_mem(path.filename().c_str(), NC_NOWRITE, bytes.size(), bytes.data(), &id));
   const OpenFile file(id);
   try {
-    return read_open_file(id, bytes.size(), check);
+    return read_open_file(id, bytes.size(), wanted, check);
   } catch (const std::logic_error& error) {  // two arrays of one name, ...
     check.fail(error.what(), {});
   }
+}
+
+}  // namespace
+
+Dataset read_netcdf(const fs::path& path) {
+  return read_checked(path, [](const std::string&) { return true; });
+}
+
+Dataset read_netcdf(const fs::path& path, const std::vector<std::string>& names) {
+  return read_checked(path, [&](const std::string& name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  });
 }
 
 bool is_foreign_netcdf(const fs::path& path) {

@@ -1,8 +1,10 @@
 #include "numerics/memory.hpp"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <cstddef>
+#include <fstream>
 
 namespace gradflow {
 
@@ -15,6 +17,12 @@ void require_memory(double bytes) {
       ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (piece == MAP_FAILED) throw OutOfMemory(bytes);
   ::munmap(piece, size);
+}
+
+double process_bytes() {
+  double pages = 0;
+  std::ifstream("/proc/self/statm") >> pages;
+  return pages * static_cast<double>(::sysconf(_SC_PAGESIZE));
 }
 
 }  // namespace gradflow

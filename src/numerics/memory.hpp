@@ -20,4 +20,7 @@ class OutOfMemory : public std::bad_alloc {
 /// not for ever. \throws OutOfMemory
 void require_memory(double bytes);
 
+/// Address space that this process takes; 0 where the system does not say.
+double process_bytes();
+
 }  // namespace gradflow

@@ -3,21 +3,13 @@
 namespace gradflow {
 
 const std::vector<StatusName>& status_names() {
-  static const std::vector<StatusName> names{{0, "ok"},
-                                             {1, "step_underflow"},
-                                             {2, "no_convergence"},
-                                             {3, "not_finite"},
-                                             {4, "step_budget"},
-                                             {5, "wall_budget"},
-                                             {6, "energy_rise"},
-                                             {7, "saddle_unresolved"},
-                                             {8, "verify_failed"},
-                                             {9, "interrupted"},
-                                             {10, "not_run"},
-                                             {11, "setup_failed"},
-                                             {12, "not_settled"},
-                                             {13, "branch_lost"},
-                                             {16, "rounding_decides"}};
+  static const std::vector<StatusName> names{
+      {0, "ok"},           {1, "step_underflow"},    {2, "no_convergence"},
+      {3, "not_finite"},   {4, "step_budget"},       {5, "wall_budget"},
+      {6, "energy_rise"},  {7, "saddle_unresolved"}, {8, "verify_failed"},
+      {9, "interrupted"},  {10, "not_run"},          {11, "setup_failed"},
+      {12, "not_settled"}, {13, "branch_lost"},      {14, "memory_budget"},
+      {15, "crashed"},     {16, "rounding_decides"}};
   return names;
 }
 

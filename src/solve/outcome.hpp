@@ -26,9 +26,11 @@ enum class Status : std::int32_t {
   interrupted = 9,        ///< Ctrl-C
   not_run = 10,           ///< a point of a study that has not been run yet
   setup_failed = 11,      ///< the point's model could not be built
-  not_settled = 12,        ///< a value of a sweep at which the flow did not come to rest
-  branch_lost = 13,        ///< Newton's iteration failed down to the shortest step along a branch
-  rounding_decides = 16  ///< rounding errors, amplified by the flow, reach the state's size
+  not_settled = 12,       ///< a value of a sweep at which the flow did not come to rest
+  branch_lost = 13,       ///< Newton's iteration failed down to the shortest step along a branch
+  memory_budget = 14,     ///< more memory than there is, or than solver.max_memory
+  crashed = 15,           ///< the process that ran it died of a signal
+  rounding_decides = 16   ///< rounding errors, amplified by the flow, reach the state's size
 };
 
 struct StatusName {

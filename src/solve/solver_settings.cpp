@@ -39,6 +39,11 @@ const std::vector<Option<SolverSettings>>& options() {
         option(&T::max_wall_seconds,
                nonnegative_parameter("max_wall_seconds", {},
                                      "seconds after which a run fails; 0: no limit")),
+        option(&T::max_memory,
+               integer_parameter("max_memory", {},
+                                 "bytes that a worker of a study may take; 0: the machine's memory "
+                                 "over --jobs",
+                                 0)),
         option(&T::threads, integer_parameter(
                                 "threads", {},
                                 "threads of the loops within one run, for networks of 10^5 weights "

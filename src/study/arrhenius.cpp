@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "experiment/settings.hpp"
 #include "numerics/fit.hpp"
 #include "solve/outcome.hpp"
 
@@ -50,9 +51,9 @@ Law fit(const std::vector<Escapes>& all) {
 
 }  // namespace
 
-std::vector<std::string> add_arrhenius(const Config& config, Dataset& study) {
-  if (!config.run(0).measure().arrhenius) return {};
-  const std::vector<ConfigAxis>& axes = config.axes();
+std::vector<std::string> add_arrhenius(const StudyHead& head, Dataset& study) {
+  if (!head.arrhenius) return {};
+  const std::vector<StudyHead::Axis>& axes = head.axes;
   const auto* status = study.find("status");
   const auto* stopped = study.find("stopped_early");
   const auto* end = study.find("end_time");
@@ -68,24 +69,24 @@ std::vector<std::string> add_arrhenius(const Config& config, Dataset& study) {
   for (std::size_t a = 0; a < axes.size(); ++a) {
     if (axes[a].key == repetition_key) continue;
     cell_axes.push_back(study.dimensions()[a].name);
-    cells *= axes[a].values.size();
+    cells *= axes[a].length();
     if (axes[a].key == temperature_axis) continue;
     fit_axes.push_back(study.dimensions()[a].name);
-    fits *= axes[a].values.size();
+    fits *= axes[a].length();
   }
   std::vector<Escapes> all(cells);
   std::vector<std::size_t> fit_of(cells);
-  for (std::size_t point = 0; point < config.points(); ++point) {
-    const std::vector<std::size_t> index = config.coordinates(point);
+  for (std::size_t point = 0; point < head.points(); ++point) {
+    const std::vector<std::size_t> index = head.coordinates(point);
     std::size_t cell = 0, of_fit = 0;
     double temperature = 0;
     for (std::size_t a = 0; a < axes.size(); ++a) {
       if (axes[a].key == repetition_key) continue;
-      cell = cell * axes[a].values.size() + index[a];
+      cell = cell * axes[a].length() + index[a];
       if (axes[a].key == temperature_axis)
-        temperature = std::get<double>(axes[a].values[index[a]]);
+        temperature = std::get<std::vector<double>>(axes[a].axis.values)[index[a]];
       else
-        of_fit = of_fit * axes[a].values.size() + index[a];
+        of_fit = of_fit * axes[a].length() + index[a];
     }
     all[cell].temperature = temperature;
     fit_of[cell] = of_fit;

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "io/dataset.hpp"
-#include "study/config.hpp"
+#include "study/study_head.hpp"
 
 namespace gradflow {
 
@@ -16,6 +16,6 @@ namespace gradflow {
 /// by least squares, the logarithms weighted with their errors, and _error of both. Runs that
 /// failed are left out. Fewer than two temperatures with escapes give NaN, and a sentence among
 /// those returned and in the variables' attribute `comment`.
-std::vector<std::string> add_arrhenius(const Config& config, Dataset& study);
+std::vector<std::string> add_arrhenius(const StudyHead& head, Dataset& study);
 
 }  // namespace gradflow

@@ -1,24 +1,31 @@
 #pragma once
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
 #include "io/dataset.hpp"
-#include "study/config.hpp"
+#include "study/point_files.hpp"
+#include "study/study_head.hpp"
 
 namespace gradflow {
 
-/// The values of a point's axes: "weight_decay = 0.001, seed = 2".
-std::string where(const Config& config, std::size_t point);
+/// What of a build is not as in this one: "gradflow_commit 0123456789ab"; empty where nothing is.
+std::string other_build(const std::vector<std::pair<std::string, std::string>>& build);
 
-/// What of a point's build is not as in this one: "gradflow_commit 0123456789ab"; empty where
-/// nothing is.
-std::string other_build(const Dataset& point);
+/// What there is in a result that was put together.
+struct Assembled {
+  std::vector<std::string> warnings;  ///< about fits along the axes
+  std::size_t points = 0, failed = 0, missing = 0;
+};
 
-/// One dataset of all points (null: not there), over the axes of the study: stacked, with the
-/// builds that made them, the fits along an axis, and the config. Sentences about the fits go to
-/// `warnings`.
-Dataset assemble(const Config& config, const std::vector<const Dataset*>& points,
-                 std::vector<std::string>& warnings);
+/// Writes the result of a study: its points over its axes (io/stacking.hpp), with the fits along an
+/// axis, the config, and the builds and processors that made them. Points that are not there are
+/// `not_run`. Reads a block of points at a time. \throws FileError
+Assembled write_result(const StudyHead& head, const PointFiles& points,
+                       const std::filesystem::path& path);
+
+/// The result of a single run.
+Dataset result_of_run(const StudyHead& head, Dataset run);
 
 }  // namespace gradflow

@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "gradflow_version.hpp"
+#include "study/result_version.hpp"
 
 namespace gradflow {
 namespace {
@@ -25,6 +26,7 @@ std::vector<std::pair<std::string, std::string>> build_info() {
   netcdf = netcdf.substr(0, netcdf.find(' '));
   return {{"gradflow_version", GRADFLOW_VERSION},
           {"gradflow_commit", GRADFLOW_COMMIT},
+          {"result_version", std::to_string(result_version)},
           {"build_type", GRADFLOW_BUILD_TYPE},
           {"build_flags", GRADFLOW_BUILD_FLAGS},
           {"compiler", GRADFLOW_COMPILER},

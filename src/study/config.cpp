@@ -1,17 +1,40 @@
 #include "study/config.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <sstream>
 
 #include "experiment/branch_experiment.hpp"
 #include "experiment/experiment.hpp"
+#include "experiment/recording.hpp"
 #include "io/atomic_file.hpp"
+#include "io/checksum.hpp"
 #include "solve/stepper.hpp"
 #include "study/key_name.hpp"
 #include "study/overrides.hpp"
+#include "study/result_version.hpp"
 #include "study/unused_settings.hpp"
 
 namespace gradflow {
+namespace {
+
+/// Of what is no number: a word for it.
+std::string short_text(const ParameterValue& value) {
+  if (const auto* b = std::get_if<bool>(&value)) return *b ? "true" : "false";
+  if (const auto* s = std::get_if<std::string>(&value)) return *s;
+  if (const auto* list = std::get_if<std::vector<std::string>>(&value))
+    return list->empty() ? "" : list->front();
+  return "?";
+}
+
+}  // namespace
+
+bool changes_numbers(const std::string& key) {
+  for (const char* other : {"solver.threads", "solver.max_wall_seconds", "solver.max_memory",
+                            "measure.exponents", "measure.against"})
+    if (key == other) return false;
+  return true;
+}
 
 Config Config::load(const std::filesystem::path& path, const std::vector<std::string>& overrides) {
   Config config;
@@ -281,6 +304,7 @@ std::unique_ptr<Model> Config::build(RunConfig& run, bool try_stepper) const {
     if (!run.of_rest() && !run.sections.at("time").has("end") && !model->default_end(flow))
       throw ParameterError("end", "missing, expected a number > 0: the last time");
   });
+  if (try_stepper) in_section("solver", [&] { check_memory(run.solver()); });
   if (try_stepper && !flow.discrete())
     in_section("solver", [&] { make_stepper(*system, run.solver()); });
   check_rest(given, *model);
@@ -316,20 +340,21 @@ void Config::validate() const {
   if (!resolved_.empty()) return;
   RunConfig first = run(0);
   std::vector<NumberInfo> numbers;  // of any point
-  const auto unused_of = [&](RunConfig& config) {
+  const auto unused_of = [&](RunConfig& config, std::size_t point) {
     const Setup setup = config.setup(build(config));
+    note_size(setup, point);
     for (NumberInfo& number : numbers_of(setup, model().numbers))
       numbers.push_back(std::move(number));
     return unused_settings(config, setup.model->observables(setup.flow));
   };
-  unused_ = unused_of(first);
+  unused_ = unused_of(first, 0);
   // What the model makes of a default may differ from point to point (a size that a file of the
   // point fixes); left to the model, it comes to the same again.
   std::set<std::string> differs;
   for (const ConfigAxis& axis : axes()) differs.insert(axis.key);
   for (const std::size_t point : tried_points()) {
     RunConfig other = run(point);
-    const auto unused = unused_of(other);
+    const auto unused = unused_of(other, point);
     std::erase_if(unused_, [&](const auto& entry) { return unused.count(entry.first) == 0; });
     for (const auto& [section, parameters] : first.sections)
       for (const ParameterInfo& info : parameters.declared())
@@ -342,6 +367,40 @@ void Config::validate() const {
     complain("measure", error);
   }
   resolved_ = as_toml(first, differs);
+  common_ = contents_of(first, differs);
+}
+
+void Config::note_size(const Setup& setup, std::size_t point) const {
+  const auto length = static_cast<double>(setup.model->initial_state(setup.flow).size());
+  lengths_[point] = length;
+  double sample = setup.output.parameters ? length : 0;
+  for (const Observable& observable :
+       chosen_observables(setup.model->observables(setup.flow), setup.output)) {
+    double entries = 1;
+    for (const Axis& axis : observable.axes) entries *= static_cast<double>(axis.coordinate.size());
+    sample += entries;
+  }
+  constexpr double numbers = 1000;  // status, counts, measurements
+  const double bytes = 8 * sample * static_cast<double>(setup.time.samples + 1) + numbers;
+  largest_.parameters = std::max(largest_.parameters, length);
+  largest_.bytes = std::max(largest_.bytes, bytes);
+}
+
+Config::Largest Config::largest_point() const {
+  validate();
+  return largest_;
+}
+
+std::vector<double> Config::log_lengths(std::size_t axis) const {
+  validate();
+  std::size_t stride = 1;
+  for (std::size_t a = axis + 1; a < axes().size(); ++a) stride *= axes()[a].values.size();
+  std::vector<double> logs(axes()[axis].values.size(), 0);
+  for (std::size_t i = 1; i < logs.size(); ++i) {
+    const auto tried = lengths_.find(i * stride);
+    logs[i] = tried != lengths_.end() ? std::log(tried->second / lengths_.at(0)) : logs[i - 1];
+  }
+  return logs;
 }
 
 std::string Config::as_toml(const RunConfig& run, const std::set<std::string>& differs) const {
@@ -378,11 +437,89 @@ const std::string& Config::resolved() const {
   return resolved_;
 }
 
+/// An axis's values as a coordinate: of lists the first entry, of files their names as seen from
+/// the config, so that a study that is moved stays as it is.
+std::variant<std::vector<double>, std::vector<std::int64_t>, std::vector<std::string>>
+Config::coordinate(const ConfigAxis& axis) const {
+  if (std::holds_alternative<double>(axis.values.front())) {
+    std::vector<double> values;
+    for (const ParameterValue& value : axis.values) values.push_back(std::get<double>(value));
+    return values;
+  }
+  if (std::holds_alternative<std::int64_t>(axis.values.front())) {
+    std::vector<std::int64_t> values;
+    for (const ParameterValue& value : axis.values) values.push_back(std::get<std::int64_t>(value));
+    return values;
+  }
+  const bool files = schema_.declared(axis.key, axis.position).type == ParameterType::file;
+  std::vector<std::string> values;
+  for (const ParameterValue& value : axis.values)
+    values.push_back(files ? inputs_.name_of(std::get<std::string>(value)) : short_text(value));
+  return values;
+}
+
+std::string Config::content(const std::string& key, const ParameterInfo& info,
+                            const ParameterValue& value) const {
+  const auto of_file = [&](const std::string& file) {
+    return "contents " + inputs_.content_hash(inputs_.locate(file, position_of(key)));
+  };
+  if (const auto* text = std::get_if<std::string>(&value);
+      text != nullptr && info.type == ParameterType::file && !text->empty())
+    return of_file(*text);
+  const auto* texts = std::get_if<std::vector<std::string>>(&value);
+  if (texts == nullptr || key != "continuation.starts") return toml_value(value);
+  std::string all;
+  for (const std::string& start : *texts)
+    all += (start == "flow" || start == "zero" ? start : of_file(start)) + ", ";
+  return all;
+}
+
+std::map<std::string, std::string> Config::contents_of(const RunConfig& run,
+                                                       const std::set<std::string>& differs) const {
+  std::map<std::string, std::string> contents{{"model.name", model().name}};
+  for (const auto& [section, parameters] : run.sections)
+    for (const ParameterInfo& info : parameters.declared()) {
+      const std::string key = KeyName{section, info.name}.whole();
+      if (differs.count(key) == 0 && parameters.has(info.name) && changes_numbers(key))
+        contents[key] = content(key, info, parameters.value(info.name));
+    }
+  return contents;
+}
+
+const std::map<std::string, std::string>& Config::common_contents() const {
+  validate();
+  return common_;
+}
+
 std::string Config::fingerprint() const {
-  const std::uint64_t hash = inputs_.hash(fnv1a(resolved()));
-  char text[17];
-  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(hash));
-  return text;
+  std::string text = "result version " + std::to_string(result_version) + "\n";
+  for (const auto& [key, value] : common_contents()) text += key + " = " + value + "\n";
+  for (const ConfigAxis& axis : axes()) {
+    text += "study." + axis.key + " = ";
+    for (const ParameterValue& value : axis.values)
+      text += content(axis.key, schema_.declared(axis.key, axis.position), value) + ", ";
+    text += "\n";
+  }
+  return hex_checksum(text);
+}
+
+StudyHead Config::head() const {
+  StudyHead head;
+  head.fingerprint = fingerprint();
+  head.version = result_version;
+  head.model = model().name;
+  head.paper = model().paper;
+  head.config = text();
+  head.resolved = resolved();
+  for (const ConfigAxis& axis : axes())
+    head.axes.push_back(
+        {axis.key,
+         {axis.name, {{"long_name", axis.key}, {"units", std::string("1")}}, coordinate(axis)}});
+  const MeasureSettings measure = run(0).measure();
+  head.exponents = measure.exponents;
+  head.against = fit_axis(measure.against);
+  head.arrhenius = measure.arrhenius;
+  return head;
 }
 
 }  // namespace gradflow

@@ -14,11 +14,15 @@
 #include "study/inputs.hpp"
 #include "study/run_config.hpp"
 #include "study/schema.hpp"
+#include "study/study_head.hpp"
 
 namespace gradflow {
 
 /// Bytes of a config's text: more than a study of the most points takes as `check` prints it.
 constexpr std::uint64_t largest_config = std::uint64_t{32} << 20;
+
+/// Can a key's value change a number of a point? Budgets, threads and fits along an axis cannot.
+bool changes_numbers(const std::string& key);
 
 /// A config file with its `--set` overrides: what its schema allows, its design lays out in points,
 /// and its inputs hold.
@@ -58,8 +62,26 @@ class Config {
 
   /// The fully resolved config as TOML that runs to the same result. Validates.
   const std::string& resolved() const;
-  /// A hash of the resolved config and the contents of the files it names.
+  /// A hash of all that can change a number of the study: result_version, the resolved config
+  /// without the keys that cannot (`changes_numbers`), and the contents of the files that it names,
+  /// not their names. Validates.
   std::string fingerprint() const;
+  /// What a value stands for, whatever it is called: TOML, of a file its contents.
+  std::string content(const std::string& key, const ParameterInfo& info,
+                      const ParameterValue& value) const;
+  /// The contents of all keys that can change a number and are the same at all points, with what
+  /// the model makes of its defaults. Validates.
+  const std::map<std::string, std::string>& common_contents() const;
+  /// Of an axis's values, the logarithm of the state's length over that of the first point, as far
+  /// as `validate` has tried them (of values between, that of the one before). Validates.
+  std::vector<double> log_lengths(std::size_t axis) const;
+  /// The largest of the points that `validate` tried: parameters, and bytes in the result.
+  struct Largest {
+    double parameters = 0, bytes = 0;
+  };
+  Largest largest_point() const;
+  /// What its points are put together with. Validates.
+  StudyHead head() const;
 
   /// Turns a parameter's complaint into a line with file, position and key.
   [[noreturn]] void complain(const std::string& section, const ParameterError& error) const;
@@ -83,14 +105,19 @@ class Config {
   /// What a sweep or a continuation needs beyond the ranges of its keys. \throws ConfigError
   void check_rest(const RunConfig& run, Model& model) const;
   void check_sweep(const RunConfig& run, Model& model) const;
+  void note_size(const Setup& setup, std::size_t point) const;
   /// Indices of the values beyond the first for which `validate` builds a model.
   std::vector<std::size_t> tried_values(const ConfigAxis& axis) const;
   /// The points that `validate` tries, the first apart: one axis at a time. What depends on two of
   /// them at once shows when the point is run, and so does what is wrong with a value of a long
   /// axis that is not among those tried.
   std::vector<std::size_t> tried_points() const;
+  std::variant<std::vector<double>, std::vector<std::int64_t>, std::vector<std::string>> coordinate(
+      const ConfigAxis& axis) const;
   /// As TOML: the values of `run` but for the keys in `differs`, and the axes.
   std::string as_toml(const RunConfig& run, const std::set<std::string>& differs) const;
+  std::map<std::string, std::string> contents_of(const RunConfig& run,
+                                                 const std::set<std::string>& differs) const;
   SourcePosition position_of(const std::string& key) const;
   /// Blames the largest size that was given.
   [[noreturn]] void complain_of_memory(const Parameters& model) const;
@@ -104,6 +131,9 @@ class Config {
   std::set<std::string> given_sections_;                       ///< by themselves or by an axis
   std::map<std::string, SourcePosition> positions_;
   mutable std::string resolved_;                       ///< empty before `validate`
+  mutable std::map<std::string, std::string> common_;  ///< `common_contents`
+  mutable std::map<std::size_t, double> lengths_;      ///< of the states, by point
+  mutable Largest largest_;
   mutable std::map<std::string, std::string> unused_;  ///< by key, of all points so far
 };
 

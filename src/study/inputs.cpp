@@ -1,6 +1,7 @@
 #include "study/inputs.hpp"
 
 #include "io/atomic_file.hpp"
+#include "io/checksum.hpp"
 #include "io/data_file.hpp"
 #include "io/netcdf_file.hpp"
 #include "study/overrides.hpp"
@@ -37,6 +38,13 @@ std::filesystem::path Inputs::locate(std::filesystem::path file,
   return std::filesystem::absolute(file).lexically_normal();
 }
 
+std::string Inputs::name_of(const std::filesystem::path& path) const {
+  const std::filesystem::path own =
+      std::filesystem::absolute(folder_ / ".").lexically_normal().parent_path();
+  const std::filesystem::path name = path.lexically_relative(own);
+  return name.empty() || *name.begin() == ".." ? path.string() : name.string();
+}
+
 const Matrix& Inputs::numbers(const std::filesystem::path& path) const {
   const std::lock_guard lock(files_->mutex);
   const auto found = files_->read.find(path.string());
@@ -44,20 +52,16 @@ const Matrix& Inputs::numbers(const std::filesystem::path& path) const {
   return files_->read.emplace(path.string(), read_numbers(path)).first->second;
 }
 
-std::uint64_t Inputs::hash(std::uint64_t start) const {
+std::string Inputs::content_hash(const std::filesystem::path& path) const {
+  const Matrix& matrix = numbers(path);
   const std::lock_guard lock(files_->mutex);
-  std::uint64_t hash = start;
-  for (const auto& [path, matrix] : files_->read)
-    hash = fnv1a({reinterpret_cast<const char*>(matrix.data()),
-                  static_cast<std::size_t>(matrix.size()) * sizeof(double)},
-                 hash);
-  return hash;
-}
-
-std::uint64_t fnv1a(std::string_view bytes, std::uint64_t hash) {
-  for (const char c : bytes) {
-    hash ^= static_cast<unsigned char>(c);
-    hash *= 0x100000001b3ULL;
+  std::string& hash = files_->hashes[path.string()];
+  if (hash.empty()) {
+    Checksum checksum;
+    checksum.add(std::to_string(matrix.rows()) + " x " + std::to_string(matrix.cols()) + "\n");
+    checksum.add({reinterpret_cast<const char*>(matrix.data()),
+                  static_cast<std::size_t>(matrix.size()) * sizeof(double)});
+    hash = hexadecimal(checksum.digest());
   }
   return hash;
 }

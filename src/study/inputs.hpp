@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -22,23 +21,24 @@ class Inputs {
   /// The absolute path of a file that is named at `position`: relative to the config, or to where
   /// an option was typed.
   std::filesystem::path locate(std::filesystem::path file, const SourcePosition& position) const;
+  /// A path that `locate` gave as seen from the config's folder, where it lies below it.
+  std::string name_of(const std::filesystem::path& path) const;
   /// The numbers of a file or, of a folder of results, the state in which its single run ended.
   /// Valid as long as any copy of this. \throws FileError
   const Matrix& numbers(const std::filesystem::path& path) const;
-  /// Continues a hash by the contents of all files read so far, in the order of their paths.
-  std::uint64_t hash(std::uint64_t start) const;
+  /// A hash of what `numbers` gives, in hexadecimal digits: equal for equal numbers, whatever the
+  /// file's name. \throws FileError
+  std::string content_hash(const std::filesystem::path& path) const;
 
  private:
   struct Files {
     std::mutex mutex;
     std::map<std::string, Matrix> read;
+    std::map<std::string, std::string> hashes;
   };
 
   std::filesystem::path folder_;
   std::shared_ptr<Files> files_ = std::make_shared<Files>();
 };
-
-/// FNV-1a of bytes, continued from `hash`.
-std::uint64_t fnv1a(std::string_view bytes, std::uint64_t hash = 0xcbf29ce484222325ULL);
 
 }  // namespace gradflow

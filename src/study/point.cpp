@@ -5,11 +5,13 @@
 
 namespace gradflow {
 
-Dataset failed_setup(const std::string& message) {
-  Dataset data;
-  add_status(data, Status::setup_failed);
-  add_message(data, message);
-  return data;
+PointResult failed_point(Status status, const std::string& message) {
+  PointResult result;
+  result.status = status;
+  result.message = message;
+  add_status(result.data, status);
+  add_message(result.data, message);
+  return result;
 }
 
 std::map<std::string, std::int64_t> absent_point() {

@@ -22,13 +22,13 @@ struct PointResult {
 
 /// Runs one point: builds model and flow, integrates, records observables, takes measurements.
 /// Numerical failure is a status in the result. `references` are those of all points; what is done
-/// of a point in several parts is kept in `journal`. \throws ConfigError where the point's values do
-/// not go together.
+/// of a point in several parts is kept in `journal`. \throws ConfigError where the point's values
+/// do not go together.
 PointResult run_point(const Config& config, std::size_t point, PhaseReferences& references,
                       const std::function<bool()>& interrupted, Journal* journal = nullptr);
 
-/// What there is of a point whose values do not go together.
-Dataset failed_setup(const std::string& message);
+/// What there is of a point that has come to nothing.
+PointResult failed_point(Status status, const std::string& message);
 
 /// The integer variables that stand for a point that has not been run, for `stack`.
 std::map<std::string, std::int64_t> absent_point();

@@ -5,22 +5,32 @@
 #include <cstdio>
 
 namespace gradflow {
+namespace {
 
-Progress::Progress(std::size_t total, bool quiet)
+// A terminal may be slow, and the points wait for it.
+constexpr double terminal_interval = 0.1, lines_interval = 10, log_interval = 60;
+
+}  // namespace
+
+Progress::Progress(std::size_t total, ProgressMode mode)
     : total_(total),
-      shown_(!quiet && isatty(STDERR_FILENO) != 0),
+      shown_(mode != ProgressMode::none),
+      on_terminal_(mode == ProgressMode::automatic && isatty(STDERR_FILENO) != 0),
+      interval_(on_terminal_                  ? terminal_interval
+                : mode == ProgressMode::lines ? lines_interval
+                                              : log_interval),
       began_(std::chrono::steady_clock::now()) {}
 
 Progress::~Progress() {
-  if (drawn_) std::fputs("\r\033[K", stderr);
+  if (drawn_ && on_terminal_) std::fputs("\r\033[K", stderr);
 }
 
 void Progress::advance(std::size_t done, std::size_t failed, std::size_t done_before) {
   if (!shown_) return;
   const double elapsed =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count();
-  // A terminal may be slow, and the points wait for it.
-  if (drawn_ && elapsed < drawn_at_ + 0.1) return;
+  // The first line on a terminal comes at once, in a log after its time.
+  if ((drawn_ || !on_terminal_) && elapsed < drawn_at_ + interval_) return;
   drawn_at_ = elapsed;
   std::string left = "?";
   if (done > done_before) {
@@ -31,8 +41,9 @@ void Progress::advance(std::size_t done, std::size_t failed, std::size_t done_be
                   seconds % 60);
     left = text;
   }
-  std::fprintf(stderr, "\r\033[K%zu of %zu points done, %zu failed, %s left", done, total_, failed,
-               left.c_str());
+  std::fprintf(stderr, "%s%zu of %zu points done, %zu failed, %s left%s",
+               on_terminal_ ? "\r\033[K" : "", done, total_, failed, left.c_str(),
+               on_terminal_ ? "" : "\n");
   std::fflush(stderr);
   drawn_ = true;
 }

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "experiment/measurement.hpp"
+#include "numerics/memory.hpp"
 
 namespace gradflow {
 namespace {
@@ -194,6 +195,17 @@ void resolve_time(RunConfig& run) {
   if (!time.has("end")) return;
   const double horizon = resolve_end(time, flow);
   if (flow.discrete()) resolve_iterates(time, run.sections.at("solver"), flow, horizon);
+}
+
+void check_memory(const SolverSettings& solver) {
+  if (solver.max_memory == 0) return;
+  // Rounded up, so that the message is the same from call to call.
+  constexpr double unit = 1 << 26;
+  const double least = (std::ceil(process_bytes() / unit) + 1) * unit;
+  if (static_cast<double>(solver.max_memory) < least)
+    throw ParameterError("max_memory", "is " + std::to_string(solver.max_memory) +
+                                           ", expected 0 or at least " + toml_number(least) +
+                                           " bytes: the program takes nearly so much before a run");
 }
 
 void check_measure(const RunConfig& run, const Design& design) {

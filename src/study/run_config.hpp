@@ -37,6 +37,8 @@ struct RunConfig {
 /// What the values of a section must be beyond their own ranges, so that they go together with
 /// those of the others. Each throws ParameterError on a key of its section.
 void check_flow(const RunConfig& run);
+/// That solver.max_memory is more than this program takes before it begins.
+void check_memory(const SolverSettings& solver);
 /// Writes back what the defaults of [time], and solver.max_steps, come to.
 void resolve_time(RunConfig& run);
 void check_measure(const RunConfig& run, const Design& design);

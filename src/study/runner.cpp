@@ -1,116 +1,250 @@
 #include "study/runner.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <memory>
-#include <mutex>
 #include <new>
 #include <optional>
+#include <set>
 
 #include "io/atomic_file.hpp"
+#include "io/netcdf_file.hpp"
 #include "numerics/memory.hpp"
 #include "study/assembler.hpp"
-#include "study/build_info.hpp"
-#include "study/progress.hpp"
-#include "study/scheduler.hpp"
-#include "study/study_fits.hpp"
+#include "study/order.hpp"
+#include "study/status.hpp"
+#include "study/supervisor.hpp"
 
 namespace gradflow {
 namespace {
 
+namespace fs = std::filesystem;
+
 /// Memory that must be left for a run to be begun. Eigen does not bear to be refused some in the
 /// middle (a matrix that is to grow frees its old entries first, and again when it is unwound).
 constexpr double run_margin = 32 << 20;
-/// For a point of a study more: what its threads take (stacks, and the heaps that malloc gives
-/// them) is not to bring others into need.
-constexpr double point_margin = 128 << 20;
+/// Files of points beyond which they are put together.
+constexpr std::size_t most_files = 16;
 
-/// The parts of one point in the store.
-class PointJournal final : public Journal {
+bool flag(const std::atomic<bool>* interrupt) {
+  return interrupt != nullptr && interrupt->load(std::memory_order_relaxed);
+}
+
+/// The parts of a single run in the store.
+class RunJournal final : public Journal {
  public:
-  PointJournal(const Store& store, std::size_t point, bool quiet)
-      : store_(store), point_(point), quiet_(quiet) {}
+  RunJournal(const Store& store, ProgressMode progress) : store_(store), mode_(progress) {}
 
   std::optional<Dataset> find(const std::string& part) override {
-    return store_.find_part(point_, part);
+    return store_.find_part(0, part);
   }
   void put(const std::string& part, const Dataset& data) override {
-    store_.put_part(point_, part, data);
+    store_.put_part(0, part, data);
   }
   void advance(std::size_t done, std::size_t of) override {
-    if (!progress_) progress_.emplace(of, quiet_);
+    if (!progress_) progress_.emplace(of, mode_);
     progress_->advance(done, 0, 0);
   }
 
  private:
   const Store& store_;
-  std::size_t point_;
-  bool quiet_;
+  ProgressMode mode_;
   std::optional<Progress> progress_;
 };
 
-/// The points of a config on their way from what an earlier call left to the whole result.
+/// A config without axes.
+RunSummary run_single(const Config& config, const RunOptions& options) {
+  if (options.join)
+    throw FolderRefused("a single run has nothing to join (--join and --shard are for a [study])");
+  Store store(options.folder, config.head(), options.resume ? Access::resume : Access::fresh,
+              options.tell);
+  RunSummary summary;
+  summary.points = 1;
+  summary.result = store.result();
+  Found found = store.find();
+  if (found.damaged)
+    options.tell(store.result().string() + " is damaged (by its checksum): it runs again");
+  if (found.finished) {
+    std::vector<std::pair<std::string, std::string>> build;
+    for (const Attribute& attribute : found.finished->attributes())
+      if (const auto* text = std::get_if<std::string>(&attribute.value))
+        build.emplace_back(attribute.name, *text);
+    if (const std::string other = other_build(build); !other.empty())
+      options.tell("the result was computed by another build (" + other + ")");
+    const auto status = static_cast<Status>(*stored<std::int32_t>(*found.finished, "status"));
+    summary.already_complete = true;
+    if (status != Status::ok) {
+      ++summary.failed;
+      summary.notes.push_back(
+          {0, "", status, stored<std::string>(*found.finished, "message").value_or("")});
+    }
+    return summary;
+  }
+  PointResult point;
+  try {
+    require_memory(run_margin);
+    PhaseReferences references;
+    RunJournal journal(store, options.progress);
+    try {
+      point = run_point(
+          config, 0, references, [&] { return flag(options.interrupt); }, &journal);
+    } catch (const ParameterError& problem) {  // no memory for the Newton matrix any more
+      config.complain("solver", problem);
+    }
+  } catch (const ConfigError&) {
+    // The config will be mended: the folder is to be free for it.
+    if (!store.resumed()) store.clear();
+    throw;
+  }
+  summary.interrupted = point.status == Status::interrupted;
+  summary.ran = summary.interrupted ? 0 : 1;
+  if (!summary.interrupted && point.status != Status::ok) ++summary.failed;
+  if (point.status != Status::ok || !point.message.empty())
+    summary.notes.push_back({0, "", point.status, point.message, point.warnings});
+  write_netcdf(result_of_run(store.owner(), std::move(point.data)), store.result());
+  if (!summary.interrupted) store.drop_parts(0);
+  return summary;
+}
+
+/// The points of a study on their way from what an earlier call left to the whole result.
 class Study {
  public:
   Study(const Config& config, const RunOptions& options)
       : config_(config),
         options_(options),
-        fingerprint_(config.fingerprint()),
-        store_(options.folder, {fingerprint_, config.text(), config.resolved(), config.is_study()},
-               options.resume, options.tell),
-        results_(config.points()) {
+        keys_(config),
+        store_(options.folder, config.head(),
+               options.join     ? Access::together
+               : options.resume ? Access::resume
+                                : Access::fresh,
+               options.tell),
+        claims_(options.folder / "points" / "claims", config.points() + 1) {
     summary_.points = config.points();
     summary_.result = store_.result();
   }
 
   RunSummary run() {
-    find();
-    if (summary_.already_complete && complete()) return summary_;
+    {
+      // Before what is on disk is looked at: what is done by then is among it.
+      const std::vector<std::uint8_t> claimed = claims_.values(summary_.points);
+      const PointFiles found(store_.folder(), fingerprint());
+      find(found);
+      if (options_.join) open_lost(claimed);
+      // What is damaged is left behind, and told of once.
+      if (!options_.join)
+        put_together(store_.folder(), found, found.damaged() > 0 ? 0 : most_files);
+    }
+    reuse();
+    if (to_run_.empty() && complete()) {
+      summary_.already_complete = summary_.reused == 0;
+      return summary_;
+    }
     compute();
     finish();
     return summary_;
   }
 
  private:
+  const std::string& fingerprint() const { return store_.owner().fingerprint; }
+  std::string where(std::size_t point) const { return store_.owner().where(point); }
+  bool interrupted() const { return flag(options_.interrupt); }
+
   /// What an earlier call left, and what it is found to be.
-  void find() {
-    std::size_t damaged = 0, others = 0;
-    std::string other;  // build, of the first point that has another than this
+  void find(const PointFiles& found) {
+    std::vector<std::uint8_t> bytes(summary_.points + 1, claim_open);
+    std::size_t others = 0;
+    std::string other;  // build, of the first maker that has another than this
     for (std::size_t k = 0; k < summary_.points; ++k) {
-      Found found = store_.find(k);
-      results_[k] = std::move(found.finished);
-      if (found.damaged) ++damaged;
-      if (!results_[k]) {
-        to_run_.push_back(k);
+      const PointPlace* place = found.find(k);
+      if (place == nullptr || !is_final(place->status)) {
+        if (k % options_.shard.parts == options_.shard.part) to_run_.push_back(k);
         continue;
       }
+      bytes[k] = claim_done;
       ++done_;
-      if (const std::string build = other_build(*results_[k]); !build.empty())
+      if (const std::string build = other_build(found.makers()[place->maker].build); !build.empty())
         if (others++ == 0) other = build;
-      const std::int32_t status = *stored<std::int32_t>(*results_[k], "status");
-      if (status != 0) {
-        ++failed_;
-        summary_.notes.push_back({k, where(config_, k), static_cast<Status>(status),
-                                  stored<std::string>(*results_[k], "message").value_or("")});
-      }
+      if (place->status != Status::ok) note_failure(found, *place);
     }
-    const bool study = config_.is_study();
-    const std::string all = std::to_string(summary_.points);
-    if (damaged > 0)
-      options_.tell(study ? std::to_string(damaged) + " of " + all +
-                                " points are damaged (by their checksums) and run again"
-                          : store_.result().string() +
-                                " is damaged (by its checksum): it runs again");
+    if (found.damaged() > 0)
+      options_.tell(std::to_string(found.damaged()) + " of the stored points' records " +
+                    (found.damaged() == 1 ? "is" : "are") +
+                    " damaged (by their checksums): what they held runs again");
     if (others > 0)
-      options_.tell(
-          (study ? std::to_string(others) + " of " + all + " points were" : "the result was") +
-          " computed by another build (" + other + ")");
+      options_.tell(std::to_string(others) + " of " + std::to_string(summary_.points) +
+                    " points were computed by another build (" + other + ")");
+    // Together, others may hold claims now; alone, the file says what is on disk.
+    if (!options_.join) claims_.set_all(bytes);
     done_before_ = done_;
     summary_.failed = failed_;
-    summary_.already_complete = to_run_.empty();
+    const bool informed = sort_long_first(config_, found, to_run_);
+    if (options_.join && !informed && !to_run_.empty())
+      // Each of many begins at a place of its own.
+      std::rotate(to_run_.begin(),
+                  to_run_.begin() + static_cast<std::ptrdiff_t>(own_place() % to_run_.size()),
+                  to_run_.end());
+  }
+
+  /// Points that were claimed to be done, or cut short, and are to run: claims are no more than
+  /// hints.
+  void open_lost(const std::vector<std::uint8_t>& claimed) {
+    for (const std::size_t k : to_run_)
+      if (claimed[k] != claim_open) claims_.set(k, claim_open);
+  }
+
+  static std::size_t own_place() {
+    const PointMaker own = this_maker("");
+    return std::hash<std::string>()(own.host + " " + std::to_string(own.process));
+  }
+
+  void note_failure(const PointFiles& found, const PointPlace& place) {
+    constexpr std::size_t most_read = 100;  // more are not shown
+    ++failed_;
+    std::string message;
+    if (failed_ <= most_read)
+      message = stored<std::string>(found.read(place), "message").value_or("");
+    summary_.notes.push_back({place.number, where(place.number), place.status, message});
+  }
+
+  /// Takes from other folders the points that this study shares with theirs.
+  void reuse() {
+    std::optional<PointWriter> writer;
+    for (const fs::path& folder : options_.reuse) {
+      const PointFiles other(folder, "");
+      std::vector<std::size_t> rest;
+      for (const std::size_t k : to_run_) {
+        const std::string key = keys_(k);
+        const PointPlace* place = other.find_key(key);
+        if (place == nullptr || !is_final(place->status) || !claims_.take(k)) {
+          rest.push_back(k);
+          continue;
+        }
+        if (!writer) writer.emplace(store_.folder(), fingerprint());
+        writer->put(k, key, other.read(*place), place->status, place->seconds, true);
+        reused_.push_back(k);
+        if (place->status != Status::ok) note_failure(other, at(*place, k));
+      }
+      to_run_ = std::move(rest);
+    }
+    if (writer) writer->sync();
+    for (const std::size_t k : reused_) {
+      claims_.set(k, claim_done);
+      claims_.drop(k);
+    }
+    summary_.reused = reused_.size();
+    done_ += reused_.size();
+    done_before_ = done_;
+  }
+
+  static PointPlace at(PointPlace place, std::size_t number) {
+    place.number = number;
+    return place;
   }
 
   /// A result may be there from an interrupted call, without the points that came later.
   bool complete() const {
+    if (summary_.reused > 0) return false;
     try {
       return store_.holds_result(summary_.points);
     } catch (const FileError&) {
@@ -119,134 +253,177 @@ class Study {
     }
   }
 
-  bool interrupted() const {
-    return given_up_.load(std::memory_order_relaxed) ||
-           (options_.interrupt != nullptr && options_.interrupt->load(std::memory_order_relaxed));
-  }
-
   void compute() {
-    Progress progress(summary_.points, options_.quiet || !config_.is_study());
-    progress.advance(done_, failed_, done_before_);
-    try {
-      schedule(
-          to_run_, options_.jobs, [this] { return interrupted(); },
-          [&](std::size_t k) {
-            const auto point = std::make_shared<PointResult>(run_one(k));
-            std::optional<std::string> bytes;
-            const bool stays = config_.is_study() && is_final(point->status);
-            if (stays) bytes = store_.bytes_of(k, point->data);
-            return [this, &progress, k, point, stays, bytes = std::move(bytes)] {
-              try {
-                if (stays) {
-                  store_.put(k, point->data, bytes);
-                  store_.drop_parts(k);
-                }
-                count(k, std::move(*point), progress);
-              } catch (...) {
-                given_up_ = true;  // runs that are on their way end too
-                throw;
-              }
-            };
-          });
-    } catch (const ConfigError&) {
-      // The config will be mended: the folder is to be free for it.
-      if (!store_.resumed()) store_.clear();
-      throw;
-    }
-    if (interrupted() && done_ < summary_.points) summary_.interrupted = true;
+    Progress progress(summary_.points, options_.progress);
+    const auto draw = [&] { progress.advance(done_, failed_, done_before_); };
+    draw();
+    const Supervision supervision{
+        config_,
+        store_,
+        keys_,
+        claims_,
+        options_.jobs,
+        options_.join,
+        [this] { return interrupted(); },
+        [&](const PointEnd& end) {
+          ++done_;
+          ++summary_.ran;
+          if (end.status != Status::ok) ++failed_;
+          if (end.status != Status::ok || !end.message.empty())
+            summary_.notes.push_back(
+                {end.point, where(end.point), end.status, end.message, end.warnings});
+          draw();
+        },
+        [&](std::size_t) {
+          ++done_;
+          draw();
+        },
+        draw};
+    supervise(supervision, to_run_);
+    run_lost(supervision);
+    if (!claims_.work() && options_.join)
+      options_.tell(
+          store_.folder().string() +
+          ": this file system has no locks: points may be run twice (to the same result)");
+    summary_.interrupted = interrupted() && done_ < summary_.points;
     summary_.failed = failed_;
     std::sort(summary_.notes.begin(), summary_.notes.end(),
               [](const PointNote& a, const PointNote& b) { return a.point < b.point; });
   }
 
-  PointResult run_one(std::size_t k) try {
-    const bool study = config_.is_study();
-    require_memory(study ? point_margin : run_margin);
-    PointResult point;
-    try {
-      try {
-        PointJournal journal(store_, k, options_.quiet || study);
-        point = run_point(
-            config_, k, references_, [this] { return interrupted(); }, &journal);
-      } catch (const ParameterError& problem) {  // no memory for the Newton matrix any more
-        config_.complain("solver", problem);
-      }
-    } catch (const ConfigError& problem) {
-      if (!study) throw;
-      // One point of many whose values do not go together: marked, the others go on.
-      point.status = Status::setup_failed;
-      point.message = problem.what();
-      point.data = failed_setup(point.message);
+  /// Together: what another process claims to have done, and has not left on disk.
+  void run_lost(const Supervision& supervision) {
+    if (!options_.join || interrupted()) return;
+    std::vector<std::size_t> lost;
+    {
+      const PointFiles points(store_.folder(), fingerprint());
+      for (const std::size_t k : to_run_)
+        if (points.find(k) == nullptr) lost.push_back(k);
     }
-    point.data.set_attribute({"fingerprint", fingerprint_});
-    for (Attribute& attribute : provenance()) point.data.set_attribute(std::move(attribute));
-    return point;
-  } catch (...) {
-    given_up_ = true;
-    throw;
+    if (lost.empty()) return;
+    for (const std::size_t k : lost) claims_.set(k, claim_open);
+    supervise(supervision, lost);
   }
 
-  /// A point that is on disk, where it belongs there.
-  void count(std::size_t k, PointResult point, Progress& progress) {
-    const std::lock_guard guard(mutex_);
-    const bool cut = point.status == Status::interrupted;
-    if (cut) summary_.interrupted = true;
-    if (!cut || !config_.is_study()) results_[k] = std::move(point.data);
-    if (!cut) {
-      ++done_;
-      ++summary_.ran;
-      if (point.status != Status::ok) ++failed_;
-    }
-    if (point.status != Status::ok || !point.message.empty())
-      summary_.notes.push_back({k, where(config_, k), point.status, point.message, point.warnings});
-    progress.advance(done_, failed_, done_before_);
-  }
-
+  /// Puts the result together, unless of several processes another has done it or will.
   void finish() {
-    std::vector<const Dataset*> points;
-    bool any = false;
-    for (const std::optional<Dataset>& result : results_) {
-      points.push_back(result ? &*result : nullptr);
-      any = any || result.has_value();
+    const std::size_t byte = summary_.points;  // behind the points': who writes the result
+    if (options_.join && summary_.interrupted) {
+      summary_.wrote_result = false;
+      return;
     }
-    if (!any) return;
-    std::vector<std::string> warnings;
-    const Dataset whole = assemble(config_, points, warnings);
-    if (!summary_.interrupted) summary_.warnings = std::move(warnings);
-    store_.put_result(whole);
-    if (!config_.is_study() && !summary_.interrupted) store_.drop_parts(0);
+    constexpr unsigned moment = 20000;  // microseconds
+    if (options_.join)
+      claims_.take_when_free(byte, [&] {
+        ::usleep(moment);
+        return !interrupted();
+      });
+    const PointFiles points(store_.folder(), fingerprint());
+    if (points.size() == 0) return;
+    if (summary_.interrupted && is_long_to_write(points)) {
+      summary_.wrote_result = false;
+      return;
+    }
+    if (options_.join) {
+      std::size_t there = 0;
+      summary_.failed = 0;
+      for (const auto& [number, place] : points.points()) {
+        ++there;
+        if (place.status != Status::ok) ++summary_.failed;
+      }
+      summary_.missing = summary_.points - there;
+      const bool last = summary_.missing == 0 ? !written_by_another() : store_.lock().take_alone();
+      if (!last) {
+        summary_.wrote_result = false;
+        claims_.drop(byte);
+        return;
+      }
+    }
+    const Assembled whole = write_result(store_.owner(), points, store_.result());
+    if (!summary_.interrupted) summary_.warnings = whole.warnings;
+    summary_.missing = whole.missing;
+    if (options_.join) summary_.failed = whole.failed;
+    write_processes(store_.folder(), points);
+    if (!summary_.interrupted) store_.drop_empty_parts();
+    claims_.drop(byte);
+  }
+
+  /// Longer than one waits for a program that was told to end.
+  static bool is_long_to_write(const PointFiles& points) {
+    constexpr std::uint64_t most = 8 << 20;
+    std::uint64_t bytes = 0;
+    for (const auto& [number, place] : points.points()) bytes += place.length;
+    return bytes > most;
+  }
+
+  bool written_by_another() const {
+    try {
+      return store_.holds_result(summary_.points);
+    } catch (const FileError&) {
+      return false;
+    }
   }
 
   const Config& config_;
   const RunOptions& options_;
-  std::string fingerprint_;
+  PointKeys keys_;
   Store store_;
+  ByteLocks claims_;
   RunSummary summary_;
-  PhaseReferences references_;
-  std::vector<std::optional<Dataset>> results_;
-  std::vector<std::size_t> to_run_;
+  std::vector<std::size_t> to_run_, reused_;
   std::size_t done_ = 0, failed_ = 0, done_before_ = 0;
-  std::mutex mutex_;
-  std::atomic<bool> given_up_{false};
 };
+
+/// What can be refused before the folder is touched.
+void check_reuse(const RunOptions& options) {
+  for (const fs::path& folder : options.reuse) require_study_folder(folder, "--reuse");
+}
 
 }  // namespace
 
-std::vector<Attribute> provenance() {
-  std::vector<Attribute> out;
-  for (const auto& [name, text] : build_info()) out.push_back({name, text});
-  return out;
-}
-
 RunSummary run_config(const Config& config, const RunOptions& options) {
+  check_reuse(options);
+  if (!config.is_study()) return run_single(config, options);
   try {
     return Study(config, options).run();
   } catch (const std::bad_alloc&) {
-    if (!config.is_study()) throw;
     throw std::runtime_error(options.folder.string() +
                              ": out of memory; the points that are done are kept, and --resume "
                              "goes on with them where there is more");
   }
+}
+
+RunPlan plan_run(const Config& config, const RunOptions& options) {
+  check_reuse(options);
+  RunPlan plan;
+  plan.points = config.points();
+  const StudyHead head = config.head();
+  const PointKeys keys(config);
+  const PointFiles own(options.folder, head.fingerprint);
+  std::vector<std::unique_ptr<PointFiles>> others;
+  for (const fs::path& folder : options.reuse)
+    others.push_back(std::make_unique<PointFiles>(folder, ""));
+  double seconds = 0;
+  for (const auto& [number, place] : own.points()) seconds += place.seconds;
+  if (own.size() > 0) plan.mean_seconds = seconds / static_cast<double>(own.size());
+  for (std::size_t k = 0; k < plan.points; ++k) {
+    if (k % options.shard.parts != options.shard.part) continue;
+    const PointPlace* place = own.find(k);
+    if (place != nullptr && is_final(place->status)) {
+      ++plan.there;
+      continue;
+    }
+    const bool elsewhere = std::any_of(others.begin(), others.end(), [&](const auto& files) {
+      const PointPlace* found = files->find_key(keys(k));
+      return found != nullptr && is_final(found->status);
+    });
+    if (elsewhere)
+      ++plan.reusable;
+    else
+      ++plan.to_run;
+  }
+  plan.largest = config.largest_point();
+  return plan;
 }
 
 }  // namespace gradflow

@@ -8,15 +8,25 @@
 
 #include "study/config.hpp"
 #include "study/point.hpp"
+#include "study/progress.hpp"
 #include "study/store.hpp"
 
 namespace gradflow {
 
+/// The points of a study whose number is `part` modulo `parts`.
+struct Shard {
+  std::size_t part = 0, parts = 1;
+};
+
 struct RunOptions {
   std::filesystem::path folder;
-  int jobs = 1;
+  int jobs = 1;  ///< worker processes of a study
   bool resume = false;
-  bool quiet = false;
+  /// Work on a study together with all others that run it into the same folder.
+  bool join = false;
+  Shard shard = {};                               ///< with `join`
+  std::vector<std::filesystem::path> reuse = {};  ///< folders of studies whose points may be taken
+  ProgressMode progress = ProgressMode::automatic;
   const std::atomic<bool>* interrupt = nullptr;
   /// What an earlier call's results are found to be, a line at a time, before anything is run.
   std::function<void(const std::string&)> tell = [](const std::string&) {};
@@ -33,21 +43,31 @@ struct PointNote {
 struct RunSummary {
   std::filesystem::path result;
   std::size_t points = 0, ran = 0, failed = 0;
+  std::size_t reused = 0;   ///< taken from other folders
+  std::size_t missing = 0;  ///< of the whole study: neither done nor failed
   bool interrupted = false;
   bool already_complete = false;
+  bool wrote_result = true;           ///< false: of several processes another does
   std::vector<PointNote> notes;       ///< failures and warnings of points
   std::vector<std::string> warnings;  ///< of the study as a whole
 };
 
 /// Runs a config into a folder. What an earlier call left there is believed only where its checksum
 /// fits; a point that is damaged is run again. Points remember the build that made them, and the
-/// result names all builds that had a part in it. Every finished point is on disk
-/// (points/NNNNNN.nc, by rename) before it counts as done, while the next ones are computed;
-/// result.nc is put together from them. Points are independent; a point is a chain of length one,
-/// the unit that is scheduled, resumed and sharded. \throws ConfigError, FileError, FolderRefused
+/// result names all builds that had a part in it.
+///
+/// Points are independent, and run in worker processes forked from this one (study/supervisor.hpp);
+/// a point is a chain of length one, the unit that is scheduled, resumed and sharded. Every point
+/// that counts as done is on disk (points/*.points); result.nc is put together from them. Together
+/// with others, the last to end does that. \throws ConfigError, FileError, FolderRefused
 RunSummary run_config(const Config& config, const RunOptions& options);
 
-/// Text of the whole of build information: version, commit, flags, libraries.
-std::vector<Attribute> provenance();
+/// What `run_config` would do, without doing it.
+struct RunPlan {
+  std::size_t points = 0, there = 0, reusable = 0, to_run = 0;
+  Config::Largest largest;
+  double mean_seconds = 0;  ///< of finished points; 0 where there are none
+};
+RunPlan plan_run(const Config& config, const RunOptions& options);
 
 }  // namespace gradflow

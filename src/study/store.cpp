@@ -40,9 +40,12 @@ void remove_temporaries(const fs::path& folder) {
     if (FileReplacement::is_temporary(entry.path())) fs::remove(entry.path(), ignored);
 }
 
+constexpr const char* mark_name = "resolved.toml";
+
 /// The text of DIR/resolved.toml: what tells whose folder it is, with a checksum of its own.
-std::string mark_of(const Store::Owner& owner) {
-  const std::string text = "# fingerprint " + owner.fingerprint + "\n" + owner.resolved;
+std::string mark_of(const StudyHead& owner) {
+  const std::string text = "# result version " + std::to_string(owner.version) +
+                           "\n# fingerprint " + owner.fingerprint + "\n" + owner.resolved;
   return "# checksum " + hex_checksum(text) + "\n" + text;
 }
 
@@ -51,6 +54,30 @@ bool is_intact_mark(const std::string& text) {
   const std::string head = text.substr(0, text.find('\n'));
   return text.size() > head.size() &&
          head == "# checksum " + hex_checksum(text.substr(head.size() + 1));
+}
+
+/// What stands in a mark behind "# `name` ", to the end of the line; empty where it does not.
+std::string entry(const std::string& mark, const std::string& name) {
+  const std::string begin = "\n# " + name + " ";
+  const std::size_t at = mark.find(begin);
+  if (at == std::string::npos) return "";
+  const std::size_t from = at + begin.size();
+  return mark.substr(from, mark.find('\n', from) - from);
+}
+
+/// Are there points as gradflow 0.2 kept them, in a file each?
+bool has_old_points(const fs::path& folder) {
+  std::error_code ignored;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder / "points", ignored))
+    if (entry.path().extension() == ".nc") return true;
+  return false;
+}
+
+/// Makes a file with its whole text, unless another process has just made it.
+void make_file(const fs::path& path, const std::string& text) {
+  FileReplacement file(path);
+  file.append(text);
+  file.commit_new();
 }
 
 /// A result that another program wrote is not written over.
@@ -63,53 +90,56 @@ void refuse_foreign_result(const fs::path& result) {
 
 }  // namespace
 
-bool is_final(Status status) {
-  return status != Status::interrupted && status != Status::wall_budget &&
-         status != Status::not_run;
-}
-
 std::string text_attribute(const Dataset& data, std::string_view name) {
   const Attribute* attribute = find_attribute(data.attributes(), name);
   const auto* text = attribute != nullptr ? std::get_if<std::string>(&attribute->value) : nullptr;
   return text != nullptr ? *text : "";
 }
 
-Store::Store(fs::path folder, Owner owner, bool resume,
+Store::Store(fs::path folder, StudyHead owner, Access access,
              const std::function<void(const std::string&)>& tell)
     : folder_(std::move(folder)), result_(folder_ / "result.nc"), owner_(std::move(owner)) {
-  const std::string mark = mark_of(owner_);
+  const bool together = access == Access::together;
   prepare_folder(folder_);
-  lock_.emplace(folder_);
-  resumed_ = holds_results(mark, resume, tell);
+  lock_.emplace(folder_, together ? FolderLock::Mode::together : FolderLock::Mode::alone);
+  if (!lock_->works())
+    tell(folder_.string() +
+         ": this file system has no locks: nothing keeps a second gradflow out of the folder, and "
+         "points may be run twice (to the same result)");
+  resumed_ = holds_results(access != Access::fresh, tell);
   require_file(result_);
   if (resumed_) refuse_foreign_result(result_);
-  remove_temporaries(folder_);
-  remove_temporaries(folder_ / "points");
-  // What tells whose folder it is comes first, so that one killed at any later moment is known.
-  if (!resumed_) write_file_atomically(folder_ / "resolved.toml", mark);
-  if (!fs::exists(folder_ / "config.toml"))
-    write_file_atomically(folder_ / "config.toml", owner_.config);
-  if (owner_.study) prepare_folder(folder_ / "points");
+  if (!together)
+    for (const fs::path& each : {folder_, folder_ / "points"}) remove_temporaries(each);
+  make(together);
 }
 
-fs::path Store::point_file(std::size_t point) const {
-  if (!owner_.study) return result_;
-  char text[32];
-  std::snprintf(text, sizeof text, "%06zu.nc", point);
-  return folder_ / "points" / text;
+/// What tells whose folder it is comes first, so that one killed at any later moment is known.
+void Store::make(bool together) const {
+  const std::string mark = mark_of(owner_);
+  const auto put = [&](const fs::path& path, const std::string& text) {
+    if (together && !fs::exists(path))
+      make_file(path, text);
+    else if (!together && (!fs::exists(path) || read_text_file(path) != text))
+      // Budgets, fits and places of files may be others than those of an earlier call.
+      write_file_atomically(path, text);
+  };
+  put(folder_ / mark_name, mark);
+  if (together) check_mark(read_text_file(folder_ / mark_name), true);
+  put(folder_ / "config.toml", owner_.config);
+  if (!is_study()) return;
+  prepare_folder(folder_ / "points");
+  put(folder_ / "points" / "study", encoded(owner_));
 }
 
 bool Store::is_ours(const Dataset& data) const {
   return text_attribute(data, "fingerprint") == owner_.fingerprint;
 }
 
-Found Store::find(std::size_t point) const {
-  if (!resumed_) return {};
-  const fs::path file = point_file(point);
-  require_file(file);
-  if (!fs::exists(file)) return {};
+Found Store::find() const {
+  if (!resumed_ || !fs::exists(result_)) return {};
   try {
-    Dataset data = read_netcdf(file);
+    Dataset data = read_netcdf(result_);
     const auto status = stored<std::int32_t>(data, "status");
     if (!is_ours(data) || !status || !is_final(*status)) return {};
     return {std::move(data)};
@@ -118,18 +148,6 @@ Found Store::find(std::size_t point) const {
   } catch (const std::exception&) {
     return {std::nullopt, true};
   }
-}
-
-std::optional<std::string> Store::bytes_of(std::size_t point, const Dataset& data) const {
-  return small_netcdf(data, point_file(point));
-}
-
-void Store::put(std::size_t point, const Dataset& data,
-                const std::optional<std::string>& bytes) const {
-  if (bytes)
-    write_file_atomically(point_file(point), *bytes);
-  else
-    write_netcdf(data, point_file(point));
 }
 
 fs::path Store::parts_of(std::size_t point) const {
@@ -162,53 +180,60 @@ void Store::drop_parts(std::size_t point) const {
   std::error_code ignored;
   fs::remove_all(parts_of(point), ignored);
   // A study's other points may be about to make theirs: there it goes with the result.
-  if (!owner_.study) fs::remove(folder_ / "parts", ignored);
+  if (!is_study()) fs::remove(folder_ / "parts", ignored);
 }
 
 bool Store::holds_result(std::size_t points) const {
   if (!fs::exists(result_)) return false;
-  const Dataset result = read_netcdf(result_);
+  const Dataset result = read_netcdf(result_, {"status"});
   const Variable* variable = result.find("status");
   const auto* status =
       variable != nullptr ? std::get_if<std::vector<std::int32_t>>(&variable->values) : nullptr;
-  return is_ours(result) && status != nullptr && status->size() == points &&
+  return is_ours(result) && text_attribute(result, "config_resolved") == owner_.resolved &&
+         status != nullptr && status->size() == points &&
          std::all_of(status->begin(), status->end(), [](std::int32_t s) { return is_final(s); });
 }
 
-void Store::put_result(const Dataset& whole) const {
-  write_netcdf(whole, result_);
-  // Not before: another point may be about to put its parts there.
+void Store::drop_empty_parts() const {
   std::error_code ignored;
-  fs::remove(folder_ / "parts", ignored);  // where it is empty
+  fs::remove(folder_ / "parts", ignored);
 }
 
 void Store::clear() const {
   std::error_code ignored;
   fs::remove_all(folder_ / "points", ignored);
   fs::remove_all(folder_ / "parts", ignored);
-  for (const char* name : {"result.nc", "config.toml", "resolved.toml"})
+  for (const char* name : {"result.nc", "config.toml", mark_name})
     fs::remove(folder_ / name, ignored);
 }
 
 /// Where the folder's mark is lost, its results may still say that they are this config's.
 bool Store::holds_any() const {
-  const auto ours = [&](const fs::path& file) {
-    try {
-      return is_ours(read_netcdf(file));
-    } catch (const std::exception&) {
-      return false;
-    }
-  };
-  if (ours(result_)) return true;
-  std::error_code ignored;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder_ / "points", ignored))
-    if (ours(entry.path())) return true;
-  return false;
+  try {
+    if (fs::exists(result_) && is_ours(read_netcdf(result_, {}))) return true;
+  } catch (const std::exception&) {  // damaged
+  }
+  return is_study() && PointFiles(folder_, owner_.fingerprint).size() > 0;
+}
+
+/// Refuses an intact mark of other results than those of this very config.
+void Store::check_mark(const std::string& found, bool resume) const {
+  if (const std::string version = entry(found, "result version");
+      version != std::to_string(owner_.version))
+    throw FolderRefused(folder_.string() + " holds results of result version " +
+                        (version.empty() ? "0" : version) + ", and this gradflow makes version " +
+                        std::to_string(owner_.version) + "; give another folder with --out");
+  if (entry(found, "fingerprint") != owner_.fingerprint)
+    throw FolderRefused(folder_.string() +
+                        " holds results of another config; give another folder with --out");
+  if (!resume)
+    throw FolderRefused(folder_.string() +
+                        " holds results of this config already; go on with "
+                        "--resume, or give another folder with --out");
 }
 
 /// Refuses a folder that holds anything else than results of this very config.
-bool Store::holds_results(const std::string& mark, bool resume,
-                          const std::function<void(const std::string&)>& tell) const {
+bool Store::holds_results(bool resume, const std::function<void(const std::string&)>& tell) const {
   bool empty = true;
   for (const fs::directory_entry& entry : fs::directory_iterator(folder_)) {
     const std::string name = entry.path().filename().string();
@@ -216,30 +241,29 @@ bool Store::holds_results(const std::string& mark, bool resume,
       empty = false;
   }
   if (empty) return false;
-  const fs::path file = folder_ / "resolved.toml";
+  const fs::path file = folder_ / mark_name;
   if (!fs::exists(file))
     throw FolderRefused(folder_.string() +
                         " is not empty and holds no results of gradflow; give "
                         "another folder with --out");
-  const std::string found = read_text_file(file, mark.size() + largest_config);
-  const bool damaged = found != mark && !is_intact_mark(found);
-  if (found != mark && !damaged)
+  if (has_old_points(folder_))
     throw FolderRefused(folder_.string() +
-                        " holds results of another config; give another folder with --out");
-  if (damaged && !holds_any())
+                        " holds a study of gradflow 0.2 (points/*.nc), which this version does not "
+                        "go on with; give another folder with --out");
+  const std::string found = read_text_file(file, owner_.resolved.size() + largest_config);
+  if (is_intact_mark(found)) {
+    check_mark(found, resume);
+    return true;
+  }
+  if (!holds_any())
     throw FolderRefused(file.string() +
                         " is damaged, and no result beside it is of this config; give another "
                         "folder with --out");
-  if (!resume)
-    throw FolderRefused(folder_.string() +
-                        " holds results of this config already; go on with "
-                        "--resume, or give another folder with --out");
-  if (damaged) {
-    write_file_atomically(file, mark);
-    tell(file.string() +
-         " was damaged: written anew, since results beside it are of this "
-         "config");
-  }
+  if (!resume) check_mark(mark_of(owner_), false);
+  write_file_atomically(file, mark_of(owner_));
+  tell(file.string() +
+       " was damaged: written anew, since results beside it are of this "
+       "config");
   return true;
 }
 

@@ -34,12 +34,11 @@ Fit fit(const std::vector<double>& x, const std::vector<double>& y) {
 
 }  // namespace
 
-std::vector<std::string> add_study_fits(const Config& config, Dataset& study) {
-  const MeasureSettings settings = config.run(0).measure();
+std::vector<std::string> add_study_fits(const StudyHead& head, Dataset& study) {
   std::vector<std::string> warnings;
-  if (settings.exponents.empty()) return warnings;
-  const std::vector<ConfigAxis>& axes = config.axes();
-  const std::size_t along = config.fit_axis(settings.against);
+  if (head.exponents.empty()) return warnings;
+  const std::vector<StudyHead::Axis>& axes = head.axes;
+  const std::size_t along = head.against;
   // As the axes are called there: by their whole keys where the points have such a name themselves.
   std::vector<std::string> axis_names;
   for (std::size_t a = 0; a < axes.size(); ++a) axis_names.push_back(study.dimensions()[a].name);
@@ -52,11 +51,11 @@ std::vector<std::string> add_study_fits(const Config& config, Dataset& study) {
   std::size_t inner = 1, outer = 1;
   std::vector<std::string> remaining;
   for (std::size_t a = 0; a < axes.size(); ++a) {
-    if (a < along) outer *= axes[a].values.size();
-    if (a > along) inner *= axes[a].values.size();
+    if (a < along) outer *= axes[a].length();
+    if (a > along) inner *= axes[a].length();
     if (a != along) remaining.push_back(axis_names[a]);
   }
-  for (const std::string& name : settings.exponents) {
+  for (const std::string& name : head.exponents) {
     const Variable* variable = study.find(name);
     const auto* values =
         variable != nullptr ? std::get_if<std::vector<double>>(&variable->values) : nullptr;

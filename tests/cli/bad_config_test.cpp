@@ -698,7 +698,7 @@ TEST_CASE("Commands and names that do not exist are refused in one line with the
   says({"rnu", "x.toml"}, "did you mean \"run\"?");
   says({"models", "linear_regresion"}, "did you mean \"linear_regression\"?");
   says({"models", "nothing"}, "expected one of linear_regression, ");
-  says({"xyz"}, "expected one of run, check, ");
+  says({"xyz"}, "expected one of run, status, collect, check, ");
   says({"plot", "nothing"}, "result.nc");
   says({"figures", "nothing"}, "expected one of grokking, ");
   says({"figures", "timescale"}, "did you mean \"timescales\"?");

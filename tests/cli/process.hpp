@@ -73,6 +73,7 @@ class Process {
   void send(int signal) const {
     if (id_ > 0) ::kill(id_, signal);
   }
+  pid_t id() const { return id_; }
   /// The exit code; minus the signal's number for a killed process.
   int wait() {
     if (id_ <= 0) return code_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "numerics/random.hpp"
+#include "study/point_files.hpp"
 #include "tests/catch.hpp"
 #include "tests/cli/process.hpp"
 #include "tests/sanitizer.hpp"
@@ -33,30 +34,22 @@ std::string descent(const std::string& end) {
          end + "\nsamples = 50\n";
 }
 
-std::size_t points_on_disk(const fs::path& folder) {
-  std::size_t count = 0;
-  std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator(folder / "points", ignored))
-    count += entry.path().extension() == ".nc" ? 1 : 0;
-  return count;
-}
+/// How long every finished point took, to the last bit: a point that ran again took another time.
+using Times = std::map<std::size_t, double>;
 
-/// Inode and time of last change of every finished point: a point that ran again has others.
-std::map<std::string, std::vector<long>> stamps(const fs::path& folder) {
-  std::map<std::string, std::vector<long>> all;
-  std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator(folder / "points", ignored)) {
-    if (entry.path().extension() != ".nc") continue;
-    struct stat status = {};
-    REQUIRE(::stat(entry.path().c_str(), &status) == 0);
-    all[entry.path().filename()] = {static_cast<long>(status.st_ino), status.st_mtim.tv_sec,
-                                    status.st_mtim.tv_nsec};
-  }
+Times times_of(const fs::path& folder) {
+  Times all;
+  const PointFiles points(folder, "");
+  for (const auto& [number, place] : points.points())
+    if (is_final(place.status)) all[number] = place.seconds;
   return all;
 }
 
-bool includes(const std::map<std::string, std::vector<long>>& all,
-              const std::map<std::string, std::vector<long>>& part) {
+std::size_t points_on_disk(const fs::path& folder) {
+  return times_of(folder).size();
+}
+
+bool includes(const Times& all, const Times& part) {
   return std::all_of(part.begin(), part.end(), [&](const auto& entry) {
     const auto found = all.find(entry.first);
     return found != all.end() && found->second == entry.second;
@@ -92,7 +85,7 @@ TEST_CASE("A study killed at twenty random moments resumes to the same bits, no 
     const std::string jobs = k % 2 == 0 ? "1" : "2";
     // Some are killed two or three times before they come to an end.
     const int kills = 1 + static_cast<int>(moments.below(4)) / 2;
-    std::map<std::string, std::vector<long>> before;
+    Times before;
     for (int kill = 0; kill < kills; ++kill) {
       const std::size_t done = before.size();
       // After a random number of further points, at a random moment of the next; now and then
@@ -110,24 +103,27 @@ TEST_CASE("A study killed at twenty random moments resumes to the same bits, no 
       process.send(SIGKILL);
       const int code = process.wait();
       REQUIRE((code == -SIGKILL || code == 0));
-      const auto after = stamps(scratch / folder);
+      const auto after = times_of(scratch / folder);
       CHECK(includes(after, before));
       before = after;
       if (!before.empty() && before.size() < 50) ++cut_in_the_middle;
     }
     INFO("folder " << k << " with " << before.size() << " points on disk");
     call_ok({"run", "study.toml", "--out", folder, "--resume", "--jobs", jobs}, scratch.path);
-    CHECK(includes(stamps(scratch / folder), before));
-    CHECK(stamps(scratch / folder).size() == 50);
+    CHECK(includes(times_of(scratch / folder), before));
+    CHECK(times_of(scratch / folder).size() == 50);
     CHECK(differences(scratch / "whole" / "result.nc", scratch / folder / "result.nc").empty());
     // Nothing that a killed process left half written stays behind.
     std::vector<std::string> names;
     for (const auto& entry : fs::directory_iterator(scratch / folder))
       names.push_back(entry.path().filename());
     std::sort(names.begin(), names.end());
-    CHECK(names == std::vector<std::string>{"config.toml", "points", "resolved.toml", "result.nc"});
-    for (const auto& entry : fs::directory_iterator(scratch / folder / "points"))
-      CHECK(entry.path().extension() == ".nc");
+    CHECK(names == std::vector<std::string>{"config.toml", "points", "processes.json",
+                                            "resolved.toml", "result.nc"});
+    for (const auto& entry : fs::directory_iterator(scratch / folder / "points")) {
+      const std::string name = entry.path().filename();
+      CHECK((name == "claims" || name == "study" || entry.path().extension() == ".points"));
+    }
     fs::remove_all(scratch / folder);
   }
   CHECK(cut_in_the_middle >= folders / 2);
@@ -179,10 +175,11 @@ seed = { count = 4 }
       REQUIRE((code == -SIGKILL || code == 0));
       const auto after = parts(scratch / folder);
       // A value that was there is the same file still, unless its chain is done.
+      const Times finished = times_of(scratch / folder);
       for (const auto& [name, stamp] : before) {
-        const fs::path point = scratch / folder / "points" / (name.substr(0, 6) + ".nc");
         CAPTURE(name);
-        CHECK((fs::exists(point) || (after.count(name) != 0 && after.at(name) == stamp)));
+        const bool done = finished.count(std::stoul(name.substr(0, 6))) != 0;
+        CHECK((done || (after.count(name) != 0 && after.at(name) == stamp)));
       }
       before = after;
       if (!before.empty()) ++cut;
@@ -215,7 +212,7 @@ TEST_CASE("Ctrl-C in a study ends with 130, keeps what is done, and resumes to t
     process.send(signal);
     CHECK(process.wait() == 130);
     CHECK(process.err().find("--resume") != std::string::npos);
-    const auto before = stamps(scratch / folder);
+    const auto before = times_of(scratch / folder);
     CHECK(before.size() < 50);
 
     // The result holds what is done, and says of the rest that it has not been run.
@@ -227,7 +224,7 @@ TEST_CASE("Ctrl-C in a study ends with 130, keeps what is done, and resumes to t
 
     const Finished rest = call_ok({"run", "study.toml", "--out", folder, "--resume"}, scratch.path);
     CHECK(rest.out == folder + "/result.nc\n");
-    CHECK(includes(stamps(scratch / folder), before));
+    CHECK(includes(times_of(scratch / folder), before));
     CHECK(differences(scratch / "whole" / "result.nc", scratch / folder / "result.nc").empty());
   }
 }
@@ -256,14 +253,21 @@ TEST_CASE("A result put together from half the points is not taken for the whole
   call_ok({"run", "study.toml", "--out", "cut", "--resume"}, scratch.path);
   CHECK(differences(scratch / "whole.nc", scratch / "cut" / "result.nc").empty());
   // A damaged point runs again, and it alone.
-  const auto before = stamps(scratch / "cut");
-  scratch.write("cut/points/000007.nc", "damaged");
+  const auto before = times_of(scratch / "cut");
+  {
+    const PointFiles points(scratch / "cut", "");
+    const PointPlace& place = *points.find(7);
+    const fs::path file = points.files()[place.file].path;
+    std::string bytes = contents(file);
+    bytes[place.offset + place.length / 2] ^= 1;
+    scratch.write("cut/points/" + file.filename().string(), bytes);
+  }
   fs::remove(scratch / "cut" / "result.nc");
   call_ok({"run", "study.toml", "--out", "cut", "--resume"}, scratch.path);
   CHECK(differences(scratch / "whole.nc", scratch / "cut" / "result.nc").empty());
-  auto after = stamps(scratch / "cut");
-  CHECK(after.at("000007.nc") != before.at("000007.nc"));
-  after["000007.nc"] = before.at("000007.nc");
+  auto after = times_of(scratch / "cut");
+  CHECK(after.at(7) != before.at(7));
+  after[7] = before.at(7);
   CHECK(after == before);
 }
 

@@ -124,21 +124,23 @@ TEST_CASE("A thousand damaged points are run again, and no wrong number gets int
   const Config config = Config::load(scratch / "study.toml", {});
   RunOptions options;
   options.folder = scratch / "s";
-  options.quiet = true;
+  options.progress = ProgressMode::none;
   run_config(config, options);
   options.resume = true;
   const fs::path result = scratch / "s" / "result.nc", whole = scratch / "whole.nc";
   fs::copy_file(result, whole);
   RandomStream draws(4, "damaged points");
-  std::size_t again = 0;
-  for (int round = 0; round < inputs / 20; ++round) {
+  int hit = 0;
+  const int rounds = inputs / 4;
+  for (int round = 0; round < rounds; ++round) {
+    // All files at a time: of records, of claims, and of what they are put together with.
     for (const auto& entry : fs::directory_iterator(scratch / "s" / "points"))
       damage(entry.path(), draws);
-    again += run_config(config, options).ran;
+    if (run_config(config, options).ran > 0) ++hit;
     CHECK(differences(whole, result).empty());
   }
-  // But for those where a stretch of zeros was zeroed, or one was moved to where it stood.
-  CHECK(again > inputs * 9 / 10);
+  // But where a stretch of zeros was zeroed, or one was moved to where it stood.
+  CHECK(hit > rounds * 9 / 10);
 }
 
 TEST_CASE("A thousand damaged results are made anew, refused, or as they were") {
@@ -148,7 +150,7 @@ TEST_CASE("A thousand damaged results are made anew, refused, or as they were") 
   const Config config = Config::load(scratch / "run.toml", {});
   RunOptions options;
   options.folder = scratch / "r";
-  options.quiet = true;
+  options.progress = ProgressMode::none;
   run_config(config, options);
   options.resume = true;
   const fs::path result = scratch / "r" / "result.nc", whole = scratch / "whole.nc";

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "study/config.hpp"
 #include "tests/catch.hpp"
 #include "tests/cli/process.hpp"
 
@@ -69,7 +70,7 @@ TEST_CASE("Times that follow Arrhenius's law give its barrier and prefactor, for
                                                              : s == 1 ? 1.5
                                                                       : 1); },
               [](int, int, int) { return true; });
-  CHECK(add_arrhenius(study.config, study.data).empty());
+  CHECK(add_arrhenius(study.config.head(), study.data).empty());
   CHECK(study.data.values<std::int64_t>("escapes") == std::vector<std::int64_t>{3, 4, 4, 3, 4, 4});
   const Variable* time = study.data.find("escape_time");
   CHECK(time->dimensions == std::vector<std::string>{"weight_decay", "temperature"});
@@ -98,7 +99,7 @@ TEST_CASE("A run that has not escaped counts with its time") {
   // One of four escapes at the temperatures 0.2 and 0.4, after 10, the others run to 100.
   Study study([](int, int, int s) { return s == 0 ? 10.0 : 100.0; },
               [](int, int t, int s) { return s == 0 && t > 0; });
-  CHECK(add_arrhenius(study.config, study.data).empty());
+  CHECK(add_arrhenius(study.config.head(), study.data).empty());
   CHECK(study.data.values<std::int64_t>("escapes") == std::vector<std::int64_t>{0, 1, 1, 0, 1, 1});
   CHECK(std::isnan(study.values("escape_time")[0]));
   CHECK(study.values("escape_time")[1] == 310);
@@ -110,7 +111,7 @@ TEST_CASE("A run that has not escaped counts with its time") {
 
 TEST_CASE("Without escapes at two temperatures there is no barrier, and the result says so") {
   Study study([](int, int, int) { return 100.0; }, [](int d, int, int) { return d == 1; });
-  const std::vector<std::string> warnings = add_arrhenius(study.config, study.data);
+  const std::vector<std::string> warnings = add_arrhenius(study.config.head(), study.data);
   const std::string comment = "NaN: fewer than two temperatures > 0 have escapes in 1 of 2 fits";
   CHECK(warnings == std::vector<std::string>{"arrhenius_barrier is " + comment});
   CHECK(std::isnan(study.values("arrhenius_barrier")[0]));

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <vector>
 
 #include "io/folder_lock.hpp"
 #include "io/netcdf_file.hpp"
@@ -24,10 +25,26 @@ struct Scratch : testing::Scratch {
   RunOptions options(const std::string& folder) const {
     RunOptions options;
     options.folder = path / folder;
-    options.quiet = true;
+    options.progress = ProgressMode::none;
     return options;
   }
 };
+
+/// The files of points of a folder, in order.
+std::vector<fs::path> point_files(const fs::path& folder) {
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::directory_iterator(folder / "points"))
+    if (entry.path().extension() == ".points") files.push_back(entry.path());
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+/// Where a point's values are in its file.
+PointPlace place_of(const fs::path& folder, std::size_t number) {
+  const PointFiles points(folder, "");
+  REQUIRE(points.find(number) != nullptr);
+  return *points.find(number);
+}
 
 /// Changes one byte of a file.
 void damage(const fs::path& file, std::size_t at) {
@@ -63,6 +80,7 @@ TEST_CASE("A run leaves its config, its resolved config and its result") {
   CHECK(fs::exists(scratch.path / "r" / "config.toml"));
   CHECK(fs::exists(scratch.path / "r" / "resolved.toml"));
   CHECK_FALSE(fs::exists(scratch.path / "r" / "points"));
+  CHECK_FALSE(fs::exists(scratch.path / "r" / "processes.json"));
   CHECK_FALSE(fs::exists(scratch.path / "r" / FolderLock::file_name));
 }
 
@@ -76,15 +94,17 @@ TEST_CASE("Finished points are not run again, missing ones are") {
   RunSummary summary = run_config(config, options);
   CHECK(summary.ran == 0);
   CHECK(summary.already_complete);
-  fs::remove(scratch.path / "s" / "points" / "000001.nc");
+  // A file that is gone takes its points with it.
+  for (const fs::path& file : point_files(scratch.path / "s")) fs::remove(file);
   summary = run_config(config, options);
-  CHECK(summary.ran == 1);
-  // A point of another config (its fingerprint differs) is none of ours.
+  CHECK(summary.ran == 3);
+  // Points of another config are none of ours.
   const Config other = scratch.config(study + "seed = [1]\n");
   run_config(other, scratch.options("o"));
-  fs::copy_file(scratch.path / "o" / "points" / "000002.nc",
-                scratch.path / "s" / "points" / "000002.nc", fs::copy_options::overwrite_existing);
-  CHECK(run_config(config, options).ran == 1);
+  for (const fs::path& file : point_files(scratch.path / "s")) fs::remove(file);
+  fs::copy_file(point_files(scratch.path / "o").front(),
+                scratch.path / "s" / "points" / "foreign.points");
+  CHECK(run_config(config, options).ran == 3);
 }
 
 TEST_CASE(
@@ -208,14 +228,16 @@ TEST_CASE("Damaged points run again, and one line says how many they are") {
   RunOptions options = scratch.options("s");
   run_config(config, options);
   fs::copy_file(scratch.path / "s" / "result.nc", scratch.path / "whole.nc");
-  const fs::path points = scratch.path / "s" / "points";
-  // A byte of a number, which NetCDF would take; a point cut short; one of another program.
-  damage(points / "000000.nc", read_text_file(points / "000000.nc").size() / 2);
-  const std::string bytes = read_text_file(points / "000001.nc");
-  write_file_atomically(points / "000001.nc", bytes.substr(0, bytes.size() / 2));
+  // A byte of a number in one, and the end of the file cut off, in the middle of the last.
+  const fs::path file = point_files(scratch.path / "s").front();
+  const PointPlace first = place_of(scratch.path / "s", 0), last = place_of(scratch.path / "s", 2);
+  damage(file, first.offset + first.length / 2);
+  fs::resize_file(file, last.offset + last.length / 2);
   Said said(options);
   CHECK(run_config(config, options).ran == 2);
-  CHECK(said.all == "2 of 3 points are damaged (by their checksums) and run again\n");
+  CHECK(said.all ==
+        "1 of the stored points' records is damaged (by their checksums): what they held runs "
+        "again\n");
   CHECK(testing::differences(scratch.path / "whole.nc", scratch.path / "s" / "result.nc").empty());
   said.all.clear();
   CHECK(run_config(config, options).already_complete);
@@ -298,20 +320,26 @@ TEST_CASE(
   CHECK(attribute() == own);
   CHECK(read_netcdf(scratch.path / "s" / "result.nc").find("build") == nullptr);
 
-  // As a binary of another commit would have left them.
-  for (const std::string name : {"000001.nc", "000002.nc"}) {
-    const fs::path file = scratch.path / "s" / "points" / name;
-    Dataset point = read_netcdf(file);
-    point.set_attribute({"gradflow_commit", std::string("0123456789ab")});
-    write_small_netcdf(point, file);
+  // As a binary of another commit would have left the second.
+  const PointPlace second = place_of(scratch.path / "s", 1);
+  const Dataset data = PointFiles(scratch.path / "s", "").read(second);
+  const std::string fingerprint = config.fingerprint();
+  const std::string key = second.key;
+  PointMaker other = this_maker(fingerprint);
+  for (auto& [name, text] : other.build)
+    if (name == "gradflow_commit") text = "0123456789ab";
+  for (const fs::path& file : point_files(scratch.path / "s")) fs::remove(file);
+  {
+    PointWriter writer(scratch.path / "s", other);
+    writer.put(1, key, data, Status::ok, 0.1);
   }
   fs::remove(scratch.path / "s" / "result.nc");
-  fs::remove(scratch.path / "s" / "points" / "000002.nc");
   Said said(options);
-  CHECK(run_config(config, options).ran == 1);
+  CHECK(run_config(config, options).ran == 2);
   CHECK(said.all ==
         "1 of 3 points were computed by another build (gradflow_commit 0123456789ab)\n");
   CHECK(attribute() == own + "; 0123456789ab");
+  CHECK(attribute().find("0123456789ab") != std::string::npos);
   const Dataset whole = read_netcdf(scratch.path / "s" / "result.nc");
   const Variable* build = whole.find("build");
   REQUIRE(build != nullptr);

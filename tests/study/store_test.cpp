@@ -11,63 +11,97 @@ using namespace gradflow::testing;
 
 namespace {
 
-Dataset point(const std::string& fingerprint, std::int32_t status) {
-  Dataset data;
-  data.add({"status", {}, std::vector<std::int32_t>{status}, {}});
-  data.set_attribute({"fingerprint", fingerprint});
-  return data;
+const auto silent = [](const std::string&) {};
+
+StudyHead owner_of(const std::string& fingerprint) {
+  StudyHead head;
+  head.fingerprint = fingerprint;
+  head.version = 1;
+  head.config = head.resolved = "a = " + fingerprint + "\n";
+  head.axes = {{"seed", {"seed", {}, std::vector<std::int64_t>{0, 1, 2}}}};
+  return head;
 }
 
-const auto silent = [](const std::string&) {};
-const Store::Owner owner{"f1", "a = 1\n", "a = 1\n", true};
+const StudyHead owner = owner_of("f1");
+
+std::string refusal(const fs::path& folder, const StudyHead& head, Access access) {
+  try {
+    const Store store(folder, head, access, silent);
+  } catch (const std::runtime_error& error) {
+    return error.what();
+  }
+  return "";
+}
 
 }  // namespace
-
-TEST_CASE("A store finds the points that are its own, final and whole, and no others") {
-  const Scratch scratch;
-  const fs::path folder = scratch / "s";
-  {
-    const Store store(folder, owner, false, silent);
-    CHECK(!store.resumed());
-    CHECK(!store.find(0).finished);
-    store.put(0, point("f1", 0), std::nullopt);
-    const Dataset second = point("f1", static_cast<std::int32_t>(Status::step_budget));
-    store.put(1, second, store.bytes_of(1, second));
-    store.put(2, point("f1", static_cast<std::int32_t>(Status::interrupted)), std::nullopt);
-    store.put(3, point("another", 0), std::nullopt);
-    store.put(4, point("f1", 0), std::nullopt);
-    std::ofstream(folder / "points" / "000004.nc", std::ios::binary | std::ios::app) << "x";
-  }
-  const Store store(folder, owner, true, silent);
-  CHECK(store.resumed());
-  CHECK(store.find(0).finished);
-  CHECK(store.find(1).finished);
-  CHECK(!store.find(2).finished);
-  CHECK(!store.find(3).finished);
-  const Found damaged = store.find(4);
-  CHECK(!damaged.finished);
-  CHECK(damaged.damaged);
-  CHECK(!store.find(5).finished);
-  CHECK(!store.holds_result(1));
-}
 
 TEST_CASE(
     "A store is refused to another config, to the same without resume, and to a second user") {
   const Scratch scratch;
   const fs::path folder = scratch / "s";
-  Store::Owner other = owner;
-  other.fingerprint = "f2";
-  other.resolved = "a = 2\n";
   {
-    const Store store(folder, owner, false, silent);
-    CHECK_THROWS(Store(folder, owner, true, silent));  // locked
+    const Store store(folder, owner, Access::fresh, silent);
+    CHECK(!store.resumed());
+    const std::string busy = refusal(folder, owner, Access::resume);
+    CHECK(busy.find("another gradflow") != std::string::npos);
+    CHECK(busy.find("--join") != std::string::npos);
+    CHECK(!refusal(folder, owner, Access::together).empty());
   }
-  CHECK_THROWS_AS(Store(folder, owner, false, silent), FolderRefused);
-  CHECK_THROWS_AS(Store(folder, other, true, silent), FolderRefused);
-  CHECK_NOTHROW(Store(folder, owner, true, silent));
+  CHECK(refusal(folder, owner, Access::fresh).find("--resume") != std::string::npos);
+  for (const Access access : {Access::resume, Access::together})
+    CHECK(refusal(folder, owner_of("f2"), access).find("another config") != std::string::npos);
   {
-    const Store store(folder, owner, true, silent);
+    const Store store(folder, owner, Access::resume, silent);
+    CHECK(store.resumed());
     store.clear();
   }
-  CHECK_NOTHROW(Store(folder, other, false, silent));
+  CHECK(refusal(folder, owner_of("f2"), Access::fresh).empty());
+}
+
+TEST_CASE("Several open a store together, whoever is first, and keep out who wants it alone") {
+  const Scratch scratch;
+  const fs::path folder = scratch / "s";
+  Store first(folder, owner, Access::together, silent);
+  Store second(folder, owner, Access::together, silent);
+  CHECK(second.resumed());
+  CHECK(!refusal(folder, owner, Access::resume).empty());
+  CHECK(refusal(folder, owner_of("f2"), Access::together).find("another config") !=
+        std::string::npos);
+  CHECK_FALSE(first.lock().take_alone());
+  CHECK(encoded(read_study_head(folder)) == encoded(owner));
+}
+
+TEST_CASE("Results of another version of the program, and of its old layout, are refused") {
+  const Scratch scratch;
+  const fs::path folder = scratch / "s";
+  { const Store store(folder, owner, Access::fresh, silent); }
+  StudyHead newer = owner;
+  newer.version = 2;
+  const std::string versions = refusal(folder, newer, Access::resume);
+  CHECK(versions.find("result version 1") != std::string::npos);
+  CHECK(versions.find("version 2") != std::string::npos);
+  scratch.write("s/points/000001.nc", "");
+  CHECK(refusal(folder, owner, Access::resume).find("gradflow 0.2") != std::string::npos);
+}
+
+TEST_CASE("What cannot change a number may be another when a store is opened again") {
+  const Scratch scratch;
+  const fs::path folder = scratch / "s";
+  { const Store store(folder, owner, Access::fresh, silent); }
+  StudyHead other = owner;
+  other.config = other.resolved = "solver.max_wall_seconds = 1000\n";
+  other.exponents = {"end_time"};
+  { const Store store(folder, other, Access::resume, silent); }
+  CHECK(contents(folder / "config.toml") == other.config);
+  CHECK(read_study_head(folder).exponents == other.exponents);
+  // Its result is to be put together again.
+  Dataset result;
+  result.add_coordinate("seed", std::vector<std::int64_t>{0, 1, 2});
+  result.add({"status", {"seed"}, std::vector<std::int32_t>{0, 0, 0}, {}});
+  result.set_attribute({"fingerprint", owner.fingerprint});
+  result.set_attribute({"config_resolved", owner.resolved});
+  write_netcdf(result, folder / "result.nc");
+  CHECK_FALSE(Store(folder, other, Access::resume, silent).holds_result(3));
+  CHECK(Store(folder, owner, Access::resume, silent).holds_result(3));
+  CHECK_FALSE(Store(folder, owner, Access::resume, silent).holds_result(4));
 }

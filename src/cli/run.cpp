@@ -1,0 +1,218 @@
+#include <charconv>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <optional>
+#include <stdexcept>
+#include <string_view>
+
+#include "cli/commands.hpp"
+#include "io/folder_lock.hpp"
+#include "numerics/short_number.hpp"
+#include "study/assembler.hpp"
+#include "study/config.hpp"
+#include "study/runner.hpp"
+#include "study/status.hpp"
+
+/// The commands that run a config, and those that look at what runs have left.
+namespace gradflow {
+namespace {
+
+namespace fs = std::filesystem;
+
+void print_summary(const RunSummary& summary, bool quiet) {
+  const std::size_t most = 20;
+  std::size_t shown = 0;
+  if (!quiet) {
+    for (const PointNote& note : summary.notes) {
+      if (note.status == Status::interrupted) continue;  // told once for all
+      // Of a large study only what needs attention; the rest is in the result.
+      if (note.status == Status::ok && note.warnings == 0 && summary.points > 10) continue;
+      if (++shown > most) {
+        report("  ... and " + std::to_string(summary.notes.size() - most) +
+               " more (variable `message` of the result)");
+        break;
+      }
+      const std::string at = note.where.empty() ? "" : note.where + ": ";
+      const char* kind = note.status != Status::ok ? "failed: "
+                         : note.warnings != 0      ? "warning: "
+                                                   : "note: ";
+      report(kind + at + note.message);
+    }
+    for (const std::string& warning : summary.warnings) report("warning: " + warning);
+  }
+  if (summary.failed > 0)
+    report(std::to_string(summary.failed) + " of " + std::to_string(summary.points) +
+           (summary.points == 1 ? " run failed" : " points failed") +
+           " (variable `status` of the result)");
+}
+
+/// "K/N" as a part of a study. \throws std::runtime_error
+Shard read_shard(const std::string& text) {
+  if (text.empty()) return {};
+  Shard shard;
+  const char* const end = text.data() + text.size();
+  const auto first = std::from_chars(text.data(), end, shard.part);
+  if (first.ec == std::errc() && first.ptr != end && *first.ptr == '/') {
+    const auto second = std::from_chars(first.ptr + 1, end, shard.parts);
+    if (second.ec == std::errc() && second.ptr == end && shard.part < shard.parts) return shard;
+  }
+  throw std::runtime_error("--shard is " + toml_text(shortened(text)) +
+                           ", expected K/N with integers 0 <= K < N");
+}
+
+/// Did a launcher (mpirun, srun) start several of this program? Then they work together.
+bool is_launched_together() {
+  for (const char* name : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"}) {
+    const char* const text = std::getenv(name);
+    if (text != nullptr && std::atoi(text) > 1) return true;
+  }
+  return false;
+}
+
+ProgressMode progress_mode(const RunArguments& arguments) {
+  if (arguments.quiet || arguments.progress == "none") return ProgressMode::none;
+  return arguments.progress == "lines" ? ProgressMode::lines : ProgressMode::automatic;
+}
+
+std::string duration(double seconds) {
+  if (seconds < 60) return short_number(seconds) + " s";
+  const auto whole = static_cast<long>(seconds);
+  char text[32];
+  std::snprintf(text, sizeof text, "%ld:%02ld:%02ld h", whole / 3600, whole / 60 % 60, whole % 60);
+  return text;
+}
+
+std::string bytes_text(double bytes) {
+  const char* const units[] = {"bytes", "kB", "MB", "GB", "TB"};
+  std::size_t unit = 0;
+  for (; bytes >= 1000 && unit + 1 < std::size(units); ++unit) bytes /= 1000;
+  char text[32];
+  std::snprintf(text, sizeof text, "%.3g %s", bytes, units[unit]);
+  return text;
+}
+
+int print_plan(const Config& config, const RunOptions& options) {
+  const RunPlan plan = plan_run(config, options);
+  std::printf("points      %zu\n", plan.points);
+  for (const ConfigAxis& axis : config.axes())
+    std::printf("  %-20s %zu values\n", axis.key.c_str(), axis.values.size());
+  std::printf("there       %zu\n", plan.there);
+  std::printf("reusable    %zu\n", plan.reusable);
+  std::printf("to run      %zu\n", plan.to_run);
+  std::printf("result      about %s\n",
+              bytes_text(plan.largest.bytes * static_cast<double>(plan.points)).c_str());
+  std::printf("largest     %.0f parameters, %s a state", plan.largest.parameters,
+              bytes_text(8 * plan.largest.parameters).c_str());
+  std::printf(", %s a dense matrix\n",
+              bytes_text(8 * plan.largest.parameters * plan.largest.parameters).c_str());
+  if (plan.mean_seconds > 0)
+    std::printf(
+        "time        about %s with %d jobs\n",
+        duration(plan.mean_seconds * static_cast<double>(plan.to_run) / options.jobs).c_str(),
+        options.jobs);
+  return exit_done;
+}
+
+}  // namespace
+
+int command_run(const RunArguments& arguments) {
+  const Config config = Config::load(arguments.config, arguments.overrides);
+  config.validate();
+  RunOptions options;
+  options.folder =
+      arguments.out.empty() ? fs::path("results") / config.name() : fs::path(arguments.out);
+  options.jobs = arguments.jobs;
+  options.resume = arguments.resume;
+  options.shard = read_shard(arguments.shard);
+  options.join =
+      arguments.join || !arguments.shard.empty() || (config.is_study() && is_launched_together());
+  options.reuse.assign(arguments.reuse.begin(), arguments.reuse.end());
+  options.progress = progress_mode(arguments);
+  options.interrupt = &interrupt_requested;
+  if (!arguments.quiet) {
+    options.tell = report;
+    tell_unused(config);
+  }
+  if (arguments.dry_run) return print_plan(config, options);
+  const RunSummary summary = run_config(config, options);
+  print_summary(summary, arguments.quiet);
+  if (summary.reused > 0 && !arguments.quiet)
+    report(std::to_string(summary.reused) + " of " + std::to_string(summary.points) +
+           " points were taken from " +
+           (arguments.reuse.size() == 1 ? arguments.reuse.front() : "other folders"));
+  if (summary.interrupted) {
+    report("interrupted: what is done is in " + options.folder.string() +
+           (options.join ? " (--join goes on with it" : " (--resume goes on with it") +
+           (summary.wrote_result ? ")" : "; gradflow collect makes a result of what is there)"));
+    return exit_interrupted;
+  }
+  if (summary.already_complete && !arguments.quiet) report("nothing left to do");
+  if (summary.wrote_result) print_path(summary.result);
+  return summary.failed > 0 ? exit_numerical : exit_done;
+}
+
+int command_status(const std::string& folder, bool json) {
+  const StudyStatus status = study_status(folder);
+  if (json) {
+    std::fputs(as_json(status).c_str(), stdout);
+    return exit_done;
+  }
+  std::printf("points    %zu: %zu done, %zu failed, %zu running, %zu missing\n", status.points,
+              status.done, status.failed, status.running, status.missing);
+  for (const auto& [name, count] : status.failures)
+    std::printf("          %zu %s\n", count, name.c_str());
+  if (status.reused > 0) std::printf("reused    %zu\n", status.reused);
+  if (status.damaged > 0) std::printf("damaged   %zu records\n", status.damaged);
+  std::size_t alive = 0;
+  for (const StudyStatus::Process& process : status.processes) alive += process.alive ? 1 : 0;
+  std::printf("processes %zu, of which %zu at work\n", status.processes.size(), alive);
+  for (const StudyStatus::Process& process : status.processes)
+    if (process.alive)
+      std::printf("          %s %lld: %zu points\n", one_line(process.host).c_str(),
+                  static_cast<long long>(process.id), process.done);
+  for (const std::string& where : status.running_points)
+    std::printf("running   %s\n", one_line(where).c_str());
+  if (status.seconds_left)
+    std::printf("left      about %s\n", duration(*status.seconds_left).c_str());
+  std::printf("result    %s\n", status.result.c_str());
+  return exit_done;
+}
+
+int command_collect(const std::string& folder, const std::vector<std::string>& from) {
+  require_study_folder(folder, "collect");
+  const StudyHead head = read_study_head(folder);
+  for (const std::string& other : from) {
+    require_study_folder(other, "collect");
+    if (read_study_head(other).fingerprint != head.fingerprint)
+      throw FileError(other, "holds points of another study than " + folder);
+  }
+  for (const std::string& other : from) {
+    const PointFiles here(folder, head.fingerprint), there(other, head.fingerprint);
+    const std::size_t copied = copy_points(there, here, folder);
+    report(std::to_string(copied) + " points copied from " + other);
+  }
+  const PointFiles points(folder, head.fingerprint);
+  if (points.damaged() > 0)
+    report(std::to_string(points.damaged()) + " records are damaged (by their checksums)");
+  const Assembled whole = write_result(head, points, fs::path(folder) / "result.nc");
+  write_processes(folder, points);
+  for (const std::string& warning : whole.warnings) report("warning: " + warning);
+  if (whole.missing > 0)
+    report(std::to_string(whole.missing) + " of " + std::to_string(whole.points) +
+           " points are not there (status not_run)");
+  if (whole.failed > 0)
+    report(std::to_string(whole.failed) + " of " + std::to_string(whole.points) +
+           " points failed (variable `status` of the result)");
+  try {
+    // Alone, the many small files of points may become one.
+    FolderLock lock(folder);
+    constexpr std::size_t most_files = 16;
+    put_together(folder, points, most_files);
+  } catch (const FolderBusy&) {  // others work
+  }
+  print_path(fs::path(folder) / "result.nc");
+  return whole.missing + whole.failed > 0 ? exit_numerical : exit_done;
+}
+
+}  // namespace gradflow

@@ -1,0 +1,48 @@
+#include "study/point_keys.hpp"
+
+#include <cstring>
+
+#include "io/checksum.hpp"
+#include "study/key_name.hpp"
+#include "study/result_version.hpp"
+
+namespace gradflow {
+
+PointKeys::Sum& PointKeys::Sum::operator+=(const Sum& other) {
+  low += other.low;
+  high += other.high + (low < other.low ? 1 : 0);
+  return *this;
+}
+
+PointKeys::Sum PointKeys::of(const std::string& text) {
+  const std::string hash = checksum_of({text});
+  Sum sum;
+  std::memcpy(&sum.low, hash.data(), sizeof sum.low);
+  std::memcpy(&sum.high, hash.data() + sizeof sum.low, sizeof sum.high);
+  return sum;
+}
+
+PointKeys::PointKeys(const Config& config) : config_(config) {
+  common_ = of("result version " + std::to_string(result_version));
+  for (const auto& [key, content] : config.common_contents()) common_ += of(key + " = " + content);
+  const RunConfig run = config.run(0);
+  for (const ConfigAxis& axis : config.axes()) {
+    const KeyName name = KeyName::of(axis.key);
+    const ParameterInfo& info = *run.sections.at(name.section).find(name.name);
+    std::vector<Sum> values;
+    for (const ParameterValue& value : axis.values)
+      values.push_back(changes_numbers(axis.key)
+                           ? of(axis.key + " = " + config.content(axis.key, info, value))
+                           : Sum{});
+    values_.push_back(std::move(values));
+  }
+}
+
+std::string PointKeys::operator()(std::size_t point) const {
+  Sum sum = common_;
+  const std::vector<std::size_t> index = config_.coordinates(point);
+  for (std::size_t a = 0; a < index.size(); ++a) sum += values_[a][index[a]];
+  return checksum_of({{reinterpret_cast<const char*>(&sum), sizeof sum}});
+}
+
+}  // namespace gradflow

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "study/config.hpp"
+
+namespace gradflow {
+
+/// The keys of a study's points: 128-bit hashes of result_version, of the values that the point is
+/// made from (with defaults, and what the model makes of them where that is the same at all points)
+/// and of the contents of the files that they name. Points of an equal key are equal, in whatever
+/// study, over whatever axes. What cannot change a number (`changes_numbers`) is no part of it.
+///
+/// A point's hash is made from the sum of those of its "key = value", so that it costs a sum over
+/// the axes.
+class PointKeys {
+ public:
+  explicit PointKeys(const Config& config);
+  /// 16 bytes.
+  std::string operator()(std::size_t point) const;
+
+ private:
+  struct Sum {
+    std::uint64_t low = 0, high = 0;
+    Sum& operator+=(const Sum& other);
+  };
+  static Sum of(const std::string& text);
+
+  const Config& config_;
+  Sum common_;
+  std::vector<std::vector<Sum>> values_;  ///< of each axis
+};
+
+}  // namespace gradflow

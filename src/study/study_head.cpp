@@ -1,0 +1,77 @@
+#include "study/study_head.hpp"
+
+#include "io/archive.hpp"
+#include "io/checksum.hpp"
+#include "numerics/short_number.hpp"
+
+namespace gradflow {
+
+// Found by cereal through their arguments.
+template <class Archive>
+void serialize(Archive& archive, StudyHead::Axis& axis) {
+  archive(axis.key, axis.axis.name, axis.axis.attributes, axis.axis.values);
+}
+
+template <class Archive>
+void serialize(Archive& archive, StudyHead& head) {
+  std::uint64_t against = head.against;
+  archive(head.fingerprint, head.version, head.axes, head.model, head.paper, head.config,
+          head.resolved, head.exponents, against, head.arrhenius);
+  head.against = static_cast<std::size_t>(against);
+}
+
+std::size_t StudyHead::Axis::length() const {
+  return std::visit([](const auto& list) { return list.size(); }, axis.values);
+}
+
+std::string StudyHead::Axis::text(std::size_t index) const {
+  if (const auto* reals = std::get_if<std::vector<double>>(&axis.values))
+    return short_number((*reals)[index]);
+  if (const auto* integers = std::get_if<std::vector<std::int64_t>>(&axis.values))
+    return std::to_string((*integers)[index]);
+  return std::get<std::vector<std::string>>(axis.values)[index];
+}
+
+std::size_t StudyHead::points() const {
+  std::size_t count = 1;
+  for (const Axis& axis : axes) count *= axis.length();
+  return count;
+}
+
+std::vector<std::size_t> StudyHead::coordinates(std::size_t point) const {
+  std::vector<std::size_t> index(axes.size());
+  for (std::size_t a = axes.size(); a-- > 0;) {
+    index[a] = point % axes[a].length();
+    point /= axes[a].length();
+  }
+  return index;
+}
+
+std::string StudyHead::where(std::size_t point) const {
+  std::string text;
+  const std::vector<std::size_t> index = coordinates(point);
+  for (std::size_t a = 0; a < axes.size(); ++a)
+    text += (text.empty() ? "" : ", ") + axes[a].axis.name + " = " + axes[a].text(index[a]);
+  return text;
+}
+
+StudyHead read_study_head(const std::filesystem::path& folder) {
+  const std::filesystem::path file = folder / "points" / "study";
+  const std::string bytes = read_checked_file(file);
+  try {
+    return unpacked<StudyHead>(bytes);
+  } catch (const std::bad_alloc&) {
+    throw;
+  } catch (const std::exception&) {  // whole, but of another program
+    throw FileError(file, "is not that of a study");
+  }
+}
+
+std::string encoded(const StudyHead& head) {
+  const std::string bytes = packed(head);
+  Checksum checksum;
+  checksum.add(bytes);
+  return bytes + checksum.trailer();
+}
+
+}  // namespace gradflow

@@ -1,0 +1,277 @@
+#include "study/worker.hpp"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <new>
+#include <stdexcept>
+#include <system_error>
+
+#include "numerics/memory.hpp"
+#include "study/point.hpp"
+
+namespace gradflow {
+namespace {
+
+/// Memory that must be left for a run to be begun. Eigen does not bear to be refused some in the
+/// middle (a matrix that is to grow frees its old entries first, and again when it is unwound).
+constexpr double run_margin = 32 << 20;
+/// A report and its message in one packet.
+constexpr std::size_t longest_message = 4000;
+
+struct Packet {
+  std::int32_t kind, status, warnings;
+  std::uint64_t point;
+  double seconds;
+};
+
+std::atomic<bool> told_to_end{false};
+
+void on_end(int) {
+  told_to_end = true;
+}
+
+bool send_all(int socket, const void* bytes, std::size_t count) {
+  ssize_t sent = 0;
+  do {
+    sent = ::send(socket, bytes, count, MSG_NOSIGNAL);
+  } while (sent < 0 && errno == EINTR);
+  return sent == static_cast<ssize_t>(count);
+}
+
+/// The parts of one point in the store.
+class PointJournal final : public Journal {
+ public:
+  PointJournal(const Store& store, std::size_t point) : store_(store), point_(point) {}
+  std::optional<Dataset> find(const std::string& part) override {
+    return store_.find_part(point_, part);
+  }
+  void put(const std::string& part, const Dataset& data) override {
+    store_.put_part(point_, part, data);
+  }
+
+ private:
+  const Store& store_;
+  std::size_t point_;
+};
+
+/// The life of a worker, in its own process.
+class Life {
+ public:
+  Life(const WorkerStudy& study, PointWriter& file, int socket)
+      : study_(study), file_(file), socket_(socket) {}
+
+  int run() {
+    try {
+      std::uint64_t point = 0;
+      while (next(point)) {
+        run_point_and_tell(static_cast<std::size_t>(point));
+        // Refused memory once, a process is not trusted with another run.
+        if (out_of_memory_) return 0;
+      }
+      return 0;
+    } catch (const std::exception& error) {
+      tell({WorkerReport::Kind::failed, Status::ok, 0, 0, 0, error.what()});
+      return 1;
+    }
+  }
+
+ private:
+  /// Waits for a point; false where there are no more.
+  bool next(std::uint64_t& point) const {
+    while (!told_to_end) {
+      const ssize_t got = ::recv(socket_, &point, sizeof point, 0);
+      if (got == sizeof point) return true;
+      if (got >= 0 || errno != EINTR) return false;
+    }
+    return false;
+  }
+
+  void tell(const WorkerReport& report) const {
+    const Packet head{static_cast<std::int32_t>(report.kind),
+                      static_cast<std::int32_t>(report.status), report.warnings, report.point,
+                      report.seconds};
+    std::string packet(reinterpret_cast<const char*>(&head), sizeof head);
+    packet += report.message.substr(0, longest_message);
+    send_all(socket_, packet.data(), packet.size());
+  }
+
+  void run_point_and_tell(std::size_t k) {
+    const PointResult result = run_one(k);
+    if (result.status == Status::interrupted) {
+      tell({WorkerReport::Kind::given_up, result.status, 0, k, 0, ""});
+      return;
+    }
+    file_.put(k, study_.keys(k), result.data, result.status, result.wall_seconds);
+    study_.store.drop_parts(k);
+    tell({WorkerReport::Kind::written, result.status, result.warnings, k, result.wall_seconds,
+          result.message});
+  }
+
+  PointResult run_one(std::size_t k) {
+    try {
+      const SolverSettings solver = study_.config.run(k).solver();
+      tell({WorkerReport::Kind::begun, Status::ok, 0, k, solver.max_wall_seconds, ""});
+      limit_memory(solver);
+      require_margin();
+      try {
+        PointJournal journal(study_.store, k);
+        return run_point(
+            study_.config, k, references_, [] { return told_to_end.load(); }, &journal);
+      } catch (const ParameterError& problem) {  // no memory for the Newton matrix any more
+        study_.config.complain("solver", problem);
+      }
+    } catch (const std::bad_alloc&) {
+      out_of_memory_ = true;
+      return failed_point(Status::memory_budget,
+                          "needs more memory than there is for one of " +
+                              std::to_string(study_.jobs) +
+                              " jobs (solver.max_memory; fewer --jobs leave more for each)");
+    } catch (const ConfigError& problem) {
+      // One point of many whose values do not go together: marked, the others go on.
+      return failed_point(Status::setup_failed, problem.what());
+    }
+  }
+
+  /// Without it no point can be run, and none is to blame.
+  void require_margin() const {
+    try {
+      require_memory(run_margin);
+    } catch (const std::bad_alloc&) {
+      throw std::runtime_error(
+          study_.store.folder().string() + ": out of memory for one of " +
+          std::to_string(study_.jobs) +
+          " jobs; the points that are done are kept, and --resume goes on with them where there is "
+          "more");
+    }
+  }
+
+  /// The system would rather kill a process than refuse it memory.
+  void limit_memory(const SolverSettings& solver) const {
+#ifndef __SANITIZE_ADDRESS__  // whose shadow memory is address space without end
+    const auto machine =
+        static_cast<rlim_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<rlim_t>(sysconf(_SC_PAGESIZE));
+    rlimit limit{};
+    if (getrlimit(RLIMIT_AS, &limit) != 0) return;
+    if (first_limit_ == 0) first_limit_ = limit.rlim_cur;
+    const rlim_t share = solver.max_memory > 0
+                             ? static_cast<rlim_t>(solver.max_memory)
+                             : std::min(machine, first_limit_) / static_cast<rlim_t>(study_.jobs);
+    limit.rlim_cur = std::min({first_limit_, share, limit.rlim_max});
+    setrlimit(RLIMIT_AS, &limit);
+#endif
+  }
+
+  const WorkerStudy& study_;
+  PointWriter& file_;
+  int socket_;
+  PhaseReferences references_;
+  bool out_of_memory_ = false;
+  mutable rlim_t first_limit_ = 0;
+};
+
+/// The sockets of all workers of this process, which one that is forked later is to close: they
+/// would keep the others from seeing their parent's end. (The lock on the folder it keeps: it is to
+/// be held as long as anybody may write.)
+std::vector<int>& open_sockets() {
+  static std::vector<int> all;
+  return all;
+}
+
+}  // namespace
+
+Worker::Worker(const WorkerStudy& study)
+    : file_(std::make_unique<PointWriter>(study.store.folder(), study.store.owner().fingerprint)) {
+  std::array<int, 2> ends{};
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0)
+    throw std::runtime_error("no socket to be had for a worker: " +
+                             std::generic_category().message(errno));
+  std::fflush(nullptr);
+  const pid_t parent = ::getpid();
+  process_ = ::fork();
+  if (process_ == 0) {
+    // However the parent ends, so does this; it may have ended before.
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (::getppid() != parent) ::_exit(0);
+    struct sigaction action = {};
+    action.sa_handler = on_end;  // without SA_RESTART: who waits for a point is to wake
+    ::sigaction(SIGTERM, &action, nullptr);
+    ::sigaction(SIGINT, &action, nullptr);
+    ::close(ends[0]);
+    for (const int other : open_sockets()) ::close(other);
+    study.claims.close();
+    ::_exit(Life(study, *file_, ends[1]).run());
+  }
+  const int error = errno;
+  ::close(ends[1]);
+  if (process_ < 0) {
+    ::close(ends[0]);
+    throw std::runtime_error("no process to be had for a worker: " +
+                             std::generic_category().message(error));
+  }
+  socket_ = ends[0];
+  ::fcntl(socket_, F_SETFL, O_NONBLOCK);
+  open_sockets().push_back(socket_);
+}
+
+Worker::~Worker() {
+  if (!ended()) {
+    kill();
+    while (!ended()) ::usleep(100);
+  }
+  std::erase(open_sockets(), socket_);
+  ::close(socket_);
+}
+
+void Worker::give(std::size_t point) {
+  const std::uint64_t number = point;
+  // Where it has just ended, it is found by those that wait for it.
+  send_all(socket_, &number, sizeof number);
+  in_hand_.push_back(point);
+}
+
+std::optional<WorkerReport> Worker::hear() {
+  std::array<char, sizeof(Packet) + longest_message> bytes{};
+  ssize_t got = 0;
+  do {
+    got = ::recv(socket_, bytes.data(), bytes.size(), 0);
+  } while (got < 0 && errno == EINTR);
+  if (got < static_cast<ssize_t>(sizeof(Packet))) return std::nullopt;
+  Packet head{};
+  std::memcpy(&head, bytes.data(), sizeof head);
+  return WorkerReport{
+      static_cast<WorkerReport::Kind>(head.kind),
+      static_cast<Status>(head.status),
+      head.warnings,
+      head.point,
+      head.seconds,
+      std::string(bytes.data() + sizeof head, static_cast<std::size_t>(got) - sizeof head)};
+}
+
+void Worker::stop() const {
+  if (!end_signal_) ::kill(process_, SIGTERM);
+}
+
+void Worker::kill() const {
+  if (!end_signal_) ::kill(process_, SIGKILL);
+}
+
+std::optional<int> Worker::ended() {
+  int status = 0;
+  if (!end_signal_ && ::waitpid(process_, &status, WNOHANG) == process_)
+    end_signal_ = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+  return end_signal_;
+}
+
+}  // namespace gradflow

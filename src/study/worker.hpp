@@ -1,0 +1,81 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "io/byte_locks.hpp"
+#include "study/config.hpp"
+#include "study/point_files.hpp"
+#include "study/point_keys.hpp"
+#include "study/store.hpp"
+
+namespace gradflow {
+
+/// What a worker says of a point, or of itself.
+struct WorkerReport {
+  enum class Kind : std::int32_t {
+    begun,     ///< a point; `seconds`: its solver.max_wall_seconds, 0 where it has none
+    written,   ///< a point is in the worker's file, not yet on disk
+    given_up,  ///< a point, on the way, for the worker was told to end
+    failed     ///< the worker cannot go on: `message`
+  };
+  Kind kind = Kind::begun;
+  Status status = Status::ok;
+  std::int32_t warnings = 0;
+  std::uint64_t point = 0;
+  double seconds = 0;
+  std::string message;
+};
+
+/// All that a worker needs of the study. It is a copy of the process that began it, as it was then.
+struct WorkerStudy {
+  const Config& config;
+  const Store& store;
+  const PointKeys& keys;
+  int jobs = 1;
+  ByteLocks& claims;  ///< which stay its parent's
+};
+
+/// A process that runs points, one after the other, and writes them into a file of its own. It is
+/// forked, without another program: a user's own models are in it. It ends with its parent, however
+/// that ends; its memory is limited, so that a run that asks for too much fails by itself.
+class Worker {
+ public:
+  /// Starts one. \throws std::runtime_error where the system gives no process; FileError.
+  explicit Worker(const WorkerStudy& study);
+  /// Ends it, if need be by force.
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  /// Another point to run after those in hand.
+  void give(std::size_t point);
+  /// What it has said; nothing while it says nothing more, or has ended.
+  std::optional<WorkerReport> hear();
+  /// Becomes readable when there is something to hear, or it has ended.
+  int descriptor() const { return socket_; }
+  /// Its points that are given, begun or not, in order.
+  std::deque<std::size_t>& in_hand() { return in_hand_; }
+  const std::deque<std::size_t>& in_hand() const { return in_hand_; }
+  /// No further points, and what is running is given up.
+  void stop() const;
+  void kill() const;
+  /// Has it ended? Then by which signal (0: by itself).
+  std::optional<int> ended();
+  PointWriter& file() { return *file_; }
+
+ private:
+  std::unique_ptr<PointWriter> file_;
+  int socket_ = -1;
+  pid_t process_ = -1;
+  std::deque<std::size_t> in_hand_;
+  std::optional<int> end_signal_;
+};
+
+}  // namespace gradflow
