@@ -5,6 +5,7 @@ labelled ones, linear axes have none."""
 import math
 
 FEWEST_DECADES = 2  # powers of ten on an axis that are enough to tell its scale
+MOST_UNLABELLED = 30  # ticks at powers of ten
 MOST_DIVIDED_DECADES = 9  # on an axis of more, unlabelled ticks stand at the powers of ten alone
 
 
@@ -16,6 +17,14 @@ def tex(value):
     mantissa = f"{float(mantissa):g}"
     power = f"10^{{{int(exponent)}}}"
     return f"${power}$" if mantissa == "1" else f"${mantissa}\\times{power}$"
+
+
+def power_of_ten(value):
+    """$10^{-2}$ of 0.01; None of what is no power of ten."""
+    if not value > 0 or not math.isfinite(value):
+        return None
+    exponent = round(math.log10(value))
+    return f"$10^{{{exponent}}}$" if abs(value / 10.0**exponent - 1) < 1e-9 else None
 
 
 def linear(low, high, most):
@@ -36,6 +45,8 @@ def linear_texts(places, step):
     """Each number in full, with the digits that a step has, or with its own power of ten."""
     largest = max(map(abs, places), default=0)
     plain = 1e-3 <= largest < 1e5
+    powers = {math.floor(math.log10(abs(place)) + 1e-9) for place in places if abs(place) > 1e-9 * step}
+    alike = len(powers) == 1  # then all have as many digits
     texts = []
     for place in places:
         if abs(place) < 1e-9 * step:
@@ -44,7 +55,8 @@ def linear_texts(places, step):
         power = 0 if plain else math.floor(math.log10(abs(place)) + 1e-9)
         number = f"{place / 10.0**power:.{_digits(step / 10.0**power)}f}"
         if not plain:
-            number = number.rstrip("0").rstrip(".") if "." in number else number
+            if not alike and "." in number:
+                number = number.rstrip("0").rstrip(".")
             number = f"$10^{{{power}}}$" if number == "1" else f"${number}\\times10^{{{power}}}$"
         texts.append(number if not plain else number.replace("-", "\N{MINUS SIGN}"))
     return texts
@@ -86,8 +98,14 @@ def logarithmic(low, high, most):
     if len(labelled) < 2:
         labelled = [first, last]
     others = (_between(low, high, first - 1, last + 1) if last - first + 1 <= MOST_DIVIDED_DECADES
-              else [10.0**k for k in range(first, last + 1)])
+              else _powers(first, last))
     return [10.0**k for k in labelled], [f"$10^{{{k}}}$" for k in labelled], others
+
+
+def _powers(first, last):
+    """Powers of ten that unlabelled ticks tell apart."""
+    every = next(s for s in (1, 2, 5, 10, 20, 50) if s * MOST_UNLABELLED > last - first or s == 50)
+    return [10.0**k for k in range(first, last + 1) if k % every == 0]
 
 
 def _between(low, high, first, last):
@@ -110,5 +128,5 @@ def symmetric(low, high, threshold, most):
             texts.append(f"${'-' if sign < 0 else ''}10^{{{k}}}$")
         others += [sign * place for place in (
             _between(threshold, end, first - 1, last + 1) if divided
-            else [10.0**k for k in range(first, last + 1)])]
+            else _powers(first, last))]
     return labelled, texts, others

@@ -10,6 +10,8 @@ from overview.panels import Curve, Key, Level, Panel
 
 MOST_ENTRIES = 200  # of one vector
 MOST_LEVELS = 6
+LINE = 0.008  # of a panel's height: what a line covers
+COVERED = 0.2  # a curve is hidden where more of its samples are covered
 
 
 class OverTime:
@@ -32,20 +34,37 @@ class OverTime:
                           joined(rows[name][k][:1] for name in group for k in good), d.tolerances,
                           d.wish, joined(rows[name][k] for name in group for k in bad))
         panel = Panel(group_title(d, group), None, y, names=tuple(group))
-        for j, name in enumerate(group):
-            color = dash = None
-            if len(group) > 1 and d.runs.single:
-                color, dash = style.COLORS[j % len(style.COLORS)], "-"
-            elif len(group) > 1:
+        if len(group) == 1:
+            d.add_runs(panel, self.rows, rows[group[0]])
+        elif d.runs.single:
+            self._add_group(panel, {name: rows[name][0] for name in group})
+        else:
+            for name in group:
                 dash = style.LINE_STYLES[2 if name.startswith("train") else 0]
-            if len(group) > 1:
-                panel.legend.append(Key(style.plain(names.spaced(name)), color or style.BLACK, dash))
-            d.add_runs(panel, self.rows, rows[name], color, dash)
+                panel.legend.append(Key(style.plain(names.spaced(name)), style.BLACK, dash))
+                d.add_runs(panel, self.rows, rows[name], None, dash)
         if d.runs.single:
             self._add_levels(panel, group[0])
         self._see_starts([row for name in group for row in rows[name]], y)
         self.panels.append(panel)
         return panel
+
+    def _add_group(self, panel, rows):
+        """Observables of one run. A curve that another would hide is seen: equal ones are one curve with
+        all their names, and of what runs close to an earlier one only dashes cover it."""
+        drawn = []  # (names, values)
+        for name, row in rows.items():
+            same = next((found for found, other in drawn if _are_equal(row, other)), None)
+            if same is None:
+                drawn.append(([name], row))
+            else:
+                same.append(name)
+        at = [panel.y.unit(row) for _, row in drawn]
+        for k, (found, row) in enumerate(drawn):
+            hidden = sum(_runs_along(at[k], other) for other in at[:k])
+            color, dash = style.COLORS[k % len(style.COLORS)], style.LINE_STYLES[min(hidden, 3)]
+            panel.legend.append(Key(style.plain(" = ".join(map(names.spaced, found))), color, dash))
+            self.drawing.add_runs(panel, self.rows, [row], color, dash)
 
     def _add_levels(self, panel, name):
         values, word = self.drawing.reference(name)
@@ -106,10 +125,21 @@ class OverTime:
             label = d.label(x)
         else:
             long_name = d.runs.long_name(x) if x else d.first.time_name()
-            scale = scales.of_time(self.rows, long_name, self.starts_matter)
+            scale = scales.of_time(self.rows, long_name, self.starts_matter, d.failed)
             label = names.with_symbols(long_name) if long_name != x else names.spaced(x)
         for panel in self.panels:
             panel.x, panel.x_label = scale, label
+
+
+def _are_equal(row, other):
+    """To rounding, wherever they are known."""
+    return np.allclose(row, other, rtol=1e-12, atol=0, equal_nan=True)
+
+
+def _runs_along(at, other):
+    """Whether a curve lies on another one for a good part of its way within the frame."""
+    within = (at > 0) & (at < 1) & (other > 0) & (other < 1)
+    return bool(within.any() and (np.abs(at[within] - other[within]) < LINE).mean() > COVERED)
 
 
 def add_entries(drawing, panel, x, rows, numbers, dim, marker=False):
@@ -120,10 +150,10 @@ def add_entries(drawing, panel, x, rows, numbers, dim, marker=False):
                                   marker=marker))
     if len(rows) <= looks.MOST_ENTRIES:
         panel.legend.append(Key(f"{drawing.axis_label(dim)}:"))
-        panel.legend += [Key(looks.value_label(number), color)
-                         for number, color in zip(numbers, colors)]
+        panel.legend += [Key(text, color)
+                         for text, color in zip(looks.value_labels(numbers), colors)]
     else:
-        drawing.has_entries = True
+        drawing.entries.append((drawing.axis_label(dim), list(numbers)))
         panel.title += f" ({len(rows)} entries)"
 
 

@@ -61,7 +61,7 @@ class Drawing:
         self.groups = runs.groups()
         self.shared = runs.names()
         self.notes = []
-        self.has_entries = False  # that only a colour bar tells apart
+        self.entries = []  # that only a colour bar tells apart: (what they are, their numbers)
         self._repetitions = None  # (drawn one by one, of so many)
         self._alone = 0  # repetitions of which the median alone is drawn
 
@@ -94,9 +94,17 @@ class Drawing:
         ordered = values.dtype.kind in "fiu" and not (values[1:] < values[:-1]).any()
         return values if ordered else np.arange(values.size)
 
+    def coordinates(self, dim):
+        """The same of each run: `NAME` holds the numbers of the dimension `NAME_index` where each run has
+        its own."""
+        own = dim.removesuffix("_index")
+        if own != dim and own in self.shared and self.runs.dims(own) == (dim,):
+            return self.runs.values(own)
+        return [self.coordinate(dim)] * len(self.runs.runs)
+
     def is_grid(self, dim):
         """Whether a dimension is a line that a function is drawn over."""
-        return dim not in (TIME, SNAPSHOTS) and self.coordinate(dim).dtype.kind == "f"
+        return dim not in (TIME, SNAPSHOTS) and self.coordinates(dim)[0].dtype.kind == "f"
 
     def reference(self, name):
         """(what theory or data say of it in each run, what that is called), or (None, "")."""
@@ -118,13 +126,15 @@ class Drawing:
     def axis_label(self, dim):
         if dim == TIME:
             return names.with_symbols(self.first.time_name())
+        own = dim.removesuffix("_index")
+        dim = own if own in self.shared else dim
         return FOLDER if dim == FOLDER else names.axis_label(dim, self.runs.long_name(dim))
 
     # Curves of runs.
 
-    def add_runs(self, panel, xs, rows, color=None, dash=None):
+    def add_runs(self, panel, xs, rows, color=None, dash=None, alike=True):
         """A curve for each run, or for repetitions their median, their band, and thin curves; in the
-        run's own colour and dash where none is given."""
+        run's own colour and dash where none is given. Of what is not `alike` there is no median."""
         chosen = evenly(len(self.groups), MOST_CURVES)
         if len(chosen) < len(self.groups):
             self.note(f"{MOST_CURVES} of {len(self.groups)} curves, evenly chosen, are drawn")
@@ -133,6 +143,9 @@ class Drawing:
             how = color or look.color, dash or look.dash
             if len(members) == 1:
                 panel.curves.append(Curve(xs[members[0]], rows[members[0]], *how, look.width))
+                continue
+            if not alike:
+                panel.curves += [Curve(xs[k], rows[k], *how, 0.5) for k in self.singles(members)]
                 continue
             x, low, middle, high = spread([xs[k] for k in members], [rows[k] for k in members])
             panel.curves.append(Curve(x, middle, *how, 1.4))

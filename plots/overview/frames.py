@@ -100,6 +100,12 @@ def words_slant(scale, inches, ink):
     return max(widths, default=0) > inches / max(1, len(widths)) - 0.06 * ink
 
 
+def _is_innermost(places, k):
+    """Whether this is, beside a 0 among the places, the nearest one to it on its side."""
+    return 0.0 in places and places[k] != 0 and not any(
+        0 < place / places[k] < 1 for place in places)
+
+
 def fitting_ticks(scale, inches, side, ink):
     """As many labelled ticks as have room beside each other: (places, texts, unlabelled places)."""
     size = style.SMALL * ink
@@ -117,6 +123,7 @@ def fitting_ticks(scale, inches, side, ink):
         for k in range(len(places)):
             if all(abs(at[k] - at[j]) >= (room(texts[k]) + room(texts[j])) / 2 for j in kept):
                 kept.append(k)
-        if len(kept) == len(places) or scale.places is not None:
+        if scale.places is not None or all(k in kept or _is_innermost(places, k)
+                                           for k in range(len(places))):
             break
     return [places[k] for k in kept], [texts[k] for k in kept], others

@@ -13,10 +13,11 @@ RAISED, LOWERED = 0.36, -0.17  # by these parts of the size
 COMMANDS = {
     "lambda": "𝜆", "tau": "𝜏", "varepsilon": "𝜀", "epsilon": "𝜀", "beta": "𝛽", "varphi": "𝜑",
     "sigma": "𝜎", "eta": "𝜂", "kappa": "𝜅", "gamma": "𝛾", "rho": "𝜌", "nabla": "∇", "Vert": "‖",
+    "langle": "⟨", "rangle": "⟩",
     "infty": "∞", "top": "⊤", "cdots": "⋯", "ell": "ℓ", "pm": "±", "times": " × ", "log": "log",
     ",": " ",
 }
-OPERATORS = {"=": " = ", "+": " + ", "-": " − ", "*": "∗", " ": ""}
+OPERATORS = {"=": " = ", "<": " < ", "+": " + ", "-": " − ", "*": "∗", " ": ""}
 FORMULA = re.compile(r"(?<!\\)\$([^$]*)(?<!\\)\$")
 TOKEN = re.compile(r"\\mathrm\{[^}]*\}|\\[A-Za-z]+|\\.|[_^]|\{(?:[^{}]|\{[^{}]*\})*\}|.")
 

@@ -88,12 +88,12 @@ class Looks:
             else:
                 values = self.runs.axes[self.color_axis]
                 entries.append(Key(f"{name}:"))
-                entries += [Key(value_label(value), self._color(values, value))
-                            for value in values]
+                entries += [Key(text, self._color(values, value))
+                            for text, value in zip(value_labels(values), values)]
         if self.dash_axis in self.used:
             entries.append(Key(f"{self.axis_label(self.dash_axis)}:"))
-            entries += [Key(value_label(value), style.GREY, dash) for value, dash in
-                        zip(self.runs.axes[self.dash_axis], style.LINE_STYLES)]
+            entries += [Key(text, style.GREY, dash) for text, dash in
+                        zip(value_labels(self.runs.axes[self.dash_axis]), style.LINE_STYLES)]
         if self.shade_axis in self.used:
             values = self.runs.axes[self.shade_axis]
             entries.append(Key(f"{self.axis_label(self.shade_axis)}, pale to full: "
@@ -113,6 +113,27 @@ def value_label(value):
     if isinstance(value, (float, np.floating)):
         return ticks.tex(float(f"{value:.3g}"))
     return style.plain(value)
+
+
+def value_labels(values):
+    """The same of several that are read together: all as powers of ten where one is and all can be."""
+    texts = [value_label(value) for value in values]
+    if not are_numbers(values) or not any(text.startswith("$10^") for text in texts):
+        return texts
+    powers = [ticks.power_of_ten(value) if value else text for value, text in zip(values, texts)]
+    return texts if None in powers else powers
+
+
+def bar_of_entries(entries):
+    """The bar for vectors' entries: their numbers where all vectors have the same, else which comes
+    first."""
+    names_, numbers = entries[0][0], np.array(entries[0][1])
+    steps = np.diff(numbers) if are_numbers(entries[0][1]) else np.array([])
+    if steps.size and (steps == steps[0]).all() and steps[0] > 0 and all(
+            name == names_ and np.array_equal(other, numbers) for name, other in entries[1:]):
+        whole = bool((numbers == np.round(numbers)).all())
+        return Bar(names_, scales.Scale("linear", float(numbers[0]), float(numbers[-1]), whole=whole))
+    return Bar("entries:", ends=("first", "last"))
 
 
 def pale(color, share):

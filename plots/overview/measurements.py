@@ -7,7 +7,7 @@ import numpy as np
 
 import style
 from overview import looks, names, scales
-from overview.drawing import (FEWEST_FOR_BAND, MOST_BANDS, MOST_CURVES, MOST_SINGLE, evenly,
+from overview.drawing import (FEWEST_FOR_BAND, MOST_BANDS, MOST_CURVES, MOST_SINGLE, evenly, joined,
                               last_known, quantiles)
 from overview.panels import Band, Curve, Key, Panel
 from overview.reading import FOLDER, REPETITIONS, TIME
@@ -67,13 +67,17 @@ def against_axis(drawing, name, axis):
     d = drawing
     values, dim = _measured(d, name)
     stack = np.array([np.atleast_1d(value) for value in values])
+    ends = TIME in d.runs.dims(name)
     fits = _fits(d, name, axis) if dim is None else None
     entries = [k for k in range(stack.shape[1]) if np.isfinite(stack[:, k]).any()]
     shown = [entries[k] for k in evenly(len(entries), MOST_ENTRIES)]
     x, place = _axis(d, axis)
-    y = scales.choose(name, stack[:, shown], None, d.tolerances, d.wish, measured=True,
+    starts = joined(row[:1] for row in d.values(name)) if ends else None
+    y = scales.choose(name, stack[:, shown], starts, d.tolerances, d.wish, measured=not ends,
                       loglike=x.kind == "log" and (bool(fits) or names.is_time(name)))
-    panel = Panel(_title(d, name), x, y, d.axis_label(axis), names=(name,))
+    panel = Panel(_title(d, name), x, y, d.axis_label(axis),
+                  names=(name + " at the end" if ends else name,))
+    _say_what_has_none(d, panel, stack)
     colors = looks.sequence(len(shown))
     for k, color in zip(shown, colors):
         _add_runs(d, panel, axis, place, stack[:, k], color if dim else None)
@@ -91,6 +95,14 @@ def against_axis(drawing, name, axis):
     return panel
 
 
+def _say_what_has_none(d, panel, stack):
+    """That some runs came to no value, where others did: what they were to reach they did not."""
+    without = int((~np.isfinite(stack).any(axis=1) & ~d.failed).sum())
+    if 0 < without < len(stack) - d.failed.sum():
+        panel.y.remark = "; ".join(filter(None, (
+            panel.y.remark, f"no value in {without} of {len(stack)} runs")))
+
+
 def _axis(d, axis):
     """The scale of a study's axis, and where its values stand on it."""
     values = d.runs.axes[axis]
@@ -100,7 +112,7 @@ def _axis(d, axis):
     numbers = np.array(values, dtype=float)
     scale = scales.of_axis(numbers, whole=axis in REPETITIONS, given=True)
     if len(values) <= looks.MOST_ENTRIES and scales.decades(numbers) < len(values) - 1:
-        scale.places, scale.texts = list(numbers), [looks.value_label(v) for v in values]
+        scale.places, scale.texts = list(numbers), looks.value_labels(values)
     return scale, dict(zip(values, numbers))
 
 

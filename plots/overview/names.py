@@ -15,6 +15,12 @@ AXES = {
 LABELS = {
     "2-norm of the parameters": r"norm $\Vert w\Vert$",
     "singular values of the outputs above 1e-3 of the targets' largest": "rank",
+    "F(w) + lambda/2 |w|^2": r"regularised loss $F+\lambda\Vert w\Vert^2/2$",
+    "F + lambda/2 sum_l layer_cost": "loss in the activations",
+    "Tr[K_l (K^s_{l-1})^+]": "costs of the layers",
+    "A = 2 Z_l (K^s_{l-1})^+": "attraction $A$",
+    "B, along which the next layer's cost pushes Z_l": "repulsion $B$",
+    "c, which keeps what the next layer needs in the span of sigma(Z_l)": "constraint force $c$",
     "1/2 of the loop integral of |w|^2 d lambda": "hysteresis area",
     "2-norm of beta": r"norm $\Vert\beta\Vert$",
     "l1 norm of the effective vector beta": r"$\ell_1$ norm $\Vert\beta\Vert_1$",
@@ -52,6 +58,11 @@ FORMULAS = [(re.compile(pattern), symbol) for pattern, symbol in (
     (r"\|W_\{l\+1\}\^T W_\{l\+1\} - W_l W_l\^T\|_F",
      r"$\\Vert W_{l+1}^\\top W_{l+1}-W_lW_l^\\top\\Vert_F$"),
     (r"\b1/2 E \(y - f\)\^2", r"$E(y-f)^2/2$"),
+    (r"\bf\(X\)/sqrt\(n\)", "$f(X)/\N{SQUARE ROOT}n$"), (r"-l'\(z_i\)/L\b", r"$-l'(z_i)/L$"),
+    (r"\br_ij - s_i s_j\b", "$r_{ij}-s_is_j$"), (r"\bi < j\b", "$i<j$"),
+    (r"<x_i, beta>", r"$\\langle x_i,\\beta\\rangle$"), (r"1/\|beta\|", r"$1/\\Vert\\beta\\Vert$"),
+    (r"\bu_i v_i\b", "$u_iv_i$"), (r"\bT\*", "$T^*$"), (r"\ba\(0\)", "$a(0)$"),
+    (r"<=", "\N{LESS-THAN OR EQUAL TO}"),
     (r"\| \|u_i\|\^2 - 1 \|", r"$|\\Vert u_i\\Vert^2-1|$"),
     (r"\blambda/2 \|w\|\^2", r"$\\lambda\\Vert w\\Vert^2/2$"),
     (r"\|([A-Za-z]) ([a-z])\|", r"$\\Vert \1\2\\Vert$"),
@@ -121,6 +132,7 @@ def axis_symbol(name):
 
 LOSSES = ("loss", "error", "risk")
 DEFECTS = ("defect", "residual", "imbalance")
+DIFFERENCES = ("gradient", "distance")
 EIGENVALUES = ("eigenvalue", "spectrum")
 
 
@@ -137,6 +149,11 @@ def is_loss(name):
 def is_defect(name):
     """0 in exact arithmetic, or on its way there."""
     return any(word in name for word in DEFECTS)
+
+
+def is_difference(name):
+    """Small where what is much larger cancels: a gradient, or how far it still is to a limit."""
+    return any(word in name for word in DIFFERENCES)
 
 
 def is_accuracy(name):

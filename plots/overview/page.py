@@ -123,11 +123,20 @@ class _Page:
         widths = [lettering.width(text, self.small) for text in texts]
         left = max(widths, default=0.1) + 0.1 * ink
         below = 0.16 * ink + (self._word_height(panel) if panel.x.kind == "words" else 0.0)
-        right = 0.08 * ink
+        right = self._right_of(panel, left)
         if isinstance(panel, panels.Picture) and panel.with_bar:
             _, texts, _ = frames.fitting_ticks(panel.bar_scale(), self.frame, "y", ink)
             right += 0.2 * ink + max(lettering.width(text, self.small) for text in texts)
         return Cell(panel, title, legend, left, right, below)
+
+    def _right_of(self, panel, left):
+        """Room on the right of a frame, where the last number at its x axis may stand out."""
+        room = 0.08 * self.ink
+        inner = self.width / self.columns - left - room
+        places, texts, _ = frames.fitting_ticks(panel.x, inner, "x", self.ink)
+        ends = [(panel.x.unit(place) - 1) * inner + lettering.width(text, self.small) / 2
+                for place, text in zip(places, texts)] if panel.x.kind != "words" else []
+        return max([room, *(float(end) + 0.03 * self.ink for end in ends)])
 
     def _y_ticks(self, panel):
         if panel.y.nothing:

@@ -10,6 +10,7 @@ import style
 from overview import scales
 
 MAP = "RdBu_r"  # of the entries of a matrix, white at 0
+BELOW = "▿"  # what lies below a logarithmic axis
 
 
 @dataclasses.dataclass
@@ -23,6 +24,7 @@ class Curve:
     marker: bool = False  # a point at each value
     line: bool = True
     hollow: bool = False
+    gaps: bool = False  # no lines to where a logarithmic axis has no place; so it is with markers
 
 
 @dataclasses.dataclass
@@ -87,7 +89,17 @@ class Panel:
 
     @property
     def remark(self):
-        return self.y.remark
+        if not self._below():
+            return self.y.remark
+        return f"{self.y.remark} ({BELOW})" if self.y.remark else f"{BELOW}: below the axis"
+
+    def _below(self):
+        """[(x, curve)] of points that a logarithmic axis does not reach down to."""
+        if self.y.kind != "log" or self.y.nothing:
+            return []
+        found = [(np.asarray(curve.x)[np.asarray(curve.y) < self.y.low], curve)
+                 for curve in self.curves if curve.marker and not curve.hollow]
+        return [(x, curve) for x, curve in found if x.size]
 
     def draw(self, frame):
         """Draws what is within the frame, and its axes."""
@@ -105,6 +117,9 @@ class Panel:
         for level in self.levels:
             ax.axhline(level.value, color=level.color, ls=level.dash, lw=0.8 * ink, zorder=1.5)
         self._draw_curves(ax, ink)
+        for x, curve in self._below():
+            ax.scatter(x, np.full(x.size, self.y.low), s=10 * ink**2, marker="v", facecolors="white",
+                       edgecolors=[_rgba(curve)], linewidths=0.6 * ink, clip_on=False, zorder=4)
         self._draw_marks(ax, ink)
 
     def _draw_marks(self, ax, ink):
@@ -127,14 +142,14 @@ class Panel:
             x, y = np.asarray(curve.x, dtype=float), np.asarray(curve.y, dtype=float)
             if self.x.kind == "log":
                 x = np.where(x > 0, x, np.nan)
-            if self.y.kind == "log" and curve.marker:  # no lines to where nothing is resolved
+            if self.y.kind == "log" and (curve.marker or curve.gaps):
                 y = np.where(y >= self.y.low, y, np.nan)
             for first, last in _finite_pieces(x, y):
                 alone = last - first == 1
                 if curve.line and not alone:
                     pieces.append(np.column_stack([x[first:last], y[first:last]]))
                     hows.append(curve)
-                if curve.marker or alone:
+                if curve.marker or (alone and not curve.gaps):
                     marks.append((x[first:last], y[first:last], curve))
         if pieces:
             ax.add_collection(collections.LineCollection(

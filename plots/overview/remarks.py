@@ -51,4 +51,5 @@ def _warnings(runs):
     if not words:
         return []
     who = "the run" if runs.single else f"{count} of {len(runs.runs)} runs"
-    return [f"!warnings of {who}: {', '.join(sorted(words))}"]
+    why = _message(runs.runs[0]) if runs.single and not runs.status().any() else ""
+    return [f"!warnings of {who}: {', '.join(sorted(words))}{why}"]

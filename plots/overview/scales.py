@@ -14,9 +14,12 @@ FEWEST_LOSS_DECADES = 0.5  # that losses span on a logarithmic axis
 FEWEST_DECADES = 1.5  # that other quantities do
 MOST_DECADES = 16  # beside 0
 MOST_EIGENVALUE_DECADES = 8  # on each side of 0
+ALL_DECADES = 700  # that a number can have
+LARGEST_LOGARITHM = 1e5  # of a time or a loss; larger ones are on logarithms once more
 LEAST_RANGE = 0.1  # of a linear axis, relative to the values: a conserved quantity is a flat line
 FLAT = 0.01  # a relative range below this is said in words
 FEWEST_AXIS_DECADES = 1.2  # of a coordinate
+SHORT = 0.1  # a run that ends before this part of the longest would be squeezed on a linear axis
 LARGEST = 1e300  # beyond it no axis can be laid out; such values count as infinite
 LEAST = 1e-290  # no logarithmic axis reaches below
 OUTLYING = 1e3  # how far a failed run may stretch the axis of the others
@@ -38,12 +41,16 @@ class Scale:
 
     def ticks(self, most):
         """(labelled places, their texts, unlabelled places), at most so many labelled ones."""
-        if self.places is not None:
-            return self.places, self.texts, []
         if self.kind == "log":
-            return ticks.logarithmic(self.low, self.high, most)
-        if self.kind == "symlog":
-            return ticks.symmetric(self.low, self.high, self.threshold, most)
+            found = ticks.logarithmic(self.low, self.high, most)
+        elif self.kind == "symlog":
+            found = ticks.symmetric(self.low, self.high, self.threshold, most)
+        else:
+            found = None, None, []
+        if self.places is not None:
+            return self.places, self.texts, found[2]
+        if found[0] is not None:
+            return found
         places, texts = ticks.linear(min(self.low, self.high), max(self.low, self.high), most)
         if self.whole:
             places = [p for p in places if abs(p - round(p)) < 1e-9]
@@ -80,18 +87,20 @@ def decades(values):
 def floor_of(name, values, start, tolerances, measured):
     """Below it values are rounding, or within the tolerances that the run was given; 0 where there
     is no such bound. `start` holds the first samples, which are given and not integrated."""
-    largest = np.abs(values).max(initial=0.0)
-    if start.any():  # not what a run has grown to that diverged
-        largest = min(largest, np.abs(start).max())
+    # The start where it is known: not what a run has grown to that diverged.
+    largest = np.abs(start if start.any() else values).max(initial=0.0)
     if largest == 0 or names.is_time(name) or names.is_logarithm(name):
         return 0.0
     if names.is_eigenvalue(name):
         return 1e2 * ROUNDING * largest
     relative, absolute = tolerances or (1e2 * ROUNDING, 1e2 * ROUNDING)
     if names.is_defect(name):
-        return absolute
+        # What decays from a start is the difference of terms of its size.
+        return max(absolute, relative * largest) if start.any() else absolute
     if measured:
         return 0.0
+    if names.is_difference(name):
+        return max(absolute, relative * largest) if tolerances else relative * largest
     if names.is_loss(name):
         return relative**2 * largest
     if tolerances is None:
@@ -145,6 +154,8 @@ def _scale(name, values, floor, wish, loglike):
         return _log(positive, 0.0, remark)
     if wish == "linear":
         return _linear(name, values)
+    if names.is_logarithm(name) and np.abs(values).max() > LARGEST_LOGARITHM:
+        return _symmetric(values[values != 0], values, ALL_DECADES)
     if names.is_eigenvalue(name) and (clear < 0).any():
         return _symmetric(clear, values, MOST_EIGENVALUE_DECADES)
     if floor > 0 and clear.size == 0 and (values != 0).any():
@@ -188,7 +199,7 @@ def _symmetric(clear, values, most):
     least, largest = np.abs(clear).min(), np.abs(clear).max()
     if values.min() < 0:  # single values where an eigenvalue passes 0 do not stretch the axis
         least = np.quantile(np.abs(clear), 0.02)
-    least = max(least, largest * 10.0**-most)
+    least = max(least, min(largest, 1.0) * 10.0**-most)
     threshold = 10.0**math.floor(math.log10(least) + 1e-9)
     grow = 10.0**0.15
     low = -max(threshold, -values.min()) * grow if values.min() < 0 else -0.15 * threshold
@@ -242,9 +253,9 @@ def of_axis(values, whole=False, given=False):
 
 
 def geometric(values):
-    """Whether ratios are more equal than differences are."""
+    """Whether ratios are more equal than differences are; of two, whether they are a decade apart."""
     if values.size < 3:
-        return False
+        return values.size == 2 and bool(values[1] >= 10 * values[0] * (1 - 1e-9))
     ratios, steps = np.diff(np.log(values)), np.diff(values)
     return bool(ratios.std() / ratios.mean() < steps.std() / steps.mean())
 
@@ -254,9 +265,10 @@ def of_words(words):
                  texts=[str(word) for word in words])
 
 
-def of_time(rows, label, shown_from_zero):
+def of_time(rows, label, shown_from_zero, failed=()):
     """The scale that all panels over time share. t = 0 has a place on it where something happened
-    before the first sample after it."""
+    before the first sample after it. Runs that are much shorter than others, and did not fail, keep
+    their room: a linear axis turns logarithmic beyond their first tenth."""
     values = np.concatenate([_finite(row) for row in rows]) if rows else np.array([])
     positive = values[values > 0]
     if values.size == 0:
@@ -267,6 +279,10 @@ def of_time(rows, label, shown_from_zero):
         return Scale("linear", low - half, high + half)
     equal = all(_equally_spaced(_finite(row)) for row in rows[:50])
     if r"\log_" in label or "log10" in label or equal or low < 0 or positive.size < 2:
+        ends = [row.max() for k, row in enumerate(map(_finite, rows))
+                if row.size and not (len(failed) and failed[k])]
+        if low == 0 and ends and 0 < min(ends) < SHORT * high:
+            return Scale("symlog", low, high, 10.0**math.floor(math.log10(SHORT * min(ends))))
         return Scale("linear", low, high)
     first = float(positive.min())
     if shown_from_zero and low == 0:

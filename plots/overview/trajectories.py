@@ -50,8 +50,8 @@ class _Chooser:
         if not self.wanted:
             self._add_measurements()
         key, bar = d.looks.key()
-        if d.has_entries and bar is None:
-            bar = looks.Bar("entries:", ends=("first", "last"))
+        if d.entries and bar is None:
+            bar = looks.bar_of_entries(d.entries)
         d.note_what_lines_are()
         if self.unresolved:
             d.note("0 as far as is resolved, and not drawn: " + ", ".join(self.unresolved))

@@ -35,7 +35,8 @@ def over_time(drawing, name, time_curves, over):
         if len(chosen) < len(times):
             d.note(f"{name}: {len(chosen)} of {len(times)} snapshots, evenly chosen")
         return [of_runs(d, name, [row[k] for row in values], dim, at_time(times[k])) for k in chosen]
-    return of_runs(d, name, [last_known(row) for row in values], dim, " at the end")
+    return of_runs(d, name, [last_known(row) for row in values], dim, " at the end",
+                   joined(row[:1] for row in values))
 
 
 def _entries_at_snapshots(d, name, values, dim):
@@ -53,7 +54,7 @@ def _profiles(d, name, values, times, dim):
     """A vector or function of one run over its own dimension, at a few times."""
     known = np.flatnonzero(np.isfinite(values).any(axis=1))
     chosen = known[evenly(known.size, PROFILE_TIMES)] if known.size else known
-    x = d.coordinate(dim)
+    x = d.coordinates(dim)[0]
     reference, points = _beside(d, name, dim)
     y = _scale(d, name, values[chosen], reference, points, values[:1])
     panel = Panel(d.label(name), scales.of_axis(x, x.dtype.kind in "iu"), y, d.axis_label(dim),
@@ -65,23 +66,31 @@ def _profiles(d, name, values, times, dim):
     return panel
 
 
-def of_runs(drawing, name, rows, dim, when=""):
-    """A vector of each run over its own dimension, beside it what is predicted of it."""
+def of_runs(drawing, name, rows, dim, when="", starts=None):
+    """A vector of each run over its own dimension, beside it what is predicted of it; `starts` holds
+    the first samples."""
     d = drawing
-    x = d.coordinate(dim)
+    xs = d.coordinates(dim)
+    x = xs[0]
     reference, points = _beside(d, name, dim)
-    y = _scale(d, name, rows, reference, points)
-    panel = Panel(d.label(name) + when, scales.of_axis(x, x.dtype.kind in "iu"), y,
+    y = _scale(d, name, rows, reference, points, starts)
+    panel = Panel(d.label(name) + when, scales.of_axis(joined(xs), x.dtype.kind in "iu"), y,
                   d.axis_label(dim), names=(name,))
-    d.add_runs(panel, [x] * len(rows), rows)
+    d.add_runs(panel, xs, rows, alike=_are_same(xs))
+    if not _are_same(xs) and len(d.groups) < len(d.runs.runs):
+        d.note(f"{name}: each run has its own {dim.removesuffix('_index')}, so that there is no median")
     if x.size <= MOST_MARKED:
         for curve in panel.curves:
-            curve.marker = curve.width > 0.5
+            curve.marker, curve.gaps = curve.width > 0.5, True
     if reference is not None or points:
         _add_beside(d, panel, x, reference, points)
         return panel
     references, word = d.reference(name)
-    if references is not None and _reaches(references, x.size):
+    if references is None or not _reaches(references, x.size):
+        return panel
+    if x.size > MOST_MARKED or len(d.groups) < len(d.runs.runs):
+        d.note(f"{name}: {word} and data differ between the runs, and are not drawn; --where selects one")
+    else:
         for point, members in d.groups[:MOST_CURVES]:
             panel.curves.append(Curve(x, references[members[0]][:x.size], d.looks.of(point).color,
                                       marker=True, line=False, hollow=True))
@@ -100,6 +109,8 @@ def _beside(d, name, dim):
     reference, points = None, None
     references, _ = d.reference(name)
     size = d.first.size(dim)
+    if not _are_same(d.coordinates(dim)):
+        return None, None
     if references is not None and _reaches(references, size) and _are_same(references):
         reference = references[0][:size]
     if name in DATA_POINTS and all(p in d.shared for p in DATA_POINTS[name]):

@@ -84,9 +84,14 @@ class PictureTest(unittest.TestCase):
     def draw(self, *words):
         """Draws without a warning; returns the picture's SVG."""
         out = self.path("picture.svg")
-        write = style._write  # the PDF beside it has tests of its own
-        with unittest.mock.patch.object(style, "_write", lambda fig, path, extension: (
-                write(fig, path, extension) if extension == ".svg" else None)):
+        write = style._write
+
+        def write_svg(figure, path, extension):  # the PDF beside it has tests of its own
+            if extension == ".svg":
+                write(figure, path, extension)
+                self.check_nothing_is_cut(figure)
+
+        with unittest.mock.patch.object(style, "_write", write_svg):
             code, said, complaint = call(*words, "--out", out)
         self.assertEqual((code, complaint), (0, ""))
         self.assertEqual(said, out + "\n")
@@ -94,6 +99,14 @@ class PictureTest(unittest.TestCase):
             picture = Picture(file.read())
         self.assertNotIn("cannot be drawn", picture.all_text())
         return picture
+
+    def check_nothing_is_cut(self, figure):
+        """That every text is whole on the page."""
+        page, renderer = figure.bbox, figure._get_renderer()
+        for text in figure.texts:
+            box = text.get_window_extent(renderer)
+            self.assertTrue(page.x0 - 1 <= box.x0 and box.x1 <= page.x1 + 1
+                            and page.y0 - 1 <= box.y0 and box.y1 <= page.y1 + 1, text.get_text())
 
     def refuses(self, words, *phrases):
         """That these words end with exit code 2 and one line that holds all phrases."""

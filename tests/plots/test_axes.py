@@ -9,7 +9,7 @@ from pictures import PictureTest, value_of
 
 import ticks
 import style
-from overview import lettering, names, scales
+from overview import lettering, looks, names, scales
 
 LINEAR = np.linspace(0, 10, 21)
 
@@ -64,6 +64,22 @@ class NumbersAtAxes(PictureTest):
                          ).all_text()
         self.assertNotIn("not resolved", text)
 
+    def test_what_cancels_ends_at_the_tolerance_of_its_start(self):
+        noise = 1e-9 * np.abs(np.random.default_rng(0).normal(size=21))
+        for name in ("gradient_norm", "minimum_norm_distance", "imbalance"):
+            picture = self.draw(self.result("r", {name: np.exp(-8 * LINEAR) + noise}, time=LINEAR))
+            self.assertIn("below 10\n\N{MINUS SIGN}8\n: not resolved", picture.all_text(), name)
+            self.assertGreater(min(picture.numbers("y")), 1e-9)
+
+    def test_an_observable_at_the_end_has_the_floor_of_its_start(self):
+        ends = np.array([1e-24, 1e-6, 1e-4])
+        values = np.exp(np.outer(np.log(ends), LINEAR / 10))
+        picture = self.draw(self.result("r", {"test_error": values}, axes={
+            "weight_decay": [0.0, 1e-3, 1e-2]}, time=LINEAR), "--x", "weight_decay")
+        self.assertIn("below 10\n\N{MINUS SIGN}16\n: not resolved (\N{WHITE DOWN-POINTING SMALL TRIANGLE})",
+                      picture.all_text())
+        self.assertGreater(min(picture.numbers("y")), 1e-17)
+
     def test_what_grows_out_of_a_tiny_start_is_a_line(self):
         grown = 1e-12 * np.exp(2.5 * LINEAR)
         text = self.draw(self.result("r", {"mode_strength": (("time", "mode"), grown[:, None])},
@@ -86,6 +102,34 @@ class NumbersAtAxes(PictureTest):
         self.assertLess(min(found), 0.0)
         self.assertGreater(max(found), 0.0)
         self.assertIn("linear within", picture.all_text())
+
+    def test_logarithms_beyond_all_numbers_are_on_logarithms_once_more(self):
+        picture = self.draw(self.result("r", {"log10_time": np.geomspace(1, 1e279, 21),
+                                              "log10_loss": -np.geomspace(1e-2, 1e279, 21)}, time=LINEAR))
+        self.assertGreater(max(picture.numbers("y", 1)), 1e200)
+        self.assertLess(min(picture.numbers("y", 2)), -1e200)
+        heights = picture.curves(1)[0][:, 1]
+        self.assertLess(np.abs(np.diff(heights)).max(), 0.15 * np.ptp(heights))
+
+    def test_a_run_much_shorter_than_others_has_its_room(self):
+        time = np.array([np.linspace(0, end, 21) for end in (3.0, 500.0)])
+        path = self.result("r", {"time": (("sample",), time), "norm": (("sample",), 1 + time)},
+                           axes={"potential": ["a", "b"]})
+        short, long = (np.ptp(curve[:, 0]) for curve in self.draw(path).curves())
+        self.assertGreater(short, 0.3 * long)
+        # What failed early leaves the axis of the others as it is.
+        path = self.result("s", {"time": (("sample",), time), "norm": (("sample",), 1 + time)},
+                           axes={"potential": ["a", "b"]}, status=[3, 0])
+        self.assertAlmostEqual(self.draw(path).read(self.draw(path).curves()[1][10, 0], "x", False), 250, 0)
+
+    def test_the_values_of_a_study_are_at_its_axis(self):
+        for axis in ([1e-3, 1e-2], [0.0, 1e-3, 1e-2], [1e-3, 3e-3, 1e-2], [1.0, 2.0, 5.0]):
+            picture = self.draw(self.result("r", {"fit_time": ((), 1 + np.arange(len(axis)))},
+                                            axes={"weight_decay": axis}))
+            self.assertTrue(set(axis) <= set(picture.numbers("x")), axis)
+
+    def test_the_last_number_has_room(self):
+        self.draw(self.result("r", {f"norm_{k}": LINEAR for k in range(3)}, time=1000 * LINEAR))
 
     def test_what_happens_before_the_first_sample_is_seen(self):
         time = np.concatenate([[0.0], np.geomspace(1e-2, 1e3, 20)])
@@ -111,6 +155,20 @@ class Ticks(unittest.TestCase):
                 for place, text in zip(places, texts):
                     self.assertAlmostEqual(value_of(text), place, delta=1e-6 * (high - low))
                 self.assertLessEqual(len(places), most)
+
+    def test_numbers_of_one_power_have_as_many_digits(self):
+        _, texts = ticks.linear(7.4e-4, 8.3e-4, 5)
+        self.assertEqual(len({len(text) for text in texts}), 1, texts)
+
+    def test_unlabelled_ticks_can_be_told_apart(self):
+        for low, high in ((1e-200, 1e250), (1, 1e40), (1e-12, 1)):
+            self.assertLess(len(ticks.logarithmic(low, high, 5)[2]), 100)
+            self.assertLess(len(ticks.symmetric(0, high, low, 5)[2]), 100)
+
+    def test_what_is_read_together_is_written_alike(self):
+        self.assertEqual(looks.value_labels([0.0, 1e-3, 1e-2]), ["0", "$10^{-3}$", "$10^{-2}$"])
+        self.assertEqual(looks.value_labels([1e-3, 2e-2]), ["$10^{-3}$", "0.02"])
+        self.assertEqual(looks.value_labels([0.5, 1.0]), ["0.5", "1"])
 
     def test_logarithmic_ticks_are_on_the_axis(self):
         for low, high in ((1e-300, 1e10), (1, 10), (0.95, 1.05), (1e-3, 1e3), (4e-5, 7e-5)):

@@ -170,6 +170,64 @@ class WhateverAResultHolds(PictureTest):
 
 
 class WhatIsDrawn(PictureTest):
+    def test_no_curve_hides_another(self):
+        falling = np.exp(-TIME)
+        picture = self.draw(self.result("r", {
+            "train_loss": falling, "regularised_loss": falling, "train_error": falling * (1 + 1e-9),
+            "test_error": 1 + falling}, time=TIME))
+        self.assertIn("train loss = regularised loss", picture.all_text())
+        self.assertEqual(picture.dashed(), [False, True, False])
+
+    def test_a_point_below_the_axis_is_marked_at_its_edge(self):
+        components = np.array([[1.0, 1e-2, 0.0, 1e-4, 0.0]] * 2)
+        picture = self.draw(self.result("r", {"risk_component": (("degree",), components)}, axes={
+            "width": [4, 8]}), "--variables", "risk_component")
+        self.assertIn("\N{WHITE DOWN-POINTING SMALL TRIANGLE}", picture.all_text())
+        self.assertEqual([len(curve) for curve in picture.curves()], [2, 2])  # no spikes to 0
+
+    def test_runs_with_grids_of_their_own_are_drawn_over_them(self):
+        grids = np.array([np.linspace(-1 - k, 1 + k, 60) for k in range(6)])
+        path = self.result("r", {
+            "grid_point": (("grid_point_index",), grids),
+            "prediction": (("time", "grid_point_index"), np.ones((6, 1, 60)) * grids[:, None]),
+            "teacher_on_grid": (("grid_point_index",), grids)},
+            axes={"seed": list(range(6))}, time=[1.0])
+        picture = self.draw(path, "--variables", "prediction")
+        self.assertEqual([round(picture.read(curve[-1, 0], "x", False), 2)
+                          for curve in picture.curves()], [1, 2, 3, 4, 5, 6])
+        for phrase in ("each run has its own grid_point", "teacher and data differ"):
+            self.assertIn(phrase, picture.all_text())
+        one = self.draw(path, "--variables", "prediction", "--where", "seed=3")
+        self.assertAlmostEqual(one.read(one.curves()[0][-1, 0], "x", False), 4, 2)
+        self.assertIn("teacher", one.all_text())
+
+    def test_a_bar_has_the_numbers_of_the_entries(self):
+        values = np.outer(TIME, np.arange(1, 22.0))
+        degrees = {"degree": list(range(21))}
+        picture = self.draw(self.result("r", {"alignment": (("time", "degree"), values)}, time=TIME,
+                                        coordinates=degrees))
+        self.assertIn("degree\n", picture.all_text())
+        self.assertEqual(picture.numbers("x", 2), [0, 5, 10, 15, 20])
+        # Numbers that differ between the panels stand for none of them.
+        both = self.draw(self.result("s", {"alignment": (("time", "degree"), values), "weights": (
+            ("time", "neuron"), values[:, :9])}, time=TIME, coordinates=degrees))
+        self.assertIn("entries:", both.all_text())
+
+    def test_what_came_to_no_value_is_said(self):
+        times = np.array([1.0, np.nan, 3.0])
+        picture = self.draw(self.result("r", {"grok_time": ((), times)}, axes={"weight_decay": DECAYS}))
+        self.assertIn("no value in 1 of 3 runs", picture.all_text())
+
+    def test_a_warning_of_a_single_run_comes_with_its_message(self):
+        path = self.result("r", {"norm": TIME}, time=TIME)
+        with netCDF4.Dataset(os.path.join(path, "result.nc"), "a") as data:
+            warning = data.createVariable("warning", "i4", ())
+            warning[...] = 2
+            warning.flag_values, warning.flag_meanings = np.array([1, 2], dtype="i4"), "other no_plateau"
+            data.createVariable("message", str, ())[...] = "the test error never rests"
+        self.assertIn("warnings of the run: no_plateau: the test error never rests",
+                      self.draw(path).all_text())
+
     def test_matrices_are_pictures_at_three_times(self):
         matrices = np.random.default_rng(0).normal(size=(TIME.size, 4, 6))
         picture = self.draw(self.result("r", {"matrix": (("time", "row", "column"), matrices)},
