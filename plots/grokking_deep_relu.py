@@ -39,8 +39,8 @@ style.log_ticks(axes[0].xaxis)
 style.log_axis(axes[0])
 # Less than a decade each: what was run, and round numbers.
 for axis, ticks in ((axes[1].xaxis, step), (axes[1].yaxis, (2e-4, 5e-4, 1e-3))):
+    style.log_ticks(axis)
     axis.set_ticks(ticks, [style.tex(tick) for tick in ticks])
-    axis.set_ticks([], minor=True)
 for ax in axes:
     ax.set_ylabel("largest distance of $w(t)$ from\nthe flow at tolerance $10^{-10}$")
 for ax, letter in zip(axes, "ab"):

@@ -43,9 +43,10 @@ for n, color in ((4, style.BLUE), (6, style.RED), (8, style.GREEN)):
              (f"  best - L* with {needed - 1} neurons", ONE_FEWER[n], float(best[fewer])),
              (f"  starts of {above.shape[1]} that arrive within 1e-4, {needed} neurons", None,
               f"{share:.2f}")]
+ax.plot([], [], ".", color=style.GREY, ms=1.6, label="single starts")
 ax.axvline(1, color=style.GREY, lw=0.8, ls=":")
-style.log_axis(ax, "loss above $L^*$", LEAST / 2, 1)
-ax.axhline(ARRIVED, color=style.GREY, lw=0.5)
+style.log_axis(ax, "loss above $L^*$", LEAST / 2, 5)  # the worst starts end near 1
+ax.axhline(ARRIVED, color=style.GREY, lw=0.5, label=r"$10^{-4}$: arrived")
 ax.set_xlabel("width over $N^2/4$")
 ax.legend(loc="center right", bbox_to_anchor=(1.0, 0.42), fontsize=7.5)
 style.save(fig, options.out)

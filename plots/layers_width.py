@@ -18,10 +18,11 @@ best = np.nanargmin(loss, axis=1)
 least, its_test = (values[np.arange(len(widths)), best] for values in (loss, test))
 
 fig, ax = plt.subplots(figsize=(style.COLUMN + 0.9, 2.7))
-ax.plot(np.repeat(widths, loss.shape[1]), loss.ravel(), "o", color=style.BLUE, ms=2, alpha=0.5)
+ax.plot(np.repeat(widths, loss.shape[1]), loss.ravel(), "o", color=style.BLUE, ms=2, alpha=0.5,
+        label="each of the three")
 ax.plot(widths, least, "-", color=style.BLUE, label="training loss with penalty, best of three")
 ax.plot(widths, its_test, "--", color=style.RED, label="its test loss, without")
-ax.axvline(TEACHER, color=style.GREY, lw=0.8, ls=":")
+ax.axvline(TEACHER, color=style.GREY, lw=0.8, ls=":", label="width of the teacher")
 style.log_axis(ax, "loss")
 ax.set_xlabel("width of both hidden layers")
 ax.legend(loc="upper right")

@@ -10,6 +10,7 @@ NAMES = {
     "cosh": (r"$\sum\cosh\beta_i$", style.RED, r"$\infty$-norm"),
     "hyperbolic_entropy": ("hyperbolic entropy", style.GREEN, "1-norm"),
 }
+SETTLED = r"settled: $10^{-3}$ rad"  # what a line at that angle says
 
 
 def runs(dataset):

@@ -51,6 +51,8 @@ def main():
         style.log_axis(ax, "angle to prediction (rad)", low, 1)
         ax.set_xlabel(r"$\log_{10}\,\log_{10}\,t$")
         style.panel_label(ax, mark)
+    near.plot([], [], color=style.GREY, lw=0.9, ls=(0, (1, 1.5)), label="theory")
+    near.plot([], [], color=style.GREY, lw=0.6, ls=(0, (5, 2)), label=mirror.SETTLED)
     near.legend(loc="lower left")
     far.legend(loc="upper right", bbox_to_anchor=(1, 0.88))
     style.save(fig, args.out)

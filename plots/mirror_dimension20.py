@@ -33,7 +33,7 @@ def main():
     rows += [("cosh to s = 1e150: angle", 0, float(short["final_angle"])),
              ("cosh to s = 1e150: angle of the extrapolated direction", 0,
               f"{float(short['extrapolated_angle']):.2g} +- {float(short['extrapolation_error']):.1g}")]
-    ax.axhline(1e-3, color=style.GREY, lw=0.6, ls=(0, (5, 2)))
+    ax.axhline(1e-3, color=style.GREY, lw=0.6, ls=(0, (5, 2)), label=mirror.SETTLED)
     ax.set_xlim(left=0)
     style.log_axis(ax, "angle to prediction (rad)", 3e-4, 0.7)
     ax.set_xlabel(r"$\log_{10}\,\log_{10}\,t$")

@@ -77,7 +77,9 @@ rows.append(("(h) reduced system: t_1, degrees learnt in canonical order", None,
 # The curves that all panels have, and those of (g) alone.
 handles, labels = axes[1, 2].get_legend_handles_labels()
 shared = len(axes[0, 0].get_legend_handles_labels()[0])
-axes[0, 0].legend(handles[:shared], labels[:shared], loc="upper right", fontsize=6.5)
+level = plt.Line2D([], [], color=style.GREY, lw=0.7, ls=":")
+axes[0, 0].legend(handles[:shared] + [level], labels[:shared] + ["plateaus"], loc="upper right",
+                  fontsize=6.5)
 axes[1, 2].legend(handles[shared:], labels[shared:], loc="upper right", fontsize=6.5)
 for ax in axes[:, 0]:
     ax.set_ylabel("risk $R$")

@@ -124,11 +124,12 @@ for ax in axes[1]:
 axes[1, 0].set_ylabel(r"$\sup_{t\leq 1}|R - R_{\mathrm{limit}}|$")
 for ax in axes[1, 1:]:
     ax.set_ylabel(r"$|R - R_{\mathrm{limit}}|$")
-axes[1, 1].legend(fontsize=7, loc="lower left")
-axes[1, 2].set_ylim(3e-4, None)
-axes[1, 2].legend(fontsize=7, loc="lower left")
 low.set_xticks(m, [f"{int(size)}" for size in m])
-low.set_xticks([], minor=True)
+for ax in axes[1]:
+    ax.plot([], [], color=style.GREY, lw=0.8, label="fitted power")
 low.legend(fontsize=7)
+axes[1, 1].legend(fontsize=7, loc="lower left")
+axes[1, 2].set_ylim(2e-4, None)
+axes[1, 2].legend(fontsize=7, loc="lower left")
 style.save(fig, options.out)
 style.table(rows)

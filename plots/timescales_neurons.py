@@ -31,8 +31,8 @@ bottom.plot(t[1:], np.where(spectrum[1:, 1] < 0, -spectrum[1:, 1], np.nan), colo
 bottom.plot(t[1:], np.where(spectrum[1:, 2] > 0, spectrum[1:, 2], np.nan), color=style.RED,
             label="fastest growth")
 for value, color in ((1 / (2 * np.pi) / epsilon, style.BLUE), (0.5 / epsilon**0.5, style.RED)):
-    bottom.axhline(value, color=color, lw=0.8, ls=":", label="predicted" if color == style.BLUE
-                   else None)
+    bottom.axhline(value, color=color, lw=0.8, ls=":")
+bottom.plot([], [], color=style.GREY, lw=0.8, ls=":", label="predicted")  # of either colour
 style.log_axis(bottom, "rate")
 bottom.legend(loc="lower left")
 for ax in (top, middle, bottom):

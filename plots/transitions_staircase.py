@@ -32,12 +32,13 @@ for count, color in zip((1, 2, 3), (style.BLUE, style.RED, style.GREEN)):
              zip(sorted(S), again, theory.found(sweep, "down"))]
 for s in S:
     for ax in axes:
-        ax.axvline(theory.spinodal(s, 3), color=style.GREY, lw=0.6, ls=":")
+        ax.axvline(theory.spinodal(s, 3), color=style.GREY, lw=0.6, ls=":",
+                   label=r"spinodals $\lambda_{\mathrm{sp}}$" if s == S[0] else None)
 axes[0].plot([], [], color=style.GREY, ls=theory.DOWN, lw=1.1, label="the way down")
 axes[0].set_ylabel("error $E$")
 axes[0].set_ylim(-0.04, 1.2)
 axes[0].legend(loc="upper center", ncols=2)
-axes[0].set_title("(a)", loc="left", fontweight="bold")
+axes[0].set_title("(a)  up and down", loc="left")
 axes[1].set_title("(b)  way up", loc="left")
 axes[1].set_ylabel("rank")
 axes[1].set_yticks([0, 1, 2, 3])
