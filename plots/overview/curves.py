@@ -6,7 +6,7 @@ import numpy as np
 import style
 from overview import looks, names, scales
 from overview.drawing import evenly, joined
-from overview.panels import Curve, Key, Level, Panel
+from overview.panels import Curve, Key, Level, Panel, leaps
 
 MOST_ENTRIES = 200  # of one vector
 MOST_LEVELS = 6
@@ -129,6 +129,8 @@ class OverTime:
             label = names.with_symbols(long_name) if long_name != x else names.spaced(x)
         for panel in self.panels:
             panel.x, panel.x_label = scale, label
+        if any(leaps(scale, row) for row in self.rows):
+            d.note("thin dotted lines: before the first sample after 0")
 
 
 def _are_equal(row, other):

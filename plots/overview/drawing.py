@@ -47,6 +47,7 @@ class Content:
     notes: list
     key: list = dataclasses.field(default_factory=list)
     bar: object = None
+    asked: frozenset = frozenset()  # names that go before others where there is no room for all
 
 
 class Drawing:

@@ -211,12 +211,13 @@ def _fits(d, name, axis):
 def _add_fits(d, panel, fits, place):
     x = np.array(sorted(value for value in place.values() if value > 0))
     for k, (point, exponent, error, prefactor, count) in enumerate(fits):
-        color = d.looks.of(point).color if len(fits) > 1 else style.RED
-        panel.curves.append(Curve(x, prefactor * x**exponent, color, "-", 0.8))
+        look = d.looks.of(point)
+        color = look.color if d.looks.color_axis in point else style.RED
+        panel.curves.append(Curve(x, prefactor * x**exponent, color, look.dash, 0.8))
         if k < MOST_FITS:
             text = f"slope {with_error(exponent, error)}"
             panel.legend.append(Key(text + (f", median of {count} fits" if count > 1 else ""),
-                                    color, "-", 0.8))
+                                    color, look.dash, 0.8))
 
 
 def with_error(value, error):

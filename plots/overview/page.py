@@ -21,6 +21,23 @@ NOTE_LINES = 4
 FRAME = {"paper": 1.35, "slides": 1.3}  # height of a panel's frame at scale 1
 
 
+def _with_room(panels, asked, room):
+    """(panels that have room, the others), both in their order: what was asked for goes first, and
+    pictures that belong together stay together."""
+    groups, k = [], 0
+    while k < len(panels):
+        groups.append(panels[k:k + getattr(panels[k], "group", 1)])
+        k += len(groups[-1])
+    kept = set()
+    for k in sorted(range(len(groups)), key=lambda k: not asked & set(groups[k][0].names)):
+        if len(groups[k]) > room:
+            break
+        kept.add(k)
+        room -= len(groups[k])
+    return ([panel for k in sorted(kept) for panel in groups[k]],
+            [panel for k, group in enumerate(groups) if k not in kept for panel in group])
+
+
 @dataclasses.dataclass
 class Cell:
     """A panel with what stands around its frame."""
@@ -45,9 +62,7 @@ class _Page:
         self.small = style.SMALL * self.ink
         self.title, self.content = title, content
         self.frame = FRAME[look] * self.ink
-        shown, left_out = content.panels[:self.format.panels], content.panels[self.format.panels:]
-        while shown and getattr(shown[-1], "group", 1) > 1:  # whole groups of pictures
-            left_out.insert(0, shown.pop())
+        shown, left_out = _with_room(content.panels, content.asked, self.format.panels)
         self.notes = list(content.notes)
         if left_out:
             named = list(dict.fromkeys(name for panel in left_out for name in panel.names))

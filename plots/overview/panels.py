@@ -10,6 +10,8 @@ import style
 from overview import scales
 
 MAP = "RdBu_r"  # of the entries of a matrix, white at 0
+UNKNOWN = style.LINE_STYLES[2]  # of a line between points that are decades apart
+LEAP = 3.0  # times where an axis becomes logarithmic
 BELOW = "▿"  # what lies below a logarithmic axis
 
 
@@ -147,7 +149,12 @@ class Panel:
             for first, last in _finite_pieces(x, y):
                 alone = last - first == 1
                 if curve.line and not alone:
-                    pieces.append(np.column_stack([x[first:last], y[first:last]]))
+                    points = np.column_stack([x[first:last], y[first:last]])
+                    if leaps(self.x, points[:, 0]):
+                        pieces.append(points[:2])
+                        hows.append(dataclasses.replace(curve, dash=UNKNOWN, width=0.5 * curve.width))
+                        points = points[1:]
+                    pieces.append(points)
                     hows.append(curve)
                 if curve.marker or (alone and not curve.gaps):
                     marks.append((x[first:last], y[first:last], curve))
@@ -165,6 +172,11 @@ class Panel:
                        edgecolors=[c for x, _, how in marks for c in [_rgba(how)] * len(x)],
                        linewidths=[(0.8 if how.alpha == 1 else 0) * ink for x, _, how in marks
                                    for _ in x], zorder=3)
+
+
+def leaps(scale, x):
+    """Whether a curve goes from 0 over decades of its axis to the next point, of which it knows nothing."""
+    return scale.kind == "symlog" and len(x) > 2 and x[0] == 0 and x[1] > LEAP * scale.threshold
 
 
 def _rgba(curve):

@@ -317,6 +317,13 @@ class Runs:
             groups.setdefault(key, []).append(k)
         return [(dict(key), numbers) for key, numbers in groups.items()]
 
+    def asked(self):
+        """Names that a config asks for, beyond what a model has by default."""
+        names = [name for result in self.results for section, key in (
+            ("output", "observables"), ("output", "snapshot_observables"), ("measure", "exponents"))
+            for name in result.setting(section, key, [])]
+        return frozenset(names) | {f"{name}_snapshot" for name in names}
+
     def tolerances(self):
         """(relative, absolute) tolerance of the least accurate run; None where steps are not
         controlled, as in gradient descent."""

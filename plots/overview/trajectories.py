@@ -55,7 +55,7 @@ class _Chooser:
         d.note_what_lines_are()
         if self.unresolved:
             d.note("0 as far as is resolved, and not drawn: " + ", ".join(self.unresolved))
-        return Content(self.panels, d.notes, key, bar)
+        return Content(self.panels, d.notes, key, bar, self.runs.asked())
 
     def _check(self, name):
         results = self.runs.results

@@ -178,6 +178,37 @@ class WhatIsDrawn(PictureTest):
         self.assertIn("train loss = regularised loss", picture.all_text())
         self.assertEqual(picture.dashed(), [False, True, False])
 
+    def test_what_was_asked_for_has_room_before_the_rest(self):
+        path = self.result("r", {f"quantity_{k}": TIME + k for k in range(30)}, time=TIME)
+        with netCDF4.Dataset(os.path.join(path, "result.nc"), "a") as data:
+            data.config_resolved += '[output]\nobservables = ["quantity_29"]\n'
+        text = self.draw(path).all_text()
+        self.assertIn("\nquantity 29\n", text)
+        self.assertIn("no room for: quantity_14,", text)
+
+    def test_what_happened_before_the_first_sample_is_dotted(self):
+        time = np.array([np.concatenate([[0.0], np.geomspace(first, 1e4 * first, 20)])
+                         for first in (1e-2, 1e2)])
+        picture = self.draw(self.result("r", {
+            "time": (("sample",), time), "norm": (("sample",), 5 / (1 + np.log1p(1e3 * time)))},
+            axes={"weight_decay": [1e-2, 1e-6]}))
+        self.assertEqual(picture.dashed(), [False, True, False])
+        self.assertIn("dotted lines: before the first sample", picture.all_text())
+
+    def test_fits_have_the_looks_of_what_they_were_fitted_to(self):
+        decays, widths = np.geomspace(1e-5, 1e-2, 7), [10, 20]
+        times = np.array([0.25 / decays, 0.5 / decays])
+        path = self.result("r", {"grok_time": ((), times)},
+                           axes={"width": widths, "weight_decay": decays})
+        with netCDF4.Dataset(os.path.join(path, "result.nc"), "a") as data:
+            for what, values in (("exponent", [-1, -1]), ("exponent_error", [0.01, 0.02]),
+                                 ("prefactor", [0.25, 0.5])):
+                variable = data.createVariable("grok_time_" + what, "f8", ("width",))
+                variable[:] = values
+                variable.long_name = f"{what} of grok_time against weight_decay"
+        picture = self.draw(path, "--variables", "grok_time")
+        self.assertEqual(picture.dashed(), [False, True, False, True])
+
     def test_a_point_below_the_axis_is_marked_at_its_edge(self):
         components = np.array([[1.0, 1e-2, 0.0, 1e-4, 0.0]] * 2)
         picture = self.draw(self.result("r", {"risk_component": (("degree",), components)}, axes={
