@@ -36,7 +36,7 @@ for s in S:
                    label=r"spinodals $\lambda_{\mathrm{sp}}$" if s == S[0] else None)
 axes[0].plot([], [], color=style.GREY, ls=theory.DOWN, lw=1.1, label="the way down")
 axes[0].set_ylabel("error $E$")
-axes[0].set_ylim(-0.04, 1.2)
+axes[0].set_ylim(-0.04, 1.35)
 axes[0].legend(loc="upper center", ncols=2)
 axes[0].set_title("(a)  up and down", loc="left")
 axes[1].set_title("(b)  way up", loc="left")

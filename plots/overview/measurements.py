@@ -236,10 +236,15 @@ def against_number(drawing, name, other):
     if dim is not None:
         return None
     x, y = np.array(d.values(other), dtype=float), np.array(values, dtype=float)
+    both = np.isfinite(x) & np.isfinite(y)
+    x, y = np.where(both, x, np.nan), np.where(both, y, np.nan)
     panel = Panel(_title(d, name), scales.choose(other, x, measured=True),
                   scales.choose(name, y, wish=d.wish, measured=True), d.label(other), names=(name,))
     panel.x.remark = panel.x.nothing = ""
     for point, members in d.groups:
-        panel.curves.append(Curve(x[members], y[members], d.looks.of(point).color, marker=True,
-                                  line=False))
+        color = d.looks.of({a: v for a, v in point.items() if a != d.looks.dash_axis}).color
+        panel.curves.append(Curve(x[members], y[members], color, marker=True, line=False))
+    if d.looks.dash_axis:
+        d.note(f"points of one colour differ in {d.looks.dash_axis} "
+               f"({len(d.runs.axes[d.looks.dash_axis])} values); --where selects")
     return panel

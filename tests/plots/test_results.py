@@ -195,6 +195,16 @@ class WhatIsDrawn(PictureTest):
         self.assertEqual(picture.dashed(), [False, True, False])
         self.assertIn("dotted lines: before the first sample", picture.all_text())
 
+    def test_numbers_against_another_have_no_lines_in_the_key(self):
+        times = np.array([[1.0, 2.0, np.nan], [2.0, 4.0, np.nan]])
+        path = self.result("r", {"grok_time": ((), times), "fit_time": ((), np.array(
+            [[1.0, 2.0, 1e9], [2.0, 3.0, 1e9]]))}, axes={"width": [8, 16], "weight_decay": DECAYS})
+        picture = self.draw(path, "--variables", "fit_time", "--x", "grok_time")
+        self.assertIn("points of one colour differ in width (2 values)", picture.all_text())
+        self.assertNotIn("width 𝑚:", picture.all_text())
+        # Points that are not there leave the axes to those that are.
+        self.assertLess(max(picture.numbers("y")), 10)
+
     def test_fits_have_the_looks_of_what_they_were_fitted_to(self):
         decays, widths = np.geomspace(1e-5, 1e-2, 7), [10, 20]
         times = np.array([0.25 / decays, 0.5 / decays])
