@@ -64,7 +64,8 @@ class Frame:
         places, texts, others = fitting_ticks(scale, length, side, self.ink)
         at = scale.unit(places) if len(places) else np.array([])
         for mark, edge in MARKS[side][int(far):1 + int(far)] if outer else MARKS[side]:
-            self._mark(side, at, edge, mark, LONG, f"{self.name}-{side}ticks" if edge == 0 else None)
+            named = f"{self.name}-{side}ticks" if edge == int(far) else None
+            self._mark(side, at, edge, mark, LONG, named)
             if len(others):
                 self._mark(side, scale.unit(others), edge, mark, SHORT)
         slanted = side == "x" and scale.kind == "words" and words_slant(scale, length, self.ink)

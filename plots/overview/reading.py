@@ -19,7 +19,7 @@ BOOKKEEPING = {  # how a run went and what it was given, not what came out of it
     "factorisations", "indefinite_factorisations", "events", "wall_seconds", "solver_method",
     "solver_linear", "message", "energy_drop", "energy_dissipation", "energy_defect",
     "energy_defect_max", "final_state", "slow_time", "time", "end_time", "build",
-    "amplification", "amplification_time", "end_amplification", "stopped_early",
+    "amplification", "amplification_time", "end_amplification", "stopped_early", "attempts",
     "settle_time", "settle_steps", "rest_distance", "flat_modes", "value_status", "transitions",
     "specials", "maxwells", "branch_origin", "branch_from"}
 

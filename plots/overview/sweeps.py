@@ -84,8 +84,8 @@ class _Sweeps(Chains):
     def _add_way(self, panel, k, way, row, color, look):
         x = self.key[k]
         dash = look.dash if self._dash_tells_runs() else WAYS[way]
-        panel.curves.append(Curve(*self._with_jumps(k, way, x, row), self._color(color, way), dash,
-                                  look.width))
+        line = self._with_jumps(k, way, x, row)
+        panel.curves.append(Curve(*line, self._color(color, way), dash, look.width))
         for there, low, high, order in self.transitions[k]:
             if there != way:
                 continue
@@ -96,7 +96,7 @@ class _Sweeps(Chains):
                 panel.marks.append(Mark((low + high) / 2, before, self._color(color, way), shape,
                                         hollow))
         if self.with_arrows:
-            panel.arrows += _arrows(x, row, way, self._color(color, way), panel)
+            panel.arrows += _arrows(*line, way, self._color(color, way), panel)
 
     def _with_jumps(self, k, way, x, row):
         """The curve with its jumps where the transitions of first order are, not aslant from one
@@ -165,13 +165,15 @@ def _arrows(x, row, way, color, panel):
     """Heads at a few places along the curve, clear of its jumps."""
     out = []
     step = 1 if way == "up" else -1
-    good = np.isfinite(x) & np.isfinite(row)
+    known = np.isfinite(x) & np.isfinite(row)
+    tails = np.arange(x.size) - step
+    good = known & (tails >= 0) & (tails < x.size)
+    good[good] = known[tails[good]] & (x[tails[good]] != x[good])
     for share in ARROWS[way]:
         target = panel.x.low + share * (panel.x.high - panel.x.low)
         if panel.x.kind == "log":
             target = panel.x.low * (panel.x.high / panel.x.low)**share
         head = int(np.argmin(np.where(good, np.abs(x - target), np.inf)))
-        tail = head - step
-        if 0 <= tail < x.size and good[tail] and x[tail] != x[head]:
-            out.append(Arrow((x[tail], row[tail]), (x[head], row[head]), color))
+        if good[head]:
+            out.append(Arrow((x[tails[head]], row[tails[head]]), (x[head], row[head]), color))
     return out

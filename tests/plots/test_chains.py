@@ -1,11 +1,14 @@
 """Sweeps are drawn up and down with their transitions, branches with what is special on them."""
 
+import contextlib
 import unittest
 
 import netCDF4
 import numpy as np
 
 from pictures import PictureTest
+
+from overview import drawing, reading, sweeps
 
 DECAY = np.linspace(0.01, 0.5, 50)
 UP, DOWN = 0.41, 0.04  # where the state is lost and learnt again
@@ -102,6 +105,25 @@ class Sweeps(ChainTest):
         self.assertEqual((len(few.curves(1)), len(many.curves(1))), (4, 40))
         arrows = len(few.outlines("patch")) - len(many.outlines("patch"))
         self.assertEqual(arrows, 4 * 3 * 2)  # of a line and a head each
+
+    def test_arrows_do_not_go_aslant_over_a_jump(self):
+        decay = np.linspace(0.02, 0.5, 13)
+        norm = np.array([np.where(decay < 0.28, 2.0, 1.0), np.where(decay < 0.1, 2.0, 1.0)])
+        path = self.result("r", {
+            "norm": (("direction", "weight_decay"), norm), "train_loss": (("direction", "weight_decay"),
+                                                                          norm),
+            "value_status": (("direction", "weight_decay"), 0 * norm),
+            "transition_direction": (("transition",), [0, 1]),
+            "transition_low": (("transition",), [0.26, 0.06]),
+            "transition_high": (("transition",), [0.3, 0.1]),
+            "transition_order": (("transition",), [0, 0])},
+            coordinates={"direction": ["up", "down"], "weight_decay": decay})
+        with contextlib.closing(reading.Result(path)) as result:
+            panels = sweeps.content(reading.Runs([result]), drawing.Request()).panels
+        arrows = [arrow for panel in panels if panel.names == ("train_loss",) for arrow in panel.arrows]
+        self.assertGreaterEqual(len(arrows), 4)
+        for arrow in arrows:
+            self.assertEqual(arrow.tail[1], arrow.head[1])
 
     def test_one_way_alone(self):
         self.assertNotIn("down", self.draw(self.sweep(ways=("up",))).all_text())

@@ -277,6 +277,17 @@ class WhatIsDrawn(PictureTest):
         self.assertIn("matrix at 𝑡 = 0", picture.all_text())
         self.assertIn("matrix at 𝑡 = 10\n4", picture.all_text())
 
+    def test_the_colours_of_a_matrix_have_their_numbers_in_full(self):
+        for size in (3e-7, 1.0, 2e5):
+            matrix = size * np.array([[1.0, -0.5], [0.0, 0.25]])
+            picture = self.draw(self.result("r", {"matrix": (("row", "column"), matrix)}),
+                                "--variables", "matrix")
+            numbers, places = np.array(picture.ticks("y", 2)).T
+            self.assertGreaterEqual(numbers.size, 3)
+            self.assertTrue((np.abs(numbers) <= size).all())
+            self.assertAlmostEqual(np.polyval(np.polyfit(numbers / size, places, 1), 0.0),
+                                   places[numbers == 0][0], 3)
+
     def test_snapshots_of_a_study_are_drawn_at_each_time(self):
         times = [1.0, 100.0]
         values = np.random.default_rng(0).normal(size=(3, 2, 7))
