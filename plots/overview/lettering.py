@@ -91,18 +91,32 @@ def width(text, size):
 
 
 def wrap(text, size, inches, most):
-    """The text in at most so many lines of so many inches; cut with an ellipsis."""
+    """The text in at most so many lines of so many inches; cut with an ellipsis. A word longer than a
+    line goes on in the next."""
     lines = [""]
-    for word in re.findall(r"(?:\$[^$]*\$|[^\s$])+", text):
+    for word in _parts(re.findall(r"(?:\$[^$]*\$|[^\s$])+", text), size, inches):
         longer = f"{lines[-1]} {word}".strip()
         if lines[-1] and width(longer, size) > inches:
             if len(lines) == most:
+                while width(lines[-1] + " …", size) > inches and "$" not in lines[-1]:
+                    lines[-1] = lines[-1][:-1]
                 lines[-1] += " …"
                 break
             lines.append(word)
         else:
             lines[-1] = longer
     return lines
+
+
+def _parts(words, size, inches):
+    """The words, those without a formula in parts that are no longer than a line."""
+    for word in words:
+        while width(word, size) > inches and "$" not in word:
+            length = next(k for k in range(len(word) - 1, 0, -1)
+                          if width(word[:k], size) <= inches or k == 1)
+            yield word[:length]
+            word = word[length:]
+        yield word
 
 
 def put(figure, x, y, text, size, ha="left", name=None, **how):

@@ -2,6 +2,7 @@
 values, the line style a second one with few; repetitions with another seed share a look."""
 
 import dataclasses
+import os
 
 import numpy as np
 from matplotlib import colors
@@ -11,6 +12,7 @@ import ticks
 from overview import names, reading, scales
 from overview.panels import Key
 
+MOST_LETTERS = 28  # of a word in a key
 MOST_ENTRIES = 6  # values of an axis that are named one by one; more get a colour bar
 
 
@@ -115,13 +117,26 @@ def value_label(value):
     return style.plain(value)
 
 
-def value_labels(values):
-    """The same of several that are read together: all as powers of ten where one is and all can be."""
+def value_labels(values, letters=MOST_LETTERS):
+    """The same of several that are read together: all as powers of ten where one is and all can be; of
+    long words, such as paths, what tells them apart."""
     texts = [value_label(value) for value in values]
+    if max(map(len, texts), default=0) > letters and not are_numbers(values):
+        return _shortened(texts, letters)
     if not are_numbers(values) or not any(text.startswith("$10^") for text in texts):
         return texts
     powers = [ticks.power_of_ten(value) if value else text for value, text in zip(values, texts)]
     return texts if None in powers else powers
+
+
+def _shortened(words, letters):
+    """Without the folders that all have, and without their middle where that is still too long."""
+    shared = os.path.commonprefix(words).rpartition("/")[0]
+    rest = [word[len(shared):].removeprefix("/") if shared else word for word in words]
+    half = (letters - 1) // 2
+    short = [f"{word[:half]}…{word[-half:]}" if len(word) > letters else word for word in rest]
+    return short if len(set(short)) == len(set(words)) else [
+        f"{word} ({k + 1})" for k, word in enumerate(short)]
 
 
 def bar_of_entries(entries):

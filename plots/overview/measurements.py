@@ -13,6 +13,7 @@ from overview.panels import Band, Curve, Key, Panel
 from overview.reading import FOLDER, REPETITIONS, TIME
 
 MOST_ENTRIES = 8  # of one measured vector
+MOST_LETTERS = 17  # of a word at an axis
 MOST_FITS = 3  # that are written down
 
 
@@ -107,7 +108,7 @@ def _axis(d, axis):
     """The scale of a study's axis, and where its values stand on it."""
     values = d.runs.axes[axis]
     if not looks.are_numbers(values):
-        return (scales.of_words([looks.value_label(v) for v in values]),
+        return (scales.of_words(looks.value_labels(values, MOST_LETTERS)),
                 {value: float(k) for k, value in enumerate(values)})
     numbers = np.array(values, dtype=float)
     scale = scales.of_axis(numbers, whole=axis in REPETITIONS, given=True)

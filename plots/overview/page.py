@@ -136,7 +136,7 @@ class _Page:
         legend = self._flow(panel.legend, inner)
         _, texts, _ = self._y_ticks(panel)
         widths = [lettering.width(text, self.small) for text in texts]
-        left = max(widths, default=0.1) + 0.1 * ink
+        left = max(max(widths, default=0.1) + 0.1 * ink, self._word_overhang(panel))
         below = 0.16 * ink + (self._word_height(panel) if panel.x.kind == "words" else 0.0)
         right = self._right_of(panel, left)
         if isinstance(panel, panels.Picture) and panel.with_bar:
@@ -164,6 +164,14 @@ class _Page:
             return 0.0
         longest = max(lettering.width(text, self.small) for text in panel.x.texts)
         return math.sin(math.radians(frames.SLANT)) * min(longest, 1.4 * self.ink)
+
+    def _word_overhang(self, panel):
+        """What the first of slanted words takes to the left of the frame; 0 where they fit."""
+        if panel.x.kind != "words" or not self._word_height(panel):
+            return 0.0
+        inner = self.width / self.columns - 0.7 * self.ink
+        first = lettering.width(panel.x.texts[0], self.small) * math.cos(math.radians(frames.SLANT))
+        return first + 0.1 * self.ink - float(panel.x.unit(panel.x.places[0])) * inner
 
     def _row_height(self, row):
         head = max(self._head(cell) for cell in row)

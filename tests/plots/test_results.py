@@ -135,6 +135,21 @@ class WhateverAResultHolds(PictureTest):
                               axes={"activation": ["x*tanh(x)", "$re{lu", "\N{SNOWMAN}"]},
                               time=TIME, model="a_$b^{"))
 
+    def test_names_of_any_length_have_their_place(self):
+        """Nothing is cut, as with each picture, and long words are told apart."""
+        paths = [f"data/of/a/long/path/where/all/is/{k}_in_a_file_that_has_a_long_name_too.npy"
+                 for k in range(3)]
+        values = curves(3)
+        text = self.draw(self.result("a" * 150, {"train_loss": values, "fit_time": ((), values[:, 0]),
+                                                 "n" * 80: values + 1},
+                                     axes={"target": paths}, time=TIME)).all_text()
+        for k in range(3):
+            self.assertIn(f"\n{k}_in_a", text)
+        self.draw(self.path("a" * 150), "--variables", "fit_time")
+        results = [self.result(f"folder_of_results_number_{k}", {"norm": 1 + k + TIME}, time=TIME)
+                   for k in range(14)]
+        self.assertIn("folder_of_results_number_13", self.draw(*results).all_text())
+
     def test_three_axes_of_many_values(self):
         values = np.ones((8, 9, 10, 5)) * np.arange(1, 6)
         path = self.result("r", {"norm": values}, time=np.arange(5.0),
