@@ -126,7 +126,7 @@ for ax in axes[1, 1:]:
     ax.set_ylabel(r"$|R - R_{\mathrm{limit}}|$")
 low.set_xticks(m, [f"{int(size)}" for size in m])
 for ax in axes[1]:
-    ax.plot([], [], color=style.GREY, lw=0.8, label="fitted power")
+    ax.plot([], [], color=style.GREY, lw=0.8, label="fit")
 low.legend(fontsize=7)
 axes[1, 1].legend(fontsize=7, loc="lower left")
 axes[1, 2].set_ylim(2e-4, None)
