@@ -19,6 +19,7 @@ LABELS = {
     "F + lambda/2 sum_l layer_cost": "loss in the activations",
     "Tr[K_l (K^s_{l-1})^+]": "costs of the layers",
     "A = 2 Z_l (K^s_{l-1})^+": "attraction $A$",
+    "|A - (B + c) P| / |A| of attraction": "force defect $|A-(B+c)P|/|A|$",
     "B, along which the next layer's cost pushes Z_l": "repulsion $B$",
     "c, which keeps what the next layer needs in the span of sigma(Z_l)": "constraint force $c$",
     "1/2 of the loop integral of |w|^2 d lambda": "hysteresis area",

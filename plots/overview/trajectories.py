@@ -101,7 +101,7 @@ class _Chooser:
         d = self.drawing
         out = [name for name in d.shared if d.is_drawable(name)
                and {d.first.running, SNAPSHOTS} & set(d.first.data[name].dimensions)
-               and 1 <= len(d.dims(name)) <= 3]
+               and d.dims(name)]
         return sorted(out, key=lambda name: len(d.dims(name)))
 
     def _add_measurements(self):
@@ -144,8 +144,11 @@ class _Chooser:
             return vectors.over_time(d, name, self.over_time, over.name)
         if len(dims) == 2 or (len(dims) == 3 and dims[0] in (TIME, SNAPSHOTS)):
             return vectors.pictures(d, name)
-        return self._refuse(f"{name} has {len(dims)} dimensions: {d.over(name)}; --where selects "
-                            "along some of them")
+        self._refuse(f"{name} has {len(dims)} dimensions: {d.over(name)}; --where selects along some of "
+                     "them")
+        d.note(f"{name}: over {', '.join(d.first.array_dims(name))}, and not drawn; --where selects along "
+               "some of them")
+        return None
 
     def _numbers(self, name, dims):
         d, over = self.drawing, self.over

@@ -193,6 +193,17 @@ class WhatIsDrawn(PictureTest):
         self.assertIn("train loss = regularised loss", picture.all_text())
         self.assertEqual(picture.dashed(), [False, True, False])
 
+    def test_what_has_too_many_dimensions_is_said_and_can_be_selected_from(self):
+        values = np.random.default_rng(0).normal(size=(TIME.size, 2, 3, 4))
+        path = self.result("r", {"norm": 1 + TIME, "preactivation": (
+            ("time", "layer", "neuron", "training_sample"), values)}, time=TIME)
+        self.assertIn("preactivation: over time, layer, neuron, training_sample, and not drawn",
+                      self.draw(path).all_text())
+        self.refuses([path, "--variables", "preactivation"], "has 4 dimensions", "--where selects")
+        one = self.draw(path, "--where", "layer=1")
+        self.assertIn("preactivation at 𝑡 = 0", one.all_text())
+        self.assertIn("layer = 1", one.all_text())
+
     def test_what_was_asked_for_has_room_before_the_rest(self):
         path = self.result("r", {f"quantity_{k}": TIME + k for k in range(30)}, time=TIME)
         with netCDF4.Dataset(os.path.join(path, "result.nc"), "a") as data:
