@@ -50,8 +50,8 @@ class OverTime:
         return panel
 
     def _add_group(self, panel, rows):
-        """Observables of one run. A curve that another would hide is seen: equal ones are one curve with
-        all their names, and of what runs close to an earlier one only dashes cover it."""
+        """Observables of one run. A curve that another would hide is seen: equal ones are one curve
+        with all their names, and of what runs close to an earlier one only dashes cover it."""
         drawn = []  # (names, values)
         for name, row in rows.items():
             same = next((found for found, other in drawn if _are_equal(row, other)), None)

@@ -96,8 +96,8 @@ class Drawing:
         return values if ordered else np.arange(values.size)
 
     def coordinates(self, dim):
-        """The same of each run: `NAME` holds the numbers of the dimension `NAME_index` where each run has
-        its own."""
+        """The same of each run: `NAME` holds the numbers of the dimension `NAME_index` where each
+        run has its own."""
         own = dim.removesuffix("_index")
         if own != dim and own in self.shared and self.runs.dims(own) == (dim,):
             return self.runs.values(own)

@@ -175,7 +175,8 @@ class Panel:
 
 
 def leaps(scale, x):
-    """Whether a curve goes from 0 over decades of its axis to the next point, of which it knows nothing."""
+    """Whether a curve goes from 0 over decades of its axis to the next point, of which it knows
+    nothing."""
     return scale.kind == "symlog" and len(x) > 2 and x[0] == 0 and x[1] > LEAP * scale.threshold
 
 

@@ -144,10 +144,10 @@ class _Chooser:
             return vectors.over_time(d, name, self.over_time, over.name)
         if len(dims) == 2 or (len(dims) == 3 and dims[0] in (TIME, SNAPSHOTS)):
             return vectors.pictures(d, name)
-        self._refuse(f"{name} has {len(dims)} dimensions: {d.over(name)}; --where selects along some of "
-                     "them")
-        d.note(f"{name}: over {', '.join(d.first.array_dims(name))}, and not drawn; --where selects along "
-               "some of them")
+        self._refuse(f"{name} has {len(dims)} dimensions: {d.over(name)}; --where selects along some "
+                     "of them")
+        d.note(f"{name}: over {', '.join(d.first.array_dims(name))}, and not drawn; --where selects "
+               "along some of them")
         return None
 
     def _numbers(self, name, dims):

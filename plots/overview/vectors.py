@@ -89,7 +89,8 @@ def of_runs(drawing, name, rows, dim, when="", starts=None):
     if references is None or not _reaches(references, x.size):
         return panel
     if x.size > MOST_MARKED or len(d.groups) < len(d.runs.runs):
-        d.note(f"{name}: {word} and data differ between the runs, and are not drawn; --where selects one")
+        d.note(f"{name}: {word} and data differ between the runs, and are not drawn; --where selects "
+               "one")
     else:
         for point, members in d.groups[:MOST_CURVES]:
             panel.curves.append(Curve(x, references[members[0]][:x.size], d.looks.of(point).color,

@@ -76,8 +76,8 @@ class NumbersAtAxes(PictureTest):
         values = np.exp(np.outer(np.log(ends), LINEAR / 10))
         picture = self.draw(self.result("r", {"test_error": values}, axes={
             "weight_decay": [0.0, 1e-3, 1e-2]}, time=LINEAR), "--x", "weight_decay")
-        self.assertIn("below 10\n\N{MINUS SIGN}16\n: not resolved (\N{WHITE DOWN-POINTING SMALL TRIANGLE})",
-                      picture.all_text())
+        self.assertIn("below 10\n\N{MINUS SIGN}16\n: not resolved "
+                      "(\N{WHITE DOWN-POINTING SMALL TRIANGLE})", picture.all_text())
         self.assertGreater(min(picture.numbers("y")), 1e-17)
 
     def test_what_grows_out_of_a_tiny_start_is_a_line(self):
@@ -104,8 +104,9 @@ class NumbersAtAxes(PictureTest):
         self.assertIn("linear within", picture.all_text())
 
     def test_logarithms_beyond_all_numbers_are_on_logarithms_once_more(self):
-        picture = self.draw(self.result("r", {"log10_time": np.geomspace(1, 1e279, 21),
-                                              "log10_loss": -np.geomspace(1e-2, 1e279, 21)}, time=LINEAR))
+        picture = self.draw(self.result("r", {
+            "log10_time": np.geomspace(1, 1e279, 21), "log10_loss": -np.geomspace(1e-2, 1e279, 21)},
+            time=LINEAR))
         self.assertGreater(max(picture.numbers("y", 1)), 1e200)
         self.assertLess(min(picture.numbers("y", 2)), -1e200)
         heights = picture.curves(1)[0][:, 1]
@@ -120,7 +121,8 @@ class NumbersAtAxes(PictureTest):
         # What failed early leaves the axis of the others as it is.
         path = self.result("s", {"time": (("sample",), time), "norm": (("sample",), 1 + time)},
                            axes={"potential": ["a", "b"]}, status=[3, 0])
-        self.assertAlmostEqual(self.draw(path).read(self.draw(path).curves()[1][10, 0], "x", False), 250, 0)
+        picture = self.draw(path)
+        self.assertAlmostEqual(picture.read(picture.curves()[1][10, 0], "x", False), 250, 0)
 
     def test_the_values_of_a_study_are_at_its_axis(self):
         for axis in ([1e-3, 1e-2], [0.0, 1e-3, 1e-2], [1e-3, 3e-3, 1e-2], [1.0, 2.0, 5.0]):

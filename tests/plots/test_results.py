@@ -290,7 +290,8 @@ class WhatIsDrawn(PictureTest):
         with netCDF4.Dataset(os.path.join(path, "result.nc"), "a") as data:
             warning = data.createVariable("warning", "i4", ())
             warning[...] = 2
-            warning.flag_values, warning.flag_meanings = np.array([1, 2], dtype="i4"), "other no_plateau"
+            warning.flag_values = np.array([1, 2], dtype="i4")
+            warning.flag_meanings = "other no_plateau"
             data.createVariable("message", str, ())[...] = "the test error never rests"
         self.assertIn("warnings of the run: no_plateau: the test error never rests",
                       self.draw(path).all_text())
