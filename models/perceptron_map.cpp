@@ -15,7 +15,7 @@ using ConstRowMap = Eigen::Map<const RowMatrix>;
 using RowMap = Eigen::Map<RowMatrix>;
 
 /// Activations and their derivatives are (width, n): a column a sample.
-class PerceptronMap final : public OutputMap, private ReluNetwork {
+class PerceptronMap final : public OutputMap, public Resumable, private ReluNetwork {
  public:
   PerceptronMap(std::shared_ptr<const Matrix> inputs, std::vector<Index> widths,
                 Activation activation, bool bias, double scale)
@@ -176,6 +176,9 @@ class PerceptronMap final : public OutputMap, private ReluNetwork {
                         layout_.bias ? layout_.offset[l] : -1});
     pieces_ = std::make_shared<ReluPieces>(std::move(hidden), low, tolerance, decay);
     make_surface();
+  }
+  void exchange(Archive& archive) override {
+    if (pieces_) archive.part("pieces", *pieces_);
   }
   std::uint64_t revision() const override { return pieces_ ? pieces_->revision() : 0; }
   double piece_margin(ConstVectorRef u) override { return pieces_->margin(*this, w_, u); }

@@ -32,6 +32,15 @@ bool has_bias(const HiddenLayer& layer) {
   return layer.offset >= 0;
 }
 
+void exchange_kinks(Archive& archive, const std::string& name, std::vector<Kink>& kinks) {
+  std::vector<std::int64_t> numbers;
+  for (const Kink& s : kinks) numbers.insert(numbers.end(), {s.layer, s.neuron, s.sample});
+  archive(name, numbers);
+  kinks.clear();
+  for (std::size_t k = 0; k + 2 < numbers.size(); k += 3)
+    kinks.push_back({numbers[k], numbers[k + 1], numbers[k + 2]});
+}
+
 double force_scale(const Matrix& pulled, Index neuron) {
   return std::max(
       pulled.row(neuron).cwiseAbs().maxCoeff() + small_neuron * pulled.cwiseAbs().maxCoeff(),
@@ -309,6 +318,29 @@ double ReluPieces::margin(ReluNetwork& network, ConstVectorRef w, ConstVectorRef
   if (kinks_.empty()) return least;
   hold(network, w, u);
   return std::min(least, std::min(above_.minCoeff(), below_.minCoeff()) + tolerance_);
+}
+
+void ReluPieces::exchange(Archive& archive) {
+  // Who has made something of a piece knows it by its revision.
+  archive("revision", revision_);
+  std::size_t layers = slopes_.size();
+  archive("layers", layers);
+  slopes_.resize(layers);
+  for (std::size_t l = 0; l < layers; ++l) archive("slopes" + std::to_string(l), slopes_[l]);
+  exchange_kinks(archive, "kinks", kinks_);
+  std::vector<Kink> following, followed;
+  std::vector<double> ratios;
+  for (const Follower& f : followers_) {
+    following.push_back(f.kink);
+    followed.push_back(f.of);
+    ratios.push_back(f.ratio);
+  }
+  exchange_kinks(archive, "following", following);
+  exchange_kinks(archive, "followed", followed);
+  archive("ratios", ratios);
+  followers_.clear();
+  for (std::size_t k = 0; k < ratios.size(); ++k)
+    followers_.push_back({following.at(k), followed.at(k), ratios[k]});
 }
 
 void ReluPieces::enter_afresh(const ReluNetwork& network) {

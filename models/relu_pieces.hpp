@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "numerics/archive.hpp"
 #include "numerics/decompositions.hpp"
 #include "numerics/types.hpp"
 
@@ -99,6 +100,9 @@ class ReluPieces {
   /// neuron's largest dF/d sigma: a neuron that leaves along a tangent does not come back for an
   /// error of the integration.
   ReluPieces(std::vector<HiddenLayer> layers, double low, double tolerance, double decay);
+
+  /// The piece, where one has been entered, with what slides in its surfaces.
+  void exchange(Archive& archive);
 
   bool entered() const { return !slopes_.empty(); }
   /// How many pieces have been entered.

@@ -153,6 +153,10 @@ std::string EmpiricalFlow::preferred_method() const {
   return piecewise() ? "dopri5" : System::preferred_method();
 }
 
+void EmpiricalFlow::exchange(Archive& archive) {
+  if (pieces_) archive.part("pieces", *pieces_);
+}
+
 bool EmpiricalFlow::piecewise() const {
   return problem_.activation && !problem_.activation->smooth();
 }

@@ -14,7 +14,10 @@ namespace gradflow {
 /// - f)^2. Four products of n m d flops a right-hand side. With ReLU or leaky ReLU it is smooth
 /// between the surfaces <u_i, x_p> = 0, of which a weight that turns by an angle of order 1 meets
 /// about n.
-class EmpiricalFlow final : public System, public sphere::Spheres, private ReluNetwork {
+class EmpiricalFlow final : public System,
+                            public sphere::Spheres,
+                            public Resumable,
+                            private ReluNetwork {
  public:
   EmpiricalFlow(SingleIndexProblem problem, std::shared_ptr<const Matrix> inputs,
                 std::shared_ptr<const Vector> targets);
@@ -30,6 +33,7 @@ class EmpiricalFlow final : public System, public sphere::Spheres, private ReluN
   LinearKind preferred_linear_kind(std::string& reason) const override;
   std::string preferred_method() const override;
 
+  void exchange(Archive& archive) override;
   bool piecewise() const override;
   void hold_piece(double tolerance) override;
   double piece_margin(double t, ConstVectorRef y) override;

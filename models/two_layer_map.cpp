@@ -15,7 +15,7 @@ namespace {
 constexpr Index largest_block = 64;
 
 /// Matrices of activations are (m, n): a column a sample.
-class TwoLayerMap final : public OutputMap, private ReluNetwork {
+class TwoLayerMap final : public OutputMap, public Resumable, private ReluNetwork {
  public:
   TwoLayerMap(std::shared_ptr<const Matrix> inputs, Index width, Activation activation, bool bias,
               double scale)
@@ -208,6 +208,9 @@ class TwoLayerMap final : public OutputMap, private ReluNetwork {
         std::vector<HiddenLayer>{{d(), m_, 0, bias_ ? m_ * d() : -1}}, low, tolerance, decay);
     columns_ = std::make_shared<Matrix>(inputs_->transpose());
     normals_of_revision_ = 0;
+  }
+  void exchange(Archive& archive) override {
+    if (pieces_) archive.part("pieces", *pieces_);
   }
   std::uint64_t revision() const override { return pieces_ ? pieces_->revision() : 0; }
   double piece_margin(ConstVectorRef u) override { return pieces_->margin(*this, w_, u); }

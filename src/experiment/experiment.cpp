@@ -3,10 +3,13 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <list>
 
 #include "experiment/branch_experiment.hpp"
+#include "experiment/journal_checkpoints.hpp"
 #include "experiment/measurement.hpp"
 #include "experiment/sweep.hpp"
+#include "numerics/short_number.hpp"
 #include "solve/integrate.hpp"
 
 namespace gradflow {
@@ -24,15 +27,30 @@ const NumberInfo end_amplification{
     "end_amplification", "largest growth of a disturbance from any earlier time to the end"};
 const NumberInfo end_time{"end_time", "time at which the run ended"};
 
+/// Which run of a point it is (solver.retries), and what came before it.
+struct Attempt {
+  std::int64_t number = 1;
+  std::string failures;
+  double wall_seconds = 0;
+
+  /// The name in the journal of a part of this attempt.
+  std::string part(const std::string& name) const {
+    return number == 1 ? name : name + "_" + std::to_string(number);
+  }
+};
+
 /// A run that is over, on its way into a dataset.
 struct Finished {
   const Setup& setup;
-  const FlowSettings& flow;  ///< as it was followed
-  const TimeSettings& time;  ///< with the end that it found
+  const FlowSettings& flow;      ///< as it was followed
+  const SolverSettings& solver;  ///< likewise
+  const TimeSettings& time;      ///< with the end that it found
   PhaseReferences& references;
   const std::function<bool()>& interrupted;
   TrajectoryRun& run;
   Dataset& data;
+  Journal* journal;
+  const Attempt& attempt;
   bool failed = false;
 
   Model& model() const { return *setup.model; }
@@ -59,7 +77,29 @@ struct Finished {
   }
 };
 
+NumberInfo final_number(const Observable& observable) {
+  return {"final_" + observable.name, observable.long_name + ", at the last time",
+          observable.units};
+}
+
+/// output.trajectories = false: what is left of observables over time. A model may have a number of
+/// that name, which is the same.
+void record_final_values(Finished& e) {
+  if (e.setup.output.trajectories) return;
+  const Recording& samples = e.run.samples;
+  for (std::size_t k = 0; k < samples.observables().size(); ++k) {
+    const Observable& observable = samples.observables()[k];
+    const NumberInfo info = final_number(observable);
+    if (e.data.find(info.name) != nullptr) continue;
+    const std::vector<double>& values = samples.values(k);
+    e.data.add({info.name, axis_names(e.data, observable.axes),
+                std::vector<double>(values.end() - observable.size(), values.end()),
+                attributes(info.long_name, info.units)});
+  }
+}
+
 void record_times(Finished& e) {
+  if (!e.setup.output.trajectories) return;
   const std::vector<double>& times = e.run.samples.coordinate();
   e.data.add_coordinate(
       "time", times,
@@ -71,7 +111,7 @@ void record_times(Finished& e) {
 }
 
 void record_observables(Finished& e) {
-  e.record(e.run.samples, "time");
+  if (e.setup.output.trajectories) e.record(e.run.samples, "time");
   if (e.run.snapshots.coordinate().empty()) return;
   e.data.add_coordinate("snapshot_time", e.run.snapshots.coordinate(),
                         attributes("time t of a snapshot", "1"));
@@ -94,7 +134,7 @@ void record_states(Finished& e) {
 
 /// solver.verify: the run once more at a tenth of the tolerances.
 void record_verification(Finished& e) {
-  const SolverSettings& solver = e.setup.solver;
+  const SolverSettings& solver = e.solver;
   if (!solver.verify || e.failed) return;
   Outcome& outcome = e.run.outcome;
   const Recording& samples = e.run.samples;
@@ -103,7 +143,8 @@ void record_verification(Finished& e) {
   tight.rtol *= 0.1;
   tight.atol *= 0.1;
   const TrajectoryRun second =
-      run_trajectory(e.setup, e.flow, tight, e.time, e.setup.output, e.interrupted);
+      run_trajectory(e.setup, e.flow, tight, e.time, e.setup.output, e.interrupted, e.journal,
+                     e.attempt.part("verification"));
   if (second.outcome.status == Status::interrupted) {
     outcome.status = Status::interrupted;
     outcome.message = second.outcome.message;
@@ -111,8 +152,9 @@ void record_verification(Finished& e) {
     outcome.status = Status::verify_failed;
     outcome.message = "the run at a tenth of the tolerances failed: " + second.outcome.message;
   } else {
-    e.record(samples, "time", "_observed_error",
-             "difference to a run at a tenth of the tolerances: ", &second.samples);
+    if (e.setup.output.trajectories)
+      e.record(samples, "time", "_observed_error",
+               "difference to a run at a tenth of the tolerances: ", &second.samples);
     // Doubtful where an observable is off by more than a hundredth of its range.
     for (std::size_t k = 0; k < samples.observables().size(); ++k) {
       const std::vector<double>& tight_values = second.samples.values(k);
@@ -145,11 +187,30 @@ void record_model(Finished& e) {
   for (const std::string& message : notes.messages) e.say(message);
 }
 
+/// A measurement, with the states of its runs in the journal.
+MeasuredNumbers take(const MeasurementInfo& info, Finished& e) {
+  std::list<JournalCheckpoints> kept;
+  RunsControl runs{e.interrupted, nullptr};
+  const double seconds = e.setup.output.checkpoint_seconds;
+  if (e.journal != nullptr && seconds > 0)
+    runs.checkpoints = [&](const std::string& name) {
+      return &kept.emplace_back(*e.journal, e.attempt.part(info.name + "_" + name), seconds);
+    };
+  const MeasuredRun run{e.setup, e.flow, e.solver, e.run, e.references, runs};
+  try {
+    return info.take(run);
+  } catch (const ArchiveError& error) {
+    kept.back().give_up(error.what());
+    runs.checkpoints = nullptr;
+    return info.take(run);
+  }
+}
+
 void record_measurements(Finished& e) {
   if (e.failed) return;
   for (const MeasurementInfo& info : measurements()) {
     if (!info.applies(e.setup)) continue;
-    const MeasuredNumbers taken = info.take({e.setup, e.flow, e.run, e.references, e.interrupted});
+    const MeasuredNumbers taken = take(info, e);
     add_measurements(e.data, taken.numbers);
     Outcome& outcome = e.run.outcome;
     outcome.warnings |= taken.warnings;
@@ -193,6 +254,14 @@ void record_condition(Finished& e) {
 }
 
 void record_outcome(Finished& e) {
+  if (e.attempt.number > 1) {
+    Outcome& outcome = e.run.outcome;
+    outcome.attempts = e.attempt.number;
+    outcome.wall_seconds += e.attempt.wall_seconds;
+    e.say("attempt " + std::to_string(e.attempt.number) +
+          ", at rtol = " + short_number(e.solver.rtol) +
+          " and atol = " + short_number(e.solver.atol) + ", after " + e.attempt.failures);
+  }
   add_number(e.data, end_time, e.run.outcome.t_end);
   add_count(e.data, "stopped_early", e.run.outcome.stopped_early ? 1 : 0,
             "1 where a condition ended the run before its last time");
@@ -201,8 +270,8 @@ void record_outcome(Finished& e) {
 
 /// In the order of the result's variables.
 constexpr void (*recorders[])(Finished&) = {
-    record_times,        record_observables, record_states,    record_verification, record_model,
-    record_measurements, record_energy,      record_condition, record_outcome};
+    record_times,        record_observables,  record_states, record_verification, record_model,
+    record_final_values, record_measurements, record_energy, record_condition,    record_outcome};
 
 }  // namespace
 
@@ -216,13 +285,25 @@ std::vector<NumberInfo> numbers_of(const Setup& setup,
   for (const NumberInfo& info : {energy_defect_max, largest_amplification, amplification_time,
                                  end_amplification, end_time, wall_seconds})
     all.push_back(info);
+  if (!setup.output.trajectories)
+    for (const Observable& observable :
+         chosen_observables(setup.model->observables(setup.flow), setup.output))
+      if (observable.axes.empty()) all.push_back(final_number(observable));
   return all;
 }
 
-Experiment run_experiment(const Setup& setup, PhaseReferences& references,
-                          const std::function<bool()>& interrupted, Journal* journal) {
-  if (setup.sweep) return run_sweep(setup, interrupted, journal);
-  if (setup.continuation) return run_continuation(setup, interrupted);
+namespace {
+
+/// Failures that a tenth of the tolerances may mend.
+bool is_of_tolerances(Status status) {
+  return status == Status::verify_failed || status == Status::saddle_unresolved ||
+         status == Status::no_convergence || status == Status::step_underflow ||
+         status == Status::energy_rise;
+}
+
+Experiment run_once(const Setup& setup, const SolverSettings& solver, PhaseReferences& references,
+                    const std::function<bool()>& interrupted, Journal* journal,
+                    const Attempt& attempt) {
   FlowSettings flow = setup.flow;
   TimeSettings time = setup.time;
   if (flow.until_settled) {
@@ -233,23 +314,54 @@ Experiment run_experiment(const Setup& setup, PhaseReferences& references,
     time.end = setup.model->default_end(search).value_or(0);
     TimeSettings ends = time;
     ends.samples = 1;
-    const TrajectoryRun first = run_trajectory(setup, search, setup.solver, ends, {}, interrupted);
+    OutputSettings nothing;
+    nothing.checkpoint_seconds = setup.output.checkpoint_seconds;
+    const TrajectoryRun first = run_trajectory(setup, search, solver, ends, nothing, interrupted,
+                                               journal, attempt.part("search"));
     if (first.outcome.status == Status::ok) time.end = first.outcome.t_end;
+    // Without its end the run is not the one whose states are kept.
+    if (first.outcome.status == Status::interrupted) journal = nullptr;
     if (time.spacing == "log") time.first = std::min(time.first, 1e-3 * time.end);
   }
-  TrajectoryRun run = run_trajectory(setup, flow, setup.solver, time, setup.output, interrupted);
+  TrajectoryRun run = run_trajectory(setup, flow, solver, time, setup.output, interrupted, journal,
+                                     attempt.part("run"));
   Experiment experiment;
   Finished finished{setup,
                     flow,
+                    solver,
                     time,
                     references,
                     interrupted,
                     run,
                     experiment.data,
+                    journal,
+                    attempt,
                     run.outcome.status != Status::ok};
   for (const auto record : recorders) record(finished);
   experiment.outcome = std::move(run.outcome);
   return experiment;
+}
+
+}  // namespace
+
+Experiment run_experiment(const Setup& setup, PhaseReferences& references,
+                          const std::function<bool()>& interrupted, Journal* journal) {
+  if (setup.sweep) return run_sweep(setup, interrupted, journal);
+  if (setup.continuation) return run_continuation(setup, interrupted);
+  SolverSettings solver = setup.solver;
+  Attempt attempt;
+  while (true) {
+    Experiment experiment = run_once(setup, solver, references, interrupted, journal, attempt);
+    const Outcome& outcome = experiment.outcome;
+    if (!is_of_tolerances(outcome.status) || attempt.number > setup.solver.retries)
+      return experiment;
+    attempt.failures +=
+        (attempt.failures.empty() ? "" : ", ") + std::string(status_name(outcome.status));
+    attempt.wall_seconds = outcome.wall_seconds;
+    ++attempt.number;
+    solver.rtol *= 0.1;
+    solver.atol *= 0.1;
+  }
 }
 
 }  // namespace gradflow

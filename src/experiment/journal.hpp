@@ -17,6 +17,8 @@ class Journal {
   virtual void put(const std::string& part, const Dataset& data) = 0;
   /// So many of so many parts are done.
   virtual void advance(std::size_t /*done*/, std::size_t /*of*/) {}
+  /// A line for the user.
+  virtual void tell(const std::string& /*line*/) {}
 };
 
 }  // namespace gradflow

@@ -13,10 +13,12 @@ namespace gradflow {
 /// A finished run, as measurements take it.
 struct MeasuredRun {
   const Setup& setup;
-  const FlowSettings& flow;  ///< as it was followed
+  const FlowSettings& flow;      ///< as it was followed
+  const SolverSettings& solver;  ///< likewise
   const TrajectoryRun& run;
   PhaseReferences& references;  ///< of the study that the run belongs to
-  const std::function<bool()>& interrupted;
+  /// For runs that the measurement makes.
+  const RunsControl& runs;
 };
 
 /// What a measurement leaves: its numbers, and what there is to say. A measurement that fails

@@ -9,6 +9,26 @@ std::uint64_t next_serial() {
   return ++serial;
 }
 
+void Recording::First::exchange(Archive& archive) {
+  Recording& all = recording;
+  const auto list = [&](const std::string& name, std::vector<double>& values, Index size) {
+    const std::size_t length = count * static_cast<std::size_t>(size);
+    if (archive.reading()) {
+      archive(name, values);
+      if (values.size() != length)
+        throw ArchiveError("\"" + name + "\" is not as long as it should be");
+    } else {
+      std::vector<double> first(values.begin(),
+                                values.begin() + static_cast<std::ptrdiff_t>(length));
+      archive(name, first);
+    }
+  };
+  list("coordinate", all.coordinate_, 1);
+  if (all.keep_states_) list("states", all.states_, all.state_size_);
+  for (std::size_t k = 0; k < all.observables_.size(); ++k)
+    list("values_" + all.observables_[k].name, all.values_[k], all.observables_[k].size());
+}
+
 std::vector<Attribute> attributes(const std::string& long_name, const std::string& units) {
   return {{"long_name", long_name}, {"units", units}};
 }
@@ -85,6 +105,7 @@ void add_measurements(Dataset& data, const std::vector<Measurement>& all) {
 void add_outcome(Dataset& data, const Outcome& outcome) {
   add_status(data, outcome.status);
   add_warning(data, outcome.warnings);
+  add_count(data, "attempts", outcome.attempts, "runs that it took (solver.retries)");
   add_count(data, "steps", outcome.statistics.steps, "accepted steps");
   add_count(data, "rejected_steps", outcome.statistics.rejected_steps, "rejected steps");
   add_count(data, "rhs_evaluations", outcome.statistics.rhs_evaluations,

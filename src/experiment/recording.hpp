@@ -8,6 +8,7 @@
 #include "experiment/settings.hpp"
 #include "flow/observable.hpp"
 #include "io/dataset.hpp"
+#include "numerics/archive.hpp"
 #include "solve/outcome.hpp"
 
 namespace gradflow {
@@ -49,6 +50,13 @@ class Recording {
                        std::numeric_limits<double>::quiet_NaN());
     }
   }
+
+  /// The first `count` states, on their way to an archive, or all that there are in one.
+  struct First {
+    Recording& recording;
+    std::size_t count;
+    void exchange(Archive& archive);
+  };
 
   const std::vector<double>& coordinate() const { return coordinate_; }
   /// Row-major (first dimension, ...); null where the observable is not recorded.

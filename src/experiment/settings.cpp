@@ -66,7 +66,15 @@ const std::vector<Option<OutputSettings>>& output_options() {
                                           "times (in time.variable) of the snapshot observables"))),
       option(&T::snapshot_observables,
              texts("snapshot_observables",
-                   "observables stored at output.snapshot_times alone, such as predictions"))};
+                   "observables stored at output.snapshot_times alone, such as predictions")),
+      option(&T::trajectories,
+             boolean_parameter("trajectories", {},
+                               "false: observables over time are left out, and final_NAME holds "
+                               "the last value of each")),
+      option(&T::checkpoint_seconds,
+             nonnegative_parameter("checkpoint_seconds", {},
+                                   "wall time after which a run's state is on disk again, for "
+                                   "--resume; 0: never"))};
   return all;
 }
 

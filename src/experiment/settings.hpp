@@ -40,6 +40,8 @@ struct OutputSettings {
   std::vector<std::string> observables;
   std::vector<double> snapshot_times;
   std::vector<std::string> snapshot_observables;
+  bool trajectories = true;         ///< false: of observables over time their last values
+  double checkpoint_seconds = 300;  ///< of wall time between states on disk; 0: none
 
   static std::vector<ParameterInfo> declaration();
   static OutputSettings from(const Parameters& parameters);

@@ -4,7 +4,9 @@
 #include <cmath>
 #include <limits>
 #include <set>
+#include <tuple>
 
+#include "experiment/journal_checkpoints.hpp"
 #include "solve/integrate.hpp"
 #include "solve/stationary_point.hpp"
 #include "solve/stepper.hpp"
@@ -13,6 +15,7 @@ namespace gradflow {
 namespace {
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+constexpr double infinity = std::numeric_limits<double>::infinity();
 
 /// The given times in the system's own time, in order, each once.
 std::vector<double> system_times(const TimeSettings& time, const FlowSettings& flow,
@@ -69,7 +72,7 @@ std::vector<std::function<double(double, ConstVectorRef)>> stop_levels(
 /// Where the run starts: the model's initial state, or its limit Phi(w0) under the flow without
 /// weight decay for the slow limit of that flow.
 Vector start_of_run(Model& model, const FlowSettings& flow, const SolverSettings& settings,
-                    const std::function<bool()>& interrupted) {
+                    const std::function<bool()>& interrupted, Checkpoints* checkpoints) {
   Vector start = model.initial_state(flow);
   if (!flow.traits().slow_limit) return start;
   FlowSettings fast = flow;
@@ -80,7 +83,7 @@ Vector start_of_run(Model& model, const FlowSettings& flow, const SolverSettings
   tight.atol = std::min(settings.atol, 1e-13);
   tight.method = "auto";
   const StationaryPoint limit =
-      flow_limit(*model.system(fast), tight, start, 1e-12, 1e12, interrupted);
+      flow_limit(*model.system(fast), tight, start, 1e-12, 1e12, interrupted, checkpoints);
   if (limit.outcome.status != Status::ok)
     throw SolverError(limit.outcome.status, "on the way to Phi(w0): " + limit.outcome.message, "");
   if (!limit.converged)
@@ -102,18 +105,21 @@ Vector start_of_run(Model& model, const FlowSettings& flow, const SolverSettings
   return start;
 }
 
-}  // namespace
+/// Where the states of a run, and of the way to its start, are kept.
+struct StatesOfRun {
+  JournalCheckpoints run, start;
+};
 
-TrajectoryRun run_trajectory(const Setup& setup, const FlowSettings& flow,
-                             const SolverSettings& settings, const TimeSettings& time,
-                             const OutputSettings& output,
-                             const std::function<bool()>& interrupted) {
+TrajectoryRun follow(const Setup& setup, const FlowSettings& flow, const SolverSettings& settings,
+                     const TimeSettings& time, const OutputSettings& output,
+                     const std::function<bool()>& interrupted, StatesOfRun* states) {
   Model& model = *setup.model;
   const std::unique_ptr<System> system = model.system(flow);
   Vector start;
   Outcome failure;
   try {
-    start = start_of_run(model, flow, settings, interrupted);
+    start = start_of_run(model, flow, settings, interrupted,
+                         states != nullptr ? &states->start : nullptr);
   } catch (const SolverError& error) {
     failure.status = error.status();
     failure.message = error.what();
@@ -152,7 +158,27 @@ TrajectoryRun run_trajectory(const Setup& setup, const FlowSettings& flow,
     }
     if (!stopped && is_snapshot.count(asked) != 0) run.snapshots.add(t, t, y);
   };
-  control.stop = model.stop_condition(flow);
+  const std::unique_ptr<StopCondition> stop = model.stop_condition(flow);
+  if (stop) {
+    control.stop = [&](double t, ConstVectorRef y) { return stop->met(t, y); };
+    control.beside = {stop.get()};
+  }
+  if (states != nullptr) control.checkpoints = &states->run;
+  control.recorded = [&](Archive& archive, std::size_t next) {
+    const auto before = [&](const std::vector<double>& times) {
+      const double until = next < control.times.size() ? control.times[next] : infinity;
+      return static_cast<std::size_t>(std::lower_bound(times.begin(), times.end(), until) -
+                                      times.begin());
+    };
+    for (auto [name, recording, times] :
+         {std::tuple{"samples", &run.samples, &sample_times},
+          std::tuple{"snapshots", &run.snapshots, &snapshot_times}}) {
+      Recording::First first{*recording, before(*times)};
+      archive.part(name, first);
+    }
+    next_sample = run.samples.coordinate().size();
+    if (archive.reading()) states->run.tell_place(stepper->time(), stepper->statistics().steps);
+  };
   control.level = stop_levels(time, all);
   if (failure.status == Status::ok)
     run.outcome = integrate(*system, *stepper, used, start, control);
@@ -164,6 +190,25 @@ TrajectoryRun run_trajectory(const Setup& setup, const FlowSettings& flow,
     run.snapshots.pad(snapshot_times);
   }
   return run;
+}
+
+}  // namespace
+
+TrajectoryRun run_trajectory(const Setup& setup, const FlowSettings& flow,
+                             const SolverSettings& settings, const TimeSettings& time,
+                             const OutputSettings& output, const std::function<bool()>& interrupted,
+                             Journal* journal, const std::string& part) {
+  const double seconds = output.checkpoint_seconds;
+  if (journal == nullptr || !(seconds > 0))
+    return follow(setup, flow, settings, time, output, interrupted, nullptr);
+  StatesOfRun states{{*journal, part, seconds}, {*journal, part + "_start", seconds}};
+  try {
+    return follow(setup, flow, settings, time, output, interrupted, &states);
+  } catch (const ArchiveError& error) {
+    states.run.give_up(error.what());
+    states.start.give_up(error.what());
+    return follow(setup, flow, settings, time, output, interrupted, &states);
+  }
 }
 
 std::vector<double> observed_error(const Recording& run, const Recording& tight, std::size_t k) {

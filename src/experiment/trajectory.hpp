@@ -3,6 +3,7 @@
 #include <functional>
 #include <vector>
 
+#include "experiment/journal.hpp"
 #include "experiment/recording.hpp"
 #include "experiment/setup.hpp"
 #include "solve/outcome.hpp"
@@ -17,11 +18,12 @@ struct TrajectoryRun {
 };
 
 /// Follows the flow of `setup`, with settings of its own for what may differ from run to run.
-/// Numerical failure is a status of the outcome; samples that were not reached are NaN.
+/// Numerical failure is a status of the outcome; samples that were not reached are NaN. The run's
+/// state is a part of `journal`, where there is one, by the name `part`.
 TrajectoryRun run_trajectory(const Setup& setup, const FlowSettings& flow,
                              const SolverSettings& solver, const TimeSettings& time,
-                             const OutputSettings& output,
-                             const std::function<bool()>& interrupted);
+                             const OutputSettings& output, const std::function<bool()>& interrupted,
+                             Journal* journal, const std::string& part);
 
 /// |difference| of observable k between a run and its repetition at a tenth of the tolerances, at
 /// the samples that both have (a stop condition ends them at slightly different times).

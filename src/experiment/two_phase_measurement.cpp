@@ -22,19 +22,20 @@ MeasuredNumbers take(const MeasuredRun& run) try {
   FlowSettings fast = run.flow, slow = run.flow;
   fast.weight_decay = 0;
   slow.kind = slow_limit_kind();
-  SolverSettings any = run.setup.solver;
-  any.method = "auto";
+  // The reference is that of all runs, also where this one is repeated at smaller tolerances.
+  SolverSettings shared_solver = run.setup.solver, own_solver = run.solver;
+  shared_solver.method = own_solver.method = "auto";
   const Vector start = model.initial_state(run.flow);
   // Of systems of its own, so that those below are the same whichever run of a study made it.
   const std::shared_ptr<const PhaseReference> shared =
       run.references.get(run.setup.without_decay, [&] {
-        return phase_reference(*model.system(fast), *model.system(slow), start, any, windows,
-                               run.interrupted);
+        return phase_reference(*model.system(fast), *model.system(slow), start, shared_solver,
+                               windows, run.runs);
       });
   const PhaseReference& reference = *shared;
   const TwoPhaseErrors errors =
       two_phase_errors(*model.system(run.flow), *model.system(fast), *model.system(slow), start,
-                       run.flow.weight_decay, reference, windows, any, run.interrupted);
+                       run.flow.weight_decay, reference, windows, own_solver, run.runs);
   MeasuredNumbers out;
   out.numbers = {
       measured(slow_error, errors.slow),

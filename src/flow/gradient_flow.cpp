@@ -237,6 +237,10 @@ void GradientFlow::enter_piece(double, VectorRef y, bool afresh) {
   loss_.map().enter_piece(y, loss_.last_output_gradient(), afresh);
 }
 
+void GradientFlow::exchange(Archive& archive) {
+  if (auto* map = dynamic_cast<Resumable*>(&loss_.map())) archive.part("map", *map);
+}
+
 std::vector<LinearKind> GradientFlow::linear_kinds() const {
   return linear_kinds_of(loss_);
 }

@@ -6,6 +6,7 @@
 #include "flow/settled_gradient.hpp"
 #include "flow/shifted_hessian.hpp"
 #include "flow/system.hpp"
+#include "numerics/archive.hpp"
 #include "numerics/random.hpp"
 
 namespace gradflow {
@@ -20,7 +21,7 @@ struct DecayAndRate {
 
 /// w' = -eta (grad F(w) + Lambda w), the gradient flow of E = F + 1/2 w.Lambda w in the metric
 /// 1/eta. State: w, shape (p).
-class GradientFlow : public System {
+class GradientFlow : public System, public Resumable {
  public:
   GradientFlow(const Loss& loss, DecayAndRate terms);
 
@@ -40,6 +41,8 @@ class GradientFlow : public System {
   void hold_piece(double tolerance) override { loss_.map().hold_piece(tolerance, terms_.decay[0]); }
   double piece_margin(double t, ConstVectorRef y) override;
   void enter_piece(double t, VectorRef y, bool afresh) override;
+  /// The piece, where the map has any.
+  void exchange(Archive& archive) override;
   std::vector<LinearKind> linear_kinds() const override;
   std::unique_ptr<NewtonMatrix> newton_matrix(LinearKind kind) override;
   LinearKind preferred_linear_kind(std::string& reason) const override;

@@ -11,6 +11,7 @@
 #include "flow/parameters.hpp"
 #include "flow/system.hpp"
 #include "flow/warning.hpp"
+#include "numerics/archive.hpp"
 
 namespace gradflow {
 
@@ -30,6 +31,15 @@ struct RunNotes {
   std::vector<std::string> messages;
 };
 
+/// Ends a run as a success. What it remembers of the steps before goes with the state of the run
+/// (`exchange`).
+class StopCondition : public Resumable {
+ public:
+  /// Asked after each accepted step.
+  virtual bool met(double t, ConstVectorRef y) = 0;
+  void exchange(Archive& /*archive*/) override {}
+};
+
 /// A model with its data, as built from a config's parameters and seed. Belongs to one thread.
 class Model {
  public:
@@ -47,10 +57,8 @@ class Model {
   }
   virtual RunNotes notes(const FlowSettings& /*flow*/, const Trajectory&) { return {}; }
 
-  /// Asked after each accepted step; true ends the run as a success. Each run has its own (it may
-  /// remember). Null: the run goes on to its end.
-  virtual std::function<bool(double t, ConstVectorRef y)> stop_condition(
-      const FlowSettings& /*flow*/) {
+  /// Each run has its own. Null: the run goes on to its end.
+  virtual std::unique_ptr<StopCondition> stop_condition(const FlowSettings& /*flow*/) {
     return nullptr;
   }
   /// Where a run without `time.end` ends at the latest; before that, where `stop_condition` says.

@@ -3,7 +3,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include "io/archive.hpp"
+#include "io/packing.hpp"
 
 namespace gradflow {
 

@@ -39,14 +39,14 @@ double largest(const std::vector<double>& values) {
 /// w^GF at the given times: integrated to where it has converged, Phi(w0) beyond.
 Matrix gradient_flow_at(System& flow, const SolverSettings& settings, ConstVectorRef y0,
                         const PhaseReference& reference, const std::vector<double>& times,
-                        const std::function<bool()>& interrupted) {
+                        const RunsControl& runs, const std::string& name) {
   std::vector<double> before;
   for (const double t : times)
     if (t < reference.limit_time) before.push_back(t);
   Matrix states(y0.size(), static_cast<Index>(times.size()));
   if (!before.empty())
     states.leftCols(static_cast<Index>(before.size())) =
-        states_at(flow, settings, y0, before, interrupted);
+        states_at(flow, settings, y0, before, runs, name);
   for (std::size_t i = before.size(); i < times.size(); ++i)
     states.col(static_cast<Index>(i)) = reference.limit;
   return states;
@@ -63,7 +63,8 @@ std::vector<double> PhaseWindows::slow_times() const {
 }
 
 Matrix states_at(System& system, const SolverSettings& settings, ConstVectorRef y0,
-                 const std::vector<double>& times, const std::function<bool()>& interrupted) {
+                 const std::vector<double>& times, const RunsControl& runs,
+                 const std::string& name) {
   Matrix states = Matrix::Constant(y0.size(), static_cast<Index>(times.size()), nan);
   const SolverSettings used = tightened(system, settings, y0);
   const std::unique_ptr<Stepper> stepper = make_stepper(system, used);
@@ -76,7 +77,17 @@ Matrix states_at(System& system, const SolverSettings& settings, ConstVectorRef 
     const Index column = static_cast<Index>(index) - (with_start ? 1 : 0);
     if (column >= 0) states.col(column) = y;
   };
-  control.interrupted = interrupted;
+  control.interrupted = runs.interrupted;
+  if (runs.checkpoints) control.checkpoints = runs.checkpoints(name);
+  control.recorded = [&](Archive& archive, std::size_t next) {
+    const Index count = static_cast<Index>(next) - (with_start ? 1 : 0);
+    Matrix first = states.leftCols(count);
+    archive("states", first);
+    if (archive.reading() && first.rows() == states.rows() && first.cols() == count)
+      states.leftCols(count) = first;
+    else if (archive.reading())
+      throw ArchiveError("\"states\" has not the shape that it should have");
+  };
   const Outcome outcome = integrate(system, *stepper, used, y0, control);
   if (outcome.status != Status::ok) throw SolverError(outcome.status, outcome.message, "");
   return states;
@@ -84,9 +95,11 @@ Matrix states_at(System& system, const SolverSettings& settings, ConstVectorRef 
 
 PhaseReference phase_reference(System& gradient_flow, System& riemannian, ConstVectorRef y0,
                                const SolverSettings& settings, const PhaseWindows& windows,
-                               const std::function<bool()>& interrupted) {
+                               const RunsControl& runs) {
   PhaseReference reference;
-  const StationaryPoint limit = flow_limit(gradient_flow, settings, y0, 1e-11, 1e12, interrupted);
+  const StationaryPoint limit =
+      flow_limit(gradient_flow, settings, y0, 1e-11, 1e12, runs.interrupted,
+                 runs.checkpoints ? runs.checkpoints("limit") : nullptr);
   if (limit.outcome.status != Status::ok)
     throw SolverError(limit.outcome.status, limit.outcome.message, "");
   if (!limit.converged)
@@ -102,17 +115,17 @@ PhaseReference phase_reference(System& gradient_flow, System& riemannian, ConstV
   reference.limit_time = limit.t;
   reference.fast_times = windows.fast_times();
   reference.fast_states =
-      gradient_flow_at(gradient_flow, settings, y0, reference, reference.fast_times, interrupted);
+      gradient_flow_at(gradient_flow, settings, y0, reference, reference.fast_times, runs, "fast");
   reference.slow_times = windows.slow_times();
   reference.slow_states =
-      states_at(riemannian, settings, reference.limit, reference.slow_times, interrupted);
+      states_at(riemannian, settings, reference.limit, reference.slow_times, runs, "slow");
   return reference;
 }
 
 TwoPhaseErrors two_phase_errors(System& decayed, System& gradient_flow, System& riemannian,
                                 ConstVectorRef y0, double lambda, const PhaseReference& reference,
                                 const PhaseWindows& windows, const SolverSettings& settings,
-                                const std::function<bool()>& interrupted) {
+                                const RunsControl& runs) {
   TwoPhaseErrors errors;
   const Index nf = static_cast<Index>(reference.fast_times.size());
   std::vector<double> slow = reference.slow_times;
@@ -124,7 +137,7 @@ TwoPhaseErrors two_phase_errors(System& decayed, System& gradient_flow, System& 
   std::copy(all.begin(), all.end(), std::back_inserter(times));
   std::sort(times.begin(), times.end());
   times.erase(std::unique(times.begin(), times.end()), times.end());
-  const Matrix states = states_at(decayed, settings, y0, times, interrupted);
+  const Matrix states = states_at(decayed, settings, y0, times, runs, "decayed");
   const auto at = [&](const std::vector<double>& wanted) {
     Matrix out(y0.size(), static_cast<Index>(wanted.size()));
     for (std::size_t i = 0; i < wanted.size(); ++i)
@@ -139,8 +152,8 @@ TwoPhaseErrors two_phase_errors(System& decayed, System& gradient_flow, System& 
 
   std::vector<double> tau = all;
   for (double& t : tau) t *= lambda;
-  const Matrix outer = states_at(riemannian, settings, reference.limit, tau, interrupted);
-  const Matrix inner = gradient_flow_at(gradient_flow, settings, y0, reference, all, interrupted);
+  const Matrix outer = states_at(riemannian, settings, reference.limit, tau, runs, "outer");
+  const Matrix inner = gradient_flow_at(gradient_flow, settings, y0, reference, all, runs, "inner");
   const Matrix composite = (outer + inner).colwise() - reference.limit;
   errors.composite = largest(distances(at(all), composite));
   return errors;

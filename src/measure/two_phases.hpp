@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <string>
 #include <vector>
 
 #include "flow/system.hpp"
@@ -28,15 +29,23 @@ struct PhaseWindows {
   std::vector<double> slow_times() const;  ///< 60, geometric, with 0 first
 };
 
+/// What may cut a computation of several runs short, and where the states of each are kept, by its
+/// name; null: nowhere.
+struct RunsControl {
+  std::function<bool()> interrupted;
+  std::function<Checkpoints*(const std::string& run)> checkpoints;
+};
+
 /// States of a flow from y0 at the given times (increasing, from 0), a column each; NaN where the
-/// flow ended before. \throws SolverError if it failed
+/// flow ended before. `name` is the run's among `runs`. \throws SolverError if it failed
 Matrix states_at(System& system, const SolverSettings& settings, ConstVectorRef y0,
-                 const std::vector<double>& times, const std::function<bool()>& interrupted);
+                 const std::vector<double>& times, const RunsControl& runs,
+                 const std::string& name);
 
 /// \throws SolverError where the limit is not reached or does not fit the data.
 PhaseReference phase_reference(System& gradient_flow, System& riemannian, ConstVectorRef y0,
                                const SolverSettings& settings, const PhaseWindows& windows,
-                               const std::function<bool()>& interrupted);
+                               const RunsControl& runs);
 
 struct TwoPhaseErrors {
   std::vector<double> fast_distance;  ///< |w^lambda(t) - w^GF(t)| at fast_times
@@ -51,7 +60,7 @@ struct TwoPhaseErrors {
 TwoPhaseErrors two_phase_errors(System& decayed, System& gradient_flow, System& riemannian,
                                 ConstVectorRef y0, double lambda, const PhaseReference& reference,
                                 const PhaseWindows& windows, const SolverSettings& settings,
-                                const std::function<bool()>& interrupted);
+                                const RunsControl& runs);
 
 /// Times of grokking read off a run: the train error falls, the test error stays, then falls.
 struct GrokkingTimes {

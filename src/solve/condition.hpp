@@ -15,6 +15,7 @@ namespace gradflow {
 struct GrownError {
   double size = 0;
   double time = 0;
+  void exchange(Archive& archive);
 };
 
 /// Follows a few tangent vectors with a run, v' = J v: from random starts (the first from the
@@ -37,6 +38,9 @@ class Condition {
   /// After the last one.
   void finish(Stepper& stepper);
 
+  /// After an accepted step.
+  void exchange(Archive& archive);
+
   const Amplification& amplification() const { return amplification_; }
   const GrownError& rounding() const { return grown_[0]; }
   const GrownError& relative_tolerance() const { return grown_[1]; }
@@ -49,6 +53,7 @@ class Condition {
     double growth = 0;                  ///< log, since it was 1 last
     std::optional<double> rate;         ///< of the last look, where it had become a mode
     std::array<double, sources> error;  ///< logs of amplitudes: rounding, rtol, atol
+    void exchange(Archive& archive);
   };
   void look(Stepper& stepper);
   void follow(Stepper& stepper, Tangent& tangent, std::size_t index, double elapsed);

@@ -24,6 +24,15 @@ Eigen::Map<Vector> map(N_Vector v) {
   return {N_VGetArrayPointer(v), static_cast<Index>(N_VGetLength(v))};
 }
 
+/// A run can only be cut where its history counts for nothing: SUNDIALS gives BDF's and Adams' away
+/// to nobody. So the method begins anew every so many steps, whether the run is cut there or not,
+/// and its result does not depend on that. A start costs some 20 evaluations (docs/solvers.md): of
+/// 2000 steps about a hundredth. Steps that are dear begin anew sooner, after what takes some
+/// minutes, for what is lost where a run is killed are the steps since; by the formulas' flops, so
+/// that all machines do the same.
+constexpr std::int64_t most_steps_between_starts = 2000, least_steps_between_starts = 500;
+constexpr double flops_between_starts = 1e12;
+
 /// CVODE with its own Newton iteration and Jacobian-reuse logic, and our Newton matrix behind a
 /// custom SUNMatrix and SUNLinearSolver. CVODE asks for M = I - gamma J as a whole (LinSysFn), so
 /// the matrix object holds nothing.
@@ -35,6 +44,13 @@ class CvodeStepper final : public Stepper {
       newton_ = choose_newton_matrix(system, settings, linear_);
       newton_->linearise_at_predictions();
     }
+    const NewtonCost cost = newton_cost();
+    const double flops =
+        cost.linearise_flops + cost.factorise_flops + 2 * cost.solve_flops + 3 * system.rhs_flops();
+    steps_between_starts_ =
+        static_cast<std::int64_t>(std::clamp(flops_between_starts / std::max(flops, 1.0),
+                                             static_cast<double>(least_steps_between_starts),
+                                             static_cast<double>(most_steps_between_starts)));
   }
 
   ~CvodeStepper() override {
@@ -54,7 +70,7 @@ class CvodeStepper final : public Stepper {
     state_ = y0;
     time_ = previous_ = t0;
     watched_ = {};
-    fresh_ = true;
+    steps_since_start_ = 0;
     if (cvode_ != nullptr) {  // anew, from order 1; CVODE's own counts begin again
       earlier_ = statistics();
       CVodeReInit(cvode_, t0, y_);
@@ -92,7 +108,29 @@ class CvodeStepper final : public Stepper {
     CVodeSetJacEvalFrequency(cvode_, 1);
   }
 
+  bool can_resume() const override {
+    return steps_since_start_ == 0 || steps_since_start_ >= steps_between_starts_;
+  }
+  bool resumes_anywhere() const override { return false; }
+
+  void exchange(Archive& archive) override {
+    archive("time", time_);
+    archive("state", state_);
+    archive("linear", linear_);
+    std::int64_t kind = static_cast<std::int64_t>(settings_.linear);
+    archive("linear_kind", kind);
+    Statistics all = statistics();
+    archive.part("statistics", all);
+    if (!archive.reading()) return;
+    previous_ = time_;
+    statistics_ = earlier_ = all;
+    steps_since_start_ = steps_between_starts_;  // the next step begins anew
+    const auto used = static_cast<LinearKind>(kind);
+    if (newton_ && used != settings_.linear) take_newton(used);
+  }
+
   void step(double t_stop, double longest) override {
+    if (steps_since_start_ >= steps_between_starts_) start(time_, state_);
     if (time_ + longest < t_stop) t_stop = time_ + longest;
     if (!(t_stop > time_)) {
       throw SolverError(
@@ -112,6 +150,7 @@ class CvodeStepper final : public Stepper {
       throw SolverError(Status::step_underflow, "t + h = t",
                         "the time scale is below the resolution of t at this horizon");
     time_ = reached;
+    ++steps_since_start_;
     saw_non_finite_ = false;  // of trials that this step has left behind
     if (newton_ && settings_.linear == LinearKind::automatic && !newton_->exact()) watch_newton();
   }
@@ -185,14 +224,18 @@ class CvodeStepper final : public Stepper {
     if (!fails && !stuck) return;
     const auto kind = fallback_linear_kind(system_);
     if (!kind) return;
-    newton_ = system_.newton_matrix(*kind);
-    newton_->linearise_at_predictions();
-    gamma_ = 0;
+    take_newton(*kind);
     std::ostringstream since;
     since << ", from t = " << time_ << " on " << linear_kind_name(*kind)
           << (fails ? " (Newton's iteration failed)" : " (Newton's iteration converged slowly)");
     linear_ += since.str();
-    settings_.linear = *kind;  // and stays
+  }
+  /// Another kind of Newton matrix, for good.
+  void take_newton(LinearKind kind) {
+    newton_ = system_.newton_matrix(kind);
+    newton_->linearise_at_predictions();
+    gamma_ = 0;
+    settings_.linear = kind;
   }
   /// CVodeGetDky accepts [t - h_used, t] up to a rounding; keep t inside.
   double within(double t) const { return std::clamp(t, previous_, time_); }
@@ -206,8 +249,7 @@ class CvodeStepper final : public Stepper {
   /// times the flow's own time scale, an end that nobody means to reach, from rounding: the first
   /// time it hears of that scale instead.
   double heading(double t_stop) {
-    if (!fresh_) return t_stop;
-    fresh_ = false;
+    if (steps_since_start_ > 0) return t_stop;
     Vector slope(state_.size());
     system_.rhs(time_, state_, slope);
     ++statistics_.rhs_evaluations;
@@ -334,8 +376,8 @@ class CvodeStepper final : public Stepper {
   std::unique_ptr<NewtonMatrix> newton_;
   std::string linear_ = "none";
   double time_ = 0, previous_ = 0;
-  bool fresh_ = true;  ///< no step has been made since the start
-  double gamma_ = 0;   ///< of the factorisation at hand; 0: there is none
+  std::int64_t steps_since_start_ = 0, steps_between_starts_;
+  double gamma_ = 0;  ///< of the factorisation at hand; 0: there is none
   Vector smoothed_;
   bool saw_non_finite_ = false;
   struct Watch {

@@ -35,6 +35,13 @@ class DescentStepper final : public Stepper {
     statistics_.steps = statistics_.rhs_evaluations = count_;
   }
 
+  void exchange(Archive& archive) override {
+    archive("count", count_);
+    archive("state", state_);
+    archive("last", last_);
+    archive.part("statistics", statistics_);
+  }
+
   double time() const override { return start_ + static_cast<double>(count_) * step_; }
   double previous_time() const override {
     return start_ + static_cast<double>(count_ > 0 ? count_ - 1 : 0) * step_;

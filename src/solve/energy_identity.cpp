@@ -92,6 +92,32 @@ void EnergyIdentity::accept(Stepper& stepper, double curvature, double speed) {
   last_energy_ = energy;
 }
 
+void EnergyIdentity::exchange(Archive& archive) {
+  archive("next_boundary", next_boundary_);
+  archive("decade_start", decade_start_);
+  archive("energy_at_decade", energy_at_decade_);
+  archive("last_energy", last_energy_);
+  archive("highest", highest_);
+  archive("lowest", lowest_);
+  archive("dissipation", dissipation_);
+  archive("curvature", curvature_);
+  archive("speed", speed_);
+  archive("noise", noise_);
+  archive("rise", rise_);
+  archive("rise_time", rise_time_);
+  archive("worst", worst_);
+  constexpr double EnergyDecade::*members[] = {&EnergyDecade::log10_start, &EnergyDecade::drop,
+                                               &EnergyDecade::dissipation, &EnergyDecade::defect};
+  std::vector<double> all;
+  for (const EnergyDecade& decade : decades_)
+    for (const auto member : members) all.push_back(decade.*member);
+  archive("decades", all);
+  decades_.resize(all.size() / std::size(members));
+  std::size_t k = 0;
+  for (EnergyDecade& decade : decades_)
+    for (const auto member : members) decade.*member = all[k++];
+}
+
 void EnergyIdentity::finish() {
   close_decade(last_energy_);
 }

@@ -27,6 +27,9 @@ class EnergyIdentity {
   /// Closes the last decade.
   void finish();
 
+  /// After an accepted step.
+  void exchange(Archive& archive);
+
   const std::vector<EnergyDecade>& decades() const { return decades_; }
   double worst_defect() const { return worst_; }
   /// A rise beyond what the tolerances allow, relative to the energy's range so far; 0 without.

@@ -108,6 +108,7 @@ Outcome integrate(System& system, Stepper& stepper, const SolverSettings& settin
   EnergyIdentity energy(system, settings, times.size() > 1 ? times[1] : 1);
   const bool watch_saddles = settings.saddle_guard && watch_energy && system.has_saddles();
   double curvature = 0;
+  double longest = std::numeric_limits<double>::infinity();
   bool grew = false;
   std::optional<Condition> condition;
   // By Rayleigh quotients, which are rates where J is symmetric in the metric.
@@ -125,6 +126,42 @@ Outcome integrate(System& system, Stepper& stepper, const SolverSettings& settin
   };
   bool started = false;
   std::optional<double> early_end;
+  double seconds_before = 0;  // of earlier calls
+  const auto seconds = [&] {
+    return seconds_before + std::chrono::duration<double>(Clock::now() - began).count();
+  };
+  const auto exchange = [&](Archive& archive) {
+    double all = seconds();
+    archive("wall_seconds", all);
+    if (archive.reading()) seconds_before = all;
+    archive("next", next);
+    archive("curvature", curvature);
+    archive("grew", grew);
+    archive("longest", longest);
+    if (auto* remembers = dynamic_cast<Resumable*>(&system)) archive.part("system", *remembers);
+    archive.part("stepper", stepper);
+    if (watch_energy) archive.part("energy", energy);
+    if (condition) archive.part("condition", *condition);
+    for (std::size_t k = 0; k < control.beside.size(); ++k)
+      archive.part("beside" + std::to_string(k), *control.beside[k]);
+  };
+  std::size_t next_at_state = 0;
+  CheckpointKeeper keeper(
+      control.checkpoints,
+      [&](Archive& archive) {
+        exchange(archive);
+        next_at_state = next;
+        // For whoever asks no more than how far it came.
+        double reached = stepper.time();
+        Vector state = stepper.state();
+        archive("end_time", reached);
+        archive("final_state", state);
+      },
+      [&](Archive& archive) {
+        if (control.recorded) control.recorded(archive, next_at_state);
+      });
+  /// A run that is at its start has no state worth keeping.
+  const auto can_resume = [&] { return stepper.can_resume() && stepper.statistics().steps > 0; };
   /// A last sample where no more are to come.
   const auto end_at = [&](double t) {
     if (t == stepper.time())
@@ -152,7 +189,6 @@ Outcome integrate(System& system, Stepper& stepper, const SolverSettings& settin
     control.sample(next, times[next], y0);
     ++next;
     if (watch_energy) energy.start(times.front(), y0);
-    double longest = std::numeric_limits<double>::infinity();
     if (watch_saddles) {
       system.rhs(times.front(), y0, slope);
       const double rate = growth_rate(system, times.front(), y0, slope, work);
@@ -162,6 +198,12 @@ Outcome integrate(System& system, Stepper& stepper, const SolverSettings& settin
 
     for (const auto& level : control.level)
       if (!early_end && level(times.front(), y0) <= 0) end_at(times.front());
+    if (control.checkpoints != nullptr && !early_end)
+      if (auto state = control.checkpoints->find()) {
+        Archive archive(*std::move(state));
+        exchange(archive);
+        if (control.recorded) control.recorded(archive, next);
+      }
     while (next < times.size() && !early_end) {
       if (stepper.statistics().steps >= settings.max_steps) {
         fail(Status::step_budget,
@@ -171,13 +213,16 @@ Outcome integrate(System& system, Stepper& stepper, const SolverSettings& settin
       }
       if (settings.max_wall_seconds > 0 &&
           std::chrono::duration<double>(Clock::now() - began).count() > settings.max_wall_seconds) {
+        keeper.interrupt(can_resume());
         fail(Status::wall_budget, "solver.max_wall_seconds is used up", "raise it");
         break;
       }
       if (control.interrupted && control.interrupted()) {
+        keeper.interrupt(can_resume());
         fail(Status::interrupted, "interrupted", "");
         break;
       }
+      keeper.offer(can_resume(), stepper.resumes_anywhere());
       stepper.step(end, longest);
 
       if (watch_energy) {
@@ -245,7 +290,7 @@ Outcome integrate(System& system, Stepper& stepper, const SolverSettings& settin
   outcome.linear = stepper.linear();
   if (!early_end) outcome.final_state = started ? stepper.state() : Vector(y0);
   if (outcome.status == Status::ok) system.correct(outcome.t_end, outcome.final_state);
-  outcome.wall_seconds = std::chrono::duration<double>(Clock::now() - began).count();
+  outcome.wall_seconds = seconds();
   if (watch_energy && outcome.t_end > times.front()) {
     energy.finish();
     outcome.energy = energy.decades();

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "flow/system.hpp"
+#include "solve/checkpoint.hpp"
 #include "solve/outcome.hpp"
 #include "solve/solver_settings.hpp"
 #include "solve/stepper.hpp"
@@ -22,8 +23,15 @@ struct IntegrationControl {
   /// The run ends, as a success, where the first of these falls to 0: located within its step on
   /// the dense output, and seen where the step ends below.
   std::vector<std::function<double(double, ConstVectorRef)>> level;
-  /// Asked after each accepted step; true ends the run as interrupted.
+  /// Asked before each step; true ends the run as interrupted.
   std::function<bool()> interrupted;
+  /// Where the run's state is kept, and what it goes on from.
+  Checkpoints* checkpoints = nullptr;
+  /// What goes with that state: it is kept as it is after the same step.
+  std::vector<Resumable*> beside = {};
+  /// What `sample` has made of the times before index `next`; of what it appends to, that may be
+  /// less than there is.
+  std::function<void(Archive& archive, std::size_t next)> recorded;
 };
 
 /// The tolerances a run from y0 is made with: atol is lowered to 1e-6 of the root mean square of y0
@@ -37,7 +45,8 @@ SolverSettings tightened(System& system, SolverSettings settings, ConstVectorRef
 
 /// Integrates from y0 through control.times: sampling, stop conditions, budgets, the saddle guard
 /// and the energy identity, for every stepper alike. Does not throw on numerical failure: that is
-/// the outcome's status.
+/// the outcome's status. A run that goes on from a checkpoint has the bits of one that was never
+/// cut, all but its seconds. Errors: ArchiveError for a checkpoint that is not of this run.
 Outcome integrate(System& system, Stepper& stepper, const SolverSettings& settings,
                   ConstVectorRef y0, const IntegrationControl& control);
 

@@ -45,6 +45,7 @@ class OdeintStepper : public Stepper {
     time_ = previous_ = t0;
     state_ = y0;
     view(work_) = y0;
+    slope_is_counted_ = false;
     Vector slope(y0.size());
     system_.rhs(t0, y0, slope);
     ++statistics_.rhs_evaluations;
@@ -64,7 +65,10 @@ class OdeintStepper : public Stepper {
     if (self().next_step() > most) {
       view(work_) = state_;
       self().initialise(work_, time_, most);
+      slope_is_counted_ = false;
     }
+    if (slope_is_counted_) --statistics_.rhs_evaluations;
+    slope_is_counted_ = false;
     previous_ = time_;
     try {
       time_ = self().advance(rhs_);
@@ -82,6 +86,27 @@ class OdeintStepper : public Stepper {
       throw SolverError(Status::not_finite, "the state is not finite",
                         "the flow may blow up in finite time; check data and initial values");
     ++statistics_.steps;
+  }
+
+  void exchange(Archive& archive) override {
+    archive("time", time_);
+    archive("state", state_);
+    // The dense output at the step's end, which `state` is, may differ from it by a rounding.
+    Vector end(state_.size());
+    double step = 0;
+    if (!archive.reading()) {
+      end = view(self().current_state());
+      step = self().next_step();
+    }
+    archive("end_of_step", end);
+    archive("step", step);
+    archive.part("statistics", statistics_);
+    self().exchange_controller(archive);
+    if (!archive.reading()) return;
+    previous_ = time_;
+    view(work_) = end;
+    self().initialise(work_, time_, step);
+    slope_is_counted_ = self().keeps_slope();
   }
 
   double time() const override { return time_; }
@@ -124,6 +149,8 @@ class OdeintStepper : public Stepper {
   State work_;
   Rhs rhs_{this};
   double time_ = 0, previous_ = 0, step_ = 0;
+  /// The next step evaluates the slope at its start anew, which the last one ended with.
+  bool slope_is_counted_ = false;
   Statistics statistics_;
 };
 
@@ -137,18 +164,34 @@ class Dopri5Stepper final : public OdeintStepper<Dopri5Stepper, std::vector<doub
   double next_step() const { return dense_.current_time_step(); }
   double advance(const Rhs& rhs) { return dense_.do_step(rhs).second; }
   void evaluate(double t, std::vector<double>& x) { dense_.calc_state(t, x); }
+  const std::vector<double>& current_state() const { return dense_.current_state(); }
+  static bool keeps_slope() { return true; }
+  void exchange_controller(Archive&) {}  // it has no memory
   std::string method() const override { return "dopri5"; }
 
  private:
   decltype(odeint::make_dense_output(0.0, 0.0, Method())) dense_;
 };
 
+/// Odeint's controller with what it remembers of the last step within reach.
+class Rosenbrock4Controller final
+    : public odeint::rosenbrock4_controller<odeint::rosenbrock4<double>> {
+ public:
+  using rosenbrock4_controller::rosenbrock4_controller;
+  void exchange(Archive& archive) {
+    archive("first_step", m_first_step);
+    archive("error", m_err_old);
+    archive("step", m_dt_old);
+    archive("rejected", m_last_rejected);
+  }
+};
+
 class Rosenbrock4Stepper final : public OdeintStepper<Rosenbrock4Stepper, ublas::vector<double>> {
  public:
-  using Method = odeint::rosenbrock4<double>;
   Rosenbrock4Stepper(System& system, const SolverSettings& settings)
       : OdeintStepper(system, settings),
-        dense_(odeint::rosenbrock4_controller<Method>(settings.atol, settings.rtol)) {}
+        controller_(settings.atol, settings.rtol),
+        dense_(boost::ref(controller_)) {}
   void initialise(const ublas::vector<double>& x, double t, double h) {
     dense_.initialize(x, t, h);
   }
@@ -173,11 +216,15 @@ class Rosenbrock4Stepper final : public OdeintStepper<Rosenbrock4Stepper, ublas:
     return dense_.do_step(std::make_pair(rhs, jacobian)).second;
   }
   void evaluate(double t, ublas::vector<double>& x) { dense_.calc_state(t, x); }
+  const ublas::vector<double>& current_state() const { return dense_.current_state(); }
+  static bool keeps_slope() { return false; }
+  void exchange_controller(Archive& archive) { archive.part("controller", controller_); }
   std::string method() const override { return "rosenbrock4"; }
   std::string linear() const override { return "dense (uBLAS)"; }
 
  private:
-  odeint::rosenbrock4_dense_output<odeint::rosenbrock4_controller<Method>> dense_;
+  Rosenbrock4Controller controller_;
+  odeint::rosenbrock4_dense_output<boost::reference_wrapper<Rosenbrock4Controller>> dense_;
 };
 
 }  // namespace

@@ -48,4 +48,16 @@ Statistics& Statistics::operator+=(const Statistics& other) {
   return *this;
 }
 
+void Statistics::exchange(Archive& archive) {
+  archive("steps", steps);
+  archive("rejected_steps", rejected_steps);
+  archive("rhs_evaluations", rhs_evaluations);
+  archive("linearisations", linearisations);
+  archive("factorisations", factorisations);
+  archive("solves", solves);
+  archive("indefinite_factorisations", indefinite_factorisations);
+  archive("newton_failures", newton_failures);
+  archive("events", events);
+}
+
 }  // namespace gradflow

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "flow/warning.hpp"
+#include "numerics/archive.hpp"
 #include "numerics/types.hpp"
 
 namespace gradflow {
@@ -67,6 +68,7 @@ struct Statistics {
   std::int64_t events = 0;  ///< boundaries between smooth pieces (ReLU) that were crossed
 
   Statistics& operator+=(const Statistics& other);
+  void exchange(Archive& archive);
 };
 
 /// The energy identity E(t2) - E(t1) = -int <y', y'> dt over one decade of t.
@@ -92,9 +94,10 @@ struct Outcome {
   double t_end = 0;            ///< where the run ended
   bool stopped_early = false;  ///< a stop condition was met
   Statistics statistics;
-  double wall_seconds = 0;
-  std::string method;  ///< the method used
-  std::string linear;  ///< the Newton structure used, and why
+  double wall_seconds = 0;    ///< of all calls that had a part in it
+  std::int64_t attempts = 1;  ///< runs that it took (solver.retries)
+  std::string method;         ///< the method used
+  std::string linear;         ///< the Newton structure used, and why
   std::vector<EnergyDecade> energy;
   double worst_energy_defect = 0;
   std::optional<Amplification> amplification;  ///< where it was followed (solver.condition)

@@ -46,6 +46,21 @@ class PiecewiseStepper final : public Stepper {
     watch_progress();
   }
 
+  void exchange(Archive& archive) override {
+    archive("time", time_);
+    archive("previous", previous_);
+    archive("state", state_);
+    archive("at_boundary", at_boundary_);
+    archive("stuck", stuck_);
+    archive("events", events_);
+    archive("events_before", events_before_);
+    archive("time_before", time_before_);
+    archive.part("inner", *inner_);
+  }
+  /// At a boundary whatever needs a start begins anew.
+  bool can_resume() const override { return at_boundary_ || inner_->can_resume(); }
+  bool resumes_anywhere() const override { return inner_->resumes_anywhere(); }
+
   double time() const override { return time_; }
   double previous_time() const override { return previous_; }
   const Vector& state() const override { return state_; }
@@ -65,16 +80,8 @@ class PiecewiseStepper final : public Stepper {
 
  private:
   void cross() {
-    const auto from = inner_->restart_state();
     system_.enter_piece(time_, state_, false);
-    if (from) {
-      RestartState here = *from;
-      here.t = time_;
-      here.y = state_;
-      inner_->restart(here);
-    } else {
-      inner_->start(time_, state_);
-    }
+    if (!inner_->move_to(time_, state_)) inner_->start(time_, state_);
     at_boundary_ = false;
   }
 

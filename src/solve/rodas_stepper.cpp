@@ -43,17 +43,27 @@ class RodasStepper final : public Stepper {
     previous_error_ = previous_step_ = 0;
   }
 
-  std::optional<RestartState> restart_state() const override {
-    return RestartState{time_, state_, step_, previous_error_, previous_step_};
+  void exchange(Archive& archive) override {
+    archive("time", time_);
+    archive("state", state_);
+    archive("step", step_);
+    archive("previous_error", previous_error_);
+    archive("previous_step", previous_step_);
+    archive("accumulated", accumulated_);
+    archive("since_contraction", since_contraction_);
+    archive.part("statistics", statistics_);
+    if (!archive.reading()) return;
+    previous_ = time_;
+    last_ = state_;
+    system_.rhs(time_, state_, slope_);  // the step that led here has counted it
+    keep(slope_);
   }
 
-  void restart(const RestartState& from) override {
-    time_ = previous_ = from.t;
-    state_ = last_ = from.y;
-    step_ = from.step;
-    previous_error_ = from.previous_error;
-    previous_step_ = from.previous_step;
+  bool move_to(double t, ConstVectorRef y) override {
+    time_ = previous_ = t;
+    state_ = last_ = y;
     evaluate(time_, state_, slope_);
+    return true;
   }
 
   void step(double t_stop, double longest) override {

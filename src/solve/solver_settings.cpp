@@ -44,6 +44,11 @@ const std::vector<Option<SolverSettings>>& options() {
                                  "bytes that a worker of a study may take; 0: the machine's memory "
                                  "over --jobs",
                                  0)),
+        option(&T::retries,
+               integer_parameter("retries", {},
+                                 "how often a run that fails for its tolerances is repeated, at a "
+                                 "tenth of rtol and atol each time",
+                                 0, 10)),
         option(&T::threads, integer_parameter(
                                 "threads", {},
                                 "threads of the loops within one run, for networks of 10^5 weights "

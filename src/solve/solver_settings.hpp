@@ -18,8 +18,9 @@ struct SolverSettings {
   bool verify = false;  ///< repeat at a tenth of the tolerances, write the observed errors
   std::int64_t max_steps = 5'000'000;
   double max_wall_seconds = 0;  ///< 0: no limit
-  std::int64_t max_memory =
-      0;                     ///< bytes that a study's worker may take; 0: a share of the machine's
+  std::int64_t retries = 0;     ///< repetitions of a run that failed, at a tenth of the tolerances
+  /// Bytes that a study's worker may take; 0: a share of the machine's.
+  std::int64_t max_memory = 0;
   std::int64_t threads = 1;  ///< of the loops within one run
   bool saddle_guard = true;  ///< follow unstable modes where the flow leaves a saddle
 

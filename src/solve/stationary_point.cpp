@@ -39,7 +39,8 @@ Certificate certify(System& system, double t, ConstVectorRef y) {
 }
 
 StationaryPoint flow_limit(System& system, const SolverSettings& settings, ConstVectorRef y0,
-                           double speed, double longest, const std::function<bool()>& interrupted) {
+                           double speed, double longest, const std::function<bool()>& interrupted,
+                           Checkpoints* checkpoints) {
   StationaryPoint point;
   Vector slope(y0.size());
   const SolverSettings used = tightened(system, settings, y0);
@@ -48,6 +49,7 @@ StationaryPoint flow_limit(System& system, const SolverSettings& settings, Const
   control.times = {0, longest};
   control.sample = [](std::size_t, double, ConstVectorRef) {};
   control.interrupted = interrupted;
+  control.checkpoints = checkpoints;
   control.stop = [&](double t, ConstVectorRef y) {
     system.rhs(t, y, slope);
     point.speed = slope.norm();

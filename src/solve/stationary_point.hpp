@@ -47,6 +47,7 @@ struct StationaryPoint {
 /// below `speed` max(1, |y|), at most to t = longest.
 StationaryPoint flow_limit(System& system, const SolverSettings& settings, ConstVectorRef y0,
                            double speed = 1e-12, double longest = 1e12,
-                           const std::function<bool()>& interrupted = {});
+                           const std::function<bool()>& interrupted = {},
+                           Checkpoints* checkpoints = nullptr);
 
 }  // namespace gradflow

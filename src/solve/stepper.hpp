@@ -7,17 +7,11 @@
 
 #include "flow/invariant_subspace.hpp"
 #include "flow/system.hpp"
+#include "numerics/archive.hpp"
 #include "solve/outcome.hpp"
 #include "solve/solver_settings.hpp"
 
 namespace gradflow {
-
-/// What a one-step method needs to go on exactly as if it had not been interrupted.
-struct RestartState {
-  double t;
-  Vector y;
-  double step, previous_error, previous_step;
-};
 
 /// One way to go forward in time, one accepted step at a time, with dense output over the last
 /// step. Sampling, events, budgets, the saddle guard and the energy identity are not its business
@@ -51,10 +45,19 @@ class Stepper {
   /// mean square of error / (atol + rtol |y|)); 0 where the method keeps no account.
   virtual double accumulated_error() { return 0; }
 
-  /// Where exact restart is possible (one-step methods): the state after an accepted step, and the
-  /// way back. BDF's history cannot be had from CVODE.
-  virtual std::optional<RestartState> restart_state() const { return std::nullopt; }
-  virtual void restart(const RestartState&) {}
+  /// All that the next steps follow from, where `can_resume`: read by a stepper of the same system
+  /// and settings that has been started, it goes on to the same bits. What is between the last
+  /// step's ends is not part of it.
+  virtual void exchange(Archive& archive) = 0;
+  /// True after each step of a one-step method. The history of CVODE's methods cannot be had: true
+  /// where they are about to begin anew, which they do at places that the run alone decides on.
+  virtual bool can_resume() const { return true; }
+  /// True where `can_resume` always is.
+  virtual bool resumes_anywhere() const { return true; }
+
+  /// Goes on from a state that is not its own, such as one beyond a boundary, with the step size
+  /// that it has. False where the method must be started anew there.
+  virtual bool move_to(double /*t*/, ConstVectorRef /*y*/) { return false; }
 
   virtual double time() const = 0;
   virtual double previous_time() const = 0;

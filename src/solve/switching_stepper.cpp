@@ -44,6 +44,23 @@ class SwitchingStepper final : public Stepper {
     }
   }
 
+  void exchange(Archive& archive) override {
+    bool switched = !implicit_;
+    archive("switched", switched);
+    if (archive.reading() && switched && implicit_) {
+      active_ = std::move(implicit_);
+      active_->keep_to(subspace());
+    }
+    archive("looked_at", looked_at_);
+    archive("last_pace", last_pace_);
+    archive("until_look", until_look_);
+    archive("history", history_);
+    archive.part("before", before_);
+    archive.part("active", *active_);
+  }
+  bool can_resume() const override { return active_->can_resume(); }
+  bool resumes_anywhere() const override { return active_->resumes_anywhere(); }
+
   double smooth(VectorRef v) override { return active_->smooth(v); }
   SmoothingMatrix smoothing_matrix() const override { return active_->smoothing_matrix(); }
   double accumulated_error() override { return active_->accumulated_error(); }

@@ -31,7 +31,7 @@ std::string short_text(const ParameterValue& value) {
 
 bool changes_numbers(const std::string& key) {
   for (const char* other : {"solver.threads", "solver.max_wall_seconds", "solver.max_memory",
-                            "measure.exponents", "measure.against"})
+                            "measure.exponents", "measure.against", "output.checkpoint_seconds"})
     if (key == other) return false;
   return true;
 }
@@ -157,6 +157,8 @@ void Config::set_file(Parameters& parameters, const std::string& key,
     // A start may be that of an earlier result; everything else is data.
     if (name != "initial" && std::filesystem::is_directory(path))
       throw FileError(path, "is a folder, expected " + parameters.find(name)->expectation());
+    if (name != "initial" && path.extension() == ".nc")
+      throw FileError(path, "is a result, expected " + parameters.find(name)->expectation());
     parameters.set_file(name, path.string(), inputs_.numbers(path));
   } catch (const FileError& error) {
     throw ParameterError(name, error.what());

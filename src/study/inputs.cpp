@@ -4,12 +4,14 @@
 #include "io/checksum.hpp"
 #include "io/data_file.hpp"
 #include "io/netcdf_file.hpp"
+#include "solve/outcome.hpp"
 #include "study/overrides.hpp"
+#include "study/store.hpp"
 
 namespace gradflow {
 namespace {
 
-/// The state in which a single run ended. \throws FileError, which names `path`
+/// The state that a single run has come to. \throws FileError, which names `path`
 Vector final_state(const Dataset& result, const std::filesystem::path& path) {
   const Variable* state = result.find("final_state");
   const Variable* status = result.find("status");
@@ -19,15 +21,28 @@ Vector final_state(const Dataset& result, const std::filesystem::path& path) {
       status != nullptr ? std::get_if<std::vector<std::int32_t>>(&status->values) : nullptr;
   if (values == nullptr || state->dimensions.size() != 1 || codes == nullptr || codes->size() != 1)
     throw FileError(path, "holds no single finished run to start from");
-  if (codes->front() != 0) throw FileError(path, "holds a run that failed");
+  // One that was cut short has come to a state like any other.
+  const auto code = static_cast<Status>(codes->front());
+  if (code != Status::ok && code != Status::interrupted && code != Status::wall_budget)
+    throw FileError(path, "holds a run that failed");
   return Eigen::Map<const Vector>(values->data(), static_cast<Index>(values->size()));
 }
 
+/// The state that the run in a folder has come to: at its end or, where it was killed, when its
+/// state was kept last.
+Vector state_in(const std::filesystem::path& folder) {
+  const std::filesystem::path result = folder / "result.nc";
+  if (std::filesystem::exists(result)) return final_state(read_netcdf(result), folder);
+  const std::filesystem::path kept = parts_of_point(folder, 0) / "run.nc";
+  if (!std::filesystem::exists(kept)) throw FileError(folder, "is a folder without result.nc");
+  const auto& state = read_netcdf(kept).values<double>("final_state");
+  return Eigen::Map<const Vector>(state.data(), static_cast<Index>(state.size()));
+}
+
 Matrix read_numbers(const std::filesystem::path& path) {
-  if (!std::filesystem::is_directory(path)) return read_data_file(path);
-  const std::filesystem::path result = path / "result.nc";
-  if (!std::filesystem::exists(result)) throw FileError(path, "is a folder without result.nc");
-  return final_state(read_netcdf(result), path);
+  if (std::filesystem::is_directory(path)) return state_in(path);
+  if (path.extension() == ".nc") return final_state(read_netcdf(path), path);
+  return read_data_file(path);
 }
 
 }  // namespace

@@ -17,6 +17,7 @@ PointResult failed_point(Status status, const std::string& message) {
 std::map<std::string, std::int64_t> absent_point() {
   return {{"status", static_cast<std::int64_t>(Status::not_run)},
           {"warning", 0},
+          {"attempts", 0},
           {"steps", 0},
           {"rhs_evaluations", 0}};
 }

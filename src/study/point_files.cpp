@@ -11,8 +11,8 @@
 #include <fstream>
 #include <stdexcept>
 
-#include "io/archive.hpp"
 #include "io/byte_locks.hpp"
+#include "io/packing.hpp"
 #include "study/build_info.hpp"
 
 namespace gradflow {

@@ -164,7 +164,7 @@ std::optional<Misplaced> misplaced_beside_rest(const RunConfig& run) {
     return Misplaced{"solver",
                      {"verify", "does not go with " + beside +
                                     ": a point is certified by its Newton step and its modes"}};
-  for (const char* name : {"snapshot_times", "snapshot_observables"})
+  for (const char* name : {"snapshot_times", "snapshot_observables", "trajectories"})
     if (given("output", name)) return Misplaced{"output", {name, "does not go with " + beside}};
   if (run.measure().two_phases)
     return Misplaced{"measure", {"two_phases", "does not go with " + beside}};
@@ -253,6 +253,8 @@ void check_output(const RunConfig& run, const std::vector<Observable>& observabl
       throw ParameterError(
           "snapshot_times",
           "has " + toml_number(t) + ", expected times up to time.end = " + toml_number(end));
+  if (output.parameters && !output.trajectories)
+    throw ParameterError("parameters", "does not go with output.trajectories = false");
   if (!output.snapshot_observables.empty() && output.snapshot_times.empty())
     throw ParameterError("snapshot_observables", "needs output.snapshot_times");
 }

@@ -34,7 +34,9 @@ bool flag(const std::atomic<bool>* interrupt) {
 /// The parts of a single run in the store.
 class RunJournal final : public Journal {
  public:
-  RunJournal(const Store& store, ProgressMode progress) : store_(store), mode_(progress) {}
+  RunJournal(const Store& store, ProgressMode progress,
+             const std::function<void(const std::string&)>& tell)
+      : store_(store), mode_(progress), tell_(tell) {}
 
   std::optional<Dataset> find(const std::string& part) override {
     return store_.find_part(0, part);
@@ -46,10 +48,12 @@ class RunJournal final : public Journal {
     if (!progress_) progress_.emplace(of, mode_);
     progress_->advance(done, 0, 0);
   }
+  void tell(const std::string& line) override { tell_(line); }
 
  private:
   const Store& store_;
   ProgressMode mode_;
+  const std::function<void(const std::string&)>& tell_;
   std::optional<Progress> progress_;
 };
 
@@ -85,7 +89,7 @@ RunSummary run_single(const Config& config, const RunOptions& options) {
   try {
     require_memory(run_margin);
     PhaseReferences references;
-    RunJournal journal(store, options.progress);
+    RunJournal journal(store, options.progress, options.tell);
     try {
       point = run_point(
           config, 0, references, [&] { return flag(options.interrupt); }, &journal);
@@ -103,7 +107,8 @@ RunSummary run_single(const Config& config, const RunOptions& options) {
   if (point.status != Status::ok || !point.message.empty())
     summary.notes.push_back({0, "", point.status, point.message, point.warnings});
   write_netcdf(result_of_run(store.owner(), std::move(point.data)), store.result());
-  if (!summary.interrupted) store.drop_parts(0);
+  // What is cut short goes on from its parts.
+  if (is_final(point.status)) store.drop_parts(0);
   return summary;
 }
 

@@ -90,6 +90,12 @@ void refuse_foreign_result(const fs::path& result) {
 
 }  // namespace
 
+fs::path parts_of_point(const fs::path& folder, std::size_t point) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%06zu", point);
+  return folder / "parts" / text;
+}
+
 std::string text_attribute(const Dataset& data, std::string_view name) {
   const Attribute* attribute = find_attribute(data.attributes(), name);
   const auto* text = attribute != nullptr ? std::get_if<std::string>(&attribute->value) : nullptr;
@@ -150,15 +156,11 @@ Found Store::find() const {
   }
 }
 
-fs::path Store::parts_of(std::size_t point) const {
-  char text[32];
-  std::snprintf(text, sizeof text, "%06zu", point);
-  return folder_ / "parts" / text;
 }
 
 std::optional<Dataset> Store::find_part(std::size_t point, const std::string& part) const {
-  const fs::path file = parts_of(point) / (part + ".nc");
-  if (!resumed_ || !fs::is_regular_file(file)) return std::nullopt;
+  const fs::path file = parts_of_point(folder_, point) / (part + ".nc");
+  if (!fs::is_regular_file(file)) return std::nullopt;
   try {
     Dataset data = read_netcdf(file);
     if (is_ours(data)) return data;
@@ -171,14 +173,14 @@ std::optional<Dataset> Store::find_part(std::size_t point, const std::string& pa
 
 void Store::put_part(std::size_t point, const std::string& part, Dataset data) const {
   prepare_folder(folder_ / "parts");
-  prepare_folder(parts_of(point));
+  prepare_folder(parts_of_point(folder_, point));
   data.set_attribute({"fingerprint", owner_.fingerprint});
-  write_netcdf(data, parts_of(point) / (part + ".nc"));
+  write_netcdf(data, parts_of_point(folder_, point) / (part + ".nc"));
 }
 
 void Store::drop_parts(std::size_t point) const {
   std::error_code ignored;
-  fs::remove_all(parts_of(point), ignored);
+  fs::remove_all(parts_of_point(folder_, point), ignored);
   // A study's other points may be about to make theirs: there it goes with the result.
   if (!is_study()) fs::remove(folder_ / "parts", ignored);
 }

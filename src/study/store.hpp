@@ -26,6 +26,9 @@ struct Found {
   bool damaged = false;  ///< its checksum is missing or does not fit
 };
 
+/// Where a point of the results in `folder` keeps its parts, a file NAME.nc each.
+std::filesystem::path parts_of_point(const std::filesystem::path& folder, std::size_t point);
+
 /// How a folder is opened.
 enum class Access {
   fresh,     ///< alone, and there must be no results
@@ -70,7 +73,6 @@ class Store {
   void clear() const;
 
  private:
-  std::filesystem::path parts_of(std::size_t point) const;
   bool is_study() const { return !owner_.axes.empty(); }
   bool is_ours(const Dataset& data) const;
   bool holds_any() const;

@@ -1,6 +1,6 @@
 #include "study/study_head.hpp"
 
-#include "io/archive.hpp"
+#include "io/packing.hpp"
 #include "io/checksum.hpp"
 #include "numerics/short_number.hpp"
 

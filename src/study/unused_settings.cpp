@@ -36,7 +36,7 @@ std::map<std::string, std::string> unused_settings(const RunConfig& run,
   const SolverSettings solver = run.solver();
   if (kind.iterates) {
     for (const char* name :
-         {"method", "linear", "rtol", "atol", "verify", "saddle_guard", "condition"})
+         {"method", "linear", "rtol", "atol", "verify", "retries", "saddle_guard", "condition"})
       say("solver", name, by("flow.kind", flow.kind));
   } else if (solver.method == "dopri5" || solver.method == "cvode_adams") {
     say("solver", "linear", by("solver.method", solver.method));
@@ -54,6 +54,11 @@ std::map<std::string, std::string> unused_settings(const RunConfig& run,
     if (!observed(name))
       say("time", key, "not used: " + run.model->name + " has no observable " + name);
 
+  if (run.of_rest()) {
+    const std::string beside = run.has("sweep") ? "a [sweep]" : "a [continuation]";
+    say("solver", "retries", "not used by " + beside);
+    say("output", "checkpoint_seconds", "not used by " + beside);
+  }
   const OutputSettings output = run.output();
   if (output.snapshot_observables.empty())
     say("output", "snapshot_times", "not used without output.snapshot_observables");

@@ -114,7 +114,8 @@ class Life {
       return;
     }
     file_.put(k, study_.keys(k), result.data, result.status, result.wall_seconds);
-    study_.store.drop_parts(k);
+    // What is cut short goes on from its parts.
+    if (is_final(result.status)) study_.store.drop_parts(k);
     tell({WorkerReport::Kind::written, result.status, result.warnings, k, result.wall_seconds,
           result.message});
   }

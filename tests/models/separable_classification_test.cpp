@@ -5,8 +5,8 @@
 #include <map>
 #include <numbers>
 
-#include "solve/integrate.hpp"
 #include "io/data_file.hpp"
+#include "solve/integrate.hpp"
 #include "tests/catch.hpp"
 
 using namespace gradflow;
@@ -82,7 +82,8 @@ Run run(Parameters p, double end, std::uint64_t seed = 1, bool accelerated = tru
         o.evaluate(state, values.data() + values.size() - static_cast<std::size_t>(o.size()));
       }
     };
-    control.stop = model->stop_condition(flow);
+    const auto stop = model->stop_condition(flow);
+    if (stop) control.stop = [&](double t, ConstVectorRef y) { return stop->met(t, y); };
     out.outcome = integrate(*system, *stepper, settings, model->initial_state(flow), control);
     out.final_state_ = out.outcome.final_state;
     return out;
