@@ -27,6 +27,15 @@ std::string short_text(const ParameterValue& value) {
   return "?";
 }
 
+/// Leaves of paths what stands behind the folder that all of them are in.
+void remove_common_folder(std::vector<std::string>& paths) {
+  std::size_t common = paths.front().rfind('/') + 1;  // 0: in none
+  for (const std::string& path : paths)
+    while (common > 0 && path.compare(0, common, paths.front(), 0, common) != 0)
+      common = common < 2 ? 0 : paths.front().rfind('/', common - 2) + 1;
+  for (std::string& path : paths) path.erase(0, common);
+}
+
 }  // namespace
 
 bool changes_numbers(const std::string& key) {
@@ -439,8 +448,8 @@ const std::string& Config::resolved() const {
   return resolved_;
 }
 
-/// An axis's values as a coordinate: of lists the first entry, of files their names as seen from
-/// the config, so that a study that is moved stays as it is.
+/// An axis's values as a coordinate: of lists the first entry, of files what tells their names
+/// apart, so that a study that is moved stays as it is.
 std::variant<std::vector<double>, std::vector<std::int64_t>, std::vector<std::string>>
 Config::coordinate(const ConfigAxis& axis) const {
   if (std::holds_alternative<double>(axis.values.front())) {
@@ -453,10 +462,10 @@ Config::coordinate(const ConfigAxis& axis) const {
     for (const ParameterValue& value : axis.values) values.push_back(std::get<std::int64_t>(value));
     return values;
   }
-  const bool files = schema_.declared(axis.key, axis.position).type == ParameterType::file;
   std::vector<std::string> values;
-  for (const ParameterValue& value : axis.values)
-    values.push_back(files ? inputs_.name_of(std::get<std::string>(value)) : short_text(value));
+  for (const ParameterValue& value : axis.values) values.push_back(short_text(value));
+  if (schema_.declared(axis.key, axis.position).type == ParameterType::file)
+    remove_common_folder(values);
   return values;
 }
 

@@ -53,13 +53,6 @@ std::filesystem::path Inputs::locate(std::filesystem::path file,
   return std::filesystem::absolute(file).lexically_normal();
 }
 
-std::string Inputs::name_of(const std::filesystem::path& path) const {
-  const std::filesystem::path own =
-      std::filesystem::absolute(folder_ / ".").lexically_normal().parent_path();
-  const std::filesystem::path name = path.lexically_relative(own);
-  return name.empty() || *name.begin() == ".." ? path.string() : name.string();
-}
-
 const Matrix& Inputs::numbers(const std::filesystem::path& path) const {
   const std::lock_guard lock(files_->mutex);
   const auto found = files_->read.find(path.string());

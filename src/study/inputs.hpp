@@ -21,8 +21,6 @@ class Inputs {
   /// The absolute path of a file that is named at `position`: relative to the config, or to where
   /// an option was typed.
   std::filesystem::path locate(std::filesystem::path file, const SourcePosition& position) const;
-  /// A path that `locate` gave as seen from the config's folder, where it lies below it.
-  std::string name_of(const std::filesystem::path& path) const;
   /// The numbers of a file or, of a folder of results, the state in which its single run ended.
   /// Valid as long as any copy of this. \throws FileError
   const Matrix& numbers(const std::filesystem::path& path) const;

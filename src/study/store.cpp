@@ -156,8 +156,6 @@ Found Store::find() const {
   }
 }
 
-}
-
 std::optional<Dataset> Store::find_part(std::size_t point, const std::string& part) const {
   const fs::path file = parts_of_point(folder_, point) / (part + ".nc");
   if (!fs::is_regular_file(file)) return std::nullopt;

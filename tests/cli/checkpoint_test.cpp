@@ -5,17 +5,17 @@ using namespace gradflow::testing;
 
 namespace {
 
-/// Iterations that take about half a second, with their state on disk before the end.
+/// Millions of iterations, with their state on disk many times before the end.
 const std::string long_run = R"([model]
 name = "linear_regression"
 [flow]
 kind = "gradient_descent"
 step = 1e-3
 [time]
-end = 500
+end = 3000
 samples = 50
 [output]
-checkpoint_seconds = 0.1
+checkpoint_seconds = 0.05
 )";
 
 const std::vector<std::string> resume{"run", "run.toml", "--out", "cut", "--resume"};
