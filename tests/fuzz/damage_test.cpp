@@ -130,17 +130,25 @@ TEST_CASE("A thousand damaged points are run again, and no wrong number gets int
   const fs::path result = scratch / "s" / "result.nc", whole = scratch / "whole.nc";
   fs::copy_file(result, whole);
   RandomStream draws(4, "damaged points");
-  int hit = 0;
-  const int rounds = inputs / 4;
-  for (int round = 0; round < rounds; ++round) {
+  int harmed = 0, hit = 0;
+  for (int round = 0; round < inputs / 4; ++round) {
     // All files at a time: of records, of claims, and of what they are put together with.
-    for (const auto& entry : fs::directory_iterator(scratch / "s" / "points"))
+    bool points_harmed = false;
+    for (const auto& entry : fs::directory_iterator(scratch / "s" / "points")) {
+      const std::string before = contents(entry.path());
       damage(entry.path(), draws);
+      if (entry.path().extension() == ".points" && contents(entry.path()) != before)
+        points_harmed = true;
+    }
+    harmed += points_harmed ? 1 : 0;
     if (run_config(config, options).ran > 0) ++hit;
     CHECK(differences(whole, result).empty());
   }
-  // But where a stretch of zeros was zeroed, or one was moved to where it stood.
-  CHECK(hit > rounds * 9 / 10);
+  // Of 50 kB the title, which is not needed, has 19 bytes.
+  CAPTURE(harmed, hit);
+  CHECK(harmed > inputs / 8);
+  CHECK(hit <= harmed);
+  CHECK(hit >= harmed - harmed / 50);
 }
 
 TEST_CASE("A thousand damaged results are made anew, refused, or as they were") {
@@ -157,7 +165,7 @@ TEST_CASE("A thousand damaged results are made anew, refused, or as they were") 
   fs::copy_file(result, whole);
   const std::string bytes = contents(result), mark = contents(scratch / "r" / "resolved.toml");
   RandomStream draws(5, "damaged results");
-  int anew = 0, refused = 0;
+  int harmed = 0, anew = 0, refused = 0;
   for (int k = 0; k < inputs; ++k) {
     const std::string bad = damaged(bytes, draws);
     write(result, bad);
@@ -169,6 +177,8 @@ TEST_CASE("A thousand damaged results are made anew, refused, or as they were") 
       CHECK(bad != bytes);
     }
     if (k % 5 != 0) continue;
+    // Zeroing what was zero, and moving a stretch to where it stood, does no harm.
+    harmed += bad != bytes ? 1 : 0;
     // Resumed; with half of these the mark of the folder is damaged too.
     if (k % 10 == 0) damage(scratch / "r" / "resolved.toml", draws);
     try {
@@ -182,5 +192,6 @@ TEST_CASE("A thousand damaged results are made anew, refused, or as they were") 
   }
   CHECK(anew > inputs / 20);
   CHECK(refused > 0);
-  CHECK(anew + refused > inputs / 5 * 9 / 10);
+  CHECK(anew + refused == harmed);
+  CHECK(harmed > inputs / 10);
 }
