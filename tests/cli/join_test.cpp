@@ -390,7 +390,7 @@ TEST_CASE("The status of a study says what is done, what runs, and who is at wor
   REQUIRE(wait_for([&] {
     status = call({"status", "r", "--json"}, scratch.path);
     const auto says = [&](const char* word) { return status.out.find(word) != std::string::npos; };
-    return says("\"running\": 2,") && says("\"done\": 1,") && says("\"failed\": 1,");
+    return says("\"done\": 1,\n  \"failed\": 1,\n  \"running\": 2,\n");
   }));
   for (const std::string word :
        {"\"points\": 4,", "\"done\": 1,", "\"failed\": 1,", "\"missing\": 0,", "\"alive\": true",
