@@ -8,20 +8,16 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
-#include <system_error>
 #include <utility>
 
 #include "io/checksum.hpp"
+#include "io/system_call.hpp"
 
 namespace gradflow {
 
 namespace fs = std::filesystem;
 
 namespace {
-
-std::string reason_of(int error) {
-  return std::generic_category().message(error);
-}
 
 /// Owns a file descriptor. `close()` reports what the destructor cannot: on network file systems
 /// a failed write may first show there.
@@ -146,19 +142,12 @@ void FileReplacement::sync() const {
     throw FileError(requested_, "cannot be written: " + reason_of(errno));
 }
 
-/// The file is in place; a folder that cannot be synced (some file systems refuse) only makes the
-/// rename less certain to outlive a power cut, which is no reason to fail the run.
-void FileReplacement::sync_folder() const {
-  Descriptor folder(::open(folder_of(target_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (folder.is_open()) ::fsync(folder.get());
-}
-
 void FileReplacement::commit() {
   sync();
   if (::rename(temporary_.c_str(), target_.c_str()) != 0)
     throw FileError(requested_, "cannot be written: " + reason_of(errno));
   committed_ = true;
-  sync_folder();
+  sync_folder(folder_of(target_));
 }
 
 bool FileReplacement::commit_new() {
@@ -171,7 +160,7 @@ bool FileReplacement::commit_new() {
     commit();
     return true;
   }
-  sync_folder();
+  sync_folder(folder_of(target_));
   return true;
 }
 

@@ -66,7 +66,6 @@ class FileReplacement {
 
  private:
   void sync() const;
-  void sync_folder() const;
 
   std::filesystem::path requested_;  // as the caller named it, for messages
   std::filesystem::path target_;

@@ -7,18 +7,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <string>
-#include <system_error>
+
+#include "io/system_call.hpp"
 
 namespace gradflow {
 namespace {
-
-std::string reason(int error) {
-  return std::generic_category().message(error);
-}
-
-bool is_without_locks(int error) {
-  return error == ENOLCK || error == ENOSYS || error == EOPNOTSUPP || error == EINVAL;
-}
 
 struct flock request(short type, std::size_t start, std::size_t length) {
   struct flock lock = {};
@@ -42,13 +35,13 @@ int lock_call(int fd, int command, struct flock& lock) {
 
 ByteLocks::ByteLocks(const std::filesystem::path& path, std::size_t bytes) : path_(path) {
   fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0666);
-  if (fd_ < 0) throw FileError(path, "cannot be opened: " + reason(errno));
+  if (fd_ < 0) throw FileError(path, "cannot be opened: " + reason_of(errno));
   struct stat status = {};
   const bool regular = ::fstat(fd_, &status) == 0 && S_ISREG(status.st_mode);
   if (!regular || (status.st_size < static_cast<off_t>(bytes) &&
                    ::ftruncate(fd_, static_cast<off_t>(bytes)) != 0)) {
     const std::string why =
-        regular ? "cannot be written: " + reason(errno) : "is not a regular file";
+        regular ? "cannot be written: " + reason_of(errno) : "is not a regular file";
     close();
     throw FileError(path, why);
   }
@@ -68,7 +61,9 @@ bool ByteLocks::take(std::size_t byte) {
   struct flock lock = request(F_WRLCK, byte, 1);
   if (lock_call(fd_, F_OFD_SETLK, lock) == 0) return true;
   if (errno == EAGAIN || errno == EACCES) return false;
-  if (!is_without_locks(errno)) throw FileError(path_, "cannot be locked: " + reason(errno));
+  // EINVAL: a kernel without locks of open file descriptions.
+  if (!is_without_locks(errno) && errno != EINVAL)
+    throw FileError(path_, "cannot be locked: " + reason_of(errno));
   work_ = false;
   return true;
 }
@@ -82,7 +77,7 @@ void ByteLocks::drop(std::size_t byte) {
 std::uint8_t ByteLocks::value(std::size_t byte) const {
   std::uint8_t value = 0;
   if (::pread(fd_, &value, 1, static_cast<off_t>(byte)) < 0)
-    throw FileError(path_, "cannot be read: " + reason(errno));
+    throw FileError(path_, "cannot be read: " + reason_of(errno));
   return value;
 }
 
@@ -91,7 +86,7 @@ std::vector<std::uint8_t> ByteLocks::values(std::size_t count) const {
   std::size_t done = 0;
   while (done < count) {
     const ssize_t got = ::pread(fd_, values.data() + done, count - done, static_cast<off_t>(done));
-    if (got < 0) throw FileError(path_, "cannot be read: " + reason(errno));
+    if (got < 0) throw FileError(path_, "cannot be read: " + reason_of(errno));
     if (got == 0) break;
     done += static_cast<std::size_t>(got);
   }
@@ -100,12 +95,12 @@ std::vector<std::uint8_t> ByteLocks::values(std::size_t count) const {
 
 void ByteLocks::set(std::size_t byte, std::uint8_t value) {
   if (::pwrite(fd_, &value, 1, static_cast<off_t>(byte)) != 1)
-    throw FileError(path_, "cannot be written: " + reason(errno));
+    throw FileError(path_, "cannot be written: " + reason_of(errno));
 }
 
 void ByteLocks::set_all(const std::vector<std::uint8_t>& values) {
   if (::pwrite(fd_, values.data(), values.size(), 0) != static_cast<ssize_t>(values.size()))
-    throw FileError(path_, "cannot be written: " + reason(errno));
+    throw FileError(path_, "cannot be written: " + reason_of(errno));
 }
 
 void lock_as_alive(int descriptor) {

@@ -11,8 +11,9 @@
 #include <chrono>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <thread>
+
+#include "io/system_call.hpp"
 
 namespace gradflow {
 
@@ -30,10 +31,6 @@ std::string holder(int fd) {
 /// Is there no such process (on this machine) any more?
 bool is_gone(const std::string& id) {
   return !id.empty() && id.size() < 10 && ::kill(std::stoi(id), 0) != 0 && errno == ESRCH;
-}
-
-bool is_without_locks(int error) {
-  return error == ENOLCK || error == ENOSYS || error == EOPNOTSUPP;
 }
 
 int lock(int fd, int how) {
@@ -61,7 +58,7 @@ FolderLock::FolderLock(const std::filesystem::path& folder, Mode mode) : file_(f
     // O_CLOEXEC: the plot scripts we start must not hold the lock after us.
     const int fd = ::open(file_.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
     if (fd < 0) {
-      throw FileError(folder, "cannot be locked: " + std::generic_category().message(errno));
+      throw FileError(folder, "cannot be locked: " + reason_of(errno));
     }
     if (lock(fd, mode == Mode::alone ? LOCK_EX : LOCK_SH) != 0) {
       const int error = errno;
@@ -72,8 +69,7 @@ FolderLock::FolderLock(const std::filesystem::path& folder, Mode mode) : file_(f
         return;
       }
       ::close(fd);
-      if (error != EWOULDBLOCK)
-        throw FileError(folder, "cannot be locked: " + std::generic_category().message(error));
+      if (error != EWOULDBLOCK) throw FileError(folder, "cannot be locked: " + reason_of(error));
       if (is_gone(by) && std::chrono::steady_clock::now() < patience) {
         std::this_thread::sleep_for(std::chrono::milliseconds(5));
         continue;

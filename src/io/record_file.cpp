@@ -10,10 +10,10 @@
 #include <bit>
 #include <cerrno>
 #include <cstring>
-#include <system_error>
 #include <vector>
 
 #include "io/checksum.hpp"
+#include "io/system_call.hpp"
 
 namespace gradflow {
 namespace {
@@ -86,23 +86,12 @@ std::string seal_of(const char* head, std::string_view body) {
   return checksum_of({{head, head_bytes}, body});
 }
 
-std::string reason(int error) {
-  return std::generic_category().message(error);
-}
-
-void sync_folder(const std::filesystem::path& folder) {
-  const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return;  // a file system that does not open folders has no way to do this
-  ::fsync(fd);
-  ::close(fd);
-}
-
 /// A file seen through a window that moves forward.
 class Window {
  public:
   Window(int fd, const std::filesystem::path& path) : fd_(fd), path_(path) {
     struct stat status = {};
-    if (::fstat(fd, &status) != 0) throw FileError(path, "cannot be read: " + reason(errno));
+    if (::fstat(fd, &status) != 0) throw FileError(path, "cannot be read: " + reason_of(errno));
     size_ = static_cast<std::uint64_t>(status.st_size);
   }
 
@@ -125,7 +114,7 @@ class Window {
       const ssize_t length = ::pread(fd_, bytes_.data() + done, bytes_.size() - done,
                                      static_cast<off_t>(begin_ + done));
       if (length < 0 && errno == EINTR) continue;
-      if (length < 0) throw FileError(path_, "cannot be read: " + reason(errno));
+      if (length < 0) throw FileError(path_, "cannot be read: " + reason_of(errno));
       if (length == 0) throw FileError(path_, "became shorter while it was read");
       done += static_cast<std::size_t>(length);
     }
@@ -141,10 +130,10 @@ class Window {
 
 RecordWriter::RecordWriter(std::filesystem::path path) : path_(std::move(path)) {
   fd_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0666);
-  if (fd_ < 0) throw FileError(path_, "cannot be made: " + reason(errno));
+  if (fd_ < 0) throw FileError(path_, "cannot be made: " + reason_of(errno));
   const ssize_t written = ::write(fd_, title.data(), title.size());
   if (written != static_cast<ssize_t>(title.size())) {
-    const std::string why = written < 0 ? reason(errno) : "no space left on device";
+    const std::string why = written < 0 ? reason_of(errno) : "no space left on device";
     ::close(fd_);
     ::unlink(path_.c_str());
     throw FileError(path_, "cannot be written: " + why);
@@ -170,7 +159,7 @@ void RecordWriter::append(RecordHead head, std::string_view body) {
     const ssize_t length = ::writev(fd_, parts.data(), static_cast<int>(parts.size()));
     if (length < 0 && errno == EINTR) continue;
     if (length <= 0) {
-      const std::string why = length < 0 ? reason(errno) : "nothing was taken";
+      const std::string why = length < 0 ? reason_of(errno) : "nothing was taken";
       [[maybe_unused]] const int cut = ::ftruncate(fd_, static_cast<off_t>(size_));
       throw FileError(path_, "cannot be written: " + why);
     }
@@ -188,13 +177,13 @@ void RecordWriter::append(RecordHead head, std::string_view body) {
 }
 
 void RecordWriter::sync() {
-  if (::fdatasync(fd_) != 0) throw FileError(path_, "cannot be put on disk: " + reason(errno));
+  if (::fdatasync(fd_) != 0) throw FileError(path_, "cannot be put on disk: " + reason_of(errno));
 }
 
 RecordReader::RecordReader(const std::filesystem::path& path) : path_(path) {
   // Never anything but a regular file: a FIFO would wait for its writer.
   fd_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (fd_ < 0) throw FileError(path, "cannot be read: " + reason(errno));
+  if (fd_ < 0) throw FileError(path, "cannot be read: " + reason_of(errno));
   struct stat status = {};
   if (::fstat(fd_, &status) != 0 || !S_ISREG(status.st_mode)) {
     ::close(fd_);
@@ -275,7 +264,7 @@ std::string RecordReader::body(std::uint64_t offset, std::uint64_t length) const
         ::pread(fd_, bytes.data() + done, bytes.size() - done, static_cast<off_t>(offset + done));
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0)
-      throw FileError(path_, got < 0 ? "cannot be read: " + reason(errno) : "is cut off");
+      throw FileError(path_, got < 0 ? "cannot be read: " + reason_of(errno) : "is cut off");
     done += static_cast<std::size_t>(got);
   }
   return bytes;

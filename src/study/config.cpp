@@ -4,46 +4,15 @@
 #include <cmath>
 #include <sstream>
 
-#include "experiment/branch_experiment.hpp"
 #include "experiment/experiment.hpp"
 #include "experiment/recording.hpp"
 #include "io/atomic_file.hpp"
-#include "io/checksum.hpp"
 #include "solve/stepper.hpp"
 #include "study/key_name.hpp"
 #include "study/overrides.hpp"
-#include "study/result_version.hpp"
 #include "study/unused_settings.hpp"
 
 namespace gradflow {
-namespace {
-
-/// Of what is no number: a word for it.
-std::string short_text(const ParameterValue& value) {
-  if (const auto* b = std::get_if<bool>(&value)) return *b ? "true" : "false";
-  if (const auto* s = std::get_if<std::string>(&value)) return *s;
-  if (const auto* list = std::get_if<std::vector<std::string>>(&value))
-    return list->empty() ? "" : list->front();
-  return "?";
-}
-
-/// Leaves of paths what stands behind the folder that all of them are in.
-void remove_common_folder(std::vector<std::string>& paths) {
-  std::size_t common = paths.front().rfind('/') + 1;  // 0: in none
-  for (const std::string& path : paths)
-    while (common > 0 && path.compare(0, common, paths.front(), 0, common) != 0)
-      common = common < 2 ? 0 : paths.front().rfind('/', common - 2) + 1;
-  for (std::string& path : paths) path.erase(0, common);
-}
-
-}  // namespace
-
-bool changes_numbers(const std::string& key) {
-  for (const char* other : {"solver.threads", "solver.max_wall_seconds", "solver.max_memory",
-                            "measure.exponents", "measure.against", "output.checkpoint_seconds"})
-    if (key == other) return false;
-  return true;
-}
 
 Config Config::load(const std::filesystem::path& path, const std::vector<std::string>& overrides) {
   Config config;
@@ -196,98 +165,6 @@ Setup Config::setup(std::size_t point) const {
   if (setup.sweep) setup.at = swept(given, *setup.model);
   if (setup.continuation) setup.start_files = start_files(*setup.continuation);
   return setup;
-}
-
-std::function<SweptSetup(double)> Config::swept(const RunConfig& config, Model& model) const {
-  const KeyName key = KeyName::of(config.sweep()->key);
-  if (key.section == "flow")  // the model is the same at all values
-    return [this, config, key, &model](double value) {
-      RunConfig at = config;
-      set(at, key.whole(), value);
-      return SweptSetup{std::shared_ptr<Model>(std::shared_ptr<Model>(), &model), at.flow()};
-    };
-  return [this, config, key](double value) {
-    RunConfig at = config;
-    set(at, key.whole(), value);
-    return SweptSetup{at.model->make(at.sections.at("model"), at.seed()), at.flow()};
-  };
-}
-
-std::map<std::string, Vector> Config::start_files(const ContinuationSettings& settings) const {
-  std::map<std::string, Vector> files;
-  for (const std::string& start : settings.starts) {
-    if (start == "flow" || start == "zero") continue;
-    try {
-      const std::filesystem::path path = inputs_.locate(start, position_of("continuation.starts"));
-      const Matrix& numbers = inputs_.numbers(path);
-      files[start] = Eigen::Map<const Vector>(numbers.data(), numbers.size());
-    } catch (const FileError& error) {
-      throw ParameterError("starts", "has " + toml_text(start) +
-                                         ", which is neither \"flow\" nor \"zero\" nor a file of "
-                                         "parameters: " +
-                                         error.what());
-    }
-  }
-  return files;
-}
-
-void Config::check_sweep(const RunConfig& run, Model& model) const {
-  const SweepSettings sweep = *run.sweep();
-  const KeyName key = KeyName::of(sweep.key);
-  const ParameterInfo* info = nullptr;
-  std::vector<std::string> numbers;
-  for (const char* section : {"flow", "model"})
-    for (const ParameterInfo& candidate : run.sections.at(section).declared()) {
-      if (candidate.type == ParameterType::real)
-        numbers.push_back(KeyName{section, candidate.name}.whole());
-      if (key.section == section && key.name == candidate.name) info = &candidate;
-    }
-  if (info == nullptr || info->type != ParameterType::real)
-    throw ParameterError("key", "is " + toml_text(sweep.key) +
-                                    (info == nullptr ? ", which is no key of [flow] or [model]"
-                                                     : ", which is no real number") +
-                                    ", expected one of " + joined(numbers) +
-                                    nearest_choice(numbers, sweep.key));
-  if (design_.varies(sweep.key))
-    throw ParameterError("key",
-                         "is " + toml_text(sweep.key) + ", which is an axis of the study too");
-  Parameters section = run.sections.at(key.section);
-  for (const double value : sweep.values) try {
-      section.set(key.name, value);
-    } catch (const ParameterError& error) {
-      throw ParameterError("values",
-                           "has " + toml_number(value) + ": " + sweep.key + " " + error.what());
-    }
-  if (sweep.down_perturbation_law == "initial" && sweep.direction != "up" &&
-      model.initial_state(run.flow()).isZero(0))
-    throw ParameterError("down_perturbation_law",
-                         "is \"initial\", but w(0) = 0 makes no perturbation");
-  const auto at = swept(run, model);
-  const Index p = model.initial_state(run.flow()).size();
-  for (const double value : {sweep.values.front(), sweep.values.back()}) {
-    const SweptSetup setup = at(value);
-    if (setup.model->initial_state(setup.flow).size() != p)
-      throw ParameterError(
-          "key", "is " + toml_text(sweep.key) + ", which changes the number of parameters");
-    if (!setup.model->system(setup.flow)->has_energy())
-      throw ParameterError("key", "needs a flow that descends a loss, which this model's does not");
-  }
-}
-
-void Config::check_rest(const RunConfig& run, Model& model) const {
-  if (const auto misplaced = misplaced_beside_rest(run))
-    complain(misplaced->section, misplaced->error);
-  try {
-    if (run.has("sweep")) check_sweep(run, model);
-  } catch (const ParameterError& error) {
-    complain("sweep", error);
-  }
-  try {
-    if (const auto continuation = run.continuation())
-      check_continuation(model, run.flow(), *continuation, start_files(*continuation));
-  } catch (const ParameterError& error) {
-    complain("continuation", error);
-  }
 }
 
 std::unique_ptr<Model> Config::build(RunConfig& run, bool try_stepper) const {
@@ -446,91 +323,6 @@ std::vector<std::string> Config::unused() const {
 const std::string& Config::resolved() const {
   validate();
   return resolved_;
-}
-
-/// An axis's values as a coordinate: of lists the first entry, of files what tells their names
-/// apart, so that a study that is moved stays as it is.
-std::variant<std::vector<double>, std::vector<std::int64_t>, std::vector<std::string>>
-Config::coordinate(const ConfigAxis& axis) const {
-  if (std::holds_alternative<double>(axis.values.front())) {
-    std::vector<double> values;
-    for (const ParameterValue& value : axis.values) values.push_back(std::get<double>(value));
-    return values;
-  }
-  if (std::holds_alternative<std::int64_t>(axis.values.front())) {
-    std::vector<std::int64_t> values;
-    for (const ParameterValue& value : axis.values) values.push_back(std::get<std::int64_t>(value));
-    return values;
-  }
-  std::vector<std::string> values;
-  for (const ParameterValue& value : axis.values) values.push_back(short_text(value));
-  if (schema_.declared(axis.key, axis.position).type == ParameterType::file)
-    remove_common_folder(values);
-  return values;
-}
-
-std::string Config::content(const std::string& key, const ParameterInfo& info,
-                            const ParameterValue& value) const {
-  const auto of_file = [&](const std::string& file) {
-    return "contents " + inputs_.content_hash(inputs_.locate(file, position_of(key)));
-  };
-  if (const auto* text = std::get_if<std::string>(&value);
-      text != nullptr && info.type == ParameterType::file && !text->empty())
-    return of_file(*text);
-  const auto* texts = std::get_if<std::vector<std::string>>(&value);
-  if (texts == nullptr || key != "continuation.starts") return toml_value(value);
-  std::string all;
-  for (const std::string& start : *texts)
-    all += (start == "flow" || start == "zero" ? start : of_file(start)) + ", ";
-  return all;
-}
-
-std::map<std::string, std::string> Config::contents_of(const RunConfig& run,
-                                                       const std::set<std::string>& differs) const {
-  std::map<std::string, std::string> contents{{"model.name", model().name}};
-  for (const auto& [section, parameters] : run.sections)
-    for (const ParameterInfo& info : parameters.declared()) {
-      const std::string key = KeyName{section, info.name}.whole();
-      if (differs.count(key) == 0 && parameters.has(info.name) && changes_numbers(key))
-        contents[key] = content(key, info, parameters.value(info.name));
-    }
-  return contents;
-}
-
-const std::map<std::string, std::string>& Config::common_contents() const {
-  validate();
-  return common_;
-}
-
-std::string Config::fingerprint() const {
-  std::string text = "result version " + std::to_string(result_version) + "\n";
-  for (const auto& [key, value] : common_contents()) text += key + " = " + value + "\n";
-  for (const ConfigAxis& axis : axes()) {
-    text += "study." + axis.key + " = ";
-    for (const ParameterValue& value : axis.values)
-      text += content(axis.key, schema_.declared(axis.key, axis.position), value) + ", ";
-    text += "\n";
-  }
-  return hex_checksum(text);
-}
-
-StudyHead Config::head() const {
-  StudyHead head;
-  head.fingerprint = fingerprint();
-  head.version = result_version;
-  head.model = model().name;
-  head.paper = model().paper;
-  head.config = text();
-  head.resolved = resolved();
-  for (const ConfigAxis& axis : axes())
-    head.axes.push_back(
-        {axis.key,
-         {axis.name, {{"long_name", axis.key}, {"units", std::string("1")}}, coordinate(axis)}});
-  const MeasureSettings measure = run(0).measure();
-  head.exponents = measure.exponents;
-  head.against = fit_axis(measure.against);
-  head.arrhenius = measure.arrhenius;
-  return head;
 }
 
 }  // namespace gradflow

@@ -2,8 +2,14 @@
 
 #include "experiment/experiment.hpp"
 #include "experiment/recording.hpp"
+#include "numerics/memory.hpp"
 
 namespace gradflow {
+
+void require_run_memory() {
+  constexpr double margin = 32 << 20;
+  require_memory(margin);
+}
 
 PointResult failed_point(Status status, const std::string& message) {
   PointResult result;

@@ -20,6 +20,11 @@ struct PointResult {
   double wall_seconds = 0;
 };
 
+/// To be asked before a run is begun: Eigen does not bear to be refused memory in the middle (a
+/// matrix that is to grow frees its old entries first, and again when it is unwound).
+/// \throws OutOfMemory
+void require_run_memory();
+
 /// Runs one point: builds model and flow, integrates, records observables, takes measurements.
 /// Numerical failure is a status in the result. `references` are those of all points; what is done
 /// of a point in several parts is kept in `journal`. \throws ConfigError where the point's values

@@ -124,6 +124,9 @@ class PointFiles {
   std::size_t damaged_ = 0;
 };
 
+/// Files of points beyond which it is worth to put them together.
+constexpr std::size_t most_point_files = 16;
+
 /// Puts the points of many files into one, where there are more than `most`: a new file, on disk,
 /// before any old one goes. For who has the folder alone. Errors: FileError.
 void put_together(const std::filesystem::path& folder, const PointFiles& points, std::size_t most);

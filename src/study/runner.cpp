@@ -10,9 +10,9 @@
 
 #include "io/atomic_file.hpp"
 #include "io/netcdf_file.hpp"
-#include "numerics/memory.hpp"
 #include "study/assembler.hpp"
 #include "study/order.hpp"
+#include "study/point_journal.hpp"
 #include "study/status.hpp"
 #include "study/supervisor.hpp"
 
@@ -21,41 +21,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Memory that must be left for a run to be begun. Eigen does not bear to be refused some in the
-/// middle (a matrix that is to grow frees its old entries first, and again when it is unwound).
-constexpr double run_margin = 32 << 20;
-/// Files of points beyond which they are put together.
-constexpr std::size_t most_files = 16;
-
 bool flag(const std::atomic<bool>* interrupt) {
   return interrupt != nullptr && interrupt->load(std::memory_order_relaxed);
 }
-
-/// The parts of a single run in the store.
-class RunJournal final : public Journal {
- public:
-  RunJournal(const Store& store, ProgressMode progress,
-             const std::function<void(const std::string&)>& tell)
-      : store_(store), mode_(progress), tell_(tell) {}
-
-  std::optional<Dataset> find(const std::string& part) override {
-    return store_.find_part(0, part);
-  }
-  void put(const std::string& part, const Dataset& data) override {
-    store_.put_part(0, part, data);
-  }
-  void advance(std::size_t done, std::size_t of) override {
-    if (!progress_) progress_.emplace(of, mode_);
-    progress_->advance(done, 0, 0);
-  }
-  void tell(const std::string& line) override { tell_(line); }
-
- private:
-  const Store& store_;
-  ProgressMode mode_;
-  const std::function<void(const std::string&)>& tell_;
-  std::optional<Progress> progress_;
-};
 
 /// A config without axes.
 RunSummary run_single(const Config& config, const RunOptions& options) {
@@ -87,9 +55,9 @@ RunSummary run_single(const Config& config, const RunOptions& options) {
   }
   PointResult point;
   try {
-    require_memory(run_margin);
+    require_run_memory();
     PhaseReferences references;
-    RunJournal journal(store, options.progress, options.tell);
+    PointJournal journal(store, options.progress, options.tell);
     try {
       point = run_point(
           config, 0, references, [&] { return flag(options.interrupt); }, &journal);
@@ -138,7 +106,7 @@ class Study {
       if (options_.join) open_lost(claimed);
       // What is damaged is left behind, and told of once.
       if (!options_.join)
-        put_together(store_.folder(), found, found.damaged() > 0 ? 0 : most_files);
+        put_together(store_.folder(), found, found.damaged() > 0 ? 0 : most_point_files);
     }
     reuse();
     if (to_run_.empty() && complete()) {

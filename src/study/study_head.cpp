@@ -1,7 +1,7 @@
 #include "study/study_head.hpp"
 
-#include "io/packing.hpp"
 #include "io/checksum.hpp"
+#include "io/packing.hpp"
 #include "numerics/short_number.hpp"
 
 namespace gradflow {

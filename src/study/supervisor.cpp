@@ -170,21 +170,20 @@ class Supervisor {
       case WorkerReport::Kind::begun:
         hand.running = true;
         hand.began = Clock::now();
-        hand.limit = report.seconds;
+        hand.limit = report.end.seconds;
         deaths_without_a_point_ = 0;
         return;
       case WorkerReport::Kind::written:
         hand.running = false;
         if (hand.written.empty()) hand.waiting_since = Clock::now();
-        hand.written.push_back({static_cast<std::size_t>(report.point), report.status,
-                                report.warnings, report.seconds, report.message});
-        std::erase(in_hand, static_cast<std::size_t>(report.point));
+        hand.written.push_back(report.end);
+        std::erase(in_hand, report.end.point);
         return;
       case WorkerReport::Kind::given_up:
         hand.running = false;
         return;
       case WorkerReport::Kind::failed:
-        throw std::runtime_error(report.message);
+        throw std::runtime_error(report.end.message);
     }
   }
 

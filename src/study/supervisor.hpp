@@ -8,15 +8,6 @@
 
 namespace gradflow {
 
-/// How a point that is on disk, or has been given up for good, went.
-struct PointEnd {
-  std::size_t point = 0;
-  Status status = Status::ok;
-  std::int32_t warnings = 0;
-  double seconds = 0;
-  std::string message;
-};
-
 /// What a supervisor is to do.
 struct Supervision {
   const Config& config;

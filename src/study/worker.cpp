@@ -16,17 +16,14 @@
 #include <cstring>
 #include <new>
 #include <stdexcept>
-#include <system_error>
 
-#include "numerics/memory.hpp"
+#include "io/system_call.hpp"
 #include "study/point.hpp"
+#include "study/point_journal.hpp"
 
 namespace gradflow {
 namespace {
 
-/// Memory that must be left for a run to be begun. Eigen does not bear to be refused some in the
-/// middle (a matrix that is to grow frees its old entries first, and again when it is unwound).
-constexpr double run_margin = 32 << 20;
 /// A report and its message in one packet.
 constexpr std::size_t longest_message = 4000;
 
@@ -50,22 +47,6 @@ bool send_all(int socket, const void* bytes, std::size_t count) {
   return sent == static_cast<ssize_t>(count);
 }
 
-/// The parts of one point in the store.
-class PointJournal final : public Journal {
- public:
-  PointJournal(const Store& store, std::size_t point) : store_(store), point_(point) {}
-  std::optional<Dataset> find(const std::string& part) override {
-    return store_.find_part(point_, part);
-  }
-  void put(const std::string& part, const Dataset& data) override {
-    store_.put_part(point_, part, data);
-  }
-
- private:
-  const Store& store_;
-  std::size_t point_;
-};
-
 /// The life of a worker, in its own process.
 class Life {
  public:
@@ -82,7 +63,7 @@ class Life {
       }
       return 0;
     } catch (const std::exception& error) {
-      tell({WorkerReport::Kind::failed, Status::ok, 0, 0, 0, error.what()});
+      tell({WorkerReport::Kind::failed, {0, Status::ok, 0, 0, error.what()}});
       return 1;
     }
   }
@@ -99,31 +80,31 @@ class Life {
   }
 
   void tell(const WorkerReport& report) const {
-    const Packet head{static_cast<std::int32_t>(report.kind),
-                      static_cast<std::int32_t>(report.status), report.warnings, report.point,
-                      report.seconds};
+    const PointEnd& end = report.end;
+    const Packet head{static_cast<std::int32_t>(report.kind), static_cast<std::int32_t>(end.status),
+                      end.warnings, end.point, end.seconds};
     std::string packet(reinterpret_cast<const char*>(&head), sizeof head);
-    packet += report.message.substr(0, longest_message);
+    packet += end.message.substr(0, longest_message);
     send_all(socket_, packet.data(), packet.size());
   }
 
   void run_point_and_tell(std::size_t k) {
     const PointResult result = run_one(k);
     if (result.status == Status::interrupted) {
-      tell({WorkerReport::Kind::given_up, result.status, 0, k, 0, ""});
+      tell({WorkerReport::Kind::given_up, {k, result.status, 0, 0, ""}});
       return;
     }
     file_.put(k, study_.keys(k), result.data, result.status, result.wall_seconds);
     // What is cut short goes on from its parts.
     if (is_final(result.status)) study_.store.drop_parts(k);
-    tell({WorkerReport::Kind::written, result.status, result.warnings, k, result.wall_seconds,
-          result.message});
+    tell({WorkerReport::Kind::written,
+          {k, result.status, result.warnings, result.wall_seconds, result.message}});
   }
 
   PointResult run_one(std::size_t k) {
     try {
       const SolverSettings solver = study_.config.run(k).solver();
-      tell({WorkerReport::Kind::begun, Status::ok, 0, k, solver.max_wall_seconds, ""});
+      tell({WorkerReport::Kind::begun, {k, Status::ok, 0, solver.max_wall_seconds, ""}});
       limit_memory(solver);
       require_margin();
       try {
@@ -148,7 +129,7 @@ class Life {
   /// Without it no point can be run, and none is to blame.
   void require_margin() const {
     try {
-      require_memory(run_margin);
+      require_run_memory();
     } catch (const std::bad_alloc&) {
       throw std::runtime_error(
           study_.store.folder().string() + ": out of memory for one of " +
@@ -196,8 +177,7 @@ Worker::Worker(const WorkerStudy& study)
     : file_(std::make_unique<PointWriter>(study.store.folder(), study.store.owner().fingerprint)) {
   std::array<int, 2> ends{};
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0)
-    throw std::runtime_error("no socket to be had for a worker: " +
-                             std::generic_category().message(errno));
+    throw std::runtime_error("no socket to be had for a worker: " + reason_of(errno));
   std::fflush(nullptr);
   const pid_t parent = ::getpid();
   process_ = ::fork();
@@ -218,8 +198,7 @@ Worker::Worker(const WorkerStudy& study)
   ::close(ends[1]);
   if (process_ < 0) {
     ::close(ends[0]);
-    throw std::runtime_error("no process to be had for a worker: " +
-                             std::generic_category().message(error));
+    throw std::runtime_error("no process to be had for a worker: " + reason_of(error));
   }
   socket_ = ends[0];
   ::fcntl(socket_, F_SETFL, O_NONBLOCK);
@@ -251,13 +230,10 @@ std::optional<WorkerReport> Worker::hear() {
   if (got < static_cast<ssize_t>(sizeof(Packet))) return std::nullopt;
   Packet head{};
   std::memcpy(&head, bytes.data(), sizeof head);
-  return WorkerReport{
-      static_cast<WorkerReport::Kind>(head.kind),
-      static_cast<Status>(head.status),
-      head.warnings,
-      head.point,
-      head.seconds,
-      std::string(bytes.data() + sizeof head, static_cast<std::size_t>(got) - sizeof head)};
+  std::string message(bytes.data() + sizeof head, static_cast<std::size_t>(got) - sizeof head);
+  return WorkerReport{static_cast<WorkerReport::Kind>(head.kind),
+                      {static_cast<std::size_t>(head.point), static_cast<Status>(head.status),
+                       head.warnings, head.seconds, std::move(message)}};
 }
 
 void Worker::stop() const {

@@ -17,20 +17,25 @@
 
 namespace gradflow {
 
+/// How a point went.
+struct PointEnd {
+  std::size_t point = 0;
+  Status status = Status::ok;
+  std::int32_t warnings = 0;
+  double seconds = 0;
+  std::string message;
+};
+
 /// What a worker says of a point, or of itself.
 struct WorkerReport {
   enum class Kind : std::int32_t {
-    begun,     ///< a point; `seconds`: its solver.max_wall_seconds, 0 where it has none
+    begun,     ///< a point; `end.seconds`: its solver.max_wall_seconds, 0 where it has none
     written,   ///< a point is in the worker's file, not yet on disk
     given_up,  ///< a point, on the way, for the worker was told to end
-    failed     ///< the worker cannot go on: `message`
+    failed     ///< the worker cannot go on: `end.message`
   };
   Kind kind = Kind::begun;
-  Status status = Status::ok;
-  std::int32_t warnings = 0;
-  std::uint64_t point = 0;
-  double seconds = 0;
-  std::string message;
+  PointEnd end = {};
 };
 
 /// All that a worker needs of the study. It is a copy of the process that began it, as it was then.

@@ -9,6 +9,8 @@
 #include "study/store.hpp"
 #include "tests/catch.hpp"
 #include "tests/cli/process.hpp"
+#include "tests/cli/results.hpp"
+#include "tests/cli/waiting.hpp"
 #include "tests/sanitizer.hpp"
 
 using namespace gradflow;
@@ -18,27 +20,7 @@ using namespace gradflow::testing;
 /// locks.
 namespace {
 
-/// 60 points of some milliseconds each.
-const std::string study = R"([model]
-name = "diagonal_linear_network"
-samples = 8
-dimension = 30
-test_samples = 50
-[time]
-end = 1e4
-samples = 40
-[study]
-"flow.weight_decay" = { log = [1e-4, 1e-2, 5] }
-seed = { count = 12 }
-)";
-
-std::string content_hash(const fs::path& folder) {
-  return text_attribute(read_netcdf(folder / "result.nc", {}), "content_hash");
-}
-
-std::size_t points_of(const fs::path& folder) {
-  return PointFiles(folder, "").size();
-}
+const std::string study = small_study(12);
 
 std::vector<pid_t> children(pid_t process) {
   std::ifstream in("/proc/" + std::to_string(process) + "/task/" + std::to_string(process) +
@@ -48,27 +30,8 @@ std::vector<pid_t> children(pid_t process) {
   return all;
 }
 
-template <class Condition>
-bool wait_for(Condition&& condition, double seconds = 60) {
-  const auto began = std::chrono::steady_clock::now();
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() - began > std::chrono::duration<double>(seconds))
-      return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
-  return true;
-}
-
 std::unique_ptr<Process> start(const std::vector<std::string>& arguments, const fs::path& folder) {
   return std::make_unique<Process>(GRADFLOW_BINARY, arguments, folder);
-}
-
-/// One line of the program's, with this in it, and exit code 2.
-void check_refused(const Finished& result, const std::string& word) {
-  INFO(result.err);
-  CHECK(result.code == 2);
-  CHECK(std::count(result.err.begin(), result.err.end(), '\n') == 1);
-  CHECK(result.err.find(word) != std::string::npos);
 }
 
 }  // namespace
@@ -98,7 +61,7 @@ TEST_CASE("Joined processes share a study: each point is run once, and one write
   const Finished later =
       call_ok({"run", "study.toml", "--out", "joined", "--join", "--quiet"}, scratch.path);
   CHECK(later.out == "joined/result.nc\n");
-  check_refused(call({"run", "study.toml", "--out", "joined"}, scratch.path), "--resume");
+  check_one_line(call({"run", "study.toml", "--out", "joined"}, scratch.path), "--resume");
 }
 
 TEST_CASE("Joined processes that are killed leave their points to the others") {
@@ -113,10 +76,11 @@ TEST_CASE("Joined processes that are killed leave their points to the others") {
     for (int k = 0; k < 3; ++k)
       all.push_back(
           start({"run", "study.toml", "--out", folder, "--join", "--quiet"}, scratch.path));
-    const std::size_t until = moments.below(50);
+    const std::size_t until = 1 + moments.below(49);  // from where it takes signals
     REQUIRE(wait_for([&] { return points_of(scratch / folder) >= until; }));
     all.front()->send(round % 2 == 0 ? SIGKILL : SIGTERM);
     const int code = all.front()->wait();
+    CAPTURE(round, code);
     CHECK((code == 0 || code == (round % 2 == 0 ? -SIGKILL : 130)));
     for (int k = 1; k < 3; ++k) CHECK(all[static_cast<std::size_t>(k)]->wait() == 0);
     CHECK(content_hash(scratch / folder) == content_hash(scratch / "whole"));
@@ -136,7 +100,7 @@ TEST_CASE("A study that is killed at random, its workers, or all of it, comes to
     const auto process =
         start({"run", "study.toml", "--out", folder, "--resume", "--quiet", "--jobs", jobs},
               scratch.path);
-    const std::size_t until = moments.below(50);
+    const std::size_t until = 1 + moments.below(49);  // from where it takes signals
     REQUIRE(wait_for([&] { return points_of(scratch / folder) >= until; }));
     if (round % 3 == 0) {
       process->send(signal);
@@ -144,7 +108,7 @@ TEST_CASE("A study that is killed at random, its workers, or all of it, comes to
       ::kill(workers[moments.below(workers.size())], signal);
     }
     const int code = process->wait();
-    CAPTURE(round, process->err());
+    CAPTURE(round, code, process->err());
     if (round % 3 == 0)
       CHECK((code == 0 || code == (signal == SIGKILL ? -SIGKILL : 130)));
     else
@@ -193,7 +157,7 @@ TEST_CASE("A point whose worker dies twice is marked, and the others are done") 
         return points_of(scratch / folder) == 2 && workers.size() == 1 && workers != before;
       }));
       before = workers;
-      std::this_thread::sleep_for(std::chrono::milliseconds(100));  // for it to begin
+      sleep_milliseconds(100);  // for it to begin
       ::kill(workers.front(), signal);
     }
     CHECK(process->wait() == 1);
@@ -222,11 +186,11 @@ TEST_CASE("A point that needs more memory than it may take is marked, and the ot
     CHECK(status[1] != 0);
     CHECK(status[2] == 0);
   }
-  check_refused(
+  check_one_line(
       call({"run", "study.toml", "--out", "s", "--set", "solver.max_memory=1000"}, scratch.path),
       "solver.max_memory: is 1000, expected 0 or at least");
-  check_refused(call({"check", "study.toml", "--set", "solver.max_memory=1000"}, scratch.path),
-                "the program takes nearly so much");
+  check_one_line(call({"check", "study.toml", "--set", "solver.max_memory=1000"}, scratch.path),
+                 "the program takes nearly so much");
 }
 
 TEST_CASE("A disk that is full ends a study with one line, and it goes on where there is room") {
@@ -238,7 +202,7 @@ TEST_CASE("A disk that is full ends a study with one line, and it goes on where 
       "/bin/sh",
       {"-c", std::string("ulimit -f 40; exec ") + GRADFLOW_BINARY + " run study.toml --out r"},
       scratch.path);
-  check_refused(full, "File too large");
+  check_one_line(full, "File too large");
   call_ok({"run", "study.toml", "--out", "r", "--resume", "--quiet"}, scratch.path);
   CHECK(content_hash(scratch / "r") == content_hash(scratch / "whole"));
 }
@@ -435,28 +399,28 @@ TEST_CASE("What joining, collecting, reusing and asking cannot take is refused, 
   scratch.write("run.toml", small_run);
   scratch.write("other.toml", small_run + "[study]\nseed = [0, 1]\n");
   for (const std::string shard : {"3/3", "1/0", "-1/3", "a/b", "1", "1/", "/2", "1/2/3"})
-    check_refused(call({"run", "study.toml", "--out", "new", "--shard=" + shard}, scratch.path),
-                  "--shard is \"" + shard + "\", expected K/N");
-  check_refused(call({"run", "run.toml", "--out", "new", "--join"}, scratch.path),
-                "nothing to join");
-  check_refused(call({"run", "study.toml", "--out", "new", "--jobs", "many"}, scratch.path),
-                "auto");
+    check_one_line(call({"run", "study.toml", "--out", "new", "--shard=" + shard}, scratch.path),
+                   "--shard is \"" + shard + "\", expected K/N");
+  check_one_line(call({"run", "run.toml", "--out", "new", "--join"}, scratch.path),
+                 "nothing to join");
+  check_one_line(call({"run", "study.toml", "--out", "new", "--jobs", "many"}, scratch.path),
+                 "auto");
   for (const std::string folder : {"none", "run.toml", "."}) {
     for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
              {"run", "study.toml", "--out", "new", "--reuse", folder},
              {"collect", folder},
              {"status", folder}})
-      check_refused(call(arguments, scratch.path), folder);
+      check_one_line(call(arguments, scratch.path), folder);
   }
   CHECK_FALSE(fs::exists(scratch / "new"));
   call_ok({"run", "study.toml", "--out", "s", "--quiet"}, scratch.path);
   call_ok({"run", "other.toml", "--out", "o", "--quiet"}, scratch.path);
-  check_refused(call({"collect", "s", "o"}, scratch.path), "another study");
+  check_one_line(call({"collect", "s", "o"}, scratch.path), "another study");
   scratch.write("o/points/000001.nc", "");
-  check_refused(call({"collect", "s", "o"}, scratch.path), "gradflow 0.2");
-  check_refused(call({"run", "study.toml", "--out", "new", "--reuse", "o"}, scratch.path),
-                "gradflow 0.2");
-  check_refused(call({"run", "other.toml", "--out", "o", "--join"}, scratch.path), "gradflow 0.2");
+  check_one_line(call({"collect", "s", "o"}, scratch.path), "gradflow 0.2");
+  check_one_line(call({"run", "study.toml", "--out", "new", "--reuse", "o"}, scratch.path),
+                 "gradflow 0.2");
+  check_one_line(call({"run", "other.toml", "--out", "o", "--join"}, scratch.path), "gradflow 0.2");
 }
 
 TEST_CASE("Ranks that mpirun starts share a study, and one that is killed is not missed") {

@@ -16,13 +16,6 @@ Finished shell(const std::string& command, const fs::path& folder) {
   return run_program("/bin/sh", {"-c", "\"$0\" " + command, GRADFLOW_BINARY}, folder);
 }
 
-void check_one_line(const Finished& result, const std::string& word) {
-  INFO(result.err);
-  CHECK(result.code == 2);
-  CHECK(std::count(result.err.begin(), result.err.end(), '\n') == 1);
-  CHECK(result.err.find(word) != std::string::npos);
-}
-
 }  // namespace
 
 TEST_CASE("Output that cannot be written ends with exit code 2 and one line") {

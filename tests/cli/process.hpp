@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
@@ -115,6 +116,14 @@ inline Finished call_ok(const std::vector<std::string>& arguments, const fs::pat
   INFO(result.err);
   REQUIRE(result.code == 0);
   return result;
+}
+
+/// Exit code 2, and one line with this in it.
+inline void check_one_line(const Finished& result, const std::string& word) {
+  INFO(result.err);
+  CHECK(result.code == 2);
+  CHECK(std::count(result.err.begin(), result.err.end(), '\n') == 1);
+  CHECK(result.err.find(word) != std::string::npos);
 }
 
 /// Python with Debian's packages, any warning an error but those that NumPy's builds give about

@@ -3,6 +3,8 @@
 #include <string>
 #include <vector>
 
+#include "study/point_files.hpp"
+#include "study/store.hpp"
 #include "tests/catch.hpp"
 #include "tests/cli/process.hpp"
 
@@ -25,6 +27,32 @@ dimension = 12
 test_samples = 20
 initial_variance = 1
 )";
+
+/// A study of five decays and so many seeds, of points of some milliseconds.
+inline std::string small_study(int seeds) {
+  return R"([model]
+name = "diagonal_linear_network"
+samples = 8
+dimension = 30
+test_samples = 50
+[time]
+end = 1e4
+samples = 40
+[study]
+"flow.weight_decay" = { log = [1e-4, 1e-2, 5] }
+seed = { count = )" +
+         std::to_string(seeds) + " }\n";
+}
+
+/// The hash of all numbers of a folder's result.
+inline std::string content_hash(const fs::path& folder) {
+  return text_attribute(read_netcdf(folder / "result.nc", {}), "content_hash");
+}
+
+/// How many points of its study a folder holds.
+inline std::size_t points_of(const fs::path& folder) {
+  return PointFiles(folder, "").size();
+}
 
 inline Dataset result_of(const Scratch& scratch, const std::string& config,
                          const std::vector<std::string>& more = {}) {

@@ -6,6 +6,8 @@
 #include "study/point_files.hpp"
 #include "tests/catch.hpp"
 #include "tests/cli/process.hpp"
+#include "tests/cli/results.hpp"
+#include "tests/cli/waiting.hpp"
 #include "tests/sanitizer.hpp"
 
 using namespace gradflow;
@@ -13,19 +15,7 @@ using namespace gradflow::testing;
 
 namespace {
 
-/// 50 points of some milliseconds each.
-const std::string study = R"([model]
-name = "diagonal_linear_network"
-samples = 8
-dimension = 30
-test_samples = 50
-[time]
-end = 1e4
-samples = 40
-[study]
-"flow.weight_decay" = { log = [1e-4, 1e-2, 5] }
-seed = { count = 10 }
-)";
+const std::string study = small_study(10);
 
 /// Steps of gradient descent: about a second for a million.
 std::string descent(const std::string& end) {
@@ -54,21 +44,6 @@ bool includes(const Times& all, const Times& part) {
     const auto found = all.find(entry.first);
     return found != all.end() && found->second == entry.second;
   });
-}
-
-template <class Condition>
-bool wait_for(Condition&& condition, double seconds = 60) {
-  const auto began = std::chrono::steady_clock::now();
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() - began > std::chrono::duration<double>(seconds))
-      return false;
-    std::this_thread::sleep_for(std::chrono::microseconds(300));
-  }
-  return true;
-}
-
-void sleep_milliseconds(double t) {
-  std::this_thread::sleep_for(std::chrono::duration<double, std::milli>(t));
 }
 
 }  // namespace

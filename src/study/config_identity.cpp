@@ -1,0 +1,123 @@
+#include "io/checksum.hpp"
+#include "study/config.hpp"
+#include "study/key_name.hpp"
+#include "study/result_version.hpp"
+
+/// Of a config: what tells it and its points from others, and what its points are put together
+/// with.
+namespace gradflow {
+namespace {
+
+/// Of what is no number: a word for it.
+std::string short_text(const ParameterValue& value) {
+  if (const auto* b = std::get_if<bool>(&value)) return *b ? "true" : "false";
+  if (const auto* s = std::get_if<std::string>(&value)) return *s;
+  if (const auto* list = std::get_if<std::vector<std::string>>(&value))
+    return list->empty() ? "" : list->front();
+  return "?";
+}
+
+/// Leaves of paths what stands behind the folder that all of them are in.
+void remove_common_folder(std::vector<std::string>& paths) {
+  std::size_t common = paths.front().rfind('/') + 1;  // 0: in none
+  for (const std::string& path : paths)
+    while (common > 0 && path.compare(0, common, paths.front(), 0, common) != 0)
+      common = common < 2 ? 0 : paths.front().rfind('/', common - 2) + 1;
+  for (std::string& path : paths) path.erase(0, common);
+}
+
+}  // namespace
+
+bool changes_numbers(const std::string& key) {
+  for (const char* other : {"solver.threads", "solver.max_wall_seconds", "solver.max_memory",
+                            "measure.exponents", "measure.against", "output.checkpoint_seconds"})
+    if (key == other) return false;
+  return true;
+}
+
+/// An axis's values as a coordinate: of lists the first entry, of files what tells their names
+/// apart, so that a study that is moved stays as it is.
+std::variant<std::vector<double>, std::vector<std::int64_t>, std::vector<std::string>>
+Config::coordinate(const ConfigAxis& axis) const {
+  if (std::holds_alternative<double>(axis.values.front())) {
+    std::vector<double> values;
+    for (const ParameterValue& value : axis.values) values.push_back(std::get<double>(value));
+    return values;
+  }
+  if (std::holds_alternative<std::int64_t>(axis.values.front())) {
+    std::vector<std::int64_t> values;
+    for (const ParameterValue& value : axis.values) values.push_back(std::get<std::int64_t>(value));
+    return values;
+  }
+  std::vector<std::string> values;
+  for (const ParameterValue& value : axis.values) values.push_back(short_text(value));
+  if (schema_.declared(axis.key, axis.position).type == ParameterType::file)
+    remove_common_folder(values);
+  return values;
+}
+
+std::string Config::content(const std::string& key, const ParameterInfo& info,
+                            const ParameterValue& value) const {
+  const auto of_file = [&](const std::string& file) {
+    return "contents " + inputs_.content_hash(inputs_.locate(file, position_of(key)));
+  };
+  if (const auto* text = std::get_if<std::string>(&value);
+      text != nullptr && info.type == ParameterType::file && !text->empty())
+    return of_file(*text);
+  const auto* texts = std::get_if<std::vector<std::string>>(&value);
+  if (texts == nullptr || key != "continuation.starts") return toml_value(value);
+  std::string all;
+  for (const std::string& start : *texts)
+    all += (start == "flow" || start == "zero" ? start : of_file(start)) + ", ";
+  return all;
+}
+
+std::map<std::string, std::string> Config::contents_of(const RunConfig& run,
+                                                       const std::set<std::string>& differs) const {
+  std::map<std::string, std::string> contents{{"model.name", model().name}};
+  for (const auto& [section, parameters] : run.sections)
+    for (const ParameterInfo& info : parameters.declared()) {
+      const std::string key = KeyName{section, info.name}.whole();
+      if (differs.count(key) == 0 && parameters.has(info.name) && changes_numbers(key))
+        contents[key] = content(key, info, parameters.value(info.name));
+    }
+  return contents;
+}
+
+const std::map<std::string, std::string>& Config::common_contents() const {
+  validate();
+  return common_;
+}
+
+std::string Config::fingerprint() const {
+  std::string text = "result version " + std::to_string(result_version) + "\n";
+  for (const auto& [key, value] : common_contents()) text += key + " = " + value + "\n";
+  for (const ConfigAxis& axis : axes()) {
+    text += "study." + axis.key + " = ";
+    for (const ParameterValue& value : axis.values)
+      text += content(axis.key, schema_.declared(axis.key, axis.position), value) + ", ";
+    text += "\n";
+  }
+  return hex_checksum(text);
+}
+
+StudyHead Config::head() const {
+  StudyHead head;
+  head.fingerprint = fingerprint();
+  head.version = result_version;
+  head.model = model().name;
+  head.paper = model().paper;
+  head.config = text();
+  head.resolved = resolved();
+  for (const ConfigAxis& axis : axes())
+    head.axes.push_back(
+        {axis.key,
+         {axis.name, {{"long_name", axis.key}, {"units", std::string("1")}}, coordinate(axis)}});
+  const MeasureSettings measure = run(0).measure();
+  head.exponents = measure.exponents;
+  head.against = fit_axis(measure.against);
+  head.arrhenius = measure.arrhenius;
+  return head;
+}
+
+}  // namespace gradflow

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "experiment/journal.hpp"
+#include "study/progress.hpp"
+#include "study/store.hpp"
+
+namespace gradflow {
+
+/// The parts of one point, or of a single run, in the store. Of a single run the user is told.
+class PointJournal final : public Journal {
+ public:
+  using Tell = std::function<void(const std::string&)>;
+
+  PointJournal(const Store& store, std::size_t point) : store_(store), point_(point) {}
+  /// Of a single run.
+  PointJournal(const Store& store, ProgressMode mode, Tell tell)
+      : store_(store), point_(0), mode_(mode), tell_(std::move(tell)) {}
+
+  std::optional<Dataset> find(const std::string& part) override {
+    return store_.find_part(point_, part);
+  }
+  void put(const std::string& part, const Dataset& data) override {
+    store_.put_part(point_, part, data);
+  }
+  void advance(std::size_t done, std::size_t of) override {
+    if (!progress_) progress_.emplace(of, mode_);
+    progress_->advance(done, 0, 0);
+  }
+  void tell(const std::string& line) override {
+    if (tell_) tell_(line);
+  }
+
+ private:
+  const Store& store_;
+  std::size_t point_;
+  ProgressMode mode_ = ProgressMode::none;
+  Tell tell_;
+  std::optional<Progress> progress_;
+};
+
+}  // namespace gradflow
