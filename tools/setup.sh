@@ -12,29 +12,38 @@ if [ -x "$root/build/gradflow" ] && [ ! -w "$root/build" ]; then
 fi
 mkdir -p "$root/build"
 
-packages=$(grep -vE '^\s*(#|$)' "$root/packages.txt")
-if command -v dpkg-query >/dev/null && command -v apt-get >/dev/null; then
+# Of packages.txt: what is not marked, or has this mark.
+listed() { awk -v mark="${1:-}" '!/^ *(#|$)/ && $2 == mark { print $1 }' "$root/packages.txt"; }
+# Of these packages: those that are not there.
+missing() {
+  local installed
   # shellcheck disable=SC2086
-  installed=$(dpkg-query -W -f '${Status} ${binary:Package}\n' $packages 2>/dev/null |
+  installed=$(dpkg-query -W -f '${Status} ${binary:Package}\n' $1 2>/dev/null |
     sed -n 's/^install ok installed \([^:]*\).*/\1/p' || true)
-  missing=$(comm -23 <(sort <<<"$packages") <(sort <<<"$installed") | tr '\n' ' ')
-  if [ -n "${missing// /}" ]; then
-    echo "installing: $missing" >&2
-    sudo=""
-    [ "$(id -u)" -eq 0 ] || sudo=sudo
-    export DEBIAN_FRONTEND=noninteractive
-    # shellcheck disable=SC2086
-    install() { $sudo apt-get install -y -q --no-install-recommends $missing >>"$log" 2>&1; }
-    if ! install; then
-      { $sudo apt-get update -q >>"$log" 2>&1 && install; } || {
-        tail -n 5 "$log" >&2
-        echo "the packages could not be installed; the whole log is in $log" >&2
-        exit 1
-      }
-    fi
+  comm -23 <(sort <<<"$1") <(sort <<<"$installed") | tr '\n' ' '
+}
+install() {
+  local sudo=""
+  [ "$(id -u)" -eq 0 ] || sudo=sudo
+  echo "installing: $1" >&2
+  # shellcheck disable=SC2086
+  get() { $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $1; }
+  get "$1" >>"$log" 2>&1 || { $sudo apt-get update -q && get "$1"; } >>"$log" 2>&1
+}
+if command -v dpkg-query >/dev/null && command -v apt-get >/dev/null; then
+  needed=$(missing "$(listed)")
+  if [ -n "${needed// /}" ] && ! install "$needed"; then
+    tail -n 5 "$log" >&2
+    echo "the packages could not be installed; the whole log is in $log" >&2
+    exit 1
+  fi
+  if [ "${GRADFLOW_PACKAGES:-}" = all ]; then
+    needed=$(missing "$(listed queues)")
+    [ -z "${needed// /}" ] || install "$needed" ||
+      echo "not installed: the tests that start them are skipped" >&2
   fi
 elif [ ! -e "$root/build/build.ninja" ]; then
-  echo "not a Debian system: make sure that what packages.txt lists is there: ${packages//$'\n'/ }" >&2
+  echo "not a Debian system: make sure that what packages.txt lists is there: $(listed | tr '\n' ' ')" >&2
 fi
 
 cd "$root"

@@ -182,11 +182,11 @@ int run_command(int argc, char** argv) {
   std::vector<std::string> shards;
   bool json = false;
   auto* status = app.add_subcommand("status", "say what there is of a study, whoever works on it");
-  status->add_option("DIR", folder, "folder of a study")->required();
+  status->add_option("DIR", folder, "folder of a study; with FROM, also a new one")->required();
   status->add_flag("--json", json, "as JSON");
   auto* collect =
       app.add_subcommand("collect", "make a study's result of the points that are there");
-  collect->add_option("DIR", folder, "folder of a study")->required();
+  collect->add_option("DIR", folder, "folder of a study; with FROM, also a new one")->required();
   collect->add_option("FROM", shards, "folders with further points of the same study");
 
   bool derivatives = false;

@@ -13,6 +13,7 @@
 #include "study/config.hpp"
 #include "study/runner.hpp"
 #include "study/status.hpp"
+#include "study/store.hpp"
 
 /// The commands that run a config, and those that look at what runs have left.
 namespace gradflow {
@@ -180,13 +181,18 @@ int command_status(const std::string& folder, bool json) {
 }
 
 int command_collect(const std::string& folder, const std::vector<std::string>& from) {
-  require_study_folder(folder, "collect");
-  const StudyHead head = read_study_head(folder);
+  // Shards may be put together in a new folder.
+  const bool fresh =
+      !from.empty() && (!fs::exists(folder) || (fs::is_directory(folder) && fs::is_empty(folder)));
+  const std::string& first = fresh ? from.front() : folder;
+  require_study_folder(first, "collect");
+  const StudyHead head = read_study_head(first);
   for (const std::string& other : from) {
     require_study_folder(other, "collect");
     if (read_study_head(other).fingerprint != head.fingerprint)
-      throw FileError(other, "holds points of another study than " + folder);
+      throw FileError(other, "holds points of another study than " + first);
   }
+  if (fresh) Store(folder, head, Access::fresh, report);
   for (const std::string& other : from) {
     const PointFiles here(folder, head.fingerprint), there(other, head.fingerprint);
     const std::size_t copied = copy_points(there, here, folder);
@@ -207,8 +213,7 @@ int command_collect(const std::string& folder, const std::vector<std::string>& f
   try {
     // Alone, the many small files of points may become one.
     FolderLock lock(folder);
-    constexpr std::size_t most_files = 16;
-    put_together(folder, points, most_files);
+    put_together(folder, points, most_point_files);
   } catch (const FolderBusy&) {  // others work
   }
   print_path(fs::path(folder) / "result.nc");

@@ -18,3 +18,12 @@ run(${WORK}/build/own_model run ${SOURCE}/examples/own_model/phase_retrieval.tom
 if(NOT EXISTS ${WORK}/result/result.nc)
   message(FATAL_ERROR "no result")
 endif()
+
+# A study of it: the workers are copies of this program, with its model.
+file(READ ${SOURCE}/examples/own_model/phase_retrieval.toml config)
+file(WRITE ${WORK}/study.toml "${config}seed = { count = 6 }\n")
+run(${WORK}/build/own_model run ${WORK}/study.toml --out ${WORK}/study --jobs 2 --quiet)
+execute_process(COMMAND ${WORK}/build/own_model status ${WORK}/study OUTPUT_VARIABLE status)
+if(NOT status MATCHES "12 done")
+  message(FATAL_ERROR "of 12 points: ${status}")
+endif()
