@@ -166,6 +166,8 @@ int run_command(int argc, char** argv) {
   run->add_option("--jobs", jobs, "worker processes of a study; auto: one a core")
       ->check(number_of_jobs_or_auto);
   run->add_flag("--resume", arguments.resume, "go on with the results in the folder");
+  run->add_option("--extend", arguments.extend,
+                  "END: prolong the finished single run in the folder to this time.end");
   run->add_flag("--quiet", arguments.quiet, "no progress and no warnings");
   run->add_flag("--join", arguments.join,
                 "work on a study together with all others that run it into the same folder");
@@ -182,7 +184,7 @@ int run_command(int argc, char** argv) {
   std::vector<std::string> shards;
   bool json = false;
   auto* status = app.add_subcommand("status", "say what there is of a study, whoever works on it");
-  status->add_option("DIR", folder, "folder of a study; with FROM, also a new one")->required();
+  status->add_option("DIR", folder, "folder of a study")->required();
   status->add_flag("--json", json, "as JSON");
   auto* collect =
       app.add_subcommand("collect", "make a study's result of the points that are there");

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,7 @@ struct RunArguments {
   std::vector<std::string> overrides;
   int jobs = 1;
   bool resume = false;
+  std::optional<double> extend;  ///< the time.end to prolong the run in the folder to
   bool quiet = false;
   bool join = false;
   std::string shard;  ///< "K/N"; empty: all

@@ -11,6 +11,7 @@
 #include "numerics/short_number.hpp"
 #include "study/assembler.hpp"
 #include "study/config.hpp"
+#include "study/prolonged_run.hpp"
 #include "study/runner.hpp"
 #include "study/status.hpp"
 #include "study/store.hpp"
@@ -118,13 +119,20 @@ int print_plan(const Config& config, const RunOptions& options) {
 }  // namespace
 
 int command_run(const RunArguments& arguments) {
-  const Config config = Config::load(arguments.config, arguments.overrides);
-  config.validate();
   RunOptions options;
-  options.folder =
-      arguments.out.empty() ? fs::path("results") / config.name() : fs::path(arguments.out);
+  options.folder = arguments.out.empty() ? fs::path("results") / fs::path(arguments.config).stem()
+                                         : fs::path(arguments.out);
+  std::vector<std::string> overrides = arguments.overrides;
+  if (arguments.extend) {
+    ProlongedRun prolonged =
+        prolonged_run(arguments.config, overrides, options.folder, *arguments.extend);
+    options.prolongs = std::move(prolonged.prolongs);
+    overrides.insert(overrides.end(), prolonged.overrides.begin(), prolonged.overrides.end());
+  }
+  const Config config = Config::load(arguments.config, overrides);
+  config.validate();
   options.jobs = arguments.jobs;
-  options.resume = arguments.resume;
+  options.resume = arguments.resume || arguments.extend;
   options.shard = read_shard(arguments.shard);
   options.join =
       arguments.join || !arguments.shard.empty() || (config.is_study() && is_launched_together());

@@ -59,6 +59,10 @@ void JournalCheckpoints::keep(Archive::Entries state) {
   }
 }
 
+void JournalCheckpoints::keep_end(Archive::Entries state) {
+  journal_.put_end(part_, dataset_of(std::move(state)));
+}
+
 void JournalCheckpoints::tell_place(double t, std::int64_t steps) {
   journal_.tell(part_ + ": goes on at t = " + short_number(t) + ", after " + std::to_string(steps) +
                 " steps");

@@ -18,6 +18,8 @@ class JournalCheckpoints final : public Checkpoints {
   std::optional<Archive::Entries> find() override;
   void keep(Archive::Entries state) override;
   double seconds() const override { return seconds_; }
+  bool wants_end() const override { return journal_.keeps_ends(); }
+  void keep_end(Archive::Entries state) override;
   /// Says where the run goes on.
   void tell_place(double t, std::int64_t steps);
   /// What was found is not of this run: it is found no more.

@@ -36,6 +36,12 @@ const std::vector<Option<TimeSettings>>& time_options() {
       // Without a default: mirror flow alone needs no end.
       {positive_parameter("end", std::nullopt, "last time"),
        [](T& settings, const Parameters& p) { settings.end = p.has("end") ? p.real("end") : 0; }},
+      // Without a default: part of what identifies a run only where it was prolonged.
+      {list_parameter("earlier_ends", std::nullopt,
+                      "ends that the run had before it was prolonged (gradflow run --extend)"),
+       [](T& settings, const Parameters& p) {
+         if (p.has("earlier_ends")) settings.earlier_ends = p.reals("earlier_ends");
+       }},
       option(&T::spacing,
              choice_parameter(
                  "spacing", "", {"log", "linear"},
@@ -166,19 +172,43 @@ void TimeSettings::check_bounds() const {
                              toml_number(stop_train_loss));
 }
 
-std::vector<double> TimeSettings::grid() const {
+void TimeSettings::check_earlier_ends() const {
+  double before = spacing == "log" ? first : 0;
+  for (const double each : earlier_ends) {
+    if (!(each > before && each < end))
+      throw ParameterError("earlier_ends", "has " + toml_number(each) +
+                                               ", expected numbers in rising order, above " +
+                                               toml_number(before) +
+                                               " and below time.end = " + toml_number(end));
+    before = each;
+  }
+}
+
+std::vector<double> TimeSettings::grid_up_to(double last) const {
   std::vector<double> times{0.0};
   const auto n = static_cast<double>(samples);
   for (std::int64_t k = 1; k <= samples; ++k) {
     const auto i = static_cast<double>(k);
     if (k == samples)
-      times.push_back(end);
+      times.push_back(last);
     else if (spacing == "linear")
-      times.push_back(end * i / n);
+      times.push_back(last * i / n);
     else if (k == 1)
       times.push_back(first);
     else
-      times.push_back(first * std::pow(end / first, (i - 1) / (n - 1)));
+      times.push_back(first * std::pow(last / first, (i - 1) / (n - 1)));
+  }
+  return times;
+}
+
+std::vector<double> TimeSettings::grid() const {
+  std::vector<double> times, ends = earlier_ends;
+  ends.push_back(end);
+  for (const double each : ends) {
+    const std::vector<double> next = grid_up_to(each);
+    const auto beyond =
+        times.empty() ? next.begin() : std::upper_bound(next.begin(), next.end(), times.back());
+    times.insert(times.end(), beyond, next.end());
   }
   return times;
 }

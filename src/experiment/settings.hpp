@@ -15,6 +15,10 @@ namespace gradflow {
 struct TimeSettings {
   std::string variable = "time";  ///< time, slow (tau = lambda t), accelerated (mirror flow)
   double end = 0;                 ///< 0: not given (mirror flow)
+  /// Ends that the run had before it was prolonged, in order. The run lands on each, and goes on
+  /// from its state there as another call would: so the numbers up to it are those of a run that
+  /// ends there.
+  std::vector<double> earlier_ends;
   std::string spacing = "log";
   double first = 1e-3;
   std::int64_t samples = 400;
@@ -24,7 +28,8 @@ struct TimeSettings {
 
   static std::vector<ParameterInfo> declaration();
   static TimeSettings from(const Parameters& parameters);
-  /// Sample times in the chosen variable, with 0 first.
+  /// Sample times in the chosen variable, with 0 first: those up to the first end, and of the grid
+  /// up to each later one what is beyond the end before.
   std::vector<double> grid() const;
   /// True where a condition may end a run before `end`.
   bool may_stop() const {
@@ -32,6 +37,11 @@ struct TimeSettings {
   }
   /// \throws ParameterError for bounds of the loss that leave nothing between them
   void check_bounds() const;
+  /// \throws ParameterError for earlier ends out of order, or beyond the end
+  void check_earlier_ends() const;
+
+ private:
+  std::vector<double> grid_up_to(double last) const;
 };
 
 /// The `[output]` section.

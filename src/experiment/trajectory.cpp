@@ -132,7 +132,10 @@ TrajectoryRun follow(const Setup& setup, const FlowSettings& flow, const SolverS
 
   std::vector<double> sample_times = system_times(time, flow, time.grid());
   std::vector<double> snapshot_times = system_times(time, flow, output.snapshot_times);
+  IntegrationControl control;
+  control.landings = system_times(time, flow, time.earlier_ends);
   if (flow.discrete()) {
+    control.landings = snapped(control.landings, flow.step);
     sample_times = snapped(sample_times, flow.step);
     snapshot_times = snapped(snapshot_times, flow.step);
   }
@@ -142,7 +145,6 @@ TrajectoryRun follow(const Setup& setup, const FlowSettings& flow, const SolverS
       Recording(chosen_observables(all, output), system->dimension(), output.parameters),
       Recording(named(all, output.snapshot_observables), system->dimension(), false)};
 
-  IntegrationControl control;
   std::merge(sample_times.begin(), sample_times.end(), snapshot_times.begin(), snapshot_times.end(),
              std::back_inserter(control.times));
   control.times.erase(std::unique(control.times.begin(), control.times.end()), control.times.end());

@@ -26,6 +26,14 @@ void CheckpointKeeper::offer(bool here, bool anywhere) {
   if (due) interrupt(false);
 }
 
+void CheckpointKeeper::end() {
+  if (where_ == nullptr || !where_->wants_end()) return;
+  Archive last;
+  take_(last);
+  finish_(last);
+  where_->keep_end(std::move(last).take());
+}
+
 void CheckpointKeeper::interrupt(bool here) {
   if (where_ == nullptr) return;
   if (here) {

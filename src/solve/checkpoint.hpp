@@ -18,6 +18,9 @@ class Checkpoints {
   virtual void keep(Archive::Entries state) = 0;
   /// Of wall time from one to the next.
   virtual double seconds() const = 0;
+  /// Is the state at the run's end wanted too, for who prolongs the run?
+  virtual bool wants_end() const { return false; }
+  virtual void keep_end(Archive::Entries /*state*/) {}
 };
 
 /// When the state of a run is taken, and when it is kept. A method that can be cut after each step
@@ -34,6 +37,8 @@ class CheckpointKeeper {
   void offer(bool here, bool anywhere);
   /// The run is interrupted after a step.
   void interrupt(bool here);
+  /// The run has come to its end.
+  void end();
 
  private:
   using Clock = std::chrono::steady_clock;

@@ -122,7 +122,7 @@ class CvodeStepper final : public Stepper {
     Statistics all = statistics();
     archive.part("statistics", all);
     if (!archive.reading()) return;
-    previous_ = time_;
+    start(time_, state_);  // CVODE's own counts begin again
     statistics_ = earlier_ = all;
     steps_since_start_ = steps_between_starts_;  // the next step begins anew
     const auto used = static_cast<LinearKind>(kind);

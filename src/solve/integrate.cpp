@@ -133,7 +133,7 @@ Outcome integrate(System& system, Stepper& stepper, const SolverSettings& settin
   const auto exchange = [&](Archive& archive) {
     double all = seconds();
     archive("wall_seconds", all);
-    if (archive.reading()) seconds_before = all;
+    if (archive.reading()) seconds_before += all - seconds();
     archive("next", next);
     archive("curvature", curvature);
     archive("grew", grew);
@@ -162,6 +162,19 @@ Outcome integrate(System& system, Stepper& stepper, const SolverSettings& settin
       });
   /// A run that is at its start has no state worth keeping.
   const auto can_resume = [&] { return stepper.can_resume() && stepper.statistics().steps > 0; };
+  std::size_t landed = 0;  // on so many of the landings
+  const auto has_landed = [&] {
+    return landed < control.landings.size() &&
+           control.landings[landed] <= stepper.time() + 0.5 * stepper.grid_step();
+  };
+  const auto land = [&] {
+    if (!has_landed()) return;
+    ++landed;
+    Archive out;
+    exchange(out);
+    Archive in(std::move(out).take());
+    exchange(in);
+  };
   /// A last sample where no more are to come.
   const auto end_at = [&](double t) {
     if (t == stepper.time())
@@ -203,6 +216,7 @@ Outcome integrate(System& system, Stepper& stepper, const SolverSettings& settin
         Archive archive(*std::move(state));
         exchange(archive);
         if (control.recorded) control.recorded(archive, next);
+        while (has_landed()) ++landed;
       }
     while (next < times.size() && !early_end) {
       if (stepper.statistics().steps >= settings.max_steps) {
@@ -223,7 +237,7 @@ Outcome integrate(System& system, Stepper& stepper, const SolverSettings& settin
         break;
       }
       keeper.offer(can_resume(), stepper.resumes_anywhere());
-      stepper.step(end, longest);
+      stepper.step(landed < control.landings.size() ? control.landings[landed] : end, longest);
 
       if (watch_energy) {
         stepper.interpolate_derivative(stepper.time(), slope);
@@ -271,7 +285,9 @@ Outcome integrate(System& system, Stepper& stepper, const SolverSettings& settin
         end_at(stepper.time());
         break;
       }
+      land();
     }
+    if (outcome.status == Status::ok && !early_end) keeper.end();
     if (condition) condition->finish(stepper);
   } catch (const SolverError& error) {
     // Steps that shrink to nothing while the state grows without bound are a blow-up in finite

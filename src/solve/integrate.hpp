@@ -25,6 +25,9 @@ struct IntegrationControl {
   std::vector<std::function<double(double, ConstVectorRef)>> level;
   /// Asked before each step; true ends the run as interrupted.
   std::function<bool()> interrupted;
+  /// Times that a step ends at, besides the last, and where the run goes on as one that was cut
+  /// there would: in order.
+  std::vector<double> landings = {};
   /// Where the run's state is kept, and what it goes on from.
   Checkpoints* checkpoints = nullptr;
   /// What goes with that state: it is kept as it is after the same step.

@@ -3,6 +3,8 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "experiment/journal.hpp"
 #include "study/progress.hpp"
@@ -18,13 +20,22 @@ class PointJournal final : public Journal {
   PointJournal(const Store& store, std::size_t point) : store_(store), point_(point) {}
   /// Of a single run.
   PointJournal(const Store& store, ProgressMode mode, Tell tell)
-      : store_(store), point_(0), mode_(mode), tell_(std::move(tell)) {}
+      : store_(store), point_(0), is_single_(true), mode_(mode), tell_(std::move(tell)) {}
 
   std::optional<Dataset> find(const std::string& part) override {
     return store_.find_part(point_, part);
   }
   void put(const std::string& part, const Dataset& data) override {
     store_.put_part(point_, part, data);
+  }
+  bool keeps_ends() const override { return is_single_; }
+  void put_end(const std::string& part, Dataset data) override {
+    ends_.emplace_back(part, std::move(data));
+  }
+  /// To be called once the result is on disk.
+  void keep_ends() {
+    for (auto& [part, data] : ends_) store_.put_part(point_, part, std::move(data));
+    ends_.clear();
   }
   void advance(std::size_t done, std::size_t of) override {
     if (!progress_) progress_.emplace(of, mode_);
@@ -37,6 +48,8 @@ class PointJournal final : public Journal {
  private:
   const Store& store_;
   std::size_t point_;
+  bool is_single_ = false;
+  std::vector<std::pair<std::string, Dataset>> ends_;
   ProgressMode mode_ = ProgressMode::none;
   Tell tell_;
   std::optional<Progress> progress_;

@@ -17,12 +17,17 @@ bool contains(const std::vector<std::string>& names, const std::string& name) {
 /// Returns the end in t.
 double resolve_end(Parameters& time, const FlowSettings& flow) {
   const double end = time.real("end"), first = time.real("first");
-  if (time.text("spacing") == "log" && first >= end) {
+  // A run that is prolonged keeps its first times.
+  const std::vector<double> earlier = TimeSettings::from(time).earlier_ends;
+  const double first_end = earlier.empty() ? end : earlier.front();
+  if (time.text("spacing") == "log" && first >= first_end) {
     if (time.given("first"))
-      throw ParameterError("first", "is " + toml_number(first) +
-                                        ", expected a number below time.end = " + toml_number(end));
-    time.resolve("first", end / 1000);
+      throw ParameterError("first", "is " + toml_number(first) + ", expected a number below time." +
+                                        (earlier.empty() ? "end = " : "earlier_ends[0] = ") +
+                                        toml_number(first_end));
+    time.resolve("first", first_end / 1000);
   }
+  TimeSettings::from(time).check_earlier_ends();
   const bool slow = time.text("variable") == "slow" && !flow.traits().slow_limit;
   if (slow && flow.weight_decay <= 0)
     throw ParameterError("variable",

@@ -29,7 +29,9 @@ bool flag(const std::atomic<bool>* interrupt) {
 RunSummary run_single(const Config& config, const RunOptions& options) {
   if (options.join)
     throw FolderRefused("a single run has nothing to join (--join and --shard are for a [study])");
-  Store store(options.folder, config.head(), options.resume ? Access::resume : Access::fresh,
+  StudyHead head = config.head();
+  head.prolongs = options.prolongs;
+  Store store(options.folder, std::move(head), options.resume ? Access::resume : Access::fresh,
               options.tell);
   RunSummary summary;
   summary.points = 1;
@@ -54,10 +56,10 @@ RunSummary run_single(const Config& config, const RunOptions& options) {
     return summary;
   }
   PointResult point;
+  PointJournal journal(store, options.progress, options.tell);
   try {
     require_run_memory();
     PhaseReferences references;
-    PointJournal journal(store, options.progress, options.tell);
     try {
       point = run_point(
           config, 0, references, [&] { return flag(options.interrupt); }, &journal);
@@ -77,6 +79,7 @@ RunSummary run_single(const Config& config, const RunOptions& options) {
   write_netcdf(result_of_run(store.owner(), std::move(point.data)), store.result());
   // What is cut short goes on from its parts.
   if (is_final(point.status)) store.drop_parts(0);
+  if (point.status == Status::ok) journal.keep_ends();
   return summary;
 }
 

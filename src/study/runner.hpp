@@ -22,6 +22,8 @@ struct RunOptions {
   std::filesystem::path folder;
   int jobs = 1;  ///< worker processes of a study
   bool resume = false;
+  /// Of a single run that was prolonged (study/prolonged_run.hpp): what it was before.
+  std::string prolongs = {};
   /// Work on a study together with all others that run it into the same folder.
   bool join = false;
   Shard shard = {};                               ///< with `join`

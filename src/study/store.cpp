@@ -142,6 +142,10 @@ bool Store::is_ours(const Dataset& data) const {
   return text_attribute(data, "fingerprint") == owner_.fingerprint;
 }
 
+bool Store::is_earlier(const std::string& fingerprint) const {
+  return !fingerprint.empty() && fingerprint == owner_.prolongs;
+}
+
 Found Store::find() const {
   if (!resumed_ || !fs::exists(result_)) return {};
   try {
@@ -161,7 +165,7 @@ std::optional<Dataset> Store::find_part(std::size_t point, const std::string& pa
   if (!fs::is_regular_file(file)) return std::nullopt;
   try {
     Dataset data = read_netcdf(file);
-    if (is_ours(data)) return data;
+    if (is_ours(data) || is_earlier(text_attribute(data, "fingerprint"))) return data;
   } catch (const std::bad_alloc&) {
     throw;
   } catch (const std::exception&) {  // damaged: it is made again
@@ -223,7 +227,8 @@ void Store::check_mark(const std::string& found, bool resume) const {
     throw FolderRefused(folder_.string() + " holds results of result version " +
                         (version.empty() ? "0" : version) + ", and this gradflow makes version " +
                         std::to_string(owner_.version) + "; give another folder with --out");
-  if (entry(found, "fingerprint") != owner_.fingerprint)
+  const std::string fingerprint = entry(found, "fingerprint");
+  if (fingerprint != owner_.fingerprint && !(resume && is_earlier(fingerprint)))
     throw FolderRefused(folder_.string() +
                         " holds results of another config; give another folder with --out");
   if (!resume)

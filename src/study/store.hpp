@@ -75,6 +75,8 @@ class Store {
  private:
   bool is_study() const { return !owner_.axes.empty(); }
   bool is_ours(const Dataset& data) const;
+  /// Is it that of the run before it was prolonged?
+  bool is_earlier(const std::string& fingerprint) const;
   bool holds_any() const;
   void check_mark(const std::string& found, bool resume) const;
   bool holds_results(bool resume, const std::function<void(const std::string&)>& tell) const;

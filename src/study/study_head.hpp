@@ -24,6 +24,7 @@ struct StudyHead {
   };
 
   std::string fingerprint;   ///< of what can change a number
+  std::string prolongs;      ///< a single run's fingerprint before it was prolonged; not kept
   std::int64_t version = 0;  ///< result_version
   std::vector<Axis> axes;    ///< none: a single run
   std::string model, paper, config, resolved;
