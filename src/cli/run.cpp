@@ -106,8 +106,7 @@ int print_plan(const Config& config, const RunOptions& options) {
               bytes_text(plan.largest.bytes * static_cast<double>(plan.points)).c_str());
   std::printf("largest     %.0f parameters, %s a state", plan.largest.parameters,
               bytes_text(8 * plan.largest.parameters).c_str());
-  std::printf(", %s a dense matrix\n",
-              bytes_text(8 * plan.largest.parameters * plan.largest.parameters).c_str());
+  std::printf(", %s for its Newton matrix\n", bytes_text(plan.largest.matrix).c_str());
   if (plan.mean_seconds > 0)
     std::printf(
         "time        about %s with %d jobs\n",

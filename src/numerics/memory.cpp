@@ -3,13 +3,31 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <fstream>
 
 namespace gradflow {
+namespace {
+
+std::atomic<double> largest_required{0};
+
+}  // namespace
+
+LargestRequired::LargestRequired() {
+  largest_required = 0;
+}
+LargestRequired::~LargestRequired() {
+  largest_required = 0;
+}
+double LargestRequired::bytes() const {
+  return largest_required;
+}
 
 void require_memory(double bytes) {
   if (!(bytes > 0)) return;
+  largest_required = std::max(largest_required.load(), bytes);
   constexpr double most = 1e18;  // more than any machine has, and less than a size can say
   const auto size = static_cast<std::size_t>(bytes < most ? bytes : most);
   // Not malloc, which would keep what it got, and another threshold for what is large.

@@ -20,6 +20,17 @@ class OutOfMemory : public std::bad_alloc {
 /// not for ever. \throws OutOfMemory
 void require_memory(double bytes);
 
+/// The largest piece that require_memory was asked for, in this process, while it lives. One at a
+/// time.
+class LargestRequired {
+ public:
+  LargestRequired();
+  ~LargestRequired();
+  LargestRequired(const LargestRequired&) = delete;
+  LargestRequired& operator=(const LargestRequired&) = delete;
+  double bytes() const;
+};
+
 /// Address space that this process takes; 0 where the system does not say.
 double process_bytes();
 

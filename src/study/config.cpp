@@ -7,6 +7,7 @@
 #include "experiment/experiment.hpp"
 #include "experiment/recording.hpp"
 #include "io/atomic_file.hpp"
+#include "numerics/memory.hpp"
 #include "solve/stepper.hpp"
 #include "study/key_name.hpp"
 #include "study/overrides.hpp"
@@ -194,7 +195,11 @@ std::unique_ptr<Model> Config::build(RunConfig& run, bool try_stepper) const {
   });
   if (try_stepper) in_section("solver", [&] { check_memory(run.solver()); });
   if (try_stepper && !flow.discrete())
-    in_section("solver", [&] { make_stepper(*system, run.solver()); });
+    in_section("solver", [&] {
+      const LargestRequired required;
+      make_stepper(*system, run.solver());
+      largest_.matrix = std::max(largest_.matrix, required.bytes());
+    });
   check_rest(given, *model);
   in_section("measure", [&] { check_measure(run, design_); });
   in_section("output", [&] { check_output(run, model->observables(flow)); });

@@ -75,9 +75,10 @@ class Config {
   /// Of an axis's values, the logarithm of the state's length over that of the first point, as far
   /// as `validate` has tried them (of values between, that of the one before). Validates.
   std::vector<double> log_lengths(std::size_t axis) const;
-  /// The largest of the points that `validate` tried: parameters, and bytes in the result.
+  /// The largest of the points that `validate` tried: parameters, bytes in the result, and bytes of
+  /// the Newton matrix.
   struct Largest {
-    double parameters = 0, bytes = 0;
+    double parameters = 0, bytes = 0, matrix = 0;
   };
   Largest largest_point() const;
   /// What its points are put together with. Validates.

@@ -15,6 +15,7 @@
 #include <cstdio>
 #include <cstring>
 #include <new>
+#include <optional>
 #include <stdexcept>
 
 #include "io/system_call.hpp"
@@ -103,7 +104,7 @@ class Life {
 
   PointResult run_one(std::size_t k) {
     try {
-      const SolverSettings solver = study_.config.run(k).solver();
+      const SolverSettings& solver = limits_of(k);
       tell({WorkerReport::Kind::begun, {k, Status::ok, 0, solver.max_wall_seconds, ""}});
       limit_memory(solver);
       require_margin();
@@ -124,6 +125,17 @@ class Life {
       // One point of many whose values do not go together: marked, the others go on.
       return failed_point(Status::setup_failed, problem.what());
     }
+  }
+
+  /// The settings that hold a point's limits, made once where all points have the same.
+  const SolverSettings& limits_of(std::size_t k) {
+    const auto is_of_solver = [](const ConfigAxis& axis) {
+      return axis.key.starts_with("solver.");
+    };
+    const std::vector<ConfigAxis>& axes = study_.config.axes();
+    if (!limits_ || std::any_of(axes.begin(), axes.end(), is_of_solver))
+      limits_ = study_.config.run(k).solver();
+    return *limits_;
   }
 
   /// Without it no point can be run, and none is to blame.
@@ -150,7 +162,9 @@ class Life {
     const rlim_t share = solver.max_memory > 0
                              ? static_cast<rlim_t>(solver.max_memory)
                              : std::min(machine, first_limit_) / static_cast<rlim_t>(study_.jobs);
-    limit.rlim_cur = std::min({first_limit_, share, limit.rlim_max});
+    const rlim_t most = std::min({first_limit_, share, limit.rlim_max});
+    if (most == limit.rlim_cur) return;
+    limit.rlim_cur = most;
     setrlimit(RLIMIT_AS, &limit);
 #endif
   }
@@ -159,6 +173,7 @@ class Life {
   PointWriter& file_;
   int socket_;
   PhaseReferences references_;
+  std::optional<SolverSettings> limits_;
   bool out_of_memory_ = false;
   mutable rlim_t first_limit_ = 0;
 };
