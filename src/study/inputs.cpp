@@ -4,6 +4,7 @@
 #include "io/checksum.hpp"
 #include "io/data_file.hpp"
 #include "io/netcdf_file.hpp"
+#include "io/packed_file.hpp"
 #include "solve/outcome.hpp"
 #include "study/overrides.hpp"
 #include "study/store.hpp"
@@ -33,9 +34,9 @@ Vector final_state(const Dataset& result, const std::filesystem::path& path) {
 Vector state_in(const std::filesystem::path& folder) {
   const std::filesystem::path result = folder / "result.nc";
   if (std::filesystem::exists(result)) return final_state(read_netcdf(result), folder);
-  const std::filesystem::path kept = parts_of_point(folder, 0) / "run.nc";
+  const std::filesystem::path kept = part_file(folder, 0, "run");
   if (!std::filesystem::exists(kept)) throw FileError(folder, "is a folder without result.nc");
-  const auto& state = read_netcdf(kept).values<double>("final_state");
+  const auto& state = read_packed(kept).values<double>("final_state");
   return Eigen::Map<const Vector>(state.data(), static_cast<Index>(state.size()));
 }
 

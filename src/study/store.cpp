@@ -7,6 +7,7 @@
 #include "io/atomic_file.hpp"
 #include "io/checksum.hpp"
 #include "io/netcdf_file.hpp"
+#include "io/packed_file.hpp"
 #include "study/config.hpp"
 
 namespace gradflow {
@@ -31,6 +32,13 @@ void prepare_folder(const fs::path& folder) {
   fs::create_directories(folder, error);
   if (error) throw FileError(folder, "cannot be made: " + error.message());
   if (!fs::is_directory(folder)) throw FileError(folder, "is not a folder");
+}
+
+/// Where a point keeps its parts.
+fs::path parts_of_point(const fs::path& folder, std::size_t point) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%06zu", point);
+  return folder / "parts" / text;
 }
 
 /// What a killed process was writing when it was killed. To be called under the folder's lock.
@@ -90,10 +98,8 @@ void refuse_foreign_result(const fs::path& result) {
 
 }  // namespace
 
-fs::path parts_of_point(const fs::path& folder, std::size_t point) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%06zu", point);
-  return folder / "parts" / text;
+fs::path part_file(const fs::path& folder, std::size_t point, const std::string& part) {
+  return parts_of_point(folder, point) / (part + ".part");
 }
 
 std::string text_attribute(const Dataset& data, std::string_view name) {
@@ -161,10 +167,10 @@ Found Store::find() const {
 }
 
 std::optional<Dataset> Store::find_part(std::size_t point, const std::string& part) const {
-  const fs::path file = parts_of_point(folder_, point) / (part + ".nc");
+  const fs::path file = part_file(folder_, point, part);
   if (!fs::is_regular_file(file)) return std::nullopt;
   try {
-    Dataset data = read_netcdf(file);
+    Dataset data = read_packed(file);
     if (is_ours(data) || is_earlier(text_attribute(data, "fingerprint"))) return data;
   } catch (const std::bad_alloc&) {
     throw;
@@ -177,7 +183,7 @@ void Store::put_part(std::size_t point, const std::string& part, Dataset data) c
   prepare_folder(folder_ / "parts");
   prepare_folder(parts_of_point(folder_, point));
   data.set_attribute({"fingerprint", owner_.fingerprint});
-  write_netcdf(data, parts_of_point(folder_, point) / (part + ".nc"));
+  write_packed(data, part_file(folder_, point, part));
 }
 
 void Store::drop_parts(std::size_t point) const {

@@ -26,8 +26,9 @@ struct Found {
   bool damaged = false;  ///< its checksum is missing or does not fit
 };
 
-/// Where a point of the results in `folder` keeps its parts, a file NAME.nc each.
-std::filesystem::path parts_of_point(const std::filesystem::path& folder, std::size_t point);
+/// Where a point of the results in `folder` keeps a part (io/packed_file.hpp).
+std::filesystem::path part_file(const std::filesystem::path& folder, std::size_t point,
+                                const std::string& part);
 
 /// How a folder is opened.
 enum class Access {
@@ -62,7 +63,7 @@ class Store {
   /// Is there a result of this very config, of so many points, none of them absent or cut short?
   /// \throws FileError where it is damaged
   bool holds_result(std::size_t points) const;
-  /// The parts of a point in several, such as the values of a sweep (parts/NNNNNN/NAME.nc): kept
+  /// The parts of a point in several, such as the values of a sweep (parts/NNNNNN/NAME.part): kept
   /// until the point itself is on disk.
   std::optional<Dataset> find_part(std::size_t point, const std::string& part) const;
   void put_part(std::size_t point, const std::string& part, Dataset data) const;

@@ -21,7 +21,7 @@ checkpoint_seconds = 0.05
 const std::vector<std::string> resume{"run", "run.toml", "--out", "cut", "--resume"};
 
 fs::path state_of(const Scratch& scratch) {
-  return scratch / "cut" / "parts" / "000000" / "run.nc";
+  return scratch / "cut" / "parts" / "000000" / "run.part";
 }
 
 /// Waits until a state later than the one of `before` is on disk; false where the run ended first.
@@ -40,7 +40,7 @@ TEST_CASE("A single run that is killed goes on from its last state, says where, 
   const Scratch scratch;
   scratch.write("run.toml", long_run);
   call_ok({"run", "run.toml", "--out", "whole"}, scratch.path);
-  CHECK(fs::exists(scratch / "whole" / "parts" / "000000" / "run.nc"));  // for --extend
+  CHECK(fs::exists(scratch / "whole" / "parts" / "000000" / "run.part"));  // for --extend
   std::string before;
   for (int kill = 0; kill < 2; ++kill) {
     Process process(GRADFLOW_BINARY, resume, scratch.path);

@@ -134,7 +134,7 @@ checkpoint_seconds = 0.05
 )");
   run_well(scratch, "whole", settings({"time.end=3000.0", "time.earlier_ends=[10.0]"}));
   run_well(scratch, "cut", {});
-  const fs::path state = scratch / "cut" / "parts" / "000000" / "run.nc";
+  const fs::path state = scratch / "cut" / "parts" / "000000" / "run.part";
   const std::string before = contents(state);
   Process process(GRADFLOW_BINARY, {"run", "run.toml", "--out", "cut", "--extend", "3000"},
                   scratch.path);
