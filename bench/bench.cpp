@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "bench/batch.hpp"
+#include "bench/condition.hpp"
 #include "bench/ivp_test_set.hpp"
 #include "bench/machine.hpp"
 #include "bench/problems.hpp"
@@ -309,10 +310,15 @@ void run_section(const std::string& section, const Options& options) {
             side_by_side("batch_" + kind + "_" + std::to_string(count), study_of(kind, count)),
             {"each:auto", "auto", "each:rodas", "rodas"}, "each:rodas+structured",
             "each:cvode+structured");
-  } else if (section == "machine" || section == "ivp") {
+  } else if (section == "machine" || section == "ivp" || section == "condition") {
     std::ofstream file(options.out / (section + ".md"));
     std::ostringstream text;
-    section == "ivp" ? measure_ivp_digits(text) : measure_machine(text);
+    if (section == "ivp")
+      measure_ivp_digits(text);
+    else if (section == "machine")
+      measure_machine(text);
+    else
+      measure_condition(text, options.repeat);
     file << text.str();
     std::cout << text.str();
   } else {
@@ -348,6 +354,7 @@ Options read(int argc, char** argv) {
   if (options.sections.empty())
     options.sections = {"machine",
                         "ivp",
+                        "condition",
                         "completion",
                         "diagonal",
                         "tanh",

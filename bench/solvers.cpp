@@ -378,8 +378,8 @@ Run one_by_one(const Problem& problem, const std::string& solver, double rtol, d
 
 Run solve(const Problem& problem, const std::string& given, double rtol, double cap) {
   if (given.rfind("each:", 0) == 0) return one_by_one(problem, given.substr(5), rtol, cap);
-  const auto times = given.find(" x");
-  const std::string solver = given.substr(0, times);
+  const auto times = given.find(" x"), without = given.find(without_condition);
+  const std::string solver = given.substr(0, std::min(times, without));
   const double atol = problem.atol_factor * rtol;
   if (solver == "cvode_dense") return cvode_own(problem, true, rtol, atol, cap);
   if (solver == "cvode_gmres") return cvode_own(problem, false, rtol, atol, cap);
@@ -391,6 +391,7 @@ Run solve(const Problem& problem, const std::string& given, double rtol, double 
   settings.rtol = rtol;
   settings.atol = atol;
   settings.max_steps = 1'000'000'000;
+  settings.condition = without == std::string::npos;
   const auto plus = solver.find('+');
   settings.method = solver.substr(0, plus);
   if (plus != std::string::npos) settings.linear = linear_of(solver.substr(plus + 1));

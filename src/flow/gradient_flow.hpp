@@ -91,6 +91,7 @@ class HeavyBallFlow final : public System {
   /// The dissipation sees velocities alone, so that a growth rate in it says nothing of saddles: a
   /// ball at a turning point has an infinite one.
   bool has_saddles() const override { return false; }
+  bool has_condition() const override { return false; }
   double energy(ConstVectorRef y) override;
   double inner_product(ConstVectorRef y, ConstVectorRef u, ConstVectorRef v) override;
   std::vector<LinearKind> linear_kinds() const override;

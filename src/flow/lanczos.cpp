@@ -22,13 +22,15 @@ JacobianKrylovSpace lanczos(System& system, double t, ConstVectorRef y, Index it
   while (size < most) {
     system.jacobian_times(t, y, basis.col(size), next);
     if (!next.allFinite()) return {};
-    // Twice is enough: orthogonal to rounding.
-    for (int pass = 0; pass < 2; ++pass)
-      for (Index k = 0; k <= size; ++k) {
-        const double c = system.inner_product(y, basis.col(k), next);
-        if (k == size) alpha[size] += c;
-        next -= c * basis.col(k);
-      }
+    // What the recurrence has beside the next vector, then what rounding left of all: a second pass
+    // over all adds nothing.
+    const auto remove = [&](Index k) {
+      const double c = system.inner_product(y, basis.col(k), next);
+      if (k == size) alpha[size] += c;
+      next -= c * basis.col(k);
+    };
+    for (Index k = size; k >= std::max<Index>(0, size - 1); --k) remove(k);
+    for (Index k = 0; k <= size; ++k) remove(k);
     const double remainder = std::sqrt(system.inner_product(y, next, next));
     ++size;
     if (size == most || !(remainder > 1e-12 * alpha.head(size).cwiseAbs().maxCoeff() + 1e-300))

@@ -13,7 +13,7 @@ struct JacobianKrylovSpace {
 };
 
 /// Lanczos with full reorthogonalisation in <., .>_G from a fixed random start: at most
-/// `iterations` products with the Jacobian and 4 n k^2 flops of inner products; ends early in an
+/// `iterations` products with the Jacobian and 2 n k^2 flops of inner products; ends early in an
 /// invariant subspace, and is exact where that is the whole space. Empty (k = 0) where the metric
 /// or a product is not finite.
 JacobianKrylovSpace lanczos(System& system, double t, ConstVectorRef y, Index iterations);

@@ -23,7 +23,7 @@ class MirrorFlow final : public System {
   void jacobian_times(double t, ConstVectorRef y, ConstVectorRef v, VectorRef out) override;
   bool has_energy() const override { return true; }
   bool has_saddles() const override { return false; }
-  bool convex() const override { return true; }
+  bool has_condition() const override { return false; }
   double energy(ConstVectorRef y) override;
   double inner_product(ConstVectorRef y, ConstVectorRef u, ConstVectorRef v) override;
   std::vector<LinearKind> linear_kinds() const override { return {LinearKind::dense}; }
@@ -76,7 +76,7 @@ class AcceleratedMirrorFlow final : public System {
   void jacobian_times(double t, ConstVectorRef y, ConstVectorRef v, VectorRef out) override;
   bool has_energy() const override { return true; }
   bool has_saddles() const override { return false; }
-  bool convex() const override { return true; }
+  bool has_condition() const override { return false; }
   double energy(ConstVectorRef y) override;
   double inner_product(ConstVectorRef y, ConstVectorRef u, ConstVectorRef v) override;
   std::vector<LinearKind> linear_kinds() const override { return {LinearKind::dense}; }

@@ -38,9 +38,10 @@ class System {
   virtual bool has_energy() const { return false; }
   /// False where no unstable mode can be: the saddle guard then costs nothing.
   virtual bool has_saddles() const { return true; }
-  /// True where no disturbance of any size grows in the flow's own geometry (mirror flow of a
-  /// convex loss): there is no condition to follow.
-  virtual bool convex() const { return false; }
+  /// False where there is no condition to follow: no disturbance of any size grows in the flow's
+  /// own geometry (mirror flow of a convex loss), or J is symmetric in no metric, and quotients
+  /// <v, J v> / <v, v> are no rates (heavy ball).
+  virtual bool has_condition() const { return true; }
   virtual double energy(ConstVectorRef /*y*/) { return 0; }
   /// <u, v>_G at y. Euclidean by default.
   virtual double inner_product(ConstVectorRef y, ConstVectorRef u, ConstVectorRef v);

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <array>
+#include <functional>
+#include <limits>
 #include <optional>
 
 #include "flow/system.hpp"
@@ -26,8 +28,9 @@ struct GrownError {
 /// Of a step of length h, v goes to the direction w of (I - gamma J)^{-1} v, with the Newton matrix
 /// that is there: modes that decay fast are gone, and what is left grows by exp(h rho), rho =
 /// <w, J w> by one Jacobian product. That is exact for the mode which v has become, however long
-/// the step, while the method itself would damp it. Cost: one solve and one product a vector and
-/// look: at every other step while something grows, else at every fourth.
+/// the step, while the method itself would damp it. Where w turns by much until the next look it is
+/// carried along with exp(t J) on a Krylov space of w. Cost: one solve and one product a vector and
+/// look: at every eighth step, or at every other where what grows has grown by half since.
 class Condition {
  public:
   Condition(System& system, const SolverSettings& settings);
@@ -37,6 +40,9 @@ class Condition {
   void accept(Stepper& stepper);
   /// After the last one.
   void finish(Stepper& stepper);
+
+  /// <v, J v>, or 0 where it is a growth that cannot be told from the rounding of J v.
+  double resolved(double rate) const;
 
   /// After an accepted step.
   void exchange(Archive& archive);
@@ -57,17 +63,24 @@ class Condition {
   };
   void look(Stepper& stepper);
   void follow(Stepper& stepper, Tangent& tangent, std::size_t index, double elapsed);
+  /// A share of a fresh direction for a vector in which nothing grows.
+  void refresh(ConstVectorRef y, Vector& direction, std::size_t index);
   /// What the arithmetic of the last step left in each entry: that of the right-hand side, by a
-  /// change of the last digits, and that of the solve.
+  /// change of the last digits, and that of the solve. And `resolution_`.
   void measure_rounding(Stepper& stepper);
   /// The errors along a tangent after a growth of exp(gain), and fresh ones where those are larger.
   /// J v in `image_`.
   void grow_errors(const Vector& y, Tangent& tangent, double rate, double gain,
                    const std::optional<InvariantSubspace>& subspace);
-  /// <v, J v> with what is settled (System), J v in `image_`; `rate` where there is no telling.
-  double settled_rate(ConstVectorRef y, const Vector& v, double gamma, double rate);
+  /// v <- exp(span J) v, of length one, on a Krylov space of v: `product` puts J of its argument
+  /// into `image_`, where J v is before and after. \returns the log of its growth
+  double carry(ConstVectorRef y, Vector& v, double span,
+               const std::function<void(ConstVectorRef)>& product);
+  /// Finds what is settled at the present state (System), once; false where there is no telling.
+  bool settle(ConstVectorRef y, double gamma);
   /// The system's own where it judges saddles by it; elsewhere it may not see all of a vector.
   double inner_product(ConstVectorRef y, ConstVectorRef u, ConstVectorRef v);
+  /// False, and v as it was, where it has no length.
   bool normalise(ConstVectorRef y, VectorRef v);
   /// Fixed Gaussian numbers, one an entry, shifted anew at each look; `later`: by so many entries.
   auto draws(Index later = 0) const { return gauss_.segment(shift_ + later, image_.size()); }
@@ -81,9 +94,11 @@ class Condition {
   Vector gauss_;
   Index shift_ = 0;
   Vector image_, noise_, work_, rounding_;
+  Matrix krylov_;
+  double resolution_ = 0;  ///< of a growth rate, by the rounding of products with J
   double time_ = 0, seen_until_ = 0, last_step_ = 0;
   int steps_unseen_ = 0, looks_ = 0;
-  bool growing_ = true;
+  double fastest_ = std::numeric_limits<double>::infinity();  ///< rate of growth at the last look
   std::optional<double> settled_at_;  ///< time at which the system settled last
   Amplification amplification_;
   std::array<GrownError, sources> grown_;

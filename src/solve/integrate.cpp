@@ -111,8 +111,8 @@ Outcome integrate(System& system, Stepper& stepper, const SolverSettings& settin
   double longest = std::numeric_limits<double>::infinity();
   bool grew = false;
   std::optional<Condition> condition;
-  // By Rayleigh quotients, which are rates where J is symmetric in the metric.
-  if (settings.condition && watch_energy && !system.convex()) condition.emplace(system, settings);
+  if (settings.condition && watch_energy && system.has_condition())
+    condition.emplace(system, settings);
 
   outcome.method = stepper.method();
   const auto fail = [&](Status status, const std::string& reason, const std::string& advice) {
@@ -242,7 +242,8 @@ Outcome integrate(System& system, Stepper& stepper, const SolverSettings& settin
       if (watch_energy) {
         stepper.interpolate_derivative(stepper.time(), slope);
         if (watch_saddles) {
-          const double rate = growth_rate(system, stepper.time(), stepper.state(), slope, work);
+          double rate = growth_rate(system, stepper.time(), stepper.state(), slope, work);
+          if (condition) rate = condition->resolved(rate);
           curvature = std::max(curvature, std::abs(rate));
           // A rate beyond the resolution of t is a blow-up, not a saddle: that is the solver's to
           // tell.

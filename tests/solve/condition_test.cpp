@@ -145,6 +145,38 @@ TEST_CASE("A tolerance that the flow amplifies to the size of the state is told"
   CHECK((sample(system, *tight, settings, y0, {0, 1e2}).outcome.warnings & sensitive) == 0);
 }
 
+TEST_CASE("A direction that neither grows nor decays is amplified by no rounding of its rate") {
+  // Least squares with more unknowns than equations. Along the solutions <v, J v> is some 1e-13
+  // and not 0, with either sign: over this time that would be a growth of e^1000.
+  const Matrix X{{30.1, -10.2, 20.3, 5.4}, {7.5, 25.6, -15.7, 40.8}};
+  const Vector b{{10, -20}};
+  EnergySystem system;
+  system.n = 4;
+  system.f = [&](double, const Vector& y) { return Vector(-X.transpose() * (X * y - b)); };
+  system.jacobian = [&](double, const Vector&) { return Matrix(-X.transpose() * X); };
+  system.e = [&](const Vector& y) { return 0.5 * (X * y - b).squaredNorm(); };
+  for (const std::string method : {"cvode", "rodas"}) {
+    const Outcome outcome = run(system, method, Vector::Ones(4), 1e16);
+    CAPTURE(method, outcome.message);
+    CHECK(outcome.status == Status::ok);
+    REQUIRE(outcome.amplification);
+    CHECK(outcome.amplification->largest < 2);
+  }
+}
+
+TEST_CASE("A heavy ball, whose Jacobian is symmetric in no metric, has no rates to follow") {
+  // Around a minimum it swings and comes to rest; a quotient <v, J v> would grow at each turn.
+  const auto model = make_model("deep_linear_network", {{"depth", std::int64_t{2}}});
+  FlowSettings flow;
+  flow.kind = "heavy_ball";
+  flow.friction = 0.01;
+  SolverSettings settings;
+  settings.method = "cvode";
+  const Run run = run_model(*model, flow, settings, {0, 1200}, false);
+  CHECK(run.outcome.warnings == 0);
+  CHECK_FALSE(run.outcome.amplification);
+}
+
 TEST_CASE("solver.condition = false follows nothing") {
   EnergySystem system = double_well();
   SolverSettings settings;
@@ -197,7 +229,8 @@ TEST_CASE("Two hundred runs from random starts that amplify little have nothing 
   CHECK(runs >= 200);
 }
 
-TEST_CASE("Neurons that differ by less than the tolerance beside a saddle are no answer in silence") {
+TEST_CASE(
+    "Neurons that differ by less than the tolerance beside a saddle are no answer in silence") {
   const ModelInfo* info = find_model("single_index_mean_field");
   Parameters parameters(info->parameters);
   parameters.set("width", std::int64_t{2});
@@ -218,5 +251,43 @@ TEST_CASE("Neurons that differ by less than the tolerance beside a saddle are no
       CHECK(outcome.status == Status::ok);
     else
       CHECK((outcome.status == Status::rounding_decides || (outcome.warnings & sensitive) != 0));
+  }
+}
+
+TEST_CASE(
+    "A completion whose determinant the exact flow keeps above 0 does not change its sign in "
+    "silence") {
+  // From balanced factors, U^T U = V^T V, with det(U V^T) > 0: the loss tends to 0 only as the free
+  // entry of the matrix goes to infinity. A mode across that grows all along, from nothing but
+  // errors.
+  const ModelInfo* info = find_model("matrix_completion");
+  const auto rotation = [](double angle) {
+    return Matrix{{std::cos(angle), -std::sin(angle)}, {std::sin(angle), std::cos(angle)}};
+  };
+  RandomStream stream(5, "test");
+  for (int draw = 0; draw < 6; ++draw) {
+    const Matrix strengths =
+        Vector{{std::exp(0.5 * stream.normal()), std::exp(0.5 * stream.normal())}}.asDiagonal();
+    const Matrix right = strengths * rotation(stream.uniform(0, 6.28));
+    const RowMatrix U = rotation(stream.uniform(0, 6.28)) * right,
+                    V = rotation(stream.uniform(0, 6.28)) * right;
+    Vector start(8);
+    start << Eigen::Map<const Vector>(U.data(), 4), Eigen::Map<const Vector>(V.data(), 4);
+    Parameters parameters(info->parameters);
+    parameters.set("rank", std::int64_t{2});
+    parameters.set_file("target", "target.npy", Matrix{{0, 1}, {1, 0}});
+    parameters.set_file("mask", "mask.npy", Matrix{{0, 1}, {1, 1}});
+    parameters.set_file("initial", "initial.npy", start);
+    const auto model = info->make(parameters, 0);
+    const auto system = model->system({});
+    for (const std::string method : {"cvode", "rodas", "rosenbrock4", "dopri5"})
+      for (const double rtol : {1e-4, 1e-8}) {
+        const Outcome outcome = run(*system, method, start, 1e4, rtol);
+        const RowMatrix end_U = Eigen::Map<const RowMatrix>(outcome.final_state.data(), 2, 2),
+                        end_V = Eigen::Map<const RowMatrix>(outcome.final_state.data() + 4, 2, 2);
+        CAPTURE(draw, method, rtol, outcome.message, outcome.amplification->largest);
+        CHECK(((end_U * end_V.transpose()).determinant() > 0 || outcome.status != Status::ok ||
+               (outcome.warnings & sensitive) != 0));
+      }
   }
 }
