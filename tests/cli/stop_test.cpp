@@ -36,6 +36,33 @@ TEST_CASE("Stop conditions end a run where its loss or gradient is first below t
   CHECK(bits(*never.find("train_loss")) == bits(*whole.find("train_loss")));
 }
 
+TEST_CASE("Case 07: a stop is located at the time of the closed form, whatever the method") {
+  // w(t) - w* = exp(-X^T X t) (w(0) - w*). The case's twenty samples by their QR decomposition: the
+  // loss is that of R and Q^T y. The times by SciPy's brentq on the closed form of these digits.
+  const Scratch scratch;
+  scratch.write("x.csv",
+                "3.8777996015,1.04554314,0.3307142565,-1.3323639172,-0.4601692482\n"
+                "0,4.476243532,-0.7964110998,-1.4353122949,-1.37435807\n"
+                "0,0,4.3159080841,-0.0529625996,0.5100988024\n"
+                "0,0,0,4.2751972432,-1.3892182421\n"
+                "0,0,0,0,2.926707926\n");
+  scratch.write("y.csv",
+                "-7.7388316282\n-3.6897941805\n2.0133369593\n2.9846304908\n1.8938806846\n");
+  scratch.write("w.csv", "2.4573365223\n0.3186816351\n-0.4563338939\n1.871634637\n-1.0472180936\n");
+  const std::vector<std::pair<std::string, double>> stops{
+      {"stop_train_loss = 1e-3", 0.5197844489}, {"stop_gradient_norm = 1e-2", 0.9024973009}};
+  for (const auto& [stop, exact] : stops)
+    for (const std::string method : {"auto", "cvode", "rodas", "dopri5", "cvode_adams"}) {
+      const Dataset data = result_of(
+          scratch,
+          "[model]\nname = \"linear_regression\"\ninputs = \"x.csv\"\ntargets = \"y.csv\"\n"
+          "initial = \"w.csv\"\n[solver]\nmethod = \"" +
+              method + "\"\nrtol = 1e-8\n[time]\nend = 1e6\n" + stop + "\n");
+      CAPTURE(stop, method);
+      CHECK(number(data, "end_time") == Approx(exact).epsilon(1e-6));
+    }
+}
+
 TEST_CASE("A run ends where its loss leaves a band on either side, iterates at the first outside") {
   const Scratch scratch;
   const auto config = [](const std::string& flow, const std::string& scale,
