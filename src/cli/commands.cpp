@@ -30,6 +30,22 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// As comments, so that what `check` prints stays a config.
+void print_sizes(const Config& config) {
+  const Config::Largest largest = config.largest_point();
+  const auto points = static_cast<double>(config.points());
+  std::string axes;
+  for (const ConfigAxis& axis : config.axes())
+    axes += (axes.empty() ? " = " : " x ") + std::to_string(axis.values.size()) + " " + axis.key;
+  std::printf("# points      %zu%s\n", config.points(), one_line(axes).c_str());
+  std::printf("# parameters  %.0f\n", largest.parameters);
+  if (largest.residuals > 0) std::printf("# residuals   %.0f\n", largest.residuals);
+  if (!config.solver_text().empty())
+    std::printf("# solver      %s\n", one_line(config.solver_text()).c_str());
+  std::printf("# a sample    %s; the result about %s\n", bytes_text(largest.sample_bytes).c_str(),
+              bytes_text(largest.bytes * points).c_str());
+}
+
 std::string parameter_default(const ParameterInfo& info) {
   const std::string text = toml_value(info.default_value);
   return text.empty() ? "-" : text;
@@ -40,6 +56,15 @@ std::string parameter_default(const ParameterInfo& info) {
 std::string one_line(const std::string& text) {
   const std::size_t most = 2000;
   return printable(shortened(text, most));
+}
+
+std::string bytes_text(double bytes) {
+  const char* const units[] = {"bytes", "kB", "MB", "GB", "TB"};
+  std::size_t unit = 0;
+  for (; bytes >= 1000 && unit + 1 < std::size(units); ++unit) bytes /= 1000;
+  char text[32];
+  std::snprintf(text, sizeof text, "%.3g %s", bytes, units[unit]);
+  return text;
 }
 
 void report(const std::string& message) {
@@ -60,6 +85,7 @@ int command_check(const std::string& path, const std::vector<std::string>& overr
   const Config config = Config::load(path, overrides);
   config.validate();
   tell_unused(config);
+  print_sizes(config);
   std::fputs(config.resolved().c_str(), stdout);
   return exit_done;
 }

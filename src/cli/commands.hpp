@@ -64,5 +64,7 @@ void print_path(const std::filesystem::path& path);
 /// A message on stderr: one line of valid UTF-8 without control characters, whatever it quotes.
 void report(const std::string& message);
 std::string one_line(const std::string& text);
+/// "3.41 MB"
+std::string bytes_text(double bytes);
 
 }  // namespace gradflow

@@ -1,7 +1,10 @@
+#include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <stdexcept>
 #include <string_view>
@@ -10,6 +13,7 @@
 #include "io/folder_lock.hpp"
 #include "numerics/short_number.hpp"
 #include "study/assembler.hpp"
+#include "study/build_info.hpp"
 #include "study/config.hpp"
 #include "study/prolonged_run.hpp"
 #include "study/runner.hpp"
@@ -77,21 +81,31 @@ ProgressMode progress_mode(const RunArguments& arguments) {
   return arguments.progress == "lines" ? ProgressMode::lines : ProgressMode::automatic;
 }
 
-std::string duration(double seconds) {
-  if (seconds < 60) return short_number(seconds) + " s";
-  const auto whole = static_cast<long>(seconds);
-  char text[32];
-  std::snprintf(text, sizeof text, "%ld:%02ld:%02ld h", whole / 3600, whole / 60 % 60, whole % 60);
-  return text;
+/// A study's points in a few lines, as far as this call knows of them.
+std::vector<SummaryLine> lines_of_study(const RunSummary& summary, double seconds) {
+  const std::size_t done = summary.points - summary.missing - summary.failed;
+  std::vector<SummaryLine> lines{
+      {"points", std::to_string(summary.points) + ": " + std::to_string(done) + " done, " +
+                     std::to_string(summary.failed) + " failed" +
+                     (summary.missing > 0 ? ", " + std::to_string(summary.missing) + " missing"
+                                          : std::string())},
+      {"this call", std::to_string(summary.ran) + " points in " + duration_text(seconds)}};
+  std::map<std::string, std::size_t> warned;
+  for (const PointNote& note : summary.notes)
+    if (note.warnings != 0) ++warned[warning_text(note.warnings)];
+  for (const auto& [text, count] : warned)
+    lines.push_back({"warnings", text + ": " + std::to_string(count) + " points"});
+  return lines;
 }
 
-std::string bytes_text(double bytes) {
-  const char* const units[] = {"bytes", "kB", "MB", "GB", "TB"};
-  std::size_t unit = 0;
-  for (; bytes >= 1000 && unit + 1 < std::size(units); ++unit) bytes /= 1000;
-  char text[32];
-  std::snprintf(text, sizeof text, "%.3g %s", bytes, units[unit]);
-  return text;
+/// What a run ends with on stdout, before the path of its result.
+void print_lines(std::vector<SummaryLine> lines, const fs::path& folder) {
+  lines.push_back({"plot", "gradflow plot " + shell_word(folder.string())});
+  std::size_t width = 0;
+  for (const SummaryLine& line : lines) width = std::max(width, line.name.size());
+  for (const SummaryLine& line : lines)
+    std::printf("%-*s  %s\n", static_cast<int>(width), line.name.c_str(),
+                one_line(line.text).c_str());
 }
 
 int print_plan(const Config& config, const RunOptions& options) {
@@ -110,7 +124,7 @@ int print_plan(const Config& config, const RunOptions& options) {
   if (plan.mean_seconds > 0)
     std::printf(
         "time        about %s with %d jobs\n",
-        duration(plan.mean_seconds * static_cast<double>(plan.to_run) / options.jobs).c_str(),
+        duration_text(plan.mean_seconds * static_cast<double>(plan.to_run) / options.jobs).c_str(),
         options.jobs);
   return exit_done;
 }
@@ -118,6 +132,7 @@ int print_plan(const Config& config, const RunOptions& options) {
 }  // namespace
 
 int command_run(const RunArguments& arguments) {
+  const auto began = std::chrono::steady_clock::now();
   RunOptions options;
   options.folder = arguments.out.empty() ? fs::path("results") / fs::path(arguments.config).stem()
                                          : fs::path(arguments.out);
@@ -156,7 +171,13 @@ int command_run(const RunArguments& arguments) {
     return exit_interrupted;
   }
   if (summary.already_complete && !arguments.quiet) report("nothing left to do");
-  if (summary.wrote_result) print_path(summary.result);
+  if (summary.wrote_result) {
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - began;
+    if (!arguments.quiet)
+      print_lines(config.is_study() ? lines_of_study(summary, seconds.count()) : summary.lines,
+                  options.folder);
+    print_path(summary.result);
+  }
   return summary.failed > 0 ? exit_numerical : exit_done;
 }
 
@@ -182,7 +203,7 @@ int command_status(const std::string& folder, bool json) {
   for (const std::string& where : status.running_points)
     std::printf("running   %s\n", one_line(where).c_str());
   if (status.seconds_left)
-    std::printf("left      about %s\n", duration(*status.seconds_left).c_str());
+    std::printf("left      about %s\n", duration_text(*status.seconds_left).c_str());
   std::printf("result    %s\n", status.result.c_str());
   return exit_done;
 }

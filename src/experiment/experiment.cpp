@@ -190,7 +190,12 @@ void record_model(Finished& e) {
 /// A measurement, with the states of its runs in the journal.
 MeasuredNumbers take(const MeasurementInfo& info, Finished& e) {
   std::list<JournalCheckpoints> kept;
-  RunsControl runs{e.interrupted, nullptr};
+  const auto interrupted = [&] {
+    if (e.journal != nullptr && e.journal->wants_place())
+      e.journal->reach({info.name, nan, nan, nan, 0});
+    return e.interrupted();
+  };
+  RunsControl runs{interrupted, nullptr};
   const double seconds = e.setup.output.checkpoint_seconds;
   if (e.journal != nullptr && seconds > 0)
     runs.checkpoints = [&](const std::string& name) {

@@ -105,6 +105,17 @@ Vector start_of_run(Model& model, const FlowSettings& flow, const SolverSettings
   return start;
 }
 
+/// Where among the samples a run is at t, from 0 to 1: samples are spread as the config wants it,
+/// by decades or evenly.
+double share_of(const std::vector<double>& times, double t) {
+  const auto next = std::upper_bound(times.begin(), times.end(), t);
+  if (next == times.begin()) return 0;
+  if (next == times.end()) return 1;
+  const double from = *(next - 1), to = *next;
+  return (static_cast<double>(next - times.begin() - 1) + (t - from) / (to - from)) /
+         static_cast<double>(times.size() - 1);
+}
+
 /// Where the states of a run, and of the way to its start, are kept.
 struct StatesOfRun {
   JournalCheckpoints run, start;
@@ -112,7 +123,8 @@ struct StatesOfRun {
 
 TrajectoryRun follow(const Setup& setup, const FlowSettings& flow, const SolverSettings& settings,
                      const TimeSettings& time, const OutputSettings& output,
-                     const std::function<bool()>& interrupted, StatesOfRun* states) {
+                     const std::function<bool()>& interrupted, Journal* journal,
+                     const std::string& part, StatesOfRun* states) {
   Model& model = *setup.model;
   const std::unique_ptr<System> system = model.system(flow);
   Vector start;
@@ -149,6 +161,15 @@ TrajectoryRun follow(const Setup& setup, const FlowSettings& flow, const SolverS
              std::back_inserter(control.times));
   control.times.erase(std::unique(control.times.begin(), control.times.end()), control.times.end());
   control.interrupted = interrupted;
+  bool begun = false;
+  if (journal != nullptr)
+    control.progress = [&](double t, std::int64_t steps) {
+      if (begun && !journal->wants_place()) return;
+      begun = true;
+      // A run that looks for its own end has no share of the way to it.
+      const double share = flow.until_settled ? nan : share_of(sample_times, t);
+      journal->reach({part, t, sample_times.back(), share, steps});
+    };
   const std::set<double> is_snapshot(snapshot_times.begin(), snapshot_times.end());
   std::size_t next_sample = 0;
   control.sample = [&](std::size_t index, double t, ConstVectorRef y) {
@@ -201,15 +222,17 @@ TrajectoryRun run_trajectory(const Setup& setup, const FlowSettings& flow,
                              const OutputSettings& output, const std::function<bool()>& interrupted,
                              Journal* journal, const std::string& part) {
   const double seconds = output.checkpoint_seconds;
-  if (journal == nullptr || !(seconds > 0))
-    return follow(setup, flow, settings, time, output, interrupted, nullptr);
+  const auto run = [&](StatesOfRun* states) {
+    return follow(setup, flow, settings, time, output, interrupted, journal, part, states);
+  };
+  if (journal == nullptr || !(seconds > 0)) return run(nullptr);
   StatesOfRun states{{*journal, part, seconds}, {*journal, part + "_start", seconds}};
   try {
-    return follow(setup, flow, settings, time, output, interrupted, &states);
+    return run(&states);
   } catch (const ArchiveError& error) {
     states.run.give_up(error.what());
     states.start.give_up(error.what());
-    return follow(setup, flow, settings, time, output, interrupted, &states);
+    return run(&states);
   }
 }
 

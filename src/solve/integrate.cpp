@@ -236,6 +236,7 @@ Outcome integrate(System& system, Stepper& stepper, const SolverSettings& settin
         fail(Status::interrupted, "interrupted", "");
         break;
       }
+      if (control.progress) control.progress(stepper.time(), stepper.statistics().steps);
       keeper.offer(can_resume(), stepper.resumes_anywhere());
       stepper.step(landed < control.landings.size() ? control.landings[landed] : end, longest);
 

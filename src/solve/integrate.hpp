@@ -28,6 +28,8 @@ struct IntegrationControl {
   /// Times that a step ends at, besides the last, and where the run goes on as one that was cut
   /// there would: in order.
   std::vector<double> landings = {};
+  /// Told before each step how far the run has come.
+  std::function<void(double t, std::int64_t steps)> progress = {};
   /// Where the run's state is kept, and what it goes on from.
   Checkpoints* checkpoints = nullptr;
   /// What goes with that state: it is kept as it is after the same step.

@@ -4,10 +4,15 @@
 #include <sundials/sundials_version.h>
 
 #include <Eigen/Core>
+#include <algorithm>
 #include <boost/version.hpp>
+#include <cctype>
+#include <cstring>
+#include <ctime>
 #include <filesystem>
 
 #include "gradflow_version.hpp"
+#include "io/utf8.hpp"
 #include "study/result_version.hpp"
 
 namespace gradflow {
@@ -17,7 +22,44 @@ std::string triple(int major, int minor, int patch) {
   return std::to_string(major) + "." + std::to_string(minor) + "." + std::to_string(patch);
 }
 
+/// A program has one command line, and its results are made far from where that is read.
+std::string& command_line() {
+  static std::string line;
+  return line;
+}
+
+std::string time_now() {
+  const std::time_t now = std::time(nullptr);
+  std::tm utc{};
+  ::gmtime_r(&now, &utc);
+  char text[32];
+  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
+  return text;
+}
+
 }  // namespace
+
+void note_call(int argc, char** argv) {
+  std::string line;
+  for (int k = 0; k < argc; ++k) line += (k == 0 ? "" : " ") + shell_word(valid_utf8(argv[k]));
+  command_line() = line;
+}
+
+std::vector<std::pair<std::string, std::string>> call_info() {
+  std::vector<std::pair<std::string, std::string>> all{{"created", time_now()}};
+  if (!command_line().empty()) all.emplace_back("command", command_line());
+  return all;
+}
+
+std::string shell_word(const std::string& text) {
+  const bool plain = std::all_of(text.begin(), text.end(), [](unsigned char c) {
+    return std::isalnum(c) != 0 || (c != 0 && std::strchr("/._-+=:,@%", c) != nullptr);
+  });
+  if (plain && !text.empty()) return text;
+  std::string word = "'";
+  for (const char c : text) word += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return word + "'";
+}
 
 std::vector<std::pair<std::string, std::string>> build_info() {
   char sundials[32] = "";

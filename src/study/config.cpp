@@ -6,11 +6,13 @@
 
 #include "experiment/experiment.hpp"
 #include "experiment/recording.hpp"
+#include "flow/loss_model.hpp"
 #include "io/atomic_file.hpp"
 #include "numerics/memory.hpp"
 #include "solve/stepper.hpp"
 #include "study/key_name.hpp"
 #include "study/overrides.hpp"
+#include "study/run_summary.hpp"
 #include "study/unused_settings.hpp"
 
 namespace gradflow {
@@ -274,6 +276,9 @@ void Config::note_size(const Setup& setup, std::size_t point) const {
     sample += entries;
   }
   constexpr double numbers = 1000;  // status, counts, measurements
+  if (auto* model = dynamic_cast<LossModel*>(setup.model.get()))
+    largest_.residuals = std::max(largest_.residuals, static_cast<double>(model->loss().outputs()));
+  largest_.sample_bytes = std::max(largest_.sample_bytes, 8 * sample);
   const double bytes = 8 * sample * static_cast<double>(setup.time.samples + 1) + numbers;
   largest_.parameters = std::max(largest_.parameters, length);
   largest_.bytes = std::max(largest_.bytes, bytes);
@@ -282,6 +287,11 @@ void Config::note_size(const Setup& setup, std::size_t point) const {
 Config::Largest Config::largest_point() const {
   validate();
   return largest_;
+}
+
+const std::string& Config::solver_text() const {
+  validate();
+  return solver_text_;
 }
 
 std::vector<double> Config::log_lengths(std::size_t axis) const {

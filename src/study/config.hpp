@@ -75,12 +75,15 @@ class Config {
   /// Of an axis's values, the logarithm of the state's length over that of the first point, as far
   /// as `validate` has tried them (of values between, that of the one before). Validates.
   std::vector<double> log_lengths(std::size_t axis) const;
-  /// The largest of the points that `validate` tried: parameters, bytes in the result, and bytes of
-  /// the Newton matrix.
+  /// The largest of the points that `validate` tried: parameters, residuals (outputs of its loss; 0
+  /// where it has none), bytes of a sample of all observables, bytes in the result, and bytes of the
+  /// Newton matrix.
   struct Largest {
-    double parameters = 0, bytes = 0, matrix = 0;
+    double parameters = 0, residuals = 0, sample_bytes = 0, bytes = 0, matrix = 0;
   };
   Largest largest_point() const;
+  /// What the first point is solved with, and why. Validates.
+  const std::string& solver_text() const;
   /// What its points are put together with. Validates.
   StudyHead head() const;
 
@@ -135,6 +138,7 @@ class Config {
   mutable std::map<std::string, std::string> common_;  ///< `common_contents`
   mutable std::map<std::size_t, double> lengths_;      ///< of the states, by point
   mutable Largest largest_;
+  mutable std::string solver_text_;
   mutable std::map<std::string, std::string> unused_;  ///< by key, of all points so far
 };
 

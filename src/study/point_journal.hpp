@@ -38,10 +38,13 @@ class PointJournal final : public Journal {
     ends_.clear();
   }
   void advance(std::size_t done, std::size_t of) override {
-    if (!progress_) progress_.emplace(of, mode_);
+    if (!progress_) progress_.emplace(of, mode_, "values");
     progress_->advance(done, 0, 0);
   }
+  bool wants_place() override { return run_progress_.due(); }
+  void reach(const RunPlace& place) override { run_progress_.reach(place); }
   void tell(const std::string& line) override {
+    run_progress_.clear();
     if (tell_) tell_(line);
   }
 
@@ -52,7 +55,8 @@ class PointJournal final : public Journal {
   std::vector<std::pair<std::string, Dataset>> ends_;
   ProgressMode mode_ = ProgressMode::none;
   Tell tell_;
-  std::optional<Progress> progress_;
+  std::optional<Progress> progress_;  ///< of an experiment in several parts
+  RunProgress run_progress_{mode_};   ///< of one that follows a flow
 };
 
 }  // namespace gradflow

@@ -36,6 +36,7 @@ RunSummary run_single(const Config& config, const RunOptions& options) {
   RunSummary summary;
   summary.points = 1;
   summary.result = store.result();
+  const bool asked = config.run(0).solver().method != "auto";
   Found found = store.find();
   if (found.damaged)
     options.tell(store.result().string() + " is damaged (by its checksum): it runs again");
@@ -48,6 +49,7 @@ RunSummary run_single(const Config& config, const RunOptions& options) {
       options.tell("the result was computed by another build (" + other + ")");
     const auto status = static_cast<Status>(*stored<std::int32_t>(*found.finished, "status"));
     summary.already_complete = true;
+    summary.lines = summary_of_run(*found.finished, asked);
     if (status != Status::ok) {
       ++summary.failed;
       summary.notes.push_back(
@@ -76,6 +78,7 @@ RunSummary run_single(const Config& config, const RunOptions& options) {
   if (!summary.interrupted && point.status != Status::ok) ++summary.failed;
   if (point.status != Status::ok || !point.message.empty())
     summary.notes.push_back({0, "", point.status, point.message, point.warnings});
+  if (!summary.interrupted) summary.lines = summary_of_run(point.data, asked);
   write_netcdf(result_of_run(store.owner(), std::move(point.data)), store.result());
   // What is cut short goes on from its parts.
   if (is_final(point.status)) store.drop_parts(0);

@@ -9,6 +9,7 @@
 #include "study/config.hpp"
 #include "study/point.hpp"
 #include "study/progress.hpp"
+#include "study/run_summary.hpp"
 #include "study/store.hpp"
 
 namespace gradflow {
@@ -52,6 +53,7 @@ struct RunSummary {
   bool wrote_result = true;           ///< false: of several processes another does
   std::vector<PointNote> notes;       ///< failures and warnings of points
   std::vector<std::string> warnings;  ///< of the study as a whole
+  std::vector<SummaryLine> lines;     ///< of a single run that is over: what it came to
 };
 
 /// Runs a config into a folder. What an earlier call left there is believed only where its checksum

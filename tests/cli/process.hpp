@@ -118,6 +118,15 @@ inline Finished call_ok(const std::vector<std::string>& arguments, const fs::pat
   return result;
 }
 
+/// The last line of what it printed: of a run, the path of its result.
+inline std::string last_line(const std::string& text) {
+  const std::size_t end = text.find_last_not_of('\n');
+  if (end == std::string::npos) return "";
+  const std::size_t begin = text.rfind('\n', end);
+  const std::size_t from = begin == std::string::npos ? 0 : begin + 1;
+  return text.substr(from, end + 1 - from);
+}
+
 /// Exit code 2, and one line with this in it.
 inline void check_one_line(const Finished& result, const std::string& word) {
   INFO(result.err);

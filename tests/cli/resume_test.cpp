@@ -198,7 +198,7 @@ TEST_CASE("Ctrl-C in a study ends with 130, keeps what is done, and resumes to t
           50 - before.size());
 
     const Finished rest = call_ok({"run", "study.toml", "--out", folder, "--resume"}, scratch.path);
-    CHECK(rest.out == folder + "/result.nc\n");
+    CHECK(last_line(rest.out) == folder + "/result.nc");
     CHECK(includes(times_of(scratch / folder), before));
     CHECK(differences(scratch / "whole" / "result.nc", scratch / folder / "result.nc").empty());
   }
@@ -268,7 +268,7 @@ TEST_CASE("A single run that is interrupted is saved as such, and resumes to the
   // What is complete stays as it is.
   const std::string bytes = contents(scratch / "cut" / "result.nc");
   const Finished again = call_ok({"run", "run.toml", "--out", "cut", "--resume"}, scratch.path);
-  CHECK(again.out == "cut/result.nc\n");
+  CHECK(last_line(again.out) == "cut/result.nc");
   CHECK(contents(scratch / "cut" / "result.nc") == bytes);
 }
 
@@ -320,7 +320,7 @@ TEST_CASE("A folder is gone on with only by the config that began it, and only w
   CHECK_FALSE(fs::exists(scratch / "leftover" / ".gradflow-1-0.tmp"));
   // The default folder is named after the config.
   const Finished standard = call_ok({"run", "run.toml"}, scratch.path);
-  CHECK(standard.out == "results/run/result.nc\n");
+  CHECK(last_line(standard.out) == "results/run/result.nc");
 
   const std::string bytes = contents(scratch / "new" / "result.nc");
   refused({"run", "run.toml", "--out", "new"}, "--resume");

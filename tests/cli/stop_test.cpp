@@ -136,7 +136,7 @@ TEST_CASE("Budgets end a run with exit code 1, a status, and a sentence on what 
   Finished result = call({"run", "steps.toml", "--out", "steps"}, scratch.path);
   CHECK(result.code == 1);
   CHECK(result.err.find("solver.max_steps = 20") != std::string::npos);
-  CHECK(result.out == "steps/result.nc\n");
+  CHECK(last_line(result.out) == "steps/result.nc");
   Dataset data = read_netcdf(scratch / "steps" / "result.nc");
   CHECK(code(data, "status") == 4);
   CHECK(data.values<std::int64_t>("steps").front() == 20);
