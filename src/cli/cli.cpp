@@ -17,9 +17,12 @@
 #include <new>
 
 #include "cli/commands.hpp"
+#include "cli/editor.hpp"
 #include "io/atomic_file.hpp"
 #include "io/toml_document.hpp"
 #include "models/registry.hpp"
+#include "study/build_info.hpp"
+#include "study/complaints.hpp"
 
 namespace gradflow {
 
@@ -149,6 +152,63 @@ void add_plot_options(CLI::App& plot, PlotArguments& arguments) {
         name.substr(2) + " y axes");
 }
 
+/// The help of a command, or of all of them.
+int command_help(const CLI::App& app, const std::string& topic) {
+  if (topic.empty()) {
+    // The app itself would speak of the command that was parsed.
+    std::fputs(
+        app.get_formatter()->make_help(&app, app.get_name(), CLI::AppFormatMode::Normal).c_str(),
+        stdout);
+    return exit_done;
+  }
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands({})) {
+    if (command->get_name() == topic) {
+      std::fputs(command->help(app.get_name()).c_str(), stdout);
+      return exit_done;
+    }
+    names.push_back(command->get_name());
+  }
+  report("gradflow: there is no command " + toml_text(topic) + suggestion(topic, names));
+  return exit_usage;
+}
+
+std::vector<CommandInfo> declared_commands(const CLI::App& app) {
+  std::vector<CommandInfo> all;
+  for (const CLI::App* command : app.get_subcommands({})) {
+    CommandInfo info{command->get_name(), command->get_description(), {}};
+    for (const CLI::Option* option : command->get_options()) {
+      if (option == command->get_help_ptr()) continue;
+      const std::vector<std::string>& names = option->get_lnames();
+      info.options.push_back({names.empty() ? option->get_name() : "--" + names.front(),
+                              option->get_description(),
+                              !names.empty() && option->get_expected_max() > 0});
+    }
+    all.push_back(std::move(info));
+  }
+  return all;
+}
+
+int command_print(const CLI::App& app, const std::string& what) {
+  const std::string text = what == "man"          ? man_page(declared_commands(app))
+                           : what == "completion" ? bash_completion(declared_commands(app))
+                                                  : config_schema();
+  std::fputs(text.c_str(), stdout);
+  return exit_done;
+}
+
+/// All that is wrong with a config, a line each.
+void report_errors(const ConfigErrors& errors) {
+  constexpr std::size_t most = 9;  // besides the first
+  report(std::string("gradflow: ") + errors.what());
+  const std::vector<std::string>& others = errors.others();
+  // A last one is as short as saying that there is one.
+  const std::size_t shown = others.size() <= most ? others.size() : most - 1;
+  for (std::size_t k = 0; k < shown; ++k) report("gradflow: " + others[k]);
+  if (shown < others.size())
+    report("gradflow: ... and " + std::to_string(others.size() - shown) + " more");
+}
+
 int run_command(int argc, char** argv) {
   CLI::App app{"gradflow: the gradient flow of machine-learning losses as a stiff ODE"};
   app.require_subcommand(0, 1);
@@ -168,7 +228,10 @@ int run_command(int argc, char** argv) {
   run->add_flag("--resume", arguments.resume, "go on with the results in the folder");
   run->add_option("--extend", arguments.extend,
                   "END: prolong the finished single run in the folder to this time.end");
-  run->add_flag("--quiet", arguments.quiet, "no progress and no warnings");
+  run->add_flag("--overwrite", arguments.overwrite,
+                "remove the results that are in the folder, whatever config they are of");
+  run->add_flag("--quiet", arguments.quiet,
+                "no progress, no warnings, no summary: the result's path alone");
   run->add_flag("--join", arguments.join,
                 "work on a study together with all others that run it into the same folder");
   run->add_option("--shard", arguments.shard,
@@ -218,6 +281,21 @@ int run_command(int argc, char** argv) {
   figures->add_flag("--quiet", arguments.quiet, "no progress");
   figures->add_option("--out", figures_folder, "folder of the figures (figures)");
 
+  std::string new_model;
+  auto* begin = app.add_subcommand("new", "print a config of a model to begin with");
+  begin->add_option("MODEL", new_model, "a model")->required();
+
+  std::string printed;
+  auto* print = app.add_subcommand(
+      "print", "print the man page, the completion for bash, or the schema of configs");
+  print->add_option("WHAT", printed, "man, completion or schema")
+      ->required()
+      ->check(CLI::IsMember({"man", "completion", "schema"}));
+
+  std::string topic;
+  auto* help = app.add_subcommand("help", "explain a command");
+  help->add_option("COMMAND", topic, "a command");
+
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
@@ -236,6 +314,9 @@ int run_command(int argc, char** argv) {
     arguments.jobs = jobs == "auto" ? processors() : std::stoi(jobs);
     return command_run(arguments);
   }
+  if (*help) return command_help(app, topic);
+  if (*begin) return command_new(new_model);
+  if (*print) return command_print(app, printed);
   if (*status) return command_status(folder, json);
   if (*collect) return command_collect(folder, shards);
   if (*check)
@@ -262,6 +343,8 @@ int run_cli(int argc, char** argv) {
   try {
     register_models();
     code = run_command(argc, argv);
+  } catch (const ConfigErrors& errors) {
+    report_errors(errors);
   } catch (const std::bad_alloc&) {
     report("gradflow: out of memory");
   } catch (const std::exception& error) {

@@ -10,11 +10,13 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <functional>
 #include <string_view>
 
+#include "cli/editor.hpp"
 #include "experiment/measurement.hpp"
 #include "flow/derivative_check.hpp"
 #include "flow/registry.hpp"
@@ -22,8 +24,10 @@
 #include "io/checksum.hpp"
 #include "io/netcdf_file.hpp"
 #include "io/utf8.hpp"
+#include "study/assembler.hpp"
 #include "study/build_info.hpp"
 #include "study/config.hpp"
+#include "study/status.hpp"
 
 namespace gradflow {
 namespace {
@@ -115,19 +119,26 @@ int command_check_derivatives(const std::string& path, const std::vector<std::st
   return exit_numerical;
 }
 
+static const ModelInfo& named_model(const std::string& name) {
+  if (const ModelInfo* info = find_model(name)) return *info;
+  std::vector<std::string> names;
+  for (const ModelInfo& other : models()) names.push_back(other.name);
+  throw std::runtime_error("there is no model \"" + name + "\"" + suggestion(name, names) +
+                           " (gradflow models explains them)");
+}
+
+int command_new(const std::string& model) {
+  std::fputs(new_config(named_model(model).name).c_str(), stdout);
+  return exit_done;
+}
+
 int command_models(const std::string& name) {
   if (name.empty()) {
     for (const ModelInfo& info : models())
       std::printf("%-26s %s\n", info.name.c_str(), info.summary.c_str());
     return exit_done;
   }
-  const ModelInfo* info = find_model(name);
-  if (info == nullptr) {
-    std::vector<std::string> names;
-    for (const ModelInfo& other : models()) names.push_back(other.name);
-    throw std::runtime_error("there is no model \"" + name + "\"" + suggestion(name, names) +
-                             " (gradflow models explains them)");
-  }
+  const ModelInfo* const info = &named_model(name);
   std::printf("%s: %s\n\n", info->name.c_str(), info->summary.c_str());
   std::printf("equations   %s\n", info->equations.c_str());
   std::printf("paper       %s\n", info->paper.c_str());
@@ -272,6 +283,59 @@ void check_drawable(const fs::path& result) {
   if (!complaint.empty()) throw FileError(result, complaint);
 }
 
+/// A folder that goes with this object.
+class TemporaryFolder {
+ public:
+  TemporaryFolder() = default;
+  ~TemporaryFolder() {
+    std::error_code ignored;
+    if (!path_.empty()) fs::remove_all(path_, ignored);
+  }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+
+  /// Made when it is first asked for. \throws std::runtime_error
+  const fs::path& path() {
+    if (!path_.empty()) return path_;
+    std::string name = (fs::temp_directory_path() / "gradflow-XXXXXX").string();
+    if (::mkdtemp(name.data()) == nullptr)
+      throw std::runtime_error(name + ": cannot be made: " + std::strerror(errno));
+    return path_ = name;
+  }
+
+ private:
+  fs::path path_;
+};
+
+/// Is it the folder of a study that has points, and no result of all of them: one that still runs,
+/// or was killed?
+bool holds_more_than_its_result(const fs::path& folder) {
+  if (!fs::exists(folder / "points" / "study")) return false;
+  const bool has_result = fs::exists(folder / "result.nc");
+  try {
+    const StudyStatus status = study_status(folder);
+    return status.done + status.failed > 0 && (!has_result || status.result == "partial");
+  } catch (const FileError&) {  // points of another version; a result of them can be drawn
+    if (!has_result) throw;
+    return false;
+  }
+}
+
+Assembled write_result_so_far(const fs::path& folder, const fs::path& result) {
+  const StudyHead head = read_study_head(folder);
+  return write_result(head, PointFiles(folder, head.fingerprint), result);
+}
+
+/// The folder's name, as a title has it.
+std::string plain_name(const fs::path& folder) {
+  return fs::absolute(folder / "").lexically_normal().parent_path().filename().string();
+}
+
+bool is_given(const std::vector<std::string>& words, const std::string& option) {
+  return std::any_of(words.begin(), words.end(),
+                     [&](const std::string& word) { return word.starts_with(option + "="); });
+}
+
 }  // namespace
 
 int run_script(const std::string& script, const std::vector<std::string>& arguments) {
@@ -320,16 +384,31 @@ int run_script(const std::string& script, const std::vector<std::string>& argume
 }
 
 int command_plot(const PlotArguments& arguments) {
+  std::vector<std::string> words = arguments.options;
+  std::vector<std::string> results;
+  TemporaryFolder put_together;
   for (const std::string& named : arguments.results) {
     const fs::path path = named;
+    if (holds_more_than_its_result(path)) {
+      const fs::path now = put_together.path() / std::to_string(results.size()) / plain_name(path);
+      fs::create_directories(now);
+      const Assembled there = write_result_so_far(path, now / "result.nc");
+      report(named + ": " + std::to_string(there.missing) + " of " + std::to_string(there.points) +
+             " points are not there yet");
+      // The picture belongs beside the study.
+      if (results.empty() && !is_given(words, "--out"))
+        words.push_back("--out=" + (path / "figure.png").string());
+      results.push_back(now.string());
+      continue;
+    }
     // What is not there was meant to be a folder.
     const fs::path result = fs::is_regular_file(path) ? path : path / "result.nc";
     if (!fs::exists(result)) throw FileError(result, "there is no result to plot");
     check_drawable(result);
+    results.push_back(named);
   }
-  std::vector<std::string> words = arguments.options;
   words.emplace_back("--");
-  words.insert(words.end(), arguments.results.begin(), arguments.results.end());
+  words.insert(words.end(), results.begin(), results.end());
   const int code = run_script("plot.py", words);
   if (code == exit_interrupted) return code;
   return code == 0 ? exit_done : exit_usage;

@@ -22,6 +22,7 @@ struct RunArguments {
   int jobs = 1;
   bool resume = false;
   std::optional<double> extend;  ///< the time.end to prolong the run in the folder to
+  bool overwrite = false;
   bool quiet = false;
   bool join = false;
   std::string shard;  ///< "K/N"; empty: all
@@ -45,6 +46,8 @@ int command_check(const std::string& config, const std::vector<std::string>& ove
 /// A table of the model's derivatives, of the config's first point, compared with differences.
 int command_check_derivatives(const std::string& config, const std::vector<std::string>& overrides);
 int command_models(const std::string& name);
+/// A config of the model, with all that could be set in comments.
+int command_new(const std::string& model);
 int command_plot(const PlotArguments& arguments);
 int command_figures(const std::vector<std::string>& names, bool list, int jobs, bool quiet,
                     const std::string& out);

@@ -157,7 +157,11 @@ int command_run(const RunArguments& arguments) {
     options.tell = report;
     tell_unused(config);
   }
+  if (arguments.overwrite && (options.resume || options.join || arguments.dry_run))
+    throw std::runtime_error(
+        "--overwrite does not go with --resume, --extend, --join, --shard or --dry-run");
   if (arguments.dry_run) return print_plan(config, options);
+  if (arguments.overwrite) remove_results(options.folder);
   const RunSummary summary = run_config(config, options);
   print_summary(summary, arguments.quiet);
   if (summary.reused > 0 && !arguments.quiet)

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <charconv>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
+#include <cstring>
 
 // toml++ takes for granted, by assertions, what it then refuses with a position if it is let, and
 // its tables of characters that are not ASCII have no defined answer for many (3.3.0): they are
@@ -164,6 +166,56 @@ class TomlGuard {
   bool line_begins_ = true, in_header_ = false;
 };
 
+/// The word that stands where a value belongs, at a place of the text; empty where there is none.
+std::string bare_word_at(std::string_view text, const SourcePosition& position) {
+  for (int line = 1; line < position.line; ++line) {
+    const std::size_t end = text.find('\n');
+    if (end == text.npos) return "";
+    text.remove_prefix(end + 1);
+  }
+  text = text.substr(0, text.find('\n'));
+  const auto in_word = [&](std::size_t k) {
+    const auto c = static_cast<unsigned char>(text[k]);
+    return std::isalnum(c) != 0 || std::strchr("_./-", c) != nullptr;
+  };
+  std::size_t begin =
+      std::min(static_cast<std::size_t>(std::max(position.column, 1) - 1), text.size());
+  std::size_t end = begin;
+  while (begin > 0 && in_word(begin - 1)) --begin;
+  while (end < text.size() && in_word(end)) ++end;
+  const std::size_t before = text.substr(0, begin).find_last_not_of(" \t");
+  if (before == text.npos || std::strchr("=[,", text[before]) == nullptr) return "";
+  const bool is_text = end > begin && std::isalpha(static_cast<unsigned char>(text[begin])) != 0;
+  return is_text ? std::string(text.substr(begin, end - begin)) : "";
+}
+
+std::string lower(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return text;
+}
+
+/// What the parser says, or what a word without quotes is likely to have been meant as.
+std::string reason_of(const toml::parse_error& error, std::string_view text,
+                      const SourcePosition& position) {
+  const std::string word = bare_word_at(text, position), small = lower(word);
+  if (small == "true" || small == "false")
+    return toml_text(shortened(word)) + " is no value; did you mean " + small + "?";
+  if (!word.empty()) return "a text needs quotes: " + toml_text(shortened(word));
+  std::string reason(error.description());
+  std::replace(reason.begin(), reason.end(), '\n', ' ');
+  return reason;
+}
+
+/// Are the letters of an abbreviation ("mlp") in the name in their order, from its first on?
+bool abbreviates(const std::string& letters, const std::string& name) {
+  if (letters.size() < 3 || name.empty() || letters.front() != name.front()) return false;
+  std::size_t found = 0;
+  for (const char c : name)
+    if (found < letters.size() && letters[found] == c) ++found;
+  return found == letters.size();
+}
+
 std::size_t edit_distance(const std::string& a, const std::string& b) {
   std::vector<std::size_t> row(b.size() + 1), previous(b.size() + 1), before(b.size() + 1);
   for (std::size_t j = 0; j <= b.size(); ++j) previous[j] = j;
@@ -209,9 +261,8 @@ TomlValue parse_toml(std::string_view text, const std::string& origin) {
     const toml::table table = toml::parse(text, origin);
     return convert(table, origin, {origin, 1, 1});
   } catch (const toml::parse_error& error) {
-    std::string message(error.description());
-    std::replace(message.begin(), message.end(), '\n', ' ');
-    throw ConfigError(position_of(error.source(), origin), "not valid TOML: " + message);
+    const SourcePosition position = position_of(error.source(), origin);
+    throw ConfigError(position, "not valid TOML: " + reason_of(error, text, position));
   }
 }
 
@@ -256,18 +307,24 @@ std::string shortened(const std::string& text, std::size_t longest) {
 }
 
 std::string nearest_name(const std::string& name, const std::vector<std::string>& candidates) {
+  // Capitals are no difference that anybody means ("ReLU").
+  const std::string wanted = lower(name);
   std::string best;
   std::size_t least = std::max<std::size_t>(2, name.size() / 2) + 1;
   for (const std::string& candidate : candidates) {
     // The distance is at least the difference of the lengths: no long work on a long name.
     if (std::max(name.size(), candidate.size()) - std::min(name.size(), candidate.size()) >= least)
       continue;
-    const std::size_t distance = edit_distance(name, candidate);
+    const std::size_t distance = edit_distance(wanted, lower(candidate));
     if (distance < least) {
       least = distance;
       best = candidate;
     }
   }
+  if (!best.empty()) return best;
+  for (const std::string& candidate : candidates)
+    if (abbreviates(wanted, lower(candidate)) && (best.empty() || candidate.size() < best.size()))
+      best = candidate;
   return best;
 }
 

@@ -16,7 +16,6 @@
 #include "study/unused_settings.hpp"
 
 namespace gradflow {
-
 Config Config::load(const std::filesystem::path& path, const std::vector<std::string>& overrides) {
   Config config;
   config.path_ = path;
@@ -33,33 +32,49 @@ Config Config::load(const std::filesystem::path& path, const std::vector<std::st
 }
 
 void Config::read(const TomlValue& document) {
-  schema_ = Schema::of(document, path_.string());
+  Complaints complaints;
+  schema_ = Schema::of(document, path_.string(), complaints);
   inputs_ = Inputs(path_.parent_path());
   const TomlValue* study = nullptr;
   for (const auto& [key, value] : *document.table()) {
-    if (key == "study") {
+    if (key == "study")
       study = &value;
-    } else if (!schema_.has_section(key)) {
-      take(key, value);
-    } else if (value.table() == nullptr) {
-      throw ConfigError(value.position,
-                        key + ": is " + value.description() + ", expected a section [" + key + "]");
-    } else {
-      positions_[key] = value.position;
-      given_sections_.insert(key);
-      for (const auto& [name, entry] : *value.table()) take(KeyName{key, name}.whole(), entry);
-    }
+    else
+      read_section(key, value, complaints);
   }
   // Check every value against its declaration now, with its position at hand.
   RunConfig base = defaults();
-  for (const auto& [key, value] : given_) set(base, key, value);
-  if (study != nullptr) design_ = Design(*study, schema_, inputs_);
+  for (const auto& [key, value] : given_)
+    complaints.hear([&, &key = key, &value = value] { set(base, key, value); });
+  if (study != nullptr) design_ = Design(*study, schema_, inputs_, complaints);
   for (const ConfigAxis& axis : axes()) {
     positions_["study." + axis.key] = axis.position;
     given_sections_.insert(KeyName::of(axis.key).section);
   }
-  check_options();
-  check_end(base);
+  complaints.hear([&] { check_options(); });
+  // What seems to be missing may be among what is misspelt.
+  if (complaints.none()) check_end(base);
+  complaints.raise();
+}
+
+void Config::read_section(const std::string& key, const TomlValue& value, Complaints& complaints) {
+  // Of a model that is not known, nobody can say.
+  if (key == "model" && !schema_.has_model()) return;
+  const auto take_one = [&](const std::string& whole, const TomlValue& entry) {
+    complaints.hear([&] { take(whole, entry); });
+  };
+  if (!schema_.has_section(key)) {
+    if (schema_.has_key(key)) take_one(key, value);  // else it is complained of already
+  } else if (value.table() == nullptr) {
+    complaints.hear([&] {
+      throw ConfigError(value.position,
+                        key + ": is " + value.description() + ", expected a section [" + key + "]");
+    });
+  } else {
+    positions_[key] = value.position;
+    given_sections_.insert(key);
+    for (const auto& [name, entry] : *value.table()) take_one(KeyName{key, name}.whole(), entry);
+  }
 }
 
 void Config::take(const std::string& key, const TomlValue& value) {
@@ -114,7 +129,7 @@ void Config::complain_of_memory(const Parameters& model) const {
 }
 
 RunConfig Config::defaults() const {
-  return {&schema_.model(), schema_.defaults(given_sections_)};
+  return {schema_.has_model() ? &schema_.model() : nullptr, schema_.defaults(given_sections_)};
 }
 
 void Config::set(RunConfig& run, const std::string& key, const ParameterValue& value) const {
@@ -184,27 +199,37 @@ std::unique_ptr<Model> Config::build(RunConfig& run, bool try_stepper) const {
   const FlowSettings flow = run.flow();
   std::unique_ptr<Model> model;
   std::unique_ptr<System> system;
-  in_section("flow", [&] { check_flow(run); });
-  in_section("time", [&] { resolve_time(run); });
-  in_section("model", [&] { model = run.model->make(run.sections.at("model"), run.seed()); });
-  in_section("flow", [&] {
+  Complaints complaints;
+  const auto hear_in = [&](const std::string& section, auto&& action) {
+    complaints.hear([&] { in_section(section, action); });
+  };
+  hear_in("flow", [&] { check_flow(run); });
+  hear_in("time", [&] { resolve_time(run); });
+  hear_in("model", [&] { model = run.model->make(run.sections.at("model"), run.seed()); });
+  complaints.raise();
+  hear_in("flow", [&] {
     system = model->system(flow);
     model->initial_state(flow);
   });
-  in_section("time", [&] {
+  hear_in("time", [&] {
     if (!run.of_rest() && !run.sections.at("time").has("end") && !model->default_end(flow))
       throw ParameterError("end", "missing, expected a number > 0: the last time");
   });
-  if (try_stepper) in_section("solver", [&] { check_memory(run.solver()); });
+  if (try_stepper) hear_in("solver", [&] { check_memory(run.solver()); });
+  complaints.raise();
   if (try_stepper && !flow.discrete())
-    in_section("solver", [&] {
+    hear_in("solver", [&] {
+      const SolverSettings solver = run.solver();
       const LargestRequired required;
-      make_stepper(*system, run.solver());
+      const std::unique_ptr<Stepper> stepper = make_stepper(*system, solver);
       largest_.matrix = std::max(largest_.matrix, required.bytes());
+      if (solver_text_.empty())
+        solver_text_ = solver_line(stepper->method(), stepper->linear(), solver.method != "auto");
     });
-  check_rest(given, *model);
-  in_section("measure", [&] { check_measure(run, design_); });
-  in_section("output", [&] { check_output(run, model->observables(flow)); });
+  complaints.hear([&] { check_rest(given, *model); });
+  hear_in("measure", [&] { check_measure(run, design_); });
+  hear_in("output", [&] { check_output(run, model->observables(flow)); });
+  complaints.raise();
   return model;
 }
 

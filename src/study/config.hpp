@@ -92,6 +92,8 @@ class Config {
 
  private:
   void read(const TomlValue& document);
+  /// What stands at the top of the file: a section, or a key before the first.
+  void read_section(const std::string& key, const TomlValue& value, Complaints& complaints);
   void take(const std::string& key, const TomlValue& value);
   void check_options() const;
   void check_end(const RunConfig& base) const;

@@ -93,29 +93,43 @@ ConfigAxis read_axis(const std::string& called, const std::string& key, const To
           value.position};
 }
 
-Design::Design(const TomlValue& study, const Schema& schema, const Inputs& inputs) {
-  if (study.table() == nullptr)
-    throw ConfigError(study.position,
-                      "study: is " + study.description() + ", expected a section [study] of axes");
-  const Entries entries = study_entries(*study.table(), schema);
-  if (entries.empty())
-    throw ConfigError(study.position,
-                      "study: has no axis, expected one or more keys with a list or a range");
-  double points = 1;
-  for (const auto& [key, value] : entries) {
-    const std::string called = "study." + key;
-    for (const ConfigAxis& other : axes_)
-      if (other.key == key)
-        throw ConfigError(value->position,
-                          called + ": is an axis already, at " + other.position.text());
-    axes_.push_back(read_axis(called, key, *value, schema, inputs));
-    points *= static_cast<double>(axes_.back().values.size());
-    if (points > static_cast<double>(most_points))
-      throw ConfigError(value->position, called + ": makes a study of " + toml_number(points) +
-                                             " points, expected at most " +
-                                             std::to_string(most_points));
-  }
+Design::Design(const TomlValue& study, const Schema& schema, const Inputs& inputs,
+               Complaints& complaints) {
+  complaints.hear([&] {
+    if (study.table() == nullptr)
+      throw ConfigError(study.position, "study: is " + study.description() +
+                                            ", expected a section [study] of axes");
+    const Entries entries = study_entries(*study.table(), schema);
+    if (entries.empty())
+      throw ConfigError(study.position,
+                        "study: has no axis, expected one or more keys with a list or a range");
+    for (const auto& [key, value] : entries)
+      complaints.hear([&, &key = key, &value = value] { take(key, *value, schema, inputs); });
+  });
   name_axes();
+}
+
+void Design::take(const std::string& key, const TomlValue& value, const Schema& schema,
+                  const Inputs& inputs) {
+  const std::string called = "study." + key;
+  for (const ConfigAxis& other : axes_)
+    if (other.key == key)
+      throw ConfigError(value.position,
+                        called + ": is an axis already, at " + other.position.text());
+  // Of a model that is not known, nobody can say.
+  if (!schema.has_model() && KeyName::of(key).section == "model") return;
+  axes_.push_back(read_axis(called, key, value, schema, inputs));
+  const auto points_so_far = [this] {
+    double points = 1;
+    for (const ConfigAxis& axis : axes_) points *= static_cast<double>(axis.values.size());
+    return points;
+  };
+  if (const double points = points_so_far(); points > static_cast<double>(most_points)) {
+    axes_.pop_back();
+    throw ConfigError(value.position, called + ": makes a study of " + toml_number(points) +
+                                          " points, expected at most " +
+                                          std::to_string(most_points));
+  }
 }
 
 void Design::name_axes() {

@@ -30,8 +30,9 @@ ConfigAxis read_axis(const std::string& called, const std::string& key, const To
 class Design {
  public:
   Design() = default;
-  /// Reads [study]. \throws ConfigError
-  Design(const TomlValue& study, const Schema& schema, const Inputs& inputs);
+  /// Reads [study]. An axis that is complained of is left out.
+  Design(const TomlValue& study, const Schema& schema, const Inputs& inputs,
+         Complaints& complaints);
 
   const std::vector<ConfigAxis>& axes() const { return axes_; }
   std::size_t points() const;
@@ -42,6 +43,8 @@ class Design {
   bool varies(const std::string& key) const;
 
  private:
+  void take(const std::string& key, const TomlValue& value, const Schema& schema,
+            const Inputs& inputs);
   void name_axes();
 
   std::vector<ConfigAxis> axes_;

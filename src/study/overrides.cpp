@@ -1,6 +1,10 @@
 #include "study/overrides.hpp"
 
 #include <algorithm>
+#include <cctype>
+#include <cstring>
+#include <optional>
+#include <sstream>
 
 #include "study/key_name.hpp"
 
@@ -18,21 +22,52 @@ void place(TomlValue& value, const SourcePosition& position) {
     for (auto& [name, entry] : *table) place(entry, position);
 }
 
-TomlValue parse_value(const std::string& option, std::size_t equals, const std::string& key,
-                      const SourcePosition& position) {
-  TomlValue::Table parsed;
+/// A text that a shell was not given quotes for: nothing in it has a meaning in TOML.
+bool is_bare_text(const std::string& text) {
+  const auto plain = [](unsigned char c) {
+    return std::isalnum(c) != 0 || c >= 0x80 ||
+           (c != 0 && std::strchr("_-+*/^~.:@%() ", c) != nullptr);
+  };
+  return !text.empty() && text.front() != ' ' && text.back() != ' ' &&
+         std::all_of(text.begin(), text.end(), plain);
+}
+
+/// The value with quotes around its bare words, alone or in a list.
+std::string with_quotes(const std::string& value) {
+  if (is_bare_text(value)) return toml_text(value);
+  if (value.size() < 2 || value.front() != '[' || value.back() != ']') return value;
+  std::string list;
+  std::istringstream entries(value.substr(1, value.size() - 2));
+  for (std::string entry; std::getline(entries, entry, ',');) {
+    entry.erase(0, entry.find_first_not_of(' '));
+    entry.erase(entry.find_last_not_of(' ') + 1);
+    list += (list.empty() ? "" : ", ") + (is_bare_text(entry) ? toml_text(entry) : entry);
+  }
+  return "[" + list + "]";
+}
+
+/// None where the text is not one value.
+std::optional<TomlValue> parsed(const std::string& value) {
+  if (value.find('\n') != std::string::npos) return std::nullopt;
   try {
-    parsed =
-        std::get<TomlValue::Table>(parse_toml("value = " + option.substr(equals + 1), "").value);
+    auto table = std::get<TomlValue::Table>(parse_toml("value = " + value, "").value);
+    if (table.size() == 1) return std::move(table.front().second);
   } catch (const ConfigError&) {
   }
-  if (parsed.size() != 1 || option.find('\n') != std::string::npos)
+  return std::nullopt;
+}
+
+TomlValue parse_value(const std::string& option, std::size_t equals, const std::string& key,
+                      const SourcePosition& position) {
+  const std::string text = option.substr(equals + 1);
+  std::optional<TomlValue> value = parsed(text);
+  if (!value) value = parsed(with_quotes(text));
+  if (!value)
     throw ConfigError(position, key +
                                     ": the value is not valid TOML; texts need quotes, as in "
                                     "--set 'model.name=\"linear_regression\"'");
-  TomlValue value = std::move(parsed.front().second);
-  place(value, position);
-  return value;
+  place(*value, position);
+  return *std::move(value);
 }
 
 /// The entry of a table, which is made where it is not there.

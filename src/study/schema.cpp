@@ -30,7 +30,8 @@ const TomlValue* find(const TomlValue::Table& table, const std::string& name) {
   return nullptr;
 }
 
-void check_section_names(const TomlValue::Table& top, const std::vector<Section>& sections) {
+void check_section_names(const TomlValue::Table& top, const std::vector<Section>& sections,
+                         Complaints& complaints) {
   std::vector<std::string> names{"study"};
   for (const Section& section : sections) {
     if (section.name.empty())
@@ -40,9 +41,11 @@ void check_section_names(const TomlValue::Table& top, const std::vector<Section>
   }
   for (const auto& [key, value] : top)
     if (std::find(names.begin(), names.end(), key) == names.end())
-      throw ConfigError(value.position, key + ": unknown " +
-                                            (value.table() != nullptr ? "section" : "key") +
-                                            suggestion(key, names));
+      complaints.hear([&, &key = key, &value = value] {
+        throw ConfigError(value.position, key + ": unknown " +
+                                              (value.table() != nullptr ? "section" : "key") +
+                                              suggestion(key, names));
+      });
 }
 
 const ModelInfo& named_model(const TomlValue& name, const std::vector<std::string>& names) {
@@ -150,12 +153,14 @@ std::string toml_value(const ParameterValue& value) {
       value);
 }
 
-Schema Schema::of(const TomlValue& document, const std::string& file) {
+Schema Schema::of(const TomlValue& document, const std::string& file, Complaints& complaints) {
   const TomlValue::Table& top = *document.table();
   Schema schema;
   schema.sections_ = all_sections();
-  check_section_names(top, schema.sections_);
-  schema.take_model(model_of(top, file));
+  check_section_names(top, schema.sections_, complaints);
+  // A section called nearly so is complained of already.
+  const bool misspelt = !complaints.none() && find(top, "model") == nullptr;
+  if (!misspelt) complaints.hear([&] { schema.take_model(model_of(top, file)); });
   return schema;
 }
 
@@ -187,6 +192,14 @@ void Schema::take_model(const ModelInfo& model) {
 bool Schema::has_section(const std::string& name) const {
   return std::any_of(sections_.begin(), sections_.end(),
                      [&](const Section& section) { return section.name == name; });
+}
+
+bool Schema::has_key(const std::string& name) const {
+  return std::any_of(sections_.begin(), sections_.end(), [&](const Section& section) {
+    return section.name.empty() &&
+           std::any_of(section.declaration.begin(), section.declaration.end(),
+                       [&](const ParameterInfo& info) { return info.name == name; });
+  });
 }
 
 const ParameterInfo& Schema::declared(const std::string& key,

@@ -7,6 +7,7 @@
 
 #include "flow/model.hpp"
 #include "io/toml_document.hpp"
+#include "study/complaints.hpp"
 
 namespace gradflow {
 
@@ -30,13 +31,17 @@ struct Section {
 /// What a config may hold: its sections besides [study], by name, with their keys.
 class Schema {
  public:
-  /// The schema for the model that the document names. \throws ConfigError where it names none, or
-  /// has an unknown section. `file` is the config's, for messages.
-  static Schema of(const TomlValue& document, const std::string& file);
+  /// The schema for the model that the document names. Unknown sections, and a model that is not
+  /// named or not known, are complained of; without a model, [model] has no keys. `file` is the
+  /// config's, for messages.
+  static Schema of(const TomlValue& document, const std::string& file, Complaints& complaints);
 
+  bool has_model() const { return model_ != nullptr; }
   const ModelInfo& model() const { return *model_; }
   const std::vector<Section>& sections() const { return sections_; }
   bool has_section(const std::string& name) const;
+  /// Is it one of those that stand before the first section?
+  bool has_key(const std::string& name) const;
   /// The declaration of a key by its whole name, "flow.step".
   /// \throws ConfigError that names the nearest
   const ParameterInfo& declared(const std::string& key, const SourcePosition& position) const;

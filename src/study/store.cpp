@@ -1,6 +1,7 @@
 #include "study/store.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <new>
 
@@ -211,10 +212,31 @@ void Store::drop_empty_parts() const {
 
 void Store::clear() const {
   std::error_code ignored;
-  fs::remove_all(folder_ / "points", ignored);
-  fs::remove_all(folder_ / "parts", ignored);
-  for (const char* name : {"result.nc", "config.toml", mark_name})
-    fs::remove(folder_ / name, ignored);
+  for (const char* name : {"points", "parts", "result.nc", "config.toml", mark_name})
+    fs::remove_all(folder_ / name, ignored);
+}
+
+void remove_results(const fs::path& folder) {
+  if (!fs::exists(folder)) return;
+  if (!fs::is_directory(folder)) throw FileError(folder, "is not a folder");
+  const FolderLock lock(folder);
+  std::vector<fs::path> ours;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
+    const std::string name = entry.path().filename().string();
+    constexpr std::array names{"points",         "parts",      "result.nc",  "config.toml",
+                               "processes.json", "figure.png", "figure.pdf", mark_name};
+    if (std::find(names.begin(), names.end(), name) != names.end())
+      ours.push_back(entry.path());
+    else if (name != FolderLock::file_name && !FileReplacement::is_temporary(entry.path()))
+      throw FileError(entry.path(), "is no result of gradflow's: nothing in its folder is removed");
+  }
+  if (!ours.empty() && !fs::exists(folder / mark_name))
+    throw FileError(folder, "holds no results of gradflow (no " + std::string(mark_name) +
+                                "): nothing in it is removed");
+  // The mark last: what is left by a removal that is cut short is known for what it is.
+  std::stable_partition(ours.begin(), ours.end(),
+                        [](const fs::path& path) { return path.filename() != mark_name; });
+  for (const fs::path& path : ours) fs::remove_all(path);
 }
 
 /// Where the folder's mark is lost, its results may still say that they are this config's.

@@ -30,6 +30,10 @@ struct Found {
 std::filesystem::path part_file(const std::filesystem::path& folder, std::size_t point,
                                 const std::string& part);
 
+/// Removes the results in a folder, of whatever config; a folder that is not there has none. Where
+/// there is anything besides, nothing is removed. \throws FileError, also where others write to it
+void remove_results(const std::filesystem::path& folder);
+
 /// How a folder is opened.
 enum class Access {
   fresh,     ///< alone, and there must be no results

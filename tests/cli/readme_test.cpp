@@ -31,7 +31,7 @@ std::string block(const std::string& language, const std::string& phrase = "") {
 TEST_CASE("The README's config runs, and the README's lines of Python plot its result") {
   const Scratch folder;
   folder.write("first.toml", block("toml"));
-  CHECK(call_ok({"run", "first.toml"}, folder.path).out == "results/first/result.nc\n");
+  CHECK(last_line(call_ok({"run", "first.toml"}, folder.path).out) == "results/first/result.nc");
 
   const std::string lines = block("python");
   std::istringstream stream(lines);
@@ -84,7 +84,7 @@ TEST_CASE("The config reference has every key with its default and no other key"
   for (std::string line; std::getline(stream, line);) {
     if (line.rfind('[', 0) == 0) section = line.substr(1, line.size() - 2);
     const std::size_t equals = line.find(" = ");
-    if (equals == std::string::npos || section == "model") continue;
+    if (equals == std::string::npos || section == "model" || line.starts_with("#")) continue;
     const std::string key = line.substr(0, equals), value = line.substr(equals + 3);
     ++keys[section];
     const bool given = key == "end" || key == "earlier_ends";  // without a default
@@ -133,7 +133,7 @@ TEST_CASE("Every example is a valid config, and every figure has its configs and
         INFO(check.err);
         if (group.path().filename() == "mnist") {  // whose data are the user's own
           CHECK(check.code == 2);
-          CHECK(std::count(check.err.begin(), check.err.end(), '\n') == 1);
+          CHECK(std::count(check.err.begin(), check.err.end(), '\n') <= 4);
           CHECK(check.err.find("train-images-idx3-ubyte.gz: does not exist") != std::string::npos);
           continue;
         }
