@@ -28,10 +28,8 @@ MeasuredNumbers take(const MeasuredRun& run) {
   const GrokkingTimes times =
       grokking_times(run.run.samples.coordinate(), *train, *test, run.setup.measure.fit_threshold,
                      0.1 / flow.weight_decay);
-  if (times.falls_without_plateau) {
-    out.warnings = no_plateau;
-    out.message = "the test error falls by degrees, without a plateau: no grok_time";
-  }
+  if (times.falls_without_plateau) out.warnings = no_plateau;
+  if (!times.missing.empty()) out.message = "no grok_time: " + times.missing;
   out.numbers = {
       measured(fit_time, times.fit),
       measured(plateau_time, times.plateau),

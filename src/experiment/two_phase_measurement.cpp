@@ -1,3 +1,5 @@
+#include <limits>
+
 #include "experiment/measurement.hpp"
 #include "measure/two_phases.hpp"
 
@@ -33,6 +35,14 @@ MeasuredNumbers take(const MeasuredRun& run) try {
                                windows, run.runs);
       });
   const PhaseReference& reference = *shared;
+  if (!reference.missing.empty()) {
+    MeasuredNumbers none;
+    none.warnings = reference.warning;
+    none.message = "two-phase measurement: " + reference.missing;
+    for (const NumberInfo& info : {slow_error, fast_error, composite_error})
+      none.numbers.push_back(measured(info, std::numeric_limits<double>::quiet_NaN()));
+    return none;
+  }
   const TwoPhaseErrors errors =
       two_phase_errors(*model.system(run.flow), *model.system(fast), *model.system(slow), start,
                        run.flow.weight_decay, reference, windows, own_solver, run.runs);

@@ -232,32 +232,44 @@ std::vector<Observable> LossModel::spectral_observables(const DecayAndRate& term
                      for (Index k = 0; k < count; ++k) out[count + k] = values[count - 1 - k];
                    }});
   }
-  all.push_back(
-      {"spectral_gap",
-       "largest ratio of an eigenvalue of hess F + lambda to the largest |.| below it",
-       {},
-       false,
-       [decayed](const State& s, double* out) { *out = scale_separation(decayed(s).values).gap; }});
+  // The minimisers have p - N dimensions at least: no more than N modes are fast. Without this the
+  // last growing mode, as it passes through 0, would be the only slow one for a moment.
+  const Index residuals = loss_.outputs();
+  const auto separation = [residuals](Vector values) {
+    const Index slow = values.size() - residuals;
+    if (slow > 0 && values.allFinite()) {
+      const double largest = values.head(slow).cwiseAbs().maxCoeff();
+      values.head(slow).setConstant(-largest);
+    }
+    return scale_separation(values);
+  };
+  all.push_back({"spectral_gap",
+                 "largest ratio of an eigenvalue of hess F + lambda to the largest |.| below it",
+                 {},
+                 false,
+                 [decayed, separation](const State& s, double* out) {
+                   *out = separation(decayed(s).values).gap;
+                 }});
   all.push_back({"fast_modes",
                  "number of modes above the largest gap; 0 where it is below 10",
                  {},
                  false,
-                 [decayed](const State& s, double* out) {
-                   const ScaleSeparation separation = scale_separation(decayed(s).values);
-                   *out = std::isnan(separation.gap) ? separation.gap
-                                                     : static_cast<double>(separation.fast_modes);
+                 [decayed, separation](const State& s, double* out) {
+                   const ScaleSeparation scales = separation(decayed(s).values);
+                   *out =
+                       std::isnan(scales.gap) ? scales.gap : static_cast<double>(scales.fast_modes);
                  }});
   all.push_back(
       {"fast_velocity_share",
        "share of |grad F + lambda w|^2 in the fast modes",
        {},
        false,
-       [this, decay, decayed](const State& s, double* out) {
+       [this, decay, decayed, separation](const State& s, double* out) {
          const HessianSpectrum& spectrum = decayed(s);
-         const ScaleSeparation separation = scale_separation(spectrum.values);
-         const Index fast = separation.fast_modes;
-         if (std::isnan(separation.gap)) {
-           *out = separation.gap;
+         const ScaleSeparation scales = separation(spectrum.values);
+         const Index fast = scales.fast_modes;
+         if (std::isnan(scales.gap)) {
+           *out = scales.gap;
            return;
          }
          Vector velocity = -gradient_at(s);

@@ -5,6 +5,8 @@
 #include <iterator>
 #include <limits>
 
+#include "flow/warning.hpp"
+#include "numerics/short_number.hpp"
 #include "solve/stationary_point.hpp"
 #include "solve/stepper.hpp"
 
@@ -102,15 +104,20 @@ PhaseReference phase_reference(System& gradient_flow, System& riemannian, ConstV
                  runs.checkpoints ? runs.checkpoints("limit") : nullptr);
   if (limit.outcome.status != Status::ok)
     throw SolverError(limit.outcome.status, limit.outcome.message, "");
-  if (!limit.converged)
-    throw SolverError(Status::no_convergence,
-                      "the flow without weight decay has not converged by t = 1e12", "");
   reference.limit = limit.y;
+  const auto without = [&](std::int32_t warning, const std::string& why) {
+    reference.missing = why;
+    reference.warning = warning;
+    return reference;
+  };
+  if (!limit.converged)
+    return without(limit_not_reached,
+                   "the flow without weight decay has not converged by t = 1e12");
   riemannian.correct(0, reference.limit);
   if (!((reference.limit - limit.y).norm() <= 1e-3 * limit.y.norm()) ||
       !(riemannian.misfit(reference.limit) < 1e-8))
-    throw SolverError(Status::no_convergence,
-                      "the limit of the flow without weight decay does not fit the data", "");
+    return without(assumption_broken,
+                   "the limit of the flow without weight decay does not fit the data");
   reference.limit_speed = limit.speed;
   reference.limit_time = limit.t;
   reference.fast_times = windows.fast_times();
@@ -163,12 +170,20 @@ GrokkingTimes grokking_times(const std::vector<double>& times,
                              const std::vector<double>& train_error,
                              const std::vector<double>& test_error, double threshold,
                              double latest) {
-  GrokkingTimes found{nan, nan, nan, nan};
+  GrokkingTimes found;
+  found.fit = found.plateau = found.plateau_error = found.grok = nan;
+  const auto without = [&](const std::string& why) {
+    found.missing = why;
+    return found;
+  };
   const std::size_t n = times.size();
-  if (n < 3) return found;
+  if (n < 3) return without("there are too few samples");
+  const double fitted = threshold * train_error[0];
   std::size_t fit = 0;
-  while (fit < n && !(train_error[fit] <= threshold * train_error[0])) ++fit;
-  if (fit >= n) return found;
+  while (fit < n && !(train_error[fit] <= fitted)) ++fit;
+  if (fit >= n)
+    return without("the training error does not fall to measure.fit_threshold = " +
+                   short_number(threshold) + " of its start");
   found.fit = times[fit];
 
   double least = std::numeric_limits<double>::infinity();
@@ -183,30 +198,43 @@ GrokkingTimes grokking_times(const std::vector<double>& times,
       plateau = i;
     }
   }
-  if (plateau >= n) return found;
+  if (plateau >= n)
+    return without("the training error is fitted only when the slow phase has begun (0.1/lambda)");
   const auto half_decade_end = [&](std::size_t i) {
     std::size_t j = i;
     while (j + 1 < n && times[j] < std::sqrt(10.0) * times[i]) ++j;
     return j;
   };
+  const double level = test_error[plateau], end = test_error[n - 1];
   const auto [lowest, highest] = std::minmax_element(
       test_error.begin() + static_cast<std::ptrdiff_t>(plateau),
       test_error.begin() + static_cast<std::ptrdiff_t>(half_decade_end(plateau)) + 1);
-  if (!(*highest - *lowest <= 0.2 * test_error[plateau])) {
-    found.falls_without_plateau = test_error[n - 1] < 0.5 * test_error[plateau];
-    return found;
+  if (!(*highest - *lowest <= 0.2 * level)) {
+    found.falls_without_plateau = end < 0.5 * level;
+    return without(found.falls_without_plateau
+                       ? "the test error falls by degrees, without a plateau"
+                       : "the test error has no plateau after the fit");
   }
+  if (!(train_error[plateau] <= fitted))
+    return without("where the test error stays, the training error is not fitted any more");
+  if (!(level > threshold * test_error[0]))
+    return without("the test error is fitted with the training error");
   found.plateau = times[plateau];
-  found.plateau_error = test_error[plateau];
-  const double half = 0.5 * (test_error[plateau] + test_error[n - 1]);
+  found.plateau_error = level;
+  const double half = 0.5 * (level + end);
   // Only a fall is grokking; the last crossing, so that wiggles before it do not count.
-  if (!(test_error[n - 1] < 0.5 * test_error[plateau])) return found;
-  for (std::size_t i = n - 1; i > plateau; --i)
+  if (!(end < 0.5 * level))
+    return without("the test error does not fall to half of its plateau by the end");
+  double fall = nan;
+  for (std::size_t i = n - 1; i > plateau && std::isnan(fall); --i)
     if (test_error[i - 1] > half && test_error[i] <= half) {
       const double s = (test_error[i - 1] - half) / (test_error[i - 1] - test_error[i]);
-      found.grok = times[i - 1] * std::pow(times[i] / times[i - 1], s);
-      break;
+      fall = times[i - 1] * std::pow(times[i] / times[i - 1], s);
     }
+  if (fall < 0.1 * latest)
+    return without("the test error falls at t = " + short_number(fall, 3) +
+                   ", long before 1/lambda: weight decay has no part in it");
+  found.grok = fall;
   return found;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -19,6 +20,10 @@ struct PhaseReference {
   Matrix fast_states;              ///< w^GF, a column a time
   std::vector<double> slow_times;  ///< tau
   Matrix slow_states;              ///< w°, a column a time; NaN beyond a singular point
+  /// Why there are no such limits: w^GF has none, or one that does not fit the data. Empty where
+  /// there are; else all but `limit` is empty too.
+  std::string missing;
+  std::int32_t warning = 0;  ///< bit of Warning that goes with it
 };
 
 /// Times at which the phases are compared: t in (0, fast_end], tau in [slow_from, slow_to].
@@ -42,7 +47,7 @@ Matrix states_at(System& system, const SolverSettings& settings, ConstVectorRef 
                  const std::vector<double>& times, const RunsControl& runs,
                  const std::string& name);
 
-/// \throws SolverError where the limit is not reached or does not fit the data.
+/// \throws SolverError where a run fails
 PhaseReference phase_reference(System& gradient_flow, System& riemannian, ConstVectorRef y0,
                                const SolverSettings& settings, const PhaseWindows& windows,
                                const RunsControl& runs);
@@ -69,13 +74,16 @@ struct GrokkingTimes {
   double plateau_error = 0;            ///< test error there
   double grok = 0;                     ///< test error halfway between plateau and end
   bool falls_without_plateau = false;  ///< there is a fall after the fit, but from no plateau
+  std::string missing;                 ///< why there is no `grok`; empty where there is
 };
 
-/// NaN for a time that does not exist: no fit, or a test error that never falls from its plateau.
+/// NaN for a time that does not exist, and `missing` says why: no fit, no plateau, no fall from it.
 /// The plateau is where |d test / d log t|, over a third of a decade, is least between `fit` and
 /// `latest` (a tenth of the slow phase's time 1/lambda); the halfway time is interpolated in log t.
-/// It is one only if the test error stays within a fifth of itself for half a decade from there: a
-/// turning point, or a fall by degrees, is none, and the times that need it are NaN.
+/// It is one only if the test error stays within a fifth of itself for half a decade from there (a
+/// turning point, or a fall by degrees, is none), if the training error is still fitted there, and
+/// if the test error is not: above `threshold` times its own start. A fall before a tenth of
+/// `latest` is one that weight decay has no part in.
 ///
 /// The level of the plateau depends on lambda a little, since it is left sooner the larger lambda
 /// is: by O(lambda log 1/lambda), and lambda t_grok with it. The time at which the test error
