@@ -7,6 +7,7 @@
 #include "flow/loss_model.hpp"
 #include "flow/mini_batch.hpp"
 #include "flow/mirror_flow.hpp"
+#include "models/training_data.hpp"
 #include "numerics/random.hpp"
 
 namespace gradflow {
@@ -289,6 +290,11 @@ class DiagonalLinearNetwork final : public LossModel {
                    "training targets y",
                    {counting_axis("training_sample", data_.targets.size(), "training sample")},
                    vector(data_.targets)});
+    if (data_.points.size() == 0)
+      for (Measurement& input :
+           training_data("input", "training inputs x_i", *data_.inputs,
+                         counting_axis("feature", data_.inputs->cols(), "feature")))
+        all.push_back(std::move(input));
     if (data_.points.size() > 0) {
       all.push_back({"point",
                      "training points x",

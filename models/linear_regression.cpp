@@ -4,6 +4,7 @@
 
 #include "flow/linear_map.hpp"
 #include "flow/loss_model.hpp"
+#include "models/training_data.hpp"
 #include "numerics/decompositions.hpp"
 #include "numerics/random.hpp"
 
@@ -43,6 +44,13 @@ class LinearRegression final : public LossModel {
          {},
          true,
          [this](const State& s, double* out) { *out = (weights(s) - minimum_norm_).norm(); }});
+    return all;
+  }
+
+  std::vector<Measurement> constants(const FlowSettings&) override {
+    std::vector<Measurement> all = training_inputs(*inputs_);
+    for (Measurement& target : training_data("target", "training targets y", targets_, {}))
+      all.push_back(std::move(target));
     return all;
   }
 

@@ -11,6 +11,7 @@
 #include "models/perceptron_layout.hpp"
 #include "models/perceptron_map.hpp"
 #include "models/supervised_data.hpp"
+#include "models/training_data.hpp"
 #include "numerics/decompositions.hpp"
 #include "numerics/random.hpp"
 
@@ -62,6 +63,19 @@ class MultilayerPerceptron final : public LossModel {
     if (flow.weight_decays.empty())
       for (Observable& observable : observables_of_layers(flow))
         all.push_back(std::move(observable));
+    return all;
+  }
+
+  std::vector<Measurement> constants(const FlowSettings&) override {
+    std::vector<Measurement> all = training_inputs(data_.inputs);
+    Matrix labels(static_cast<Index>(data_.labels.size()), 1);
+    for (Index i = 0; i < labels.rows(); ++i)
+      labels(i, 0) = static_cast<double>(data_.labels[static_cast<std::size_t>(i)]);
+    const Matrix targets = data_.targets.transpose();
+    const Axis output = counting_axis("output", targets.cols(), "entry of the output");
+    for (auto list : {training_data("target", "training targets y_i", targets, output),
+                      training_data("label", "labels y_i, from 0", labels, {})})
+      for (Measurement& data : list) all.push_back(std::move(data));
     return all;
   }
 

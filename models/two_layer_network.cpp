@@ -5,6 +5,7 @@
 
 #include "flow/loss_model.hpp"
 #include "models/supervised_data.hpp"
+#include "models/training_data.hpp"
 #include "numerics/random.hpp"
 
 namespace gradflow {
@@ -137,6 +138,8 @@ class TwoLayerNetwork final : public LossModel {
     all.push_back({"target", "training targets y", {sample}, vector(data_.targets.col(0))});
     if (data_.inputs.cols() == 1)
       all.push_back({"point", "training inputs x", {sample}, vector(data_.inputs.col(0))});
+    else
+      for (Measurement& input : training_inputs(data_.inputs)) all.push_back(std::move(input));
     if (teacher_on_grid_.size() > 0)
       all.push_back({"teacher_on_grid",
                      "teacher on the grid of inputs",

@@ -339,6 +339,7 @@ int run_cli(int argc, char** argv) {
   std::signal(SIGTERM, on_signal);
   // A file that may not grow any more is an error of the write.
   std::signal(SIGXFSZ, SIG_IGN);
+  note_call(argc, argv);
   int code = exit_usage;
   try {
     register_models();

@@ -83,6 +83,7 @@ void print_path(const fs::path& path) {
 
 void tell_unused(const Config& config) {
   for (const std::string& line : config.unused()) report("warning: " + line);
+  for (const std::string& line : config.notes()) report("note: " + line);
 }
 
 int command_check(const std::string& path, const std::vector<std::string>& overrides) {

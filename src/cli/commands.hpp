@@ -58,7 +58,7 @@ int command_version();
 int run_script(const std::string& script, const std::vector<std::string>& arguments);
 
 class Config;
-/// A line for each setting of a config that has no effect.
+/// A line for each setting of a config that has no effect, and for each file that was converted.
 void tell_unused(const Config& config);
 
 /// A path on stdout, on a line of its own.

@@ -30,7 +30,10 @@ void Recording::First::exchange(Archive& archive) {
 }
 
 std::vector<Attribute> attributes(const std::string& long_name, const std::string& units) {
-  return {{"long_name", long_name}, {"units", units}};
+  std::vector<Attribute> list{{"long_name", long_name}};
+  // xarray prints "[1]" on every axis where a number says that it has none.
+  if (units != "1") list.push_back({"units", units});
+  return list;
 }
 
 void add_axis(Dataset& data, const Axis& axis) {

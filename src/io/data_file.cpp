@@ -1,14 +1,17 @@
 #include "io/data_file.hpp"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <charconv>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "io/data_conversion.hpp"
 #include "io/idx_file.hpp"
 
 namespace gradflow {
@@ -53,6 +56,23 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
     if (end == std::string_view::npos) return parts;
     text.remove_prefix(end + 1);
   }
+}
+
+/// What stands between the fields, by the last line of numbers: a comma, else a semicolon, a tab,
+/// or blanks.
+char separator_of(std::string_view text) {
+  text = text.substr(0, text.find_last_not_of(" \t\r\n") + 1);
+  const std::string_view line = text.substr(text.rfind('\n') + 1);
+  for (const char separator : {',', ';', '\t', ' '})
+    if (line.find(separator) != std::string_view::npos) return separator;
+  return ',';
+}
+
+/// The fields of a line; of blanks any number separates.
+std::vector<std::string_view> fields_of(std::string_view line, char separator) {
+  std::vector<std::string_view> fields = split(line, separator);
+  if (separator == ' ') std::erase_if(fields, [](std::string_view field) { return field.empty(); });
+  return fields;
 }
 
 /// What a field is. Not locale-dependent, and of the full precision of a double.
@@ -105,6 +125,7 @@ Matrix read_csv(const fs::path& path, std::string_view text) {
   if (text.substr(0, byte_order_mark.size()) == byte_order_mark) {
     text.remove_prefix(byte_order_mark.size());
   }
+  const char separator = separator_of(text);
   std::vector<double> entries;
   std::size_t columns = 0;
   std::size_t header_columns = 0;
@@ -121,7 +142,7 @@ Matrix read_csv(const fs::path& path, std::string_view text) {
     }
     if (first_blank != 0) throw DataFileError(path, first_blank, 1, "blank line");
 
-    const std::vector<std::string_view> fields = split(row, ',');
+    const std::vector<std::string_view> fields = fields_of(row, separator);
     if (line == 1 && is_header(path, fields)) {
       // numpy.savetxt writes any text as a header, after a '#'.
       if (fields.front().substr(0, 1) != "#") header_columns = fields.size();
@@ -139,7 +160,10 @@ Matrix read_csv(const fs::path& path, std::string_view text) {
       if (fields[i].empty()) {
         reason = "empty field";
       } else if (field.kind == Field::text) {
-        reason = "not a number: " + shown(fields[i]);
+        reason = "not a number: " + shown(fields[i]) +
+                 (separator == ';' && fields[i].find(',') != std::string_view::npos
+                      ? " (numbers need a decimal point)"
+                      : "");
       } else if (field.kind == Field::out_of_range) {
         reason = "outside the range of a double: " + shown(fields[i]);
       } else if (!std::isfinite(field.value)) {
@@ -318,17 +342,49 @@ std::string npy_header(InputFile& file) {
   return read(length);
 }
 
+/// Types of entries, as NumPy writes them in the header and calls them.
+struct EntryType {
+  std::string_view descr, name;
+  std::size_t bytes;
+  /// Entry `index` of those that begin at `data`.
+  double (*read)(const char* data, std::size_t index);
+};
+
+template <class T>
+double entry_at(const char* data, std::size_t index) {
+  T value{};
+  std::memcpy(&value, data + index * sizeof(T), sizeof(T));
+  return static_cast<double>(value);
+}
+
+constexpr std::array entry_types{
+    EntryType{"<f8", "float64", 8, entry_at<double>},
+    EntryType{"<f4", "float32", 4, entry_at<float>},
+    EntryType{"<i8", "int64", 8, entry_at<std::int64_t>},
+    EntryType{"<i4", "int32", 4, entry_at<std::int32_t>},
+    EntryType{"<i2", "int16", 2, entry_at<std::int16_t>},
+    EntryType{"|i1", "int8", 1, entry_at<std::int8_t>},
+    EntryType{"<u8", "uint64", 8, entry_at<std::uint64_t>},
+    EntryType{"<u4", "uint32", 4, entry_at<std::uint32_t>},
+    EntryType{"<u2", "uint16", 2, entry_at<std::uint16_t>},
+    EntryType{"|u1", "uint8", 1, entry_at<std::uint8_t>},
+    EntryType{"|b1", "bool", 1, entry_at<std::uint8_t>},
+};
+
+const EntryType& entry_type(const fs::path& path, const NpyHeader& header) {
+  for (const EntryType& type : entry_types)
+    if (type.descr == header.descr) return type;
+  throw DataFileError(path, "has entries of type " + shown(header.descr) +
+                                " where little-endian real numbers are needed (in NumPy: "
+                                "array.astype('<f8'))");
+}
+
 Matrix read_npy(const fs::path& path) {
   static_assert(std::endian::native == std::endian::little, "the entries are copied as they are");
   InputFile file(path);
   const std::string text = npy_header(file);
   const NpyHeader header = NpyHeaderParser(path, text).parse();
-
-  if (header.descr != "<f8") {
-    throw DataFileError(path, "has entries of type " + shown(header.descr) +
-                                  " where float64 is needed ('<f8'; in NumPy: "
-                                  "array.astype('<f8'))");
-  }
+  const EntryType& type = entry_type(path, header);
   if (header.shape.empty() || header.shape.size() > 2) {
     throw DataFileError(
         path, "has " + std::to_string(header.shape.size()) + " dimensions where 1 or 2 are needed");
@@ -340,17 +396,22 @@ Matrix read_npy(const fs::path& path) {
   }
   // Before any of them is read, and by division, so that no product of hostile lengths overflows.
   const std::uint64_t bytes = file.left();
-  const std::uint64_t entries = bytes / sizeof(double);
-  if (bytes % sizeof(double) != 0 || entries % columns != 0 || entries / columns != rows) {
+  const std::uint64_t entries = bytes / type.bytes;
+  if (bytes % type.bytes != 0 || entries % columns != 0 || entries / columns != rows) {
     throw DataFileError(path, "holds " + std::to_string(bytes) +
-                                  " bytes of data, which is not what float64 of shape " +
-                                  shape_text(header.shape) + " needs");
+                                  " bytes of data, which is not what " + std::string(type.name) +
+                                  " of shape " + shape_text(header.shape) + " needs");
   }
 
   const auto read_entries = [&](double* target) {
-    if (file.read(reinterpret_cast<char*>(target), bytes) != bytes) {
+    // Float64 goes where it belongs; what is converted is held in between.
+    std::string held(&type == entry_types.data() ? 0 : bytes, '\0');
+    char* const to = held.empty() ? reinterpret_cast<char*>(target) : held.data();
+    if (file.read(to, bytes) != bytes) {
       throw DataFileError(path, "became shorter while it was read");
     }
+    if (held.empty()) return;
+    for (std::size_t i = 0; i < entries; ++i) target[i] = type.read(to, i);
   };
   Matrix result(static_cast<Index>(rows), static_cast<Index>(columns));
   if (header.fortran_order) {
@@ -372,6 +433,14 @@ Matrix read_npy(const fs::path& path) {
   return result;
 }
 
+std::string lower_extension(const fs::path& path) {
+  std::string extension = path.extension().string();
+  for (char& c : extension) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return extension;
+}
+
 }  // namespace
 
 Matrix read_data_file(const fs::path& path) {
@@ -379,14 +448,19 @@ Matrix read_data_file(const fs::path& path) {
   const fs::file_status kind = fs::status(path, unreadable);
   if (kind.type() == fs::file_type::not_found) throw DataFileError(path, "does not exist");
   if (fs::is_directory(kind)) throw DataFileError(path, "is a folder");
-  std::string extension = path.extension().string();
-  for (char& c : extension) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
+  const std::string extension = lower_extension(path);
   if (is_idx_name(path)) return read_idx(path);
   if (extension == ".npy") return read_npy(path);
   if (extension == ".csv") return read_csv(path, read_text_file(path, largest_csv));
   throw DataFileError(path, "is neither .npy nor .csv nor IDX (.idx, -ubyte, gzipped with .gz)");
+}
+
+std::string converted_type(const fs::path& path) {
+  if (lower_extension(path) != ".npy" || !fs::is_regular_file(path)) return "";
+  InputFile file(path);
+  const std::string text = npy_header(file);
+  const EntryType& type = entry_type(path, NpyHeaderParser(path, text).parse());
+  return &type == entry_types.data() ? "" : std::string(type.name);
 }
 
 Vector as_vector(const Matrix& matrix, const fs::path& path) {

@@ -205,13 +205,17 @@ Dataset Stacking::frame(const std::vector<StudyAxis>& axes) const {
     } else if (dimension.numbered()) {
       std::vector<std::int64_t> numbers(dimension.length);
       std::iota(numbers.begin(), numbers.end(), std::int64_t{0});
-      frame.add_coordinate(
-          dimension.stacked_name(), std::move(numbers),
-          {{"long_name", "number of the entry of " + dimension.name}, {"units", "1"}});
+      frame.add_coordinate(dimension.stacked_name(), std::move(numbers),
+                           {{"long_name", "number of the entry of " + dimension.name}});
     } else {
       frame.add_dimension(dimension.name, dimension.length);
     }
   }
+  // What is along a number of samples has its times as a coordinate, which xarray takes from here.
+  std::string coordinates;
+  for (const Points& dimension : dimensions_)
+    if (dimension.numbered()) coordinates += (coordinates.empty() ? "" : " ") + dimension.name;
+  if (!coordinates.empty()) frame.set_attribute({"coordinates", coordinates});
   if (attributes_)
     for (const Attribute& attribute : *attributes_) frame.set_attribute(attribute);
   return frame;

@@ -124,7 +124,7 @@ std::vector<std::string> add_arrhenius(const StudyHead& head, Dataset& study) {
     warnings.push_back("arrhenius_barrier is " + comment);
   }
   const auto attributes = [](const std::string& meaning, const std::string& note = "") {
-    std::vector<Attribute> list{{"long_name", meaning}, {"units", std::string("1")}};
+    std::vector<Attribute> list{{"long_name", meaning}};
     if (!note.empty()) list.push_back({"comment", note});
     return list;
   };

@@ -33,10 +33,11 @@ std::string joined_texts(const std::vector<std::string>& all) {
 
 void add_texts(Dataset& whole, const StudyHead& head) {
   whole.set_attribute({"model", head.model});
-  whole.set_attribute({"paper", head.paper});
+  if (!head.paper.empty()) whole.set_attribute({"paper", head.paper});
   whole.set_attribute({"config", head.config});
   whole.set_attribute({"config_resolved", head.resolved});
   whole.set_attribute({"fingerprint", head.fingerprint});
+  for (const auto& [name, text] : call_info()) whole.set_attribute({name, text});
 }
 
 /// The result on its way from points on disk to a file.

@@ -60,6 +60,9 @@ class Config {
   /// and position. Validates.
   std::vector<std::string> unused() const;
 
+  /// What there is to say of the files that it names, a line each.
+  std::vector<std::string> notes() const { return inputs_.notes(); }
+
   /// The fully resolved config as TOML that runs to the same result. Validates.
   const std::string& resolved() const;
   /// A hash of all that can change a number of the study: result_version, the resolved config
@@ -111,6 +114,8 @@ class Config {
   /// What a sweep or a continuation needs beyond the ranges of its keys. \throws ConfigError
   void check_rest(const RunConfig& run, Model& model) const;
   void check_sweep(const RunConfig& run, Model& model) const;
+  /// Do files give anything but the start? Then the run is not the paper's.
+  bool has_own_data() const;
   void note_size(const Setup& setup, std::size_t point) const;
   /// Indices of the values beyond the first for which `validate` builds a model.
   std::vector<std::size_t> tried_values(const ConfigAxis& axis) const;

@@ -101,18 +101,27 @@ std::string Config::fingerprint() const {
   return hex_checksum(text);
 }
 
+bool Config::has_own_data() const {
+  const auto is_data = [&](const std::string& key) {
+    return KeyName::of(key).name != "initial" &&
+           schema_.declared(key, position_of(key)).type == ParameterType::file;
+  };
+  return std::any_of(given_.begin(), given_.end(),
+                     [&](const auto& entry) { return is_data(entry.first); }) ||
+         std::any_of(axes().begin(), axes().end(),
+                     [&](const ConfigAxis& axis) { return is_data(axis.key); });
+}
+
 StudyHead Config::head() const {
   StudyHead head;
   head.fingerprint = fingerprint();
   head.version = result_version;
   head.model = model().name;
-  head.paper = model().paper;
+  if (!has_own_data()) head.paper = model().paper;
   head.config = text();
   head.resolved = resolved();
   for (const ConfigAxis& axis : axes())
-    head.axes.push_back(
-        {axis.key,
-         {axis.name, {{"long_name", axis.key}, {"units", std::string("1")}}, coordinate(axis)}});
+    head.axes.push_back({axis.key, {axis.name, {{"long_name", axis.key}}, coordinate(axis)}});
   const MeasureSettings measure = run(0).measure();
   head.exponents = measure.exponents;
   head.against = fit_axis(measure.against);

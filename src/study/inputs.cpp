@@ -2,6 +2,7 @@
 
 #include "io/atomic_file.hpp"
 #include "io/checksum.hpp"
+#include "io/data_conversion.hpp"
 #include "io/data_file.hpp"
 #include "io/netcdf_file.hpp"
 #include "io/packed_file.hpp"
@@ -59,6 +60,15 @@ const Matrix& Inputs::numbers(const std::filesystem::path& path) const {
   const auto found = files_->read.find(path.string());
   if (found != files_->read.end()) return found->second;
   return files_->read.emplace(path.string(), read_numbers(path)).first->second;
+}
+
+std::vector<std::string> Inputs::notes() const {
+  const std::lock_guard lock(files_->mutex);
+  std::vector<std::string> lines;
+  for (const auto& [path, numbers] : files_->read)
+    if (const std::string type = converted_type(path); !type.empty())
+      lines.push_back(path + ": its " + type + " entries are taken as float64");
+  return lines;
 }
 
 std::string Inputs::content_hash(const std::filesystem::path& path) const {

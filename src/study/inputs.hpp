@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "io/toml_document.hpp"
 #include "numerics/types.hpp"
@@ -27,6 +28,9 @@ class Inputs {
   /// A hash of what `numbers` gives, in hexadecimal digits: equal for equal numbers, whatever the
   /// file's name. \throws FileError
   std::string content_hash(const std::filesystem::path& path) const;
+
+  /// A line for each file whose numbers had to be converted. \throws FileError
+  std::vector<std::string> notes() const;
 
  private:
   struct Files {

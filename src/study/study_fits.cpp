@@ -88,8 +88,7 @@ std::vector<std::string> add_study_fits(const StudyHead& head, Dataset& study) {
     }
     const auto attributes = [&](const std::string& what) {
       std::vector<Attribute> all{
-          {"long_name", what + " of " + name + " against " + axis_names[along]},
-          {"units", std::string("1")}};
+          {"long_name", what + " of " + name + " against " + axis_names[along]}};
       if (!comment.empty()) all.push_back({"comment", comment});
       return all;
     };

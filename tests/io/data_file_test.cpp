@@ -7,6 +7,7 @@
 #include <limits>
 #include <vector>
 
+#include "io/data_conversion.hpp"
 #include "tests/catch.hpp"
 #include "tests/scratch.hpp"
 
@@ -144,13 +145,55 @@ TEST_CASE("A npy file is read in both memory orders") {
   CHECK(column(2, 0) == 3);
 }
 
+TEST_CASE("Entries of a npy file that are no float64 are converted") {
+  const Scratch scratch;
+  const auto check = [&](const std::string& descr, const std::string& name, auto first,
+                         auto second) {
+    INFO(descr);
+    std::string bytes(2 * sizeof first, '\0');
+    std::memcpy(bytes.data(), &first, sizeof first);
+    std::memcpy(bytes.data() + sizeof first, &second, sizeof second);
+    const fs::path file =
+        scratch.write("a.npy", npy(header("'" + descr + "'", "False", "(2,)"), bytes));
+    const Matrix read = read_data_file(file);
+    CHECK(read(0, 0) == static_cast<double>(first));
+    CHECK(read(1, 0) == static_cast<double>(second));
+    CHECK(converted_type(file) == name);
+  };
+  check("<f8", "", 0.1, -2.0);
+  check("<f4", "float32", 0.1F, -2.0F);
+  check("<i8", "int64", std::int64_t{-3}, std::int64_t{1} << 40);
+  check("<i4", "int32", std::int32_t{-3}, std::int32_t{1} << 20);
+  check("|u1", "uint8", std::uint8_t{0}, std::uint8_t{255});
+  check("|b1", "bool", std::uint8_t{0}, std::uint8_t{1});
+  CHECK(converted_type(scratch.write("a.csv", "1\n")).empty());
+  CHECK_THROWS_AS(read_data_file(scratch.write("a.npy", npy(header("'<f4'", "False", "(1,)"),
+                                                            std::string("\0\0\x80\x7f", 4)))),
+                  DataFileError);
+}
+
+TEST_CASE("Semicolons, tabs and blanks separate the fields of a csv file that has no commas") {
+  const Scratch scratch;
+  Matrix expected(2, 2);
+  expected << 1, 2.5, -3, 4;
+  for (const std::string text : {"1,2.5\n-3,4\n", "1;2.5\n-3;4\n", "1\t2.5\n-3\t4\n",
+                                 "1 2.5\n-3 4\n", "  1   2.5 \r\n-3  4\r\n", "a;b\n1;2.5\n-3;4\n",
+                                 "# a b\n1 2.5\n-3 4\n", "a\tb c\n1\t2.5\n-3\t4\n"}) {
+    INFO(text);
+    CHECK(csv(scratch, text) == expected);
+  }
+  check_contains(message(scratch, "a.csv", "1;2\n3;4,5\n"), "a.csv:");
+  check_contains(message(scratch, "a.csv", "1;2\n3,5;4\n2;2\n"), "need a decimal point");
+  check_contains(message(scratch, "a.csv", "1 2\n3\n4 5\n"), "a.csv:2:2");
+}
+
 TEST_CASE("What is wrong in a npy file is named") {
   const Scratch scratch;
   const auto of = [&](const std::string& bytes) { return message(scratch, "a.npy", bytes); };
   const std::string four = bytes_of({1, 2, 3, 4});
-  check_contains(of(npy(header("'<f4'", "False", "(8,)"), four)), "'<f4' where float64");
-  check_contains(of(npy(header("'>f8'", "False", "(4,)"), four)), "'>f8' where float64");
-  check_contains(of(npy(header("'<i8'", "False", "(4,)"), four)), "'<i8' where float64");
+  check_contains(of(npy(header("'<c8'", "False", "(4,)"), four)), "'<c8' where little-endian");
+  check_contains(of(npy(header("'>f8'", "False", "(4,)"), four)), "'>f8' where little-endian");
+  check_contains(of(npy(header("'<f4'", "False", "(4,)"), four)), "not what float32 of shape");
   check_contains(of(npy(header("[('a', '<f8')]", "False", "(4,)"), four)), "structured");
   check_contains(of(npy(header("'<f8'", "False", "(1, 2, 2)"), four)), "3 dimensions");
   check_contains(of(npy(header("'<f8'", "False", "()"), bytes_of({1}))), "0 dimensions");
