@@ -1,6 +1,10 @@
 #include "study/range.hpp"
 
+#include <array>
 #include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <limits>
 
 namespace gradflow {
 namespace {
@@ -43,6 +47,17 @@ Range count_from_zero(const std::string& key, const TomlValue& value) {
   return range;
 }
 
+/// A value of a range that is a rounding away from a number of few digits is that number, to the
+/// bit of the literal: { log = [1e-6, 1e-2, 5] } holds 1e-05, which can then be selected by its
+/// value.
+double rounded_to_literal(double x) {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%.5e", x);
+  const double literal = std::strtod(text.data(), nullptr);
+  constexpr double roundings = 16 * std::numeric_limits<double>::epsilon();
+  return std::abs(literal - x) <= roundings * std::abs(x) ? literal : x;
+}
+
 Range between(const std::string& key, const TomlValue& value, const std::string& kind, bool whole) {
   Bounds bounds;
   if (!read_bounds(value, bounds))
@@ -57,7 +72,7 @@ Range between(const std::string& key, const TomlValue& value, const std::string&
   for (std::int64_t k = 0; k < count; ++k) {
     const double s = count > 1 ? static_cast<double>(k) / static_cast<double>(count - 1) : 0;
     double x = geometric ? first * std::pow(last / first, s) : first + (last - first) * s;
-    if (k > 0 && k == count - 1) x = last;
+    if (k > 0) x = k == count - 1 ? last : rounded_to_literal(x);
     if (!whole) {
       range.values.emplace_back(x);
       continue;

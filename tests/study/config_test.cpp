@@ -75,6 +75,11 @@ TEST_CASE("A list of numbers is written one by one or as the range of an axis") 
   CHECK(times("[1, 2.5]") == std::vector<double>{1, 2.5});
   CHECK(times("{ linear = [0, 10, 5] }") == std::vector<double>{0, 2.5, 5, 7.5, 10});
   CHECK(times("{ log = [1, 4, 3] }") == std::vector<double>{1, 2, 4});
+  // Round numbers are those of the literals, to the bit; others are not made round.
+  CHECK(times("{ log = [1e-6, 1e-2, 5] }") == std::vector<double>{1e-6, 1e-5, 1e-4, 1e-3, 1e-2});
+  CHECK(times("{ log = [2e-5, 2, 6] }") == std::vector<double>{2e-5, 2e-4, 2e-3, 2e-2, 0.2, 2});
+  CHECK(times("{ linear = [0.1, 0.5, 5] }") == std::vector<double>{0.1, 0.2, 0.3, 0.4, 0.5});
+  CHECK(times("{ log = [1, 10, 3] }")[1] == Approx(std::sqrt(10)).epsilon(1e-15));
   CHECK(times("{ count = 3 }") == std::vector<double>{0, 1, 2});
   CHECK_THROWS_WITH(times("{ liner = [0, 10, 5] }"),
                     Catch::Contains("c.toml:8:20: output.snapshot_times: unknown range \"liner\"; "
