@@ -8,13 +8,13 @@
 namespace gradflow {
 namespace {
 
-/// Of what is no number: a word for it.
+/// Of what is no number: a word for it; of a list of numbers all of them.
 std::string short_text(const ParameterValue& value) {
   if (const auto* b = std::get_if<bool>(&value)) return *b ? "true" : "false";
   if (const auto* s = std::get_if<std::string>(&value)) return *s;
   if (const auto* list = std::get_if<std::vector<std::string>>(&value))
     return list->empty() ? "" : list->front();
-  return "?";
+  return toml_value(value);
 }
 
 /// Leaves of paths what stands behind the folder that all of them are in.
@@ -35,8 +35,8 @@ bool changes_numbers(const std::string& key) {
   return true;
 }
 
-/// An axis's values as a coordinate: of lists the first entry, of files what tells their names
-/// apart, so that a study that is moved stays as it is.
+/// An axis's values as a coordinate: of lists of texts the first entry, of files what tells their
+/// names apart, so that a study that is moved stays as it is.
 std::variant<std::vector<double>, std::vector<std::int64_t>, std::vector<std::string>>
 Config::coordinate(const ConfigAxis& axis) const {
   if (std::holds_alternative<double>(axis.values.front())) {
@@ -51,6 +51,9 @@ Config::coordinate(const ConfigAxis& axis) const {
   }
   std::vector<std::string> values;
   for (const ParameterValue& value : axis.values) values.push_back(short_text(value));
+  // Lists that begin alike are told apart by all of them.
+  if (std::set<std::string>(values.begin(), values.end()).size() < values.size())
+    std::transform(axis.values.begin(), axis.values.end(), values.begin(), toml_value);
   if (schema_.declared(axis.key, axis.position).type == ParameterType::file)
     remove_common_folder(values);
   return values;

@@ -25,9 +25,10 @@ Entries study_entries(const TomlValue::Table& study, const Schema& schema) {
   return entries;
 }
 
-bool can_be_axis(const std::string& key, const ParameterInfo& info) {
-  return key != "model.name" && info.type != ParameterType::integer_list &&
-         info.type != ParameterType::real_list && info.type != ParameterType::text_list;
+/// A list as a value of an axis: "model.widths" = [[2, 8, 1], [2, 16, 1]].
+bool takes_lists(const ParameterInfo& info) {
+  return info.type == ParameterType::integer_list || info.type == ParameterType::real_list ||
+         info.type == ParameterType::text_list;
 }
 
 /// The declaration of an axis's key, whose complaint names the axis as it stands in the file.
@@ -44,7 +45,7 @@ const ParameterInfo& declared_axis(const std::string& called, const std::string&
 /// The values as the file gives them.
 Range read_values(const std::string& called, const std::string& key, const ParameterInfo& info,
                   const TomlValue& value) {
-  if (value.table() != nullptr)
+  if (value.table() != nullptr && !takes_lists(info))
     return read_range(called, value, info.type == ParameterType::integer);
   const TomlValue::List* list = value.list();
   if (list == nullptr)
@@ -55,7 +56,13 @@ Range read_values(const std::string& called, const std::string& key, const Param
     throw ConfigError(value.position, called + ": is an empty list, expected at least one value");
   check_count(called, value, list->size());
   Range values;
-  for (const TomlValue& entry : *list) values.values.push_back(convert(key, info, entry));
+  for (const TomlValue& entry : *list) {
+    if (takes_lists(info) && entry.list() == nullptr && entry.table() == nullptr)
+      throw ConfigError(value.position, called + ": has " + entry.description() +
+                                            ", expected a list of values that are each " +
+                                            info.expectation());
+    values.values.push_back(convert(key, info, entry));
+  }
   return values;
 }
 
@@ -64,7 +71,7 @@ Range read_values(const std::string& called, const std::string& key, const Param
 ConfigAxis read_axis(const std::string& called, const std::string& key, const TomlValue& value,
                      const Schema& schema, const Inputs& inputs) {
   const ParameterInfo& info = declared_axis(called, key, value, schema);
-  if (!can_be_axis(key, info)) throw ConfigError(value.position, called + ": cannot be an axis");
+  if (key == "model.name") throw ConfigError(value.position, called + ": cannot be an axis");
   Range read = read_values(called, key, info, value);
   Parameters trial({info});
   std::set<ParameterValue> distinct;

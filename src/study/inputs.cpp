@@ -1,17 +1,29 @@
 #include "study/inputs.hpp"
 
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <type_traits>
+
 #include "io/atomic_file.hpp"
 #include "io/checksum.hpp"
 #include "io/data_conversion.hpp"
 #include "io/data_file.hpp"
 #include "io/netcdf_file.hpp"
 #include "io/packed_file.hpp"
+#include "numerics/short_number.hpp"
 #include "solve/outcome.hpp"
 #include "study/overrides.hpp"
 #include "study/store.hpp"
 
 namespace gradflow {
 namespace {
+
+/// One that was cut short has come to a state like any other. \throws FileError
+void require_usable(Status status, const std::filesystem::path& path) {
+  if (status != Status::ok && status != Status::interrupted && status != Status::wall_budget)
+    throw FileError(path, "holds a run that failed");
+}
 
 /// The state that a single run has come to. \throws FileError, which names `path`
 Vector final_state(const Dataset& result, const std::filesystem::path& path) {
@@ -23,10 +35,7 @@ Vector final_state(const Dataset& result, const std::filesystem::path& path) {
       status != nullptr ? std::get_if<std::vector<std::int32_t>>(&status->values) : nullptr;
   if (values == nullptr || state->dimensions.size() != 1 || codes == nullptr || codes->size() != 1)
     throw FileError(path, "holds no single finished run to start from");
-  // One that was cut short has come to a state like any other.
-  const auto code = static_cast<Status>(codes->front());
-  if (code != Status::ok && code != Status::interrupted && code != Status::wall_budget)
-    throw FileError(path, "holds a run that failed");
+  require_usable(static_cast<Status>(codes->front()), path);
   return Eigen::Map<const Vector>(values->data(), static_cast<Index>(values->size()));
 }
 
@@ -41,7 +50,107 @@ Vector state_in(const std::filesystem::path& folder) {
   return Eigen::Map<const Vector>(state.data(), static_cast<Index>(state.size()));
 }
 
+/// "weight_decay=1e-4" of what selects a point.
+struct Choice {
+  std::string axis, value;
+};
+
+/// What stands in brackets behind a study's folder, "results/a[weight_decay=1e-4, seed=2]"; none
+/// where there are no brackets.
+std::vector<Choice> choices_of(const std::string& path, std::string& folder) {
+  if (path.empty() || path.back() != ']') return {};
+  // From the end, over values that are lists themselves.
+  std::size_t open = path.size();
+  for (int depth = 0; open-- > 0;) {
+    depth += path[open] == ']' ? 1 : path[open] == '[' ? -1 : 0;
+    if (depth == 0) break;
+  }
+  if (open >= path.size()) return {};
+  folder = path.substr(0, open);
+  std::vector<Choice> choices{{}};
+  bool in_value = false;
+  int depth = 0;
+  for (const char c : path.substr(open + 1, path.size() - open - 2)) {
+    depth += c == '[' ? 1 : c == ']' ? -1 : 0;
+    std::string& word = in_value ? choices.back().value : choices.back().axis;
+    if (c == ',' && depth == 0) {
+      choices.emplace_back();
+      in_value = false;
+    } else if (c == '=' && !in_value) {
+      in_value = true;
+    } else if (c != ' ' || !word.empty()) {
+      word += c;
+    }
+  }
+  return choices;
+}
+
+/// The place of a value on an axis; numbers are equal to a rounding. \throws FileError
+std::size_t place_on_axis(const Variable& axis, const Choice& choice,
+                          const std::filesystem::path& result) {
+  std::vector<std::string> known;
+  const auto matches = [&](const auto& entry) {
+    if constexpr (std::is_same_v<std::decay_t<decltype(entry)>, std::string>) {
+      known.push_back(entry);
+      return entry == choice.value;
+    } else {
+      known.push_back(short_number(static_cast<double>(entry)));
+      const double wanted = std::strtod(choice.value.c_str(), nullptr);
+      return std::abs(static_cast<double>(entry) - wanted) <= 1e-9 * std::abs(wanted);
+    }
+  };
+  return std::visit(
+      [&](const auto& values) -> std::size_t {
+        for (std::size_t k = 0; k < values.size(); ++k)
+          if (matches(values[k])) return k;
+        throw FileError(result, "has no " + choice.axis + " = " + toml_text(choice.value) +
+                                    suggestion(choice.value, known));
+      },
+      axis.values);
+}
+
+/// The state at the end of one point of a study. \throws FileError
+Vector state_of_point(const std::filesystem::path& folder, const std::vector<Choice>& choices) {
+  const std::filesystem::path result = folder / "result.nc";
+  const Dataset data = read_netcdf(result);
+  const Variable* state = data.find("final_state");
+  const Variable* status = data.find("status");
+  const auto* values =
+      state != nullptr ? std::get_if<std::vector<double>>(&state->values) : nullptr;
+  const auto* codes =
+      status != nullptr ? std::get_if<std::vector<std::int32_t>>(&status->values) : nullptr;
+  if (values == nullptr || codes == nullptr || state->dimensions.empty())
+    throw FileError(result, "holds no runs to start from");
+  std::vector<std::string> axes(state->dimensions.begin(), state->dimensions.end() - 1);
+  std::size_t point = 0;
+  for (const std::string& name : axes) {
+    const auto choice = std::find_if(choices.begin(), choices.end(),
+                                     [&](const Choice& c) { return c.axis == name; });
+    const Variable* axis = data.find(name);
+    if (axis == nullptr) throw FileError(result, "has no values along " + name);
+    const std::size_t length = size(axis->values);
+    if (choice == choices.end() && length > 1)
+      throw FileError(result, "is a study over " + name + ": expected " + name + "=VALUE, as in " +
+                                  folder.filename().string() + "[" + name + "=...]");
+    point = point * length + (choice == choices.end() ? 0 : place_on_axis(*axis, *choice, result));
+  }
+  for (const Choice& choice : choices)
+    if (std::find(axes.begin(), axes.end(), choice.axis) == axes.end())
+      throw FileError(result,
+                      "has no axis " + toml_text(choice.axis) + suggestion(choice.axis, axes));
+  require_usable(static_cast<Status>((*codes)[point]), result);
+  const std::size_t length = values->size() / codes->size();
+  const auto begin = values->begin() + static_cast<std::ptrdiff_t>(point * length);
+  // Shorter states than the longest of the study are padded.
+  const auto end = std::find_if(begin, begin + static_cast<std::ptrdiff_t>(length),
+                                [](double x) { return std::isnan(x); });
+  return Eigen::Map<const Vector>(&*begin, static_cast<Index>(end - begin));
+}
+
 Matrix read_numbers(const std::filesystem::path& path) {
+  std::string folder;
+  if (const std::vector<Choice> choices = choices_of(path.string(), folder); !choices.empty())
+    return state_of_point(folder, choices);
   if (std::filesystem::is_directory(path)) return state_in(path);
   if (path.extension() == ".nc") return final_state(read_netcdf(path), path);
   return read_data_file(path);

@@ -22,7 +22,8 @@ class Inputs {
   /// The absolute path of a file that is named at `position`: relative to the config, or to where
   /// an option was typed.
   std::filesystem::path locate(std::filesystem::path file, const SourcePosition& position) const;
-  /// The numbers of a file or, of a folder of results, the state in which its single run ended.
+  /// The numbers of a file or, of a folder of results, the state in which its single run ended; of
+  /// a study "FOLDER[axis=value, ...]" that of one point.
   /// Valid as long as any copy of this. \throws FileError
   const Matrix& numbers(const std::filesystem::path& path) const;
   /// A hash of what `numbers` gives, in hexadecimal digits: equal for equal numbers, whatever the
