@@ -6,6 +6,7 @@
 #include "flow/loss_model.hpp"
 #include "flow/mini_batch.hpp"
 #include "models/deep_linear_map.hpp"
+#include "models/initial_seed.hpp"
 #include "models/noisy_linear_network.hpp"
 #include "models/supervised_data.hpp"
 #include "numerics/decompositions.hpp"
@@ -247,7 +248,7 @@ Vector draw_initial(const Parameters& p, std::uint64_t seed, const std::vector<I
   Index size = 0;
   for (std::size_t l = 0; l + 1 < widths.size(); ++l) size += widths[l] * widths[l + 1];
   Vector w(size);
-  RandomStream stream(seed, "initial");
+  RandomStream stream(initial_seed(p, seed), "initial");
   const double scale = p.real("initial_scale");
   const std::string& law = p.text("initial_law");
   if (law == "gaussian") {
@@ -365,6 +366,7 @@ ModelInfo deep_linear_network() {
                                 "variance of the noise of mean 1 that multiplies each hidden "
                                 "unit; F is the mean over it, exactly"),
           file_parameter("target", "(p, d)", "the target A"),
+          initial_seed_parameter(),
           file_parameter("initial", "(sum of widths[l] widths[l-1]): W_1, ..., W_L row by row",
                          "W_l(0), or the folder of an earlier result"),
       },

@@ -7,6 +7,7 @@
 #include "flow/loss_model.hpp"
 #include "flow/mini_batch.hpp"
 #include "flow/mirror_flow.hpp"
+#include "models/initial_seed.hpp"
 #include "models/training_data.hpp"
 #include "numerics/random.hpp"
 
@@ -383,7 +384,8 @@ std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
     }
   }
   const Index n = p.integer("samples"), d = p.integer("dimension");
-  RandomStream data_stream(seed, "data"), test(seed, "test"), start(seed, "initial");
+  RandomStream data_stream(seed, "data"), test(seed, "test"),
+      start(initial_seed(p, seed), "initial");
 
   Data data;
   if (!fourier)
@@ -498,6 +500,7 @@ ModelInfo diagonal_linear_network() {
           file_parameter("targets", "(n)", "training targets y; the teacher's without it"),
           file_parameter("test_inputs", "(k, d)", "test features"),
           file_parameter("test_targets", "(k)", "test targets"),
+          initial_seed_parameter(),
           file_parameter("initial", "(2d): u, v", "u(0), v(0), or the folder of an earlier result"),
       },
       make};

@@ -4,6 +4,7 @@
 
 #include "flow/linear_map.hpp"
 #include "flow/loss_model.hpp"
+#include "models/initial_seed.hpp"
 #include "models/training_data.hpp"
 #include "numerics/decompositions.hpp"
 #include "numerics/random.hpp"
@@ -71,7 +72,7 @@ std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
     if (p.has_file("initial")) p.fix_size("dimension", p.file_vector("initial").size(), "initial");
   }
   const Index n = p.integer("samples"), d = p.integer("dimension");
-  RandomStream data(seed, "data"), test(seed, "test"), start(seed, "initial"),
+  RandomStream data(seed, "data"), test(seed, "test"), start(initial_seed(p, seed), "initial"),
       teacher_stream(seed, "teacher"), noise(seed, "noise");
 
   auto inputs = std::make_shared<Matrix>(n, d);
@@ -128,6 +129,7 @@ ModelInfo linear_regression() {
               nonnegative_parameter("initial_variance", 1.0, "variance of the entries of w(0)"),
               file_parameter("inputs", "(n, d)", "training inputs X; standard Gaussian without it"),
               file_parameter("targets", "(n)", "training targets y; X w* + noise without it"),
+              initial_seed_parameter(),
               file_parameter("initial", "(d)", "w(0), or the folder of an earlier result"),
           },
           make};

@@ -5,6 +5,7 @@
 
 #include "flow/loss_model.hpp"
 #include "flow/mini_batch.hpp"
+#include "models/initial_seed.hpp"
 #include "numerics/decompositions.hpp"
 #include "numerics/random.hpp"
 
@@ -231,7 +232,7 @@ std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
     p.fix_size("columns", p.file(from).cols(), from);
   }
   const Index rows = p.integer("rows"), columns = p.integer("columns"), rank = p.integer("rank");
-  RandomStream data(seed, "data"), masking(seed, "mask"), start(seed, "initial");
+  RandomStream data(seed, "data"), masking(seed, "mask"), start(initial_seed(p, seed), "initial");
 
   Matrix target(rows, columns);
   if (p.has_file("target")) {
@@ -313,6 +314,7 @@ ModelInfo matrix_completion() {
           nonnegative_parameter("initial_variance", 1.0, "variance of the entries of U(0), V(0)"),
           file_parameter("target", "(rows, columns)", "the target matrix M"),
           file_parameter("mask", "(rows, columns), 0 or 1", "1 where the entry is observed"),
+          initial_seed_parameter(),
           file_parameter("initial", "((rows + columns) rank): U then V, each row by row",
                          "U(0), V(0), or the folder of an earlier result"),
       },

@@ -5,6 +5,7 @@
 
 #include "flow/loss_model.hpp"
 #include "flow/mini_batch.hpp"
+#include "models/initial_seed.hpp"
 #include "models/supervised_data.hpp"
 #include "numerics/decompositions.hpp"
 #include "numerics/random.hpp"
@@ -206,7 +207,8 @@ std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
     throw ParameterError("columns", "is " + std::to_string(columns) +
                                         ", but a symmetric matrix has as many as rows, " +
                                         std::to_string(rows));
-  RandomStream data(seed, "data"), drawing(seed, "operators"), start(seed, "initial");
+  RandomStream data(seed, "data"), drawing(seed, "operators"),
+      start(initial_seed(p, seed), "initial");
   Matrix target(rows, columns);
   if (p.has_file("target")) {
     p.unused("true_rank", "target");
@@ -278,6 +280,7 @@ ModelInfo matrix_sensing() {
           file_parameter("target", "(rows, columns)", "the target matrix M*"),
           file_parameter("operators", "(n, rows columns): each A_s row by row",
                          "the measurements; entries N(0, 1/n) without it"),
+          initial_seed_parameter(),
           file_parameter("initial",
                          "((rows + columns) rank): U then V, each row by row; U alone "
                          "where it is symmetric",

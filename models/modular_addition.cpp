@@ -5,6 +5,7 @@
 
 #include "flow/loss_model.hpp"
 #include "flow/mini_batch.hpp"
+#include "models/initial_seed.hpp"
 #include "models/supervised_data.hpp"
 #include "numerics/random.hpp"
 
@@ -305,7 +306,7 @@ std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
       p.unused(name, "initial");
   }
   const Index width = p.integer("width");
-  RandomStream split(seed, "data"), start(seed, "initial");
+  RandomStream split(seed, "data"), start(initial_seed(p, seed), "initial");
   const std::vector<Index> order = split.permutation(modulus * modulus);
   const auto count = static_cast<std::size_t>(
       std::lround(p.real("train_fraction") * static_cast<double>(modulus * modulus)));
@@ -356,6 +357,7 @@ ModelInfo modular_addition() {
           nonnegative_parameter("input_variance", 0.64, "variance of the entries of W(0)"),
           nonnegative_parameter("output_variance", 0.01, "variance of the entries of V(0)"),
           nonnegative_parameter("initial_scale", 1.0, "factor on W(0), V(0)"),
+          initial_seed_parameter(),
           file_parameter("initial", "(3 p width): W (width, 2p), V (p, width), row by row",
                          "W(0), V(0), or the folder of an earlier result"),
       },

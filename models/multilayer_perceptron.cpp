@@ -6,6 +6,7 @@
 
 #include "flow/loss_model.hpp"
 #include "flow/mini_batch.hpp"
+#include "models/initial_seed.hpp"
 #include "models/perceptron_data.hpp"
 #include "models/perceptron_layers.hpp"
 #include "models/perceptron_layout.hpp"
@@ -226,8 +227,7 @@ class MultilayerPerceptron final : public LossModel {
 
 /// W_l(0) and b_l(0) of the law that the config asks for.
 Vector draw_initial(const Parameters& p, std::uint64_t seed, const PerceptronLayout& layout) {
-  if (p.has("init_seed")) seed = static_cast<std::uint64_t>(p.integer("init_seed"));
-  RandomStream stream(seed, "initial");
+  RandomStream stream(initial_seed(p, seed), "initial");
   Vector w = p.real("initial_scale") * draw_perceptron(stream, layout, p.real("initial_variance"));
   if (p.text("initial_law") == "half_normal") {
     auto before_last = w.head(layout.matrix.back());
@@ -306,8 +306,7 @@ ModelInfo multilayer_perceptron() {
           "biases begin at 0"),
       nonnegative_parameter("initial_scale", 1.0, "factor on all W_l(0)"),
       positive_parameter("initial_balance", 1.0, "factor on W_1(0); its inverse on W_L(0)"),
-      integer_parameter("init_seed", std::nullopt,
-                        "seed of W_l(0), in place of seed: other starts on the same data", 0),
+      initial_seed_parameter(),
       file_parameter("initial", "(p): W_1 row by row, b_1 (with bias), W_2, ...",
                      "W_l(0), b_l(0), or the folder of an earlier result"),
   };

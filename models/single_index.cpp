@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "models/initial_seed.hpp"
 #include "models/single_index_asymptotics.hpp"
 #include "models/single_index_packs.hpp"
 #include "numerics/hermite.hpp"
@@ -55,6 +56,7 @@ std::vector<ParameterInfo> single_index_parameters(std::int64_t default_width) {
   targets.insert(targets.begin(), "hermite");
   return {
       integer_parameter("width", default_width, "number m of neurons"),
+      initial_seed_parameter(),
       positive_parameter("epsilon", 1e-4,
                          "ratio of the rates of the first and the second layer: epsilon a' = -m "
                          "dR/da"),

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "flow/jacobian_newton.hpp"
+#include "models/initial_seed.hpp"
 #include "models/single_index_asymptotics.hpp"
 #include "models/single_index_packs.hpp"
 #include "numerics/decompositions.hpp"
@@ -256,8 +257,9 @@ std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
     if (!(initial.tail(m).cwiseAbs().maxCoeff() <= 1))
       throw ParameterError("initial", "has alignments s outside of [-1, 1]");
   } else {
-    initial.head(m) = initial_second_layer(p, m, seed);
-    if (problem.dimension > 0) initial.tail(m) = initial_alignments(m, problem.dimension, seed);
+    initial.head(m) = initial_second_layer(p, m, initial_seed(p, seed));
+    if (problem.dimension > 0)
+      initial.tail(m) = initial_alignments(m, problem.dimension, initial_seed(p, seed));
   }
   return std::make_unique<MeanFieldModel>(std::move(problem), std::move(initial));
 }

@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "models/initial_seed.hpp"
 #include "models/single_index.hpp"
 #include "models/single_index_activation.hpp"
 #include "models/single_index_empirical.hpp"
@@ -109,8 +110,8 @@ std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
     const double off = (weights(initial, m, d).rowwise().norm().array() - 1).abs().maxCoeff();
     if (!(off < 1e-6)) throw ParameterError("initial", "has rows of U that are not unit vectors");
   } else {
-    initial.head(m) = initial_second_layer(p, m, seed);
-    weights_of(initial, m, d) = initial_directions(m, d, seed);
+    initial.head(m) = initial_second_layer(p, m, initial_seed(p, seed));
+    weights_of(initial, m, d) = initial_directions(m, d, initial_seed(p, seed));
   }
   std::shared_ptr<Matrix> inputs;
   std::shared_ptr<Vector> targets;

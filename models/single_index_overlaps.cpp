@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "flow/jacobian_newton.hpp"
+#include "models/initial_seed.hpp"
 #include "numerics/decompositions.hpp"
 
 namespace gradflow {
@@ -177,10 +178,10 @@ std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
     if (m > 0 && !(initial.tail(m + pairs).cwiseAbs().maxCoeff() <= 1))
       throw ParameterError("initial", "has overlaps outside of [-1, 1]");
   } else {
-    initial.head(m) = initial_second_layer(p, m, seed);
+    initial.head(m) = initial_second_layer(p, m, initial_seed(p, seed));
     if (problem.dimension > 0) {
       Vector s;
-      const Matrix r = initial_overlaps(m, problem.dimension, seed, s);
+      const Matrix r = initial_overlaps(m, problem.dimension, initial_seed(p, seed), s);
       initial.segment(m, m) = s;
       OverlapFlow::pack(r, initial.tail(pairs));
     }

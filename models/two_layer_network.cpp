@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "flow/loss_model.hpp"
+#include "models/initial_seed.hpp"
 #include "models/supervised_data.hpp"
 #include "models/training_data.hpp"
 #include "numerics/random.hpp"
@@ -209,7 +210,7 @@ Teacher make_teacher(Parameters& p, std::uint64_t seed, Index d) {
 Vector draw_initial(const Parameters& p, std::uint64_t seed, const TwoLayerShape& shape, Index d) {
   const Index m = shape.width;
   Vector w(m * (d + (shape.bias ? 2 : 1)));
-  RandomStream stream(seed, "initial");
+  RandomStream stream(initial_seed(p, seed), "initial");
   stream.fill_normal(w, p.real("initial_scale") * std::sqrt(p.real("initial_variance")));
   if (p.boolean("initial_balanced")) {
     // |(w_k, b_k)| = |a_k| with the product kept.
@@ -311,6 +312,7 @@ ModelInfo two_layer_network() {
       boolean_parameter("initial_balanced", false,
                         "rescale each neuron so that |(w_k, b_k)| = |a_k| first"),
       integer_parameter("grid", 401, "points of the grid of the observable prediction (d = 1)", 2),
+      initial_seed_parameter(),
       file_parameter("initial", "(m (d + 2)): W row by row, b (with bias), a",
                      "W(0), b(0), a(0), or the folder of an earlier result"),
   };

@@ -51,8 +51,8 @@ std::string toml_number(double value);
 /// Text for a one-line message: no longer than `longest` bytes, cut between characters.
 std::string shortened(const std::string& text, std::size_t longest = 60);
 
-/// The candidate nearest to `name` by edit distance without regard to capitals, if any is near; else
-/// the shortest that it abbreviates ("mlp"), if any; empty otherwise.
+/// The candidate nearest to `name` by edit distance without regard to capitals, if any is near;
+/// else the shortest that it abbreviates ("mlp"), if any; empty otherwise.
 std::string nearest_name(const std::string& name, const std::vector<std::string>& candidates);
 
 /// What to put behind a complaint on `name`: "; did you mean "X"?", or all candidates where none is

@@ -172,6 +172,11 @@ RunConfig Config::run(std::size_t point) const {
   const std::vector<std::size_t> index = coordinates(point);
   for (std::size_t a = 0; a < axes().size(); ++a)
     set(run, axes()[a].key, axes()[a].values[index[a]]);
+  try {
+    run.give_init_seed();
+  } catch (const ParameterError& error) {
+    complain("", error);
+  }
   return run;
 }
 
@@ -205,7 +210,7 @@ std::unique_ptr<Model> Config::build(RunConfig& run, bool try_stepper) const {
   };
   hear_in("flow", [&] { check_flow(run); });
   hear_in("time", [&] { resolve_time(run); });
-  hear_in("model", [&] { model = run.model->make(run.sections.at("model"), run.seed()); });
+  hear_in("model", [&] { model = run.model->make(run.sections.at("model"), run.data_seed()); });
   complaints.raise();
   hear_in("flow", [&] {
     system = model->system(flow);
@@ -250,7 +255,7 @@ std::vector<std::size_t> Config::tried_points() const {
   std::size_t stride = points();
   for (const ConfigAxis& axis : axes()) {
     stride /= axis.values.size();
-    if (axis.key == "seed") continue;
+    if (axis.key.ends_with("seed")) continue;  // what is right with one is right with all
     for (const std::size_t k : tried_values(axis)) tried.push_back(k * stride);
   }
   return tried;

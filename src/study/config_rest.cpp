@@ -17,7 +17,7 @@ std::function<SweptSetup(double)> Config::swept(const RunConfig& config, Model& 
   return [this, config, key](double value) {
     RunConfig at = config;
     set(at, key.whole(), value);
-    return SweptSetup{at.model->make(at.sections.at("model"), at.seed()), at.flow()};
+    return SweptSetup{at.model->make(at.sections.at("model"), at.data_seed()), at.flow()};
   };
 }
 

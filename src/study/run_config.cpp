@@ -115,6 +115,29 @@ std::uint64_t RunConfig::seed() const {
   return static_cast<std::uint64_t>(sections.at("").integer("seed"));
 }
 
+std::uint64_t RunConfig::data_seed() const {
+  const Parameters& top = sections.at("");
+  return top.has("data_seed") ? static_cast<std::uint64_t>(top.integer("data_seed")) : seed();
+}
+
+void RunConfig::give_init_seed() {
+  const Parameters& top = sections.at("");
+  Parameters& own = sections.at("model");
+  const std::string key = "init_seed";
+  if (own.find(key) == nullptr) {
+    if (top.has(key)) throw ParameterError(key, "is given, but this model draws no start");
+    return;
+  }
+  if (top.has(key)) {
+    if (own.has(key) && own.integer(key) != top.integer(key))
+      throw ParameterError(key, "is " + std::to_string(top.integer(key)) +
+                                    ", but model.init_seed = " + std::to_string(own.integer(key)));
+    own.resolve(key, top.integer(key));
+  } else if (top.has("data_seed") && !own.has(key)) {
+    own.resolve(key, top.integer("seed"));
+  }
+}
+
 FlowSettings RunConfig::flow() const {
   FlowSettings settings = FlowSettings::from(sections.at("flow"));
   const Parameters& time = sections.at("time");

@@ -21,6 +21,11 @@ struct RunConfig {
 
   bool has(const std::string& section) const { return sections.count(section) != 0; }
   std::uint64_t seed() const;
+  /// What the model's data follow from: data_seed, or seed without it.
+  std::uint64_t data_seed() const;
+  /// Gives the model the seed of its start, where that is not the one of its data.
+  /// \throws ParameterError on a key before the first section
+  void give_init_seed();
   FlowSettings flow() const;
   SolverSettings solver() const { return SolverSettings::from(sections.at("solver")); }
   TimeSettings time() const { return TimeSettings::from(sections.at("time")); }

@@ -13,15 +13,21 @@ namespace {
 
 /// Every section of a config besides [study], whatever the model.
 std::vector<Section> all_sections() {
-  return {{"", {integer_parameter("seed", 0, "every random draw follows from it", 0, 9.2e18)}},
-          {"model", {}},
-          {"flow", FlowSettings::declaration()},
-          {"solver", SolverSettings::declaration()},
-          {"time", TimeSettings::declaration()},
-          {"output", OutputSettings::declaration()},
-          {"measure", MeasureSettings::declaration()},
-          {"sweep", SweepSettings::declaration(), true},
-          {"continuation", ContinuationSettings::declaration(), true}};
+  return {
+      {"",
+       {integer_parameter("seed", 0, "every random draw follows from it", 0, 9.2e18),
+        integer_parameter("data_seed", std::nullopt,
+                          "what data, masks and teachers follow from in place of seed", 0, 9.2e18),
+        integer_parameter("init_seed", std::nullopt, "what the start follows from in place of seed",
+                          0, 9.2e18)}},
+      {"model", {}},
+      {"flow", FlowSettings::declaration()},
+      {"solver", SolverSettings::declaration()},
+      {"time", TimeSettings::declaration()},
+      {"output", OutputSettings::declaration()},
+      {"measure", MeasureSettings::declaration()},
+      {"sweep", SweepSettings::declaration(), true},
+      {"continuation", ContinuationSettings::declaration(), true}};
 }
 
 const TomlValue* find(const TomlValue::Table& table, const std::string& name) {

@@ -66,8 +66,10 @@ TEST_CASE("The README's typing mistake gets the message that stands there") {
 
 TEST_CASE("The config reference has every key with its default and no other key") {
   const Scratch folder;
-  folder.write("plain.toml",
-               "[model]\nname = \"linear_regression\"\n[time]\nend = 1\nearlier_ends = [0.5]\n");
+  folder.write(
+      "plain.toml",
+      "data_seed = 1\ninit_seed = 2\n[model]\nname = \"linear_regression\"\n[time]\nend = 1\n"
+      "earlier_ends = [0.5]\n");
   const std::string resolved = call_ok({"check", "plain.toml"}, folder.path).out;
   const std::string page = contents(source / "docs/config.md");
   // Of each section, the rows of its table.
@@ -87,7 +89,8 @@ TEST_CASE("The config reference has every key with its default and no other key"
     if (equals == std::string::npos || section == "model" || line.starts_with("#")) continue;
     const std::string key = line.substr(0, equals), value = line.substr(equals + 3);
     ++keys[section];
-    const bool given = key == "end" || key == "earlier_ends";  // without a default
+    const bool given = key == "end" || key == "earlier_ends" || key == "data_seed" ||
+                       key == "init_seed";  // without a default
     const std::string row = "| `" + key + (given ? "` |" : "` | `" + value + "` |");
     INFO(row);
     CHECK(documented(section).find(row) != std::string::npos);

@@ -128,3 +128,41 @@ TEST_CASE("Lists are values of an axis, and a point of a study is a start") {
                  "has no weight_decay = \"0.1\"");
   check_one_line(started("[3, 5, 1]", "[widths=[3, 5, 1], weight_decya=0.01]"), "weight_decay");
 }
+
+TEST_CASE("init_seed draws other starts on the same data, data_seed other data at the same start") {
+  const Scratch scratch;
+  // What tells the start, and what the data, of each model.
+  const std::vector<std::vector<std::string>> models{{"linear_regression", "norm", "target"},
+                                                     {"diagonal_linear_network", "norm", "target"},
+                                                     {"two_layer_network", "norm", "target"},
+                                                     {"multilayer_perceptron", "norm", "target"},
+                                                     {"matrix_completion", "norm", "target"}};
+  for (const auto& model : models) {
+    INFO(model[0]);
+    scratch.write("run.toml",
+                  "[model]\nname = \"" + model[0] + "\"\n[time]\nend = 0.1\nsamples = 2\n");
+    const auto run = [&](const std::vector<std::string>& seeds) {
+      std::vector<std::string> words{"run", "run.toml", "--out", "r", "--overwrite"};
+      for (const std::string& seed : seeds) {
+        words.emplace_back("--set");
+        words.push_back(seed);
+      }
+      call_ok(words, scratch.path);
+      const Dataset data = read_netcdf(scratch / "r" / "result.nc");
+      return std::pair(data.values<double>(model[1])[0], data.values<double>(model[2]));
+    };
+    const auto plain = run({});
+    CHECK(run({"seed=0", "data_seed=0", "init_seed=0"}) == plain);
+    const auto other_start = run({"init_seed=7"});
+    CHECK(other_start.first != plain.first);
+    CHECK(other_start.second == plain.second);
+    const auto other_data = run({"data_seed=7"});
+    CHECK(other_data.first == plain.first);
+    CHECK(other_data.second != plain.second);
+    CHECK(run({"seed=7", "data_seed=0"}) == run({"init_seed=7"}));
+    CHECK(run({"seed=7"}) == run({"data_seed=7", "init_seed=7"}));
+  }
+  scratch.write("mirror.toml", "init_seed = 1\n[model]\nname = \"separable_classification\"\n");
+  check_one_line(call({"check", "mirror.toml"}, scratch.path),
+                 "mirror.toml:1:1: init_seed: is given, but this model draws no start");
+}
