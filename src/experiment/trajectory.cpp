@@ -166,8 +166,11 @@ TrajectoryRun follow(const Setup& setup, const FlowSettings& flow, const SolverS
     control.progress = [&](double t, std::int64_t steps) {
       if (begun && !journal->wants_place()) return;
       begun = true;
-      // A run that looks for its own end has no share of the way to it.
-      const double share = flow.until_settled ? nan : share_of(sample_times, t);
+      // A run that looks for its own end has no share of the way to it; steps of one length come to
+      // t by themselves, others about as fast as to the next sample.
+      const double share = flow.until_settled ? nan
+                           : flow.discrete()  ? t / sample_times.back()
+                                              : share_of(sample_times, t);
       journal->reach({part, t, sample_times.back(), share, steps});
     };
   const std::set<double> is_snapshot(snapshot_times.begin(), snapshot_times.end());
