@@ -4,7 +4,6 @@
 #include <nlohmann/json.hpp>
 
 #include "flow/registry.hpp"
-#include "study/build_info.hpp"
 #include "study/key_name.hpp"
 #include "study/schema.hpp"
 
@@ -155,8 +154,7 @@ std::string man_page(const std::vector<CommandInfo>& commands) {
   page +=
       ".SH EXIT STATUS\n.TP\n0\nall done\n.TP\n1\nsome run failed numerically; the others are "
       "there\n.TP\n2\nbad config, bad option, unreadable or unwritable file\n.TP\n130\n"
-      "interrupted; what is done is saved\n.SH FILES\n.TP\n.I " +
-      roff(data_folder()) + "/examples\nconfigs of all figures\n";
+      "interrupted; what is done is saved\n";
   return page;
 }
 
