@@ -5,6 +5,7 @@
 /// Inputs that reach new code (by -fsanitize-coverage=trace-pc in what is read with) are kept and
 /// grown further. A finding stays in the current folder as READER.finding, for the seeds; it ends
 /// the process where it is a crash or a sanitizer's. See docs/testing.md.
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -26,7 +27,8 @@ using namespace gradflow;
 using namespace gradflow::testing;
 namespace fs = std::filesystem;
 
-constexpr unsigned longest_seconds = 10;
+/// Of processor time, which other work on the machine does not use up, and of waiting.
+constexpr unsigned longest_seconds = 10, longest_wait = 120;
 constexpr std::size_t longest_input = 4096;
 
 std::string grown(const std::vector<std::string>& kept, const Reader& reader, RandomStream& draws) {
@@ -53,6 +55,14 @@ std::string grown(const std::vector<std::string>& kept, const Reader& reader, Ra
   }
   if (input.size() > longest_input) input.resize(longest_input);
   return input;
+}
+
+/// Their signals end the process; 0: stopped.
+void set_alarms(unsigned processor_seconds, unsigned wait) {
+  itimerval limit{};
+  limit.it_value.tv_sec = processor_seconds;
+  ::setitimer(ITIMER_PROF, &limit, nullptr);
+  ::alarm(wait);
 }
 
 }  // namespace
@@ -94,14 +104,14 @@ int main(int argc, char** argv) {
     const std::string input = tried < seeds ? kept[tried] : grown(kept, *reader, draws);
     // Before it is tried: what crashes does not come back to write it.
     std::ofstream(finding, std::ios::binary | std::ios::trunc) << input;
-    ::alarm(longest_seconds);  // whose signal ends the process
+    set_alarms(longest_seconds, longest_wait);
     try {
       taken += reader->read(input, scratch) ? 1 : 0;
     } catch (const std::exception& error) {
       std::fprintf(stderr, "%s: %s\n", finding.c_str(), error.what());
       return 1;
     }
-    ::alarm(0);
+    set_alarms(0, 0);
     if (coverage::take_new() && tried >= seeds) kept.push_back(input);
   }
   fs::remove(finding);
