@@ -170,7 +170,9 @@ int command_run(const RunArguments& arguments) {
            (arguments.reuse.size() == 1 ? arguments.reuse.front() : "other folders"));
   if (summary.interrupted) {
     report("interrupted: what is done is in " + options.folder.string() +
-           (options.join ? " (--join goes on with it" : " (--resume goes on with it") +
+           (summary.begins_anew ? " (--resume begins anew: no place to go on from was reached"
+            : options.join      ? " (--join goes on with it"
+                                : " (--resume goes on with it") +
            (summary.wrote_result ? ")" : "; gradflow collect makes a result of what is there)"));
     return exit_interrupted;
   }

@@ -299,11 +299,12 @@ std::vector<NumberInfo> numbers_of(const Setup& setup,
 
 namespace {
 
-/// Failures that a tenth of the tolerances may mend.
+/// Failures that a tenth of the tolerances may mend. What rounding becomes is followed along the
+/// computed path: of one with large errors it is not the flow's own.
 bool is_of_tolerances(Status status) {
-  return status == Status::verify_failed || status == Status::saddle_unresolved ||
-         status == Status::no_convergence || status == Status::step_underflow ||
-         status == Status::energy_rise;
+  return status == Status::rounding_decides || status == Status::verify_failed ||
+         status == Status::saddle_unresolved || status == Status::no_convergence ||
+         status == Status::step_underflow || status == Status::energy_rise;
 }
 
 Experiment run_once(const Setup& setup, const SolverSettings& solver, PhaseReferences& references,

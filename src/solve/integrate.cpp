@@ -71,6 +71,16 @@ double crossing(Stepper& stepper, const std::function<double(double, ConstVector
   return zero.b();
 }
 
+/// Is it the state at the end of the very run? What is found out there needs more than the state:
+/// such a run is made again.
+bool is_at_end(const Archive::Entries& state, std::size_t times) {
+  const auto next = state.find("next");
+  const auto* count =
+      next != state.end() ? std::get_if<std::vector<std::int64_t>>(&next->second) : nullptr;
+  return count != nullptr && count->size() == 1 &&
+         count->front() >= static_cast<std::int64_t>(times);
+}
+
 }  // namespace
 
 SolverSettings tightened(SolverSettings settings, ConstVectorRef y0) {
@@ -212,7 +222,7 @@ Outcome integrate(System& system, Stepper& stepper, const SolverSettings& settin
     for (const auto& level : control.level)
       if (!early_end && level(times.front(), y0) <= 0) end_at(times.front());
     if (control.checkpoints != nullptr && !early_end)
-      if (auto state = control.checkpoints->find()) {
+      if (auto state = control.checkpoints->find(); state && !is_at_end(*state, times.size())) {
         Archive archive(*std::move(state));
         exchange(archive);
         if (control.recorded) control.recorded(archive, next);

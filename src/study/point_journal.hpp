@@ -23,11 +23,16 @@ class PointJournal final : public Journal {
       : store_(store), point_(0), is_single_(true), mode_(mode), tell_(std::move(tell)) {}
 
   std::optional<Dataset> find(const std::string& part) override {
-    return store_.find_part(point_, part);
+    std::optional<Dataset> found = store_.find_part(point_, part);
+    if (found) holds_any_ = true;
+    return found;
   }
   void put(const std::string& part, const Dataset& data) override {
     store_.put_part(point_, part, data);
+    holds_any_ = true;
   }
+  /// Is there a part that another call could go on from?
+  bool holds_any() const { return holds_any_; }
   bool keeps_ends() const override { return is_single_; }
   void put_end(const std::string& part, Dataset data) override {
     ends_.emplace_back(part, std::move(data));
@@ -51,7 +56,7 @@ class PointJournal final : public Journal {
  private:
   const Store& store_;
   std::size_t point_;
-  bool is_single_ = false;
+  bool is_single_ = false, holds_any_ = false;
   std::vector<std::pair<std::string, Dataset>> ends_;
   ProgressMode mode_ = ProgressMode::none;
   Tell tell_;

@@ -79,7 +79,11 @@ RunSummary run_single(const Config& config, const RunOptions& options) {
   if (point.status != Status::ok || !point.message.empty())
     summary.notes.push_back({0, "", point.status, point.message, point.warnings});
   if (!summary.interrupted) summary.lines = summary_of_run(point.data, asked);
-  write_netcdf(result_of_run(store.owner(), std::move(point.data)), store.result());
+  summary.begins_anew = !is_final(point.status) && !journal.holds_any();
+  // A run that began anew and was cut earlier than the last time leaves what came further.
+  const double reached = stored<double>(point.data, "end_time").value_or(0);
+  if (is_final(point.status) || reached >= found.reached)
+    write_netcdf(result_of_run(store.owner(), std::move(point.data)), store.result());
   // What is cut short goes on from its parts.
   if (is_final(point.status)) store.drop_parts(0);
   if (point.status == Status::ok) journal.keep_ends();

@@ -49,6 +49,7 @@ struct RunSummary {
   std::size_t reused = 0;   ///< taken from other folders
   std::size_t missing = 0;  ///< of the whole study: neither done nor failed
   bool interrupted = false;
+  bool begins_anew = false;  ///< a single run that was cut before there was a state to go on from
   bool already_complete = false;
   bool wrote_result = true;           ///< false: of several processes another does
   std::vector<PointNote> notes;       ///< failures and warnings of points

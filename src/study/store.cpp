@@ -158,7 +158,9 @@ Found Store::find() const {
   try {
     Dataset data = read_netcdf(result_);
     const auto status = stored<std::int32_t>(data, "status");
-    if (!is_ours(data) || !status || !is_final(*status)) return {};
+    if (!is_ours(data) || !status) return {};
+    if (!is_final(*status))
+      return {std::nullopt, false, stored<double>(data, "end_time").value_or(0)};
     return {std::move(data)};
   } catch (const std::bad_alloc&) {
     throw;

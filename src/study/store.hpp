@@ -24,6 +24,7 @@ class FolderRefused : public std::runtime_error {
 struct Found {
   std::optional<Dataset> finished;
   bool damaged = false;  ///< its checksum is missing or does not fit
+  double reached = 0;    ///< of one that was cut short: the time t that its result goes to
 };
 
 /// Where a point of the results in `folder` keeps a part (io/packed_file.hpp).

@@ -4,7 +4,7 @@ using namespace gradflow;
 using namespace gradflow::testing;
 
 TEST_CASE("A run that fails for its tolerances is repeated at a tenth of them, and says so") {
-  // Steps that shrink to nothing, then an answer that a tenth of the tolerances changes.
+  // Steps that shrink to nothing, then a path with errors of a hundredth, which amplifies them.
   const std::string config =
       network +
       "[flow]\nweight_decay = 1e-2\n[time]\nend = 1e3\nsamples = 20\n"
@@ -25,7 +25,7 @@ TEST_CASE("A run that fails for its tolerances is repeated at a tenth of them, a
   const std::string& message = retried.values<std::string>("message").front();
   INFO(message);
   CHECK(message.find("attempt " + std::to_string(attempts) + ", at rtol = ") != std::string::npos);
-  CHECK(message.find("after step_underflow, verify_failed") != std::string::npos);
+  CHECK(message.find("after step_underflow, ") != std::string::npos);
 }
 
 TEST_CASE("What tolerances have no part in is not repeated") {

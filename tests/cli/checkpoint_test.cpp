@@ -117,3 +117,20 @@ TEST_CASE("A point of a study goes on from its state as a single run does") {
   call_ok(resume, scratch.path);
   CHECK(differences(scratch / "whole" / "result.nc", scratch / "cut" / "result.nc").empty());
 }
+
+TEST_CASE("A run that began anew and was cut sooner leaves the result that came further") {
+  const Scratch scratch;
+  scratch.write("run.toml", long_run + "[solver]\nmax_wall_seconds = 0.05\n");
+  const std::vector<std::string> without{
+      "run", "run.toml", "--out", "r", "--resume", "--set", "output.checkpoint_seconds=0"};
+  CHECK(call(without, scratch.path).code == 1);
+  const auto end = [&] {
+    return read_netcdf(scratch / "r" / "result.nc").values<double>("end_time").front();
+  };
+  const double reached = end();
+  CHECK(reached > 0);
+  std::vector<std::string> shorter = without;
+  shorter.insert(shorter.end(), {"--set", "solver.max_wall_seconds=1e-9"});
+  CHECK(call(shorter, scratch.path).code == 1);
+  CHECK(end() == reached);
+}
