@@ -79,8 +79,8 @@ class Config {
   /// as `validate` has tried them (of values between, that of the one before). Validates.
   std::vector<double> log_lengths(std::size_t axis) const;
   /// The largest of the points that `validate` tried: parameters, residuals (outputs of its loss; 0
-  /// where it has none), bytes of a sample of all observables, bytes in the result, and bytes of the
-  /// Newton matrix.
+  /// where it has none), bytes of a sample of all observables, bytes in the result, and bytes of
+  /// the Newton matrix.
   struct Largest {
     double parameters = 0, residuals = 0, sample_bytes = 0, bytes = 0, matrix = 0;
   };

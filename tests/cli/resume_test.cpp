@@ -123,7 +123,8 @@ seed = { count = 4 }
     std::error_code ignored;
     for (const auto& entry : fs::recursive_directory_iterator(folder / "parts", ignored)) {
       struct stat status = {};
-      if (entry.path().extension() != ".part" || ::stat(entry.path().c_str(), &status) != 0) continue;
+      if (entry.path().extension() != ".part" || ::stat(entry.path().c_str(), &status) != 0)
+        continue;
       all[entry.path().parent_path().filename().string() + "/" + entry.path().filename().string()] =
           {static_cast<long>(status.st_ino), status.st_mtim.tv_sec, status.st_mtim.tv_nsec};
     }

@@ -46,9 +46,9 @@ TEST_CASE("Warnings are words at the end of a run, a method that was asked for i
   const Scratch scratch;
   scratch.write("run.toml", small_run + "[solver]\nmethod = \"dopri5\"\n");
   CHECK(said(call_ok({"run", "run.toml"}, scratch.path).out, "solver") == "dopri5 (as asked)");
-  scratch.write(
-      "stays.toml",
-      "[model]\nname = \"deep_linear_network\"\ndepth = 2\ninitial_scale = 0.0\n[time]\nend = 1e3\n");
+  scratch.write("stays.toml",
+                "[model]\nname = \"deep_linear_network\"\ndepth = 2\ninitial_scale = "
+                "0.0\n[time]\nend = 1e3\n");
   const Finished stays = call({"run", "stays.toml"}, scratch.path);
   INFO(stays.out << stays.err);
   CHECK(said(stays.out, "warnings") == "stays on saddle");
