@@ -5,135 +5,14 @@
 
 #include "flow/linear_map.hpp"
 #include "flow/loss_model.hpp"
-#include "flow/mini_batch.hpp"
 #include "flow/mirror_flow.hpp"
+#include "models/diagonal_map.hpp"
 #include "models/initial_seed.hpp"
 #include "models/training_data.hpp"
 #include "numerics/random.hpp"
 
 namespace gradflow {
 namespace {
-
-enum class Parametrisation { difference, product };
-
-/// f = X beta(u, v); state (u, v), p = 2d.
-class DiagonalMap final : public OutputMap {
- public:
-  DiagonalMap(std::shared_ptr<const Matrix> inputs, Parametrisation kind)
-      : inputs_(std::move(inputs)), kind_(kind), w_(2 * d()), beta_(d()), back_(d()) {
-    // u_i and v_i share curvature in the product, none in the difference.
-    const bool pairs = kind_ == Parametrisation::product;
-    for (Index i = 0; i < (pairs ? d() : 2 * d()); ++i) {
-      blocks_.start.push_back(static_cast<Index>(blocks_.index.size()));
-      blocks_.index.push_back(i);
-      if (pairs) blocks_.index.push_back(d() + i);
-    }
-    blocks_.start.push_back(2 * d());
-  }
-  std::unique_ptr<OutputMap> clone() const override {
-    return std::make_unique<DiagonalMap>(inputs_, kind_);
-  }
-  Index parameters() const override { return 2 * d(); }
-  Index outputs() const override { return inputs_->rows(); }
-
-  void evaluate(ConstVectorRef w, VectorRef f) override {
-    w_ = w;
-    effective(w, beta_);
-    f.noalias() = *inputs_ * beta_;
-  }
-  void jacobian_times(ConstVectorRef v, VectorRef jv) override {
-    const auto U = w_.head(d()), V = w_.tail(d());
-    const auto dU = v.head(d()), dV = v.tail(d());
-    if (kind_ == Parametrisation::difference)
-      back_ = 2 * (U.cwiseProduct(dU) - V.cwiseProduct(dV));
-    else
-      back_ = V.cwiseProduct(dU) + U.cwiseProduct(dV);
-    jv.noalias() = *inputs_ * back_;
-  }
-  void transpose_times(ConstVectorRef u, VectorRef jtu) override {
-    back_.noalias() = inputs_->transpose() * u;
-    const auto U = w_.head(d()), V = w_.tail(d());
-    if (kind_ == Parametrisation::difference) {
-      jtu.head(d()) = 2 * U.cwiseProduct(back_);
-      jtu.tail(d()) = -2 * V.cwiseProduct(back_);
-    } else {
-      jtu.head(d()) = V.cwiseProduct(back_);
-      jtu.tail(d()) = U.cwiseProduct(back_);
-    }
-  }
-  void curvature_times(ConstVectorRef u, ConstVectorRef v, VectorRef out) override {
-    back_.noalias() = inputs_->transpose() * u;
-    if (kind_ == Parametrisation::difference) {
-      out.head(d()) = 2 * back_.cwiseProduct(v.head(d()));
-      out.tail(d()) = -2 * back_.cwiseProduct(v.tail(d()));
-    } else {
-      out.head(d()) = back_.cwiseProduct(v.tail(d()));
-      out.tail(d()) = back_.cwiseProduct(v.head(d()));
-    }
-  }
-  void transposed_jacobian(MatrixRef jt) override {
-    const bool difference = kind_ == Parametrisation::difference;
-    back_ = difference ? 2 * w_.head(d()) : 1 * w_.tail(d());
-    jt.topRows(d()).noalias() = back_.asDiagonal() * inputs_->transpose();
-    back_ = difference ? -2 * w_.tail(d()) : 1 * w_.head(d());
-    jt.bottomRows(d()).noalias() = back_.asDiagonal() * inputs_->transpose();
-  }
-  const BlockStructure* curvature_blocks() const override { return &blocks_; }
-  void curvature(ConstVectorRef u, VectorRef blocks) override {
-    back_.noalias() = inputs_->transpose() * u;
-    for (Index i = 0; i < d(); ++i) {
-      if (kind_ == Parametrisation::difference) {
-        blocks[i] = 2 * back_[i];
-        blocks[d() + i] = -2 * back_[i];
-      } else {
-        double* block = &blocks[4 * i];
-        block[0] = block[3] = 0;
-        block[1] = block[2] = back_[i];
-      }
-    }
-  }
-  double evaluate_flops() const override { return 2.0 * static_cast<double>(inputs_->size()); }
-  /// K = X diag(s) X^T with s the squared slopes of beta: N^2 d flops instead of N^2 p.
-  void gram(ConstVectorRef weight, MatrixRef k) override {
-    const auto U = w_.head(d()), V = w_.tail(d());
-    const bool difference = kind_ == Parametrisation::difference;
-    const double c = difference ? 4 : 1;
-    const auto& first = difference ? U : V;
-    const auto& second = difference ? V : U;
-    if (weight.size() == 0)
-      back_ = c * (U.cwiseAbs2() + V.cwiseAbs2());
-    else
-      back_ = c * (weight.head(d()).cwiseProduct(first.cwiseAbs2()) +
-                   weight.tail(d()).cwiseProduct(second.cwiseAbs2()));
-    scaled_.noalias() = *inputs_ * back_.asDiagonal();
-    k.noalias() = scaled_ * inputs_->transpose();
-  }
-  double gram_flops() const override {
-    return 2.0 * static_cast<double>(outputs() * outputs() * d());
-  }
-
-  Index samples() const override { return outputs(); }
-  std::unique_ptr<BatchMap> batch_map() const override {
-    return make_row_batch_map(inputs_, [kind = kind_](const auto& rows) {
-      return std::make_unique<DiagonalMap>(rows, kind);
-    });
-  }
-
-  void effective(ConstVectorRef w, VectorRef beta) const {
-    if (kind_ == Parametrisation::difference)
-      beta = w.head(d()).cwiseAbs2() - w.tail(d()).cwiseAbs2();
-    else
-      beta = w.head(d()).cwiseProduct(w.tail(d()));
-  }
-
- private:
-  Index d() const { return inputs_->cols(); }
-  std::shared_ptr<const Matrix> inputs_;
-  Parametrisation kind_;
-  Vector w_, beta_, back_;
-  Matrix scaled_;
-  BlockStructure blocks_;
-};
 
 /// (1, cos(pi x/2), ..., cos(K pi x/2), sin(pi x/2), ..., sin(K pi x/2)) for each point.
 Matrix fourier_features(const Vector& points, Index frequencies) {

@@ -25,18 +25,35 @@ void require_usable(Status status, const std::filesystem::path& path) {
     throw FileError(path, "holds a run that failed");
 }
 
+/// The final states of a result and how their runs ended.
+struct FinalStates {
+  explicit FinalStates(const Dataset& result) {
+    const Variable* states = result.find("final_state");
+    const Variable* status = result.find("status");
+    if (states != nullptr) {
+      dimensions = states->dimensions;
+      values = std::get_if<std::vector<double>>(&states->values);
+    }
+    if (status != nullptr) codes = std::get_if<std::vector<std::int32_t>>(&status->values);
+  }
+  /// Does each run have one?
+  bool whole() const {
+    return values != nullptr && codes != nullptr && !dimensions.empty() && !codes->empty() &&
+           values->size() % codes->size() == 0;
+  }
+
+  std::vector<std::string> dimensions;  ///< of the states
+  const std::vector<double>* values = nullptr;
+  const std::vector<std::int32_t>* codes = nullptr;
+};
+
 /// The state that a single run has come to. \throws FileError, which names `path`
 Vector final_state(const Dataset& result, const std::filesystem::path& path) {
-  const Variable* state = result.find("final_state");
-  const Variable* status = result.find("status");
-  const auto* values =
-      state != nullptr ? std::get_if<std::vector<double>>(&state->values) : nullptr;
-  const auto* codes =
-      status != nullptr ? std::get_if<std::vector<std::int32_t>>(&status->values) : nullptr;
-  if (values == nullptr || state->dimensions.size() != 1 || codes == nullptr || codes->size() != 1)
+  const FinalStates states(result);
+  if (!states.whole() || states.dimensions.size() != 1 || states.codes->size() != 1)
     throw FileError(path, "holds no single finished run to start from");
-  require_usable(static_cast<Status>(codes->front()), path);
-  return Eigen::Map<const Vector>(values->data(), static_cast<Index>(values->size()));
+  require_usable(static_cast<Status>(states.codes->front()), path);
+  return Eigen::Map<const Vector>(states.values->data(), static_cast<Index>(states.values->size()));
 }
 
 /// The state that the run in a folder has come to: at its end or, where it was killed, when its
@@ -113,15 +130,9 @@ std::size_t place_on_axis(const Variable& axis, const Choice& choice,
 Vector state_of_point(const std::filesystem::path& folder, const std::vector<Choice>& choices) {
   const std::filesystem::path result = folder / "result.nc";
   const Dataset data = read_netcdf(result);
-  const Variable* state = data.find("final_state");
-  const Variable* status = data.find("status");
-  const auto* values =
-      state != nullptr ? std::get_if<std::vector<double>>(&state->values) : nullptr;
-  const auto* codes =
-      status != nullptr ? std::get_if<std::vector<std::int32_t>>(&status->values) : nullptr;
-  if (values == nullptr || codes == nullptr || state->dimensions.empty())
-    throw FileError(result, "holds no runs to start from");
-  std::vector<std::string> axes(state->dimensions.begin(), state->dimensions.end() - 1);
+  const FinalStates states(data);
+  if (!states.whole()) throw FileError(result, "holds no runs to start from");
+  const std::vector<std::string> axes(states.dimensions.begin(), states.dimensions.end() - 1);
   std::size_t point = 0;
   for (const std::string& name : axes) {
     const auto choice = std::find_if(choices.begin(), choices.end(),
@@ -138,9 +149,10 @@ Vector state_of_point(const std::filesystem::path& folder, const std::vector<Cho
     if (std::find(axes.begin(), axes.end(), choice.axis) == axes.end())
       throw FileError(result,
                       "has no axis " + toml_text(choice.axis) + suggestion(choice.axis, axes));
-  require_usable(static_cast<Status>((*codes)[point]), result);
-  const std::size_t length = values->size() / codes->size();
-  const auto begin = values->begin() + static_cast<std::ptrdiff_t>(point * length);
+  if (point >= states.codes->size()) throw FileError(result, "has no status of each point");
+  require_usable(static_cast<Status>((*states.codes)[point]), result);
+  const std::size_t length = states.values->size() / states.codes->size();
+  const auto begin = states.values->begin() + static_cast<std::ptrdiff_t>(point * length);
   // Shorter states than the longest of the study are padded.
   const auto end = std::find_if(begin, begin + static_cast<std::ptrdiff_t>(length),
                                 [](double x) { return std::isnan(x); });

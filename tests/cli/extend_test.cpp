@@ -36,19 +36,8 @@ bool begins_with(const Variable& whole, const Variable& first) {
   return bits(whole).compare(0, bits(first).size(), bits(first)) == 0;
 }
 
-const std::string network_run = R"(seed = 3
-[model]
-name = "diagonal_linear_network"
-samples = 6
-dimension = 12
-test_samples = 20
-initial_variance = 1
-[flow]
-weight_decay = 1e-2
-[time]
-end = 30
-samples = 20
-)";
+const std::string network_run =
+    network + "[flow]\nweight_decay = 1e-2\n[time]\nend = 30\nsamples = 20\n";
 
 const std::string relu_run = R"(seed = 1
 [model]
