@@ -38,7 +38,7 @@ if command -v dpkg-query >/dev/null && command -v apt-get >/dev/null; then
     exit 1
   fi
   if [ "${GRADFLOW_PACKAGES:-}" = all ]; then
-    needed=$(missing "$(listed queues)")
+    needed=$(missing "$(listed tests)")
     [ -z "${needed// /}" ] || install "$needed" ||
       echo "not installed: the tests that start them are skipped" >&2
   fi

@@ -218,7 +218,7 @@ int run_command(int argc, char** argv) {
   RunArguments arguments;
   arguments.jobs = 1;
   auto* run = app.add_subcommand("run", "run a config: one run, or every point of its study");
-  run->add_option("CONFIG", arguments.config, "TOML file")->required();
+  run->add_option("CONFIG", arguments.config, "TOML file; -: stdin")->required();
   run->add_option("--out", arguments.out, "folder of the results (results/<config's name>)");
   run->add_option("--set", arguments.overrides, "KEY=VALUE, overrides a key (TOML syntax)")
       ->allow_extra_args(false);
@@ -258,7 +258,7 @@ int run_command(int argc, char** argv) {
   auto* check = app.add_subcommand("check", "validate a config and print it fully resolved");
   check->add_flag("--derivatives", derivatives,
                   "instead, compare the model's derivatives with finite differences");
-  check->add_option("CONFIG", arguments.config, "TOML file")->required();
+  check->add_option("CONFIG", arguments.config, "TOML file; -: stdin")->required();
   check->add_option("--set", arguments.overrides, "KEY=VALUE, overrides a key (TOML syntax)")
       ->allow_extra_args(false);
 
@@ -269,6 +269,12 @@ int run_command(int argc, char** argv) {
   PlotArguments picture;
   auto* plot = app.add_subcommand("plot", "draw what results hold");
   add_plot_options(*plot, picture);
+
+  std::string page;
+  auto* write_report =
+      app.add_subcommand("report", "write a result as one page that can be passed on");
+  write_report->add_option("DIR", folder, "folder of results")->required();
+  write_report->add_option("--out", page, "the page to write (DIR/report.html)");
 
   std::vector<std::string> names;
   bool list = false;
@@ -324,6 +330,7 @@ int run_command(int argc, char** argv) {
                        : command_check(arguments.config, arguments.overrides);
   if (*models) return command_models(model);
   if (*plot) return command_plot(picture);
+  if (*write_report) return command_report(folder, page);
   if (*figures)
     return command_figures(names, list, arguments.jobs, arguments.quiet, figures_folder);
   std::fputs(app.help().c_str(), stderr);

@@ -415,4 +415,19 @@ int command_plot(const PlotArguments& arguments) {
   return code == 0 ? exit_done : exit_usage;
 }
 
+int command_report(const std::string& folder, const std::string& out) {
+  const fs::path result = fs::path(folder) / "result.nc";
+  if (!fs::exists(result))
+    throw FileError(result, "there is no result to report on" +
+                                std::string(fs::exists(fs::path(folder) / "points" / "study")
+                                                ? "; gradflow collect makes one of the points "
+                                                  "that are there"
+                                                : ""));
+  check_drawable(result);
+  std::vector<std::string> words{folder};
+  if (!out.empty()) words.push_back("--out=" + out);
+  const int code = run_script("report.py", words);
+  return code == 0 || code == exit_interrupted ? code : exit_usage;
+}
+
 }  // namespace gradflow

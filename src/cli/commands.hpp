@@ -49,6 +49,8 @@ int command_models(const std::string& name);
 /// A config of the model, with all that could be set in comments.
 int command_new(const std::string& model);
 int command_plot(const PlotArguments& arguments);
+/// A result as one page, DIR/report.html unless `out` is given.
+int command_report(const std::string& folder, const std::string& out);
 int command_figures(const std::vector<std::string>& names, bool list, int jobs, bool quiet,
                     const std::string& out);
 int command_version();

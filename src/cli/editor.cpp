@@ -103,6 +103,11 @@ Json type_of(const ParameterInfo& info) {
       return list_of(text_type(info));
     case ParameterType::text_or_list:
       return {{"anyOf", {text_type(info), list_of(text_type(info))}}};
+    case ParameterType::file: {
+      Json path = text_type(info);
+      path["format"] = "path";
+      return path;
+    }
     default:
       return text_type(info);
   }

@@ -133,6 +133,8 @@ int print_plan(const Config& config, const RunOptions& options) {
 
 int command_run(const RunArguments& arguments) {
   const auto began = std::chrono::steady_clock::now();
+  if (arguments.config == standard_input && arguments.out.empty() && !arguments.dry_run)
+    throw std::runtime_error("--out: missing; a config from stdin has no name of its own");
   RunOptions options;
   options.folder = arguments.out.empty() ? fs::path("results") / fs::path(arguments.config).stem()
                                          : fs::path(arguments.out);

@@ -230,4 +230,18 @@ std::string read_text_file(const fs::path& path, std::uint64_t most) {
   return text;
 }
 
+std::string read_standard_input(const fs::path& name, std::uint64_t most) {
+  std::string text;
+  char part[1 << 16];
+  for (;;) {
+    const ssize_t got = ::read(STDIN_FILENO, part, sizeof part);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) throw FileError(name, "cannot be read: " + reason_of(errno));
+    if (got == 0) return text;
+    text.append(part, static_cast<std::size_t>(got));
+    if (text.size() > most)
+      throw FileError(name, "has more than " + std::to_string(most) + " bytes");
+  }
+}
+
 }  // namespace gradflow

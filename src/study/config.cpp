@@ -18,10 +18,12 @@
 namespace gradflow {
 Config Config::load(const std::filesystem::path& path, const std::vector<std::string>& overrides) {
   Config config;
-  config.path_ = path;
-  config.name_ = path.stem().string();
-  config.text_ = read_text_file(path, largest_config);
-  TomlValue document = parse_toml(config.text_, path.string());
+  const bool typed = path == standard_input;
+  config.path_ = typed ? "<stdin>" : path;
+  config.name_ = typed ? "stdin" : path.stem().string();
+  config.text_ = typed ? read_standard_input(config.path_, largest_config)
+                       : read_text_file(path, largest_config);
+  TomlValue document = parse_toml(config.text_, config.path_.string());
   for (const std::string& option : overrides) {
     apply_override(document, option);
     if (!config.text_.empty() && config.text_.back() != '\n') config.text_ += '\n';

@@ -21,6 +21,9 @@ namespace gradflow {
 /// Bytes of a config's text: more than a study of the most points takes as `check` prints it.
 constexpr std::uint64_t largest_config = std::uint64_t{32} << 20;
 
+/// The config's path that stands for stdin.
+constexpr const char* standard_input = "-";
+
 /// Can a key's value change a number of a point? Budgets, threads and fits along an axis cannot.
 bool changes_numbers(const std::string& key);
 
@@ -28,6 +31,7 @@ bool changes_numbers(const std::string& key);
 /// and its inputs hold.
 class Config {
  public:
+  /// Of a config from stdin, relative paths are relative to the current folder.
   /// \throws ConfigError, FileError
   static Config load(const std::filesystem::path& path, const std::vector<std::string>& overrides);
 

@@ -225,8 +225,9 @@ void remove_results(const fs::path& folder) {
   std::vector<fs::path> ours;
   for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
     const std::string name = entry.path().filename().string();
-    constexpr std::array names{"points",         "parts",      "result.nc",  "config.toml",
-                               "processes.json", "figure.png", "figure.pdf", mark_name};
+    constexpr std::array names{"points",      "parts",          "result.nc",
+                               "config.toml", "processes.json", "figure.png",
+                               "figure.pdf",  "report.html",    mark_name};
     if (std::find(names.begin(), names.end(), name) != names.end())
       ours.push_back(entry.path());
     else if (name != FolderLock::file_name && !FileReplacement::is_temporary(entry.path()))
