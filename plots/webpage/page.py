@@ -36,7 +36,7 @@ def of(runs, folder):
     data = {"axes": series.axes(runs), "curves": series.curves(runs),
             "numbers": series.numbers(runs), "colors": _colors()} if library else None
     sections = [_what_was_run(runs), _picture(runs, folder),
-                _look_into(data) if library else _withoutlibrary_texts(), _measurements(runs),
+                _look_into(data) if library else _without_library(), _measurements(runs),
                 _failures(runs), _again(runs, folder), _cite(runs), _origin(runs, folder)]
     scripts = ""
     if library:
@@ -201,7 +201,7 @@ def _chart(name, title, controls, remark):
             f'<p class="note" id="{name}-note" data-remark="{escaped(remark)}">{escaped(remark)}</p>')
 
 
-def _withoutlibrary_texts():
+def _without_library():
     return ('<section><h2>To look into</h2><p>This page is static: the package libjs-dygraphs was not '
             "there when it was written.</p></section>")
 

@@ -41,7 +41,8 @@ def path():
     found = shutil.which("gradflow")
     if found is None:
         raise Failed("the program gradflow is not there: neither $GRADFLOW nor build/gradflow of "
-                     "this package's source tree nor bin/gradflow of its prefix nor on PATH; build or install it, or set GRADFLOW")
+                     "this package's source tree nor bin/gradflow of its prefix nor on PATH; build "
+                     "or install it, or set GRADFLOW")
     return found
 
 
