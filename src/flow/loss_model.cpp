@@ -179,14 +179,13 @@ std::vector<Observable> LossModel::curvature_observables(const FlowSettings& flo
   return all;
 }
 
-const HessianSpectrum& LossModel::spectrum_at(const State& state, const Vector& decay,
-                                              Spectrum& cache) {
-  if (!cache.filled || cache.serial != state.serial) {
-    cache.hessian = hessian_spectrum(spectral_loss(), weights(state), decay, spectrum_count);
-    cache.serial = state.serial;
-    cache.filled = true;
+const HessianSpectrum& LossModel::spectrum_at(const State& state, const Vector& decay) {
+  if (!spectrum_.filled || spectrum_.serial != state.serial) {
+    spectrum_.hessian = hessian_spectrum(spectral_loss(), weights(state), decay, spectrum_count);
+    spectrum_.serial = state.serial;
+    spectrum_.filled = true;
   }
-  return cache.hessian;
+  return spectrum_.hessian;
 }
 
 TangentProjection& LossModel::projection_at(const State& state) {
@@ -201,7 +200,7 @@ TangentProjection& LossModel::projection_at(const State& state) {
 std::vector<Observable> LossModel::spectral_observables(const DecayAndRate& terms) {
   const Vector& decay = terms.decay;
   const auto decayed = [this, decay](const State& s) -> const HessianSpectrum& {
-    return spectrum_at(s, decay, spectrum_);
+    return spectrum_at(s, decay);
   };
   const Index p = loss_.dimension(), n = loss_.outputs();
   const Index count = std::min<Index>(spectrum_count, p / 2);
@@ -210,11 +209,8 @@ std::vector<Observable> LossModel::spectral_observables(const DecayAndRate& term
                  "largest eigenvalue of hess F; gradient descent is stable below 2/step",
                  {},
                  false,
-                 [this, decay, decayed](const State& s, double* out) {
-                   // One decay for all only shifts the spectrum.
-                   const Vector none = Vector::Zero(1);
-                   *out = decay.size() == 1 ? decayed(s).values.tail(1)[0] - decay[0]
-                                            : spectrum_at(s, none, undecayed_).values.tail(1)[0];
+                 [this](const State& s, double* out) {
+                   *out = largest_hessian_eigenvalue(spectral_loss(), weights(s));
                  }});
   if (count > 0) {
     std::vector<double> positions;

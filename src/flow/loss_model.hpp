@@ -53,8 +53,8 @@ class LossModel : public Model {
     bool filled = false;
     HessianSpectrum hessian;
   };
-  /// Of hess F + Lambda; one decay, so that an observable that leaves it out has another cache.
-  const HessianSpectrum& spectrum_at(const State& state, const Vector& decay, Spectrum& cache);
+  /// Of hess F + Lambda, worked out once for all observables of a sample.
+  const HessianSpectrum& spectrum_at(const State& state, const Vector& decay);
   TangentProjection& projection_at(const State& state);
 
   std::vector<Observable> curvature_observables(const FlowSettings& flow);
@@ -76,7 +76,7 @@ class LossModel : public Model {
   Vector initial_;
   std::vector<ParameterGroup> groups_;
   Gradient gradient_;
-  Spectrum spectrum_, undecayed_;
+  Spectrum spectrum_;
   Curvature curvature_;
   std::unique_ptr<Loss> spectral_loss_;
   std::unique_ptr<TangentProjection> projection_;

@@ -52,6 +52,18 @@ class HessianOperator {
   double shift_ = 0;
 };
 
+Matrix dense(const HessianOperator& operation) {
+  const Index p = operation.rows();
+  Matrix hessian(p, p);
+  Vector unit = Vector::Zero(p);
+  for (Index j = 0; j < p; ++j) {
+    unit[j] = 1;
+    operation.perform_op(unit.data(), hessian.col(j).data());
+    unit[j] = 0;
+  }
+  return hessian;
+}
+
 }  // namespace
 
 HessianSpectrum hessian_spectrum(Loss& loss, ConstVectorRef w, ConstVectorRef decay, Index count,
@@ -61,14 +73,7 @@ HessianSpectrum hessian_spectrum(Loss& loss, ConstVectorRef w, ConstVectorRef de
   HessianSpectrum spectrum;
   const HessianOperator operation(loss, decay);
   if (p <= dense_limit || p <= 3 * count) {
-    Matrix hessian(p, p);
-    Vector unit = Vector::Zero(p);
-    for (Index j = 0; j < p; ++j) {
-      unit[j] = 1;
-      operation.perform_op(unit.data(), hessian.col(j).data());
-      unit[j] = 0;
-    }
-    const Eigen::SelfAdjointEigenSolver<Matrix> eigen(hessian);
+    const Eigen::SelfAdjointEigenSolver<Matrix> eigen(dense(operation));
     spectrum.values = eigen.eigenvalues();
     spectrum.vectors = eigen.eigenvectors();
     spectrum.complete = true;
@@ -100,6 +105,25 @@ HessianSpectrum hessian_spectrum(Loss& loss, ConstVectorRef w, ConstVectorRef de
   spectrum.values = lanczos.eigenvalues().array() - shift;
   spectrum.vectors = lanczos.eigenvectors();
   return spectrum;
+}
+
+double largest_hessian_eigenvalue(Loss& loss, ConstVectorRef w) {
+  constexpr Index few = 60;  // parameters, of whose Hessian Lanczos would ask for as many products
+  loss.linearise(w);
+  HessianOperator hessian(loss, Vector::Zero(1));
+  if (loss.dimension() <= few)
+    return Eigen::SelfAdjointEigenSolver<Matrix>(dense(hessian), Eigen::EigenvaluesOnly)
+        .eigenvalues()
+        .tail(1)[0];
+  const double size = hessian.size();
+  if (!(size > 0)) return size;  // 0, or NaN
+  // Shifted, as below: Spectra asks for residuals relative to the eigenvalue itself.
+  const double shift = 2 * size;
+  hessian.shift_by(shift);
+  Spectra::SymEigsSolver<HessianOperator> lanczos(hessian, 1, 20);
+  lanczos.init();
+  lanczos.compute(Spectra::SortRule::LargestAlge, 300, 1e-10);
+  return lanczos.info() == Spectra::CompInfo::Successful ? lanczos.eigenvalues()[0] - shift : nan;
 }
 
 ScaleSeparation scale_separation(const Vector& eigenvalues, double floor) {

@@ -21,6 +21,11 @@ inline constexpr Index dense_spectrum_limit = 1500;
 HessianSpectrum hessian_spectrum(Loss& loss, ConstVectorRef w, ConstVectorRef decay, Index count,
                                  Index dense_limit = dense_spectrum_limit);
 
+/// The largest eigenvalue of hess F at a point: by Lanczos, some dozens of Hessian-vector products,
+/// to 1e-9 of the largest |eigenvalue|; of a few parameters by the whole Hessian, without its
+/// vectors. NaN where 300 restarts do not find it.
+double largest_hessian_eigenvalue(Loss& loss, ConstVectorRef w);
+
 /// The separation of time scales at a point of w' = -grad F - Lambda w.
 struct ScaleSeparation {
   Index fast_modes = 0;  ///< modes above the largest gap; 0 where the gap is below `least_gap`
