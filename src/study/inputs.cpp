@@ -63,7 +63,8 @@ Vector state_in(const std::filesystem::path& folder) {
   if (std::filesystem::exists(result)) return final_state(read_netcdf(result), folder);
   const std::filesystem::path kept = part_file(folder, 0, "run");
   if (!std::filesystem::exists(kept)) throw FileError(folder, "is a folder without result.nc");
-  const auto& state = read_packed(kept).values<double>("final_state");
+  const auto packed = read_packed(kept);
+  const auto& state = packed.values<double>("final_state");
   return Eigen::Map<const Vector>(state.data(), static_cast<Index>(state.size()));
 }
 
