@@ -39,8 +39,9 @@ void print_sizes(const Config& config) {
   const Config::Largest largest = config.largest_point();
   const auto points = static_cast<double>(config.points());
   std::string axes;
-  for (const ConfigAxis& axis : config.axes())
-    axes += (axes.empty() ? " = " : " x ") + std::to_string(axis.values.size()) + " " + axis.key;
+  for (const StudyDimension& dimension : config.design().dimensions())
+    axes += (axes.empty() ? " = " : " x ") + std::to_string(dimension.length) + " " +
+            dimension.whole_name();
   std::printf("# points      %zu%s\n", config.points(), one_line(axes).c_str());
   std::printf("# parameters  %.0f\n", largest.parameters);
   if (largest.residuals > 0) std::printf("# residuals   %.0f\n", largest.residuals);

@@ -49,6 +49,7 @@ class Assembly {
   Assembled write(const fs::path& path) {
     look_through();
     Dataset whole = stacking_.frame(axes());
+    add_group_coordinates(whole);
     add_numbers(whole);
     add_builds(whole);
     result_.warnings = add_study_fits(head_, whole);
@@ -108,6 +109,22 @@ class Assembly {
       axis_names_.push_back(all.back().name);
     }
     return all;
+  }
+
+  /// The values of a group's keys along its dimension, as coordinates.
+  void add_group_coordinates(Dataset& whole) const {
+    std::string names;
+    for (std::size_t a = 0; a < head_.axes.size(); ++a)
+      for (const StudyHead::Key& key : head_.axes[a].keys) {
+        const std::string name = stacking_.has(key.axis.name) ? key.key : key.axis.name;
+        std::visit(
+            [&](const auto& values) {
+              whole.add({name, {axis_names_[a]}, values, key.axis.attributes});
+            },
+            key.axis.values);
+        names += (names.empty() ? "" : " ") + name;
+      }
+    if (!names.empty()) whole.set_attribute({"coordinates", names});
   }
 
   void add_numbers(Dataset& whole) {

@@ -163,9 +163,9 @@ void Config::set_file(Parameters& parameters, const std::string& key,
   }
 }
 
-std::size_t Config::fit_axis(const std::string& against) const {
+const ConfigAxis* Config::fit_axis(const std::string& against) const {
   const ConfigAxis* axis = design_.find(against);
-  return axis == nullptr ? 0 : static_cast<std::size_t>(axis - axes().data());
+  return axis != nullptr || axes().empty() ? axis : &axes().front();
 }
 
 RunConfig Config::run(std::size_t point) const {
@@ -253,14 +253,12 @@ std::vector<std::size_t> Config::tried_values(const ConfigAxis& axis) const {
 }
 
 std::vector<std::size_t> Config::tried_points() const {
-  std::vector<std::size_t> tried;
-  std::size_t stride = points();
+  std::set<std::size_t> tried;
   for (const ConfigAxis& axis : axes()) {
-    stride /= axis.values.size();
     if (axis.key.ends_with("seed")) continue;  // what is right with one is right with all
-    for (const std::size_t k : tried_values(axis)) tried.push_back(k * stride);
+    for (const std::size_t k : tried_values(axis)) tried.insert(k * design_.stride(axis.dimension));
   }
-  return tried;
+  return {tried.begin(), tried.end()};
 }
 
 void Config::validate() const {
@@ -326,11 +324,10 @@ const std::string& Config::solver_text() const {
   return solver_text_;
 }
 
-std::vector<double> Config::log_lengths(std::size_t axis) const {
+std::vector<double> Config::log_lengths(std::size_t dimension) const {
   validate();
-  std::size_t stride = 1;
-  for (std::size_t a = axis + 1; a < axes().size(); ++a) stride *= axes()[a].values.size();
-  std::vector<double> logs(axes()[axis].values.size(), 0);
+  const std::size_t stride = design_.stride(dimension);
+  std::vector<double> logs(design_.dimensions()[dimension].length, 0);
   for (std::size_t i = 1; i < logs.size(); ++i) {
     const auto tried = lengths_.find(i * stride);
     logs[i] = tried != lengths_.end() ? std::log(tried->second / lengths_.at(0)) : logs[i - 1];
@@ -351,11 +348,15 @@ std::string Config::as_toml(const RunConfig& run, const std::set<std::string>& d
   if (!is_study()) return out.str();
   out << "\n[study]\n";
   for (const ConfigAxis& axis : axes()) {
+    if (design_.dimensions()[axis.dimension].is_group()) continue;
     std::string values;
     for (const ParameterValue& value : axis.values)
       values += (values.empty() ? "" : ", ") + toml_value(value);
     out << toml_text(axis.key) << " = [" << values << "]\n";
   }
+  for (const StudyDimension& group : design_.dimensions())
+    if (group.is_group())
+      out << "\n[study." << group.group << "." << toml_text(group.name) << "]\n" << group.text;
   return out.str();
 }
 

@@ -48,7 +48,7 @@ class Config {
   }
   RunConfig run(std::size_t point) const;
   /// Index of the axis that `measure.against` names, in full or by its name; the first without it.
-  std::size_t fit_axis(const std::string& against) const;
+  const ConfigAxis* fit_axis(const std::string& against) const;
 
   /// Builds the model and checks all that depends on it: file shapes, flow, solver, observables,
   /// times. Sizes and defaults that the model fixes are written back to `run`.
@@ -81,7 +81,7 @@ class Config {
   const std::map<std::string, std::string>& common_contents() const;
   /// Of an axis's values, the logarithm of the state's length over that of the first point, as far
   /// as `validate` has tried them (of values between, that of the one before). Validates.
-  std::vector<double> log_lengths(std::size_t axis) const;
+  std::vector<double> log_lengths(std::size_t dimension) const;
   /// The largest of the points that `validate` tried: parameters, residuals (outputs of its loss; 0
   /// where it has none), bytes of a sample of all observables, bytes in the result, and bytes of
   /// the Newton matrix.

@@ -1,3 +1,5 @@
+#include <numeric>
+
 #include "io/checksum.hpp"
 #include "study/config.hpp"
 #include "study/key_name.hpp"
@@ -24,6 +26,12 @@ void remove_common_folder(std::vector<std::string>& paths) {
     while (common > 0 && path.compare(0, common, paths.front(), 0, common) != 0)
       common = common < 2 ? 0 : paths.front().rfind('/', common - 2) + 1;
   for (std::string& path : paths) path.erase(0, common);
+}
+
+std::vector<std::int64_t> counted(std::size_t length) {
+  std::vector<std::int64_t> places(length);
+  std::iota(places.begin(), places.end(), 0);
+  return places;
 }
 
 }  // namespace
@@ -96,7 +104,9 @@ std::string Config::fingerprint() const {
   std::string text = "result version " + std::to_string(result_version) + "\n";
   for (const auto& [key, value] : common_contents()) text += key + " = " + value + "\n";
   for (const ConfigAxis& axis : axes()) {
-    text += "study." + axis.key + " = ";
+    const StudyDimension& dimension = design_.dimensions()[axis.dimension];
+    text +=
+        "study." + (dimension.is_group() ? dimension.whole_name() + "." : "") + axis.key + " = ";
     for (const ParameterValue& value : axis.values)
       text += content(axis.key, schema_.declared(axis.key, axis.position), value) + ", ";
     text += "\n";
@@ -123,11 +133,29 @@ StudyHead Config::head() const {
   if (!has_own_data()) head.paper = model().paper;
   head.config = text();
   head.resolved = resolved();
-  for (const ConfigAxis& axis : axes())
-    head.axes.push_back({axis.key, {axis.name, {{"long_name", axis.key}}, coordinate(axis)}});
+  for (const StudyDimension& dimension : design_.dimensions())
+    if (dimension.is_group())
+      head.axes.push_back({dimension.whole_name(),
+                           {dimension.name,
+                            {{"long_name", "place in study." + dimension.whole_name()}},
+                            counted(dimension.length)},
+                           {}});
+    else
+      head.axes.emplace_back();
+  for (const ConfigAxis& axis : axes()) {
+    StudyAxis named{axis.name, {{"long_name", axis.key}}, coordinate(axis)};
+    StudyHead::Axis& whole = head.axes[axis.dimension];
+    if (design_.dimensions()[axis.dimension].is_group())
+      whole.keys.push_back({axis.key, std::move(named)});
+    else
+      whole = {axis.key, std::move(named), {}};
+  }
   const MeasureSettings measure = run(0).measure();
   head.exponents = measure.exponents;
-  head.against = fit_axis(measure.against);
+  if (const ConfigAxis* along = fit_axis(measure.against)) {
+    head.against = along->dimension;
+    head.against_key = along->key;
+  }
   head.arrhenius = measure.arrhenius;
   return head;
 }

@@ -3,43 +3,17 @@
 #include <algorithm>
 #include <set>
 
+#include "study/design_groups.hpp"
 #include "study/key_name.hpp"
 #include "study/range.hpp"
 
 namespace gradflow {
 namespace {
 
-using Entries = std::vector<std::pair<std::string, const TomlValue*>>;
-
-/// The keys of [study] with their values. Unquoted dotted keys are nested tables; they are taken as
-/// the same axis.
-Entries study_entries(const TomlValue::Table& study, const Schema& schema) {
-  Entries entries;
-  for (const auto& [key, value] : study) {
-    if (!key.empty() && schema.has_section(key) && value.table() != nullptr)
-      for (const auto& [name, entry] : *value.table())
-        entries.emplace_back(KeyName{key, name}.whole(), &entry);
-    else
-      entries.emplace_back(key, &value);
-  }
-  return entries;
-}
-
 /// A list as a value of an axis: "model.widths" = [[2, 8, 1], [2, 16, 1]].
 bool takes_lists(const ParameterInfo& info) {
   return info.type == ParameterType::integer_list || info.type == ParameterType::real_list ||
          info.type == ParameterType::text_list;
-}
-
-/// The declaration of an axis's key, whose complaint names the axis as it stands in the file.
-const ParameterInfo& declared_axis(const std::string& called, const std::string& key,
-                                   const TomlValue& value, const Schema& schema) {
-  try {
-    return schema.declared(key, value.position);
-  } catch (const ConfigError& error) {
-    const std::string text = error.what(), at = value.position.text() + ": ";
-    throw ConfigError(value.position, called + text.substr(at.size() + key.size()));
-  }
 }
 
 /// The values as the file gives them.
@@ -68,10 +42,33 @@ Range read_values(const std::string& called, const std::string& key, const Param
 
 }  // namespace
 
-ConfigAxis read_axis(const std::string& called, const std::string& key, const TomlValue& value,
-                     const Schema& schema, const Inputs& inputs) {
-  const ParameterInfo& info = declared_axis(called, key, value, schema);
+StudyEntries study_entries(const TomlValue::Table& table, const Schema& schema) {
+  StudyEntries entries;
+  for (const auto& [key, value] : table) {
+    if (!key.empty() && schema.has_section(key) && value.table() != nullptr)
+      for (const auto& [name, entry] : *value.table())
+        entries.emplace_back(KeyName{key, name}.whole(), &entry);
+    else
+      entries.emplace_back(key, &value);
+  }
+  return entries;
+}
+
+const ParameterInfo& declared_axis(const std::string& called, const std::string& key,
+                                   const TomlValue& value, const Schema& schema) {
   if (key == "model.name") throw ConfigError(value.position, called + ": cannot be an axis");
+  try {
+    return schema.declared(key, value.position);
+  } catch (const ConfigError& error) {
+    // As it stands in the file.
+    const std::string text = error.what(), at = value.position.text() + ": ";
+    throw ConfigError(value.position, called + text.substr(at.size() + key.size()));
+  }
+}
+
+ConfigAxis read_axis(const std::string& called, const std::string& key, const TomlValue& value,
+                     const Schema& schema, const Inputs& inputs, Repeats repeats) {
+  const ParameterInfo& info = declared_axis(called, key, value, schema);
   Range read = read_values(called, key, info, value);
   Parameters trial({info});
   std::set<ParameterValue> distinct;
@@ -90,74 +87,151 @@ ConfigAxis read_axis(const std::string& called, const std::string& key, const To
     }
   }
   for (const ParameterValue& entry : read.values)
-    if (!distinct.insert(entry).second)
+    if (repeats == Repeats::refused && !distinct.insert(entry).second)
       throw ConfigError(
           value.position,
           called + ": has the value " + toml_value(entry) + " twice" +
               (read.rounded ? ": the range is not of whole numbers, which the key needs"
                             : ", expected each value once"));
-  return {key, KeyName::of(key).name, std::move(read.values), value.table() != nullptr,
-          value.position};
+  return {
+      key, KeyName::of(key).name, std::move(read.values), value.table() != nullptr, value.position,
+      0};
 }
 
 Design::Design(const TomlValue& study, const Schema& schema, const Inputs& inputs,
                Complaints& complaints) {
+  const StudyReading reading{schema, inputs};
   complaints.hear([&] {
     if (study.table() == nullptr)
       throw ConfigError(study.position, "study: is " + study.description() +
                                             ", expected a section [study] of axes");
-    const Entries entries = study_entries(*study.table(), schema);
+    const auto is_group = [](const auto& entry) {
+      const std::vector<std::string>& kinds = group_kinds();
+      return std::find(kinds.begin(), kinds.end(), entry.first) != kinds.end();
+    };
+    const StudyEntries entries = study_entries(*study.table(), schema);
     if (entries.empty())
       throw ConfigError(study.position,
                         "study: has no axis, expected one or more keys with a list or a range");
-    for (const auto& [key, value] : entries)
-      complaints.hear([&, &key = key, &value = value] { take(key, *value, schema, inputs); });
+    for (const auto& entry : entries)
+      if (!is_group(entry)) complaints.hear([&] { take(entry.first, *entry.second, reading); });
+    for (const auto& entry : entries)
+      if (is_group(entry)) take_groups(entry.first, *entry.second, reading, complaints);
   });
   name_axes();
+  check_names(complaints);
 }
 
-void Design::take(const std::string& key, const TomlValue& value, const Schema& schema,
-                  const Inputs& inputs) {
+void Design::take(const std::string& key, const TomlValue& value, const StudyReading& reading) {
   const std::string called = "study." + key;
+  check_new(called, key, value.position);
+  // Of a model that is not known, nobody can say.
+  if (!reading.schema.has_model() && KeyName::of(key).section == "model") return;
+  ConfigAxis axis = read_axis(called, key, value, reading.schema, reading.inputs);
+  StudyDimension dimension{axis.name, "", axis.values.size(), "", value.position};
+  add(std::move(dimension), {std::move(axis)});
+}
+
+void Design::take_groups(const std::string& kind, const TomlValue& value,
+                         const StudyReading& reading, Complaints& complaints) {
+  if (value.table() == nullptr || value.table()->empty()) {
+    complaints.hear([&] {
+      throw ConfigError(value.position, "study." + kind + ": is " + value.description() +
+                                            ", expected groups with names, [study." + kind +
+                                            ".NAME]");
+    });
+    return;
+  }
+  // Of a model that is not known, nobody can say.
+  if (!reading.schema.has_model()) return;
+  for (const auto& [name, table] : *value.table())
+    complaints.hear([&, &name = name, &table = table] {
+      StudyGroup group = read_group(kind, name, table, reading);
+      for (const ConfigAxis& key : group.keys)
+        check_new("study." + kind + "." + name + "." + key.key, key.key, key.position);
+      add(std::move(group.dimension), std::move(group.keys));
+    });
+}
+
+void Design::check_new(const std::string& called, const std::string& key,
+                       const SourcePosition& position) const {
   for (const ConfigAxis& other : axes_)
     if (other.key == key)
-      throw ConfigError(value.position,
-                        called + ": is an axis already, at " + other.position.text());
-  // Of a model that is not known, nobody can say.
-  if (!schema.has_model() && KeyName::of(key).section == "model") return;
-  axes_.push_back(read_axis(called, key, value, schema, inputs));
-  const auto points_so_far = [this] {
-    double points = 1;
-    for (const ConfigAxis& axis : axes_) points *= static_cast<double>(axis.values.size());
-    return points;
-  };
-  if (const double points = points_so_far(); points > static_cast<double>(most_points)) {
-    axes_.pop_back();
-    throw ConfigError(value.position, called + ": makes a study of " + toml_number(points) +
-                                          " points, expected at most " +
-                                          std::to_string(most_points));
+      throw ConfigError(position, called + ": is " +
+                                      (dimensions_[other.dimension].is_group()
+                                           ? "in " + dimensions_[other.dimension].whole_name()
+                                           : std::string("an axis")) +
+                                      " already, at " + other.position.text());
+}
+
+void Design::add(StudyDimension dimension, std::vector<ConfigAxis> keys) {
+  double points = static_cast<double>(dimension.length);
+  for (const StudyDimension& other : dimensions_) points *= static_cast<double>(other.length);
+  if (points > static_cast<double>(most_points))
+    throw ConfigError(dimension.position,
+                      "study." + (dimension.is_group() ? dimension.whole_name() : keys[0].key) +
+                          ": makes a study of " + toml_number(points) +
+                          " points, expected at most " + std::to_string(most_points));
+  for (ConfigAxis& key : keys) {
+    key.dimension = dimensions_.size();
+    axes_.push_back(std::move(key));
   }
+  dimensions_.push_back(std::move(dimension));
 }
 
 void Design::name_axes() {
   std::map<std::string, int> times;
   for (const ConfigAxis& axis : axes_) ++times[KeyName::of(axis.key).name];
-  for (ConfigAxis& axis : axes_)
+  for (ConfigAxis& axis : axes_) {
     if (times.at(axis.name) > 1) axis.name = axis.key;
+    if (!dimensions_[axis.dimension].is_group()) dimensions_[axis.dimension].name = axis.name;
+  }
+}
+
+void Design::check_names(Complaints& complaints) const {
+  for (std::size_t d = 0; d < dimensions_.size(); ++d) {
+    const StudyDimension& group = dimensions_[d];
+    if (!group.is_group()) continue;
+    complaints.hear([&] {
+      const std::string called = "study." + group.whole_name();
+      for (const ConfigAxis& axis : axes_)
+        if (axis.name == group.name)
+          throw ConfigError(group.position,
+                            called + ": has the name of " + axis.key + ", expected one of its own");
+      for (std::size_t other = 0; other < d; ++other)
+        if (dimensions_[other].is_group() && dimensions_[other].name == group.name)
+          throw ConfigError(group.position, called + ": has the name of study." +
+                                                dimensions_[other].whole_name() +
+                                                ", expected one of its own");
+    });
+  }
 }
 
 std::size_t Design::points() const {
   std::size_t n = 1;
-  for (const ConfigAxis& axis : axes_) n *= axis.values.size();
+  for (const StudyDimension& dimension : dimensions_) n *= dimension.length;
   return n;
 }
 
-std::vector<std::size_t> Design::coordinates(std::size_t point) const {
-  std::vector<std::size_t> index(axes_.size());
-  for (std::size_t a = axes_.size(); a-- > 0;) {
-    index[a] = point % axes_[a].values.size();
-    point /= axes_[a].values.size();
+std::size_t Design::stride(std::size_t dimension) const {
+  std::size_t n = 1;
+  for (std::size_t d = dimension + 1; d < dimensions_.size(); ++d) n *= dimensions_[d].length;
+  return n;
+}
+
+std::vector<std::size_t> Design::places(std::size_t point) const {
+  std::vector<std::size_t> places(dimensions_.size());
+  for (std::size_t d = dimensions_.size(); d-- > 0;) {
+    places[d] = point % dimensions_[d].length;
+    point /= dimensions_[d].length;
   }
+  return places;
+}
+
+std::vector<std::size_t> Design::coordinates(std::size_t point) const {
+  const std::vector<std::size_t> at = places(point);
+  std::vector<std::size_t> index;
+  for (const ConfigAxis& axis : axes_) index.push_back(at[axis.dimension]);
   return index;
 }
 
@@ -170,6 +244,12 @@ const ConfigAxis* Design::find(const std::string& name) const {
 bool Design::varies(const std::string& key) const {
   return std::any_of(axes_.begin(), axes_.end(),
                      [&](const ConfigAxis& axis) { return axis.key == key; });
+}
+
+bool Design::is_axis(const std::string& key) const {
+  return std::any_of(axes_.begin(), axes_.end(), [&](const ConfigAxis& axis) {
+    return axis.key == key && !dimensions_[axis.dimension].is_group();
+  });
 }
 
 }  // namespace gradflow

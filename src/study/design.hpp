@@ -9,44 +9,93 @@
 
 namespace gradflow {
 
-/// One axis of a study: the key it varies and its values.
+/// A key that a study varies, and its values along a dimension of the study. An axis has its
+/// dimension alone, the keys of a group share one.
 struct ConfigAxis {
   std::string key;  ///< "flow.weight_decay"
   std::string
-      name;  ///< dimension in the result: "weight_decay", or the key where two would collide
+      name;  ///< coordinate in the result: "weight_decay", or the key where two would collide
   std::vector<ParameterValue> values;
-  bool range = false;  ///< given by first, last and count, not one by one
+  bool range = false;  ///< given by bounds and a count, not one by one
   SourcePosition position;
+  std::size_t dimension = 0;  ///< number of its dimension
 };
 
-/// The values that `value` gives to `key` as an axis: a list, or a range as `read_range` takes it;
-/// each once, checked against the key's declaration, files by their absolute paths. Messages call
-/// the key `called`. \throws ConfigError
-ConfigAxis read_axis(const std::string& called, const std::string& key, const TomlValue& value,
-                     const Schema& schema, const Inputs& inputs);
+/// A dimension of the study and of its result: an axis, or a named group of keys whose values go
+/// together.
+struct StudyDimension {
+  std::string name;   ///< of an axis that of its key; of a group its own
+  std::string group;  ///< "zip", "sobol", "random"; empty: an axis
+  std::size_t length = 0;
+  std::string text;  ///< of a group: what a config says of it
+  SourcePosition position;
 
-/// The points of a study: every combination of the values of its axes, the last axis fastest. One
-/// point without axes.
+  bool is_group() const { return !group.empty(); }
+  bool is_drawn() const { return group == "sobol" || group == "random"; }
+  /// "zip.size", as a config has it behind "study."
+  std::string whole_name() const { return is_group() ? group + "." + name : name; }
+};
+
+/// A key in [study] and what stands for it. Unquoted dotted keys are nested tables; they are taken
+/// as the same key.
+using StudyEntries = std::vector<std::pair<std::string, const TomlValue*>>;
+StudyEntries study_entries(const TomlValue::Table& table, const Schema& schema);
+
+/// What a config, its schema and its files say of a study's keys.
+struct StudyReading {
+  const Schema& schema;
+  const Inputs& inputs;
+};
+
+/// The declaration of a key of the study that messages call `called`. \throws ConfigError
+const ParameterInfo& declared_axis(const std::string& called, const std::string& key,
+                                   const TomlValue& value, const Schema& schema);
+
+enum class Repeats { refused, taken };
+
+/// The values that `value` gives to `key` as an axis: a list, or a range as `read_range` takes it;
+/// each once unless `repeats` are taken, checked against the key's declaration, files by their
+/// absolute paths. Messages call the key `called`. \throws ConfigError
+ConfigAxis read_axis(const std::string& called, const std::string& key, const TomlValue& value,
+                     const Schema& schema, const Inputs& inputs,
+                     Repeats repeats = Repeats::refused);
+
+/// The points of a study: every combination of the places along its dimensions, the last dimension
+/// fastest; first the axes, then the groups, each in the file's order. One point without any.
 class Design {
  public:
   Design() = default;
-  /// Reads [study]. An axis that is complained of is left out.
+  /// Reads [study]. An axis or group that is complained of is left out.
   Design(const TomlValue& study, const Schema& schema, const Inputs& inputs,
          Complaints& complaints);
 
+  const std::vector<StudyDimension>& dimensions() const { return dimensions_; }
+  /// All keys that are varied, those of a dimension beside each other.
   const std::vector<ConfigAxis>& axes() const { return axes_; }
   std::size_t points() const;
-  /// Index of each axis's value at a point.
+  /// How far apart the points of two neighbours along a dimension are.
+  std::size_t stride(std::size_t dimension) const;
+  /// A point's place along each dimension.
+  std::vector<std::size_t> places(std::size_t point) const;
+  /// Index of the value of each of `axes()` at a point.
   std::vector<std::size_t> coordinates(std::size_t point) const;
-  /// The axis that `name` means, by its key or its name; null where there is none.
+  /// The key that `name` means, by itself or its coordinate's name; null where there is none.
   const ConfigAxis* find(const std::string& name) const;
   bool varies(const std::string& key) const;
+  /// Has it a dimension of its own?
+  bool is_axis(const std::string& key) const;
 
  private:
-  void take(const std::string& key, const TomlValue& value, const Schema& schema,
-            const Inputs& inputs);
+  void take(const std::string& key, const TomlValue& value, const StudyReading& reading);
+  void take_groups(const std::string& kind, const TomlValue& value, const StudyReading& reading,
+                   Complaints& complaints);
+  void add(StudyDimension dimension, std::vector<ConfigAxis> keys);
+  void check_new(const std::string& called, const std::string& key,
+                 const SourcePosition& position) const;
   void name_axes();
+  void check_names(Complaints& complaints) const;
 
+  std::vector<StudyDimension> dimensions_;
   std::vector<ConfigAxis> axes_;
 };
 

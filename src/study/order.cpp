@@ -21,11 +21,11 @@ struct Mean {
 bool sort_long_first(const Config& config, const PointFiles& finished,
                      std::vector<std::size_t>& points) {
   constexpr double shortest = 1e-4;  // seconds: below, times say nothing
-  const std::vector<ConfigAxis>& axes = config.axes();
+  const std::vector<StudyDimension>& dimensions = config.design().dimensions();
   std::vector<std::vector<Mean>> means;
-  std::vector<std::vector<double>> effects;  // logarithms, by axis and value
-  for (std::size_t a = 0; a < axes.size(); ++a) {
-    means.emplace_back(axes[a].values.size());
+  std::vector<std::vector<double>> effects;  // logarithms, by dimension and place
+  for (std::size_t a = 0; a < dimensions.size(); ++a) {
+    means.emplace_back(dimensions[a].length);
     effects.push_back(config.log_lengths(a));
   }
   Mean all;
@@ -33,10 +33,10 @@ bool sort_long_first(const Config& config, const PointFiles& finished,
     if (number >= config.points()) continue;
     const double time = std::log(std::max(place.seconds, shortest));
     all.add(time);
-    const std::vector<std::size_t> index = config.coordinates(number);
-    for (std::size_t a = 0; a < axes.size(); ++a) means[a][index[a]].add(time);
+    const std::vector<std::size_t> index = config.design().places(number);
+    for (std::size_t a = 0; a < dimensions.size(); ++a) means[a][index[a]].add(time);
   }
-  for (std::size_t a = 0; a < axes.size(); ++a) {
+  for (std::size_t a = 0; a < dimensions.size(); ++a) {
     const bool measured = std::any_of(means[a].begin(), means[a].end(),
                                       [](const Mean& mean) { return mean.count > 0; });
     for (std::size_t i = 0; measured && i < effects[a].size(); ++i)
@@ -45,8 +45,8 @@ bool sort_long_first(const Config& config, const PointFiles& finished,
   std::vector<double> expected(config.points(), 0);
   double least = HUGE_VAL, most = -HUGE_VAL;
   for (const std::size_t k : points) {
-    const std::vector<std::size_t> index = config.coordinates(k);
-    for (std::size_t a = 0; a < axes.size(); ++a) expected[k] += effects[a][index[a]];
+    const std::vector<std::size_t> index = config.design().places(k);
+    for (std::size_t a = 0; a < dimensions.size(); ++a) expected[k] += effects[a][index[a]];
     least = std::min(least, expected[k]);
     most = std::max(most, expected[k]);
   }

@@ -245,7 +245,7 @@ void check_measure(const RunConfig& run, const Design& design) {
                          "is " + std::to_string(settings.curvature_probes) +
                              ", expected 3 or more, or 0 for the exact scalar_curvature");
   if (settings.two_phases) check_two_phases(run, run.flow());
-  settings.check_arrhenius(run.flow(), run.time(), design.varies(temperature_axis));
+  settings.check_arrhenius(run.flow(), run.time(), design.is_axis(temperature_axis));
   if (!settings.exponents.empty()) check_fit_axis(settings, design);
 }
 

@@ -43,6 +43,14 @@ std::vector<std::string> add_study_fits(const StudyHead& head, Dataset& study) {
   std::vector<std::string> axis_names;
   for (std::size_t a = 0; a < axes.size(); ++a) axis_names.push_back(study.dimensions()[a].name);
   const Variable* coordinate = study.find(axis_names[along]);
+  std::string along_name = axis_names[along];
+  for (const StudyHead::Key& key : axes[along].keys) {
+    if (key.key != head.against_key) continue;
+    // By its whole key where the points have something of its name.
+    const Variable* named = study.find(key.key);
+    coordinate = named != nullptr ? named : study.find(key.axis.name);
+    along_name = coordinate->name;
+  }
   std::vector<double> x;
   if (const auto* reals = std::get_if<std::vector<double>>(&coordinate->values))
     x = *reals;
@@ -80,15 +88,14 @@ std::vector<std::string> add_study_fits(const StudyHead& head, Dataset& study) {
     std::string comment;
     if (without > 0) {
       comment = "NaN: " + name + " has fewer than " + std::to_string(fewest_points) +
-                " finite points > 0 along " + axis_names[along];
+                " finite points > 0 along " + along_name;
       if (exponents.size() > 1)
         comment +=
             " in " + std::to_string(without) + " of " + std::to_string(exponents.size()) + " fits";
       warnings.push_back(name + "_exponent is " + comment);
     }
     const auto attributes = [&](const std::string& what) {
-      std::vector<Attribute> all{
-          {"long_name", what + " of " + name + " against " + axis_names[along]}};
+      std::vector<Attribute> all{{"long_name", what + " of " + name + " against " + along_name}};
       if (!comment.empty()) all.push_back({"comment", comment});
       return all;
     };

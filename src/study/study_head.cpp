@@ -8,15 +8,25 @@ namespace gradflow {
 
 // Found by cereal through their arguments.
 template <class Archive>
+void serialize(Archive& archive, StudyAxis& axis) {
+  archive(axis.name, axis.attributes, axis.values);
+}
+
+template <class Archive>
+void serialize(Archive& archive, StudyHead::Key& key) {
+  archive(key.key, key.axis);
+}
+
+template <class Archive>
 void serialize(Archive& archive, StudyHead::Axis& axis) {
-  archive(axis.key, axis.axis.name, axis.axis.attributes, axis.axis.values);
+  archive(axis.key, axis.axis, axis.keys);
 }
 
 template <class Archive>
 void serialize(Archive& archive, StudyHead& head) {
   std::uint64_t against = head.against;
   archive(head.fingerprint, head.version, head.axes, head.model, head.paper, head.config,
-          head.resolved, head.exponents, against, head.arrhenius);
+          head.resolved, head.exponents, against, head.against_key, head.arrhenius);
   head.against = static_cast<std::size_t>(against);
 }
 
@@ -24,12 +34,23 @@ std::size_t StudyHead::Axis::length() const {
   return std::visit([](const auto& list) { return list.size(); }, axis.values);
 }
 
-std::string StudyHead::Axis::text(std::size_t index) const {
+namespace {
+
+std::string value_text(const StudyAxis& axis, std::size_t index) {
   if (const auto* reals = std::get_if<std::vector<double>>(&axis.values))
-    return short_number((*reals)[index]);
+    return axis.name + " = " + short_number((*reals)[index]);
   if (const auto* integers = std::get_if<std::vector<std::int64_t>>(&axis.values))
-    return std::to_string((*integers)[index]);
-  return std::get<std::vector<std::string>>(axis.values)[index];
+    return axis.name + " = " + std::to_string((*integers)[index]);
+  return axis.name + " = " + std::get<std::vector<std::string>>(axis.values)[index];
+}
+
+}  // namespace
+
+std::string StudyHead::Axis::text(std::size_t index) const {
+  if (keys.empty()) return value_text(axis, index);
+  std::string text;
+  for (const Key& key : keys) text += (text.empty() ? "" : ", ") + value_text(key.axis, index);
+  return text;
 }
 
 std::size_t StudyHead::points() const {
@@ -51,7 +72,7 @@ std::string StudyHead::where(std::size_t point) const {
   std::string text;
   const std::vector<std::size_t> index = coordinates(point);
   for (std::size_t a = 0; a < axes.size(); ++a)
-    text += (text.empty() ? "" : ", ") + axes[a].axis.name + " = " + axes[a].text(index[a]);
+    text += (text.empty() ? "" : ", ") + axes[a].text(index[a]);
   return text;
 }
 

@@ -13,13 +13,20 @@ namespace gradflow {
 /// texts that the result carries. Kept beside the points (points/study), so that a result can be
 /// made without the config and the files that it names.
 struct StudyHead {
-  struct Axis {
-    std::string key;  ///< "flow.weight_decay"
-    /// By its name; units and meaning go with it. Of values that are lists the first.
+  /// A key of a group, with its values along the group's dimension.
+  struct Key {
+    std::string key;
     StudyAxis axis;
+  };
+  struct Axis {
+    std::string key;  ///< "flow.weight_decay"; of a group "zip.size"
+    /// By its name; units and meaning go with it. Of values that are lists the first; of a group
+    /// 0, 1, ...
+    StudyAxis axis;
+    std::vector<Key> keys;  ///< of a group
 
     std::size_t length() const;
-    /// A value in short: "0.001", "tanh".
+    /// A value in short: "weight_decay = 0.001"; of a group those of its keys.
     std::string text(std::size_t index) const;
   };
 
@@ -30,6 +37,7 @@ struct StudyHead {
   std::string model, paper, config, resolved;
   std::vector<std::string> exponents;  ///< measure.exponents
   std::size_t against = 0;             ///< number of the axis that they are fitted along
+  std::string against_key;             ///< the key there
   bool arrhenius = false;
 
   std::size_t points() const;
