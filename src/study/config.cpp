@@ -263,6 +263,8 @@ std::vector<std::size_t> Config::tried_points() const {
 
 void Config::validate() const {
   if (!resolved_.empty()) return;
+  for (const char* taken : {"time", "sample", "parameter", "status", "message"})
+    check_group_name(taken);
   RunConfig first = run(0);
   std::vector<NumberInfo> numbers;  // of any point
   const auto unused_of = [&](RunConfig& config, std::size_t point) {
@@ -295,6 +297,13 @@ void Config::validate() const {
   common_ = contents_of(first, differs);
 }
 
+void Config::check_group_name(const std::string& taken) const {
+  for (const StudyDimension& group : design_.dimensions())
+    if (group.is_group() && group.name == taken)
+      throw ConfigError(group.position, "study." + group.whole_name() + ": the points have " +
+                                            taken + " of their own; expected another name");
+}
+
 void Config::note_size(const Setup& setup, std::size_t point) const {
   const auto length = static_cast<double>(setup.model->initial_state(setup.flow).size());
   lengths_[point] = length;
@@ -302,7 +311,11 @@ void Config::note_size(const Setup& setup, std::size_t point) const {
   for (const Observable& observable :
        chosen_observables(setup.model->observables(setup.flow), setup.output)) {
     double entries = 1;
-    for (const Axis& axis : observable.axes) entries *= static_cast<double>(axis.coordinate.size());
+    check_group_name(observable.name);
+    for (const Axis& axis : observable.axes) {
+      check_group_name(axis.name);
+      entries *= static_cast<double>(axis.coordinate.size());
+    }
     sample += entries;
   }
   constexpr double numbers = 1000;  // status, counts, measurements

@@ -122,6 +122,8 @@ class Config {
   bool has_own_data() const;
   void note_size(const Setup& setup, std::size_t point) const;
   /// Indices of the values beyond the first for which `validate` builds a model.
+  /// \throws ConfigError where a group of the study has a name that the points have too
+  void check_group_name(const std::string& taken) const;
   std::vector<std::size_t> tried_values(const ConfigAxis& axis) const;
   /// The points that `validate` tries, the first apart: one axis at a time. What depends on two of
   /// them at once shows when the point is run, and so does what is wrong with a value of a long
