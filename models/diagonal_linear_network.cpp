@@ -44,8 +44,7 @@ class DiagonalLinearNetwork final : public LossModel {
       : LossModel(Loss(std::make_unique<DiagonalMap>(data.inputs, kind),
                        std::make_shared<SquaredLoss>(0.5 / static_cast<double>(data.targets.size()),
                                                      data.targets)),
-                  initial,
-                  {{"u", 0, data.inputs->cols()}, {"v", data.inputs->cols(), data.inputs->cols()}}),
+                  initial, factors(kind, data.inputs->cols())),
         data_(std::move(data)),
         kind_(kind),
         initial_(std::move(initial)),
@@ -130,21 +129,24 @@ class DiagonalLinearNetwork final : public LossModel {
          {counting_axis("feature", beta_.size(), "feature")},
          false,
          [this](const State& s, double* out) { Eigen::Map<Vector>(out, beta_.size()) = beta(s); }});
-    all.push_back({"invariant",
-                   kind_ == Parametrisation::difference
-                       ? "u_i v_i, which decays as exp(-2 lambda t) along the gradient flow"
-                       : "u_i^2 - v_i^2, which decays as exp(-2 lambda t) along the gradient flow",
-                   {counting_axis("feature", beta_.size(), "feature")},
-                   false,
-                   [this](const State& s, double* out) {
-                     const Index d = beta_.size();
-                     const auto u = weights(s).head(d), v = weights(s).segment(d, d);
-                     Eigen::Map<Vector> values(out, d);
-                     if (kind_ == Parametrisation::difference)
-                       values = u.cwiseProduct(v);
-                     else
-                       values = u.cwiseAbs2() - v.cwiseAbs2();
-                   }});
+    // u alone has none.
+    if (factors_of(kind_) == 2)
+      all.push_back(
+          {"invariant",
+           kind_ == Parametrisation::difference
+               ? "u_i v_i, which decays as exp(-2 lambda t) along the gradient flow"
+               : "u_i^2 - v_i^2, which decays as exp(-2 lambda t) along the gradient flow",
+           {counting_axis("feature", beta_.size(), "feature")},
+           false,
+           [this](const State& s, double* out) {
+             const Index d = beta_.size();
+             const auto u = weights(s).head(d), v = weights(s).segment(d, d);
+             Eigen::Map<Vector> values(out, d);
+             if (kind_ == Parametrisation::difference)
+               values = u.cwiseProduct(v);
+             else
+               values = u.cwiseAbs2() - v.cwiseAbs2();
+           }});
     if (data_.grid.size() > 0) {
       Axis grid{"grid_point", {data_.grid.begin(), data_.grid.end()}, "input x", false};
       all.push_back({"prediction",
@@ -190,6 +192,11 @@ class DiagonalLinearNetwork final : public LossModel {
   }
 
  private:
+  static std::vector<ParameterGroup> factors(Parametrisation kind, Index d) {
+    std::vector<ParameterGroup> groups{{"u", 0, d}};
+    if (factors_of(kind) == 2) groups.push_back({"v", d, d});
+    return groups;
+  }
   const Vector& beta(const State& s) {
     map_.effective(weights(s), beta_);
     return beta_;
@@ -233,10 +240,14 @@ Vector make_teacher(Parameters& p, Index d, bool fourier) {
   return teacher;
 }
 
+Parametrisation parametrisation_of(const std::string& name) {
+  if (name == "difference") return Parametrisation::difference;
+  return name == "product" ? Parametrisation::product : Parametrisation::square;
+}
+
 std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
   const bool fourier = p.text("features") == "fourier";
-  const auto kind = p.text("parametrisation") == "difference" ? Parametrisation::difference
-                                                              : Parametrisation::product;
+  const auto kind = parametrisation_of(p.text("parametrisation"));
   if (p.has_file("points") && !fourier)
     throw ParameterError("points", "needs model.features = \"fourier\"");
   if (p.has_file("points") && p.has_file("inputs"))
@@ -256,10 +267,10 @@ std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
       p.fix_size("samples", p.file_vector("targets").size(), "targets");
     if (!fourier && p.has_file("initial")) {
       const Index entries = p.file_vector("initial").size();
-      if (entries % 2 != 0)
+      if (entries % factors_of(kind) != 0)
         throw ParameterError("initial", "has " + std::to_string(entries) +
                                             " entries, expected an even number 2d: u, v");
-      p.fix_size("dimension", entries / 2, "initial");
+      p.fix_size("dimension", entries / factors_of(kind), "initial");
     }
   }
   const Index n = p.integer("samples"), d = p.integer("dimension");
@@ -328,13 +339,15 @@ std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
     data.test_targets = data.test_inputs * data.teacher;
   }
 
-  Vector initial(2 * d);
+  Vector initial(factors_of(kind) * d);
   if (p.has_file("initial")) {
+    const Index entries = initial.size();
     initial = p.file_vector("initial");
-    if (initial.size() != 2 * d)
+    if (initial.size() != entries)
       throw ParameterError("initial",
-                           "has " + std::to_string(initial.size()) +
-                               " entries, expected 2 dimension = " + std::to_string(2 * d));
+                           "has " + std::to_string(initial.size()) + " entries, expected " +
+                               (factors_of(kind) == 2 ? "2 dimension = " : "dimension = ") +
+                               std::to_string(entries));
   } else {
     start.fill_normal(initial, p.real("initial_scale") * std::sqrt(p.real("initial_variance")));
   }
@@ -349,12 +362,14 @@ ModelInfo diagonal_linear_network() {
   return {
       "diagonal_linear_network",
       "linear regression in an overparametrised, diagonal form; sparse at minimum norm",
-      "F(u, v) = 1/(2n) |X beta - y|^2,  beta = u^2 - v^2 (difference) or u v (product)",
+      "F(u, v) = 1/(2n) |X beta - y|^2,  beta = u^2 - v^2 (difference), u v (product) or u^2 "
+      "(square)",
       "Boursier, Pesme, Dragomir, arXiv 2505.20172, figure 4",
       flows,
       {
-          choice_parameter("parametrisation", "difference", {"difference", "product"},
-                           "beta = u^2 - v^2 or beta = u v, entry by entry"),
+          choice_parameter("parametrisation", "difference", {"difference", "product", "square"},
+                           "beta = u^2 - v^2, u v or u^2, entry by entry; with u^2 there is no v, "
+                           "and no beta below 0"),
           choice_parameter("features", "gaussian", {"gaussian", "fourier"},
                            "law of the rows of X: standard Gaussian, or (1, cos(k pi x/2), "
                            "sin(k pi x/2)) at points x"),
@@ -380,7 +395,8 @@ ModelInfo diagonal_linear_network() {
           file_parameter("test_inputs", "(k, d)", "test features"),
           file_parameter("test_targets", "(k)", "test targets"),
           initial_seed_parameter(),
-          file_parameter("initial", "(2d): u, v", "u(0), v(0), or the folder of an earlier result"),
+          file_parameter("initial", "(2d): u, v; (d): u for square",
+                         "u(0), v(0), or the folder of an earlier result"),
       },
       make};
 }

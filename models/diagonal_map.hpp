@@ -6,15 +6,20 @@
 
 namespace gradflow {
 
-/// beta = u^2 - v^2 or u v, entry by entry.
-enum class Parametrisation { difference, product };
+/// beta = u^2 - v^2, u v or u^2, entry by entry.
+enum class Parametrisation { difference, product, square };
 
-/// f = X beta(u, v); state (u, v), p = 2d.
+/// How many vectors of the length of beta the parameters are: u and v, or u alone.
+constexpr Index factors_of(Parametrisation kind) {
+  return kind == Parametrisation::square ? 1 : 2;
+}
+
+/// f = X beta(u, v); state (u, v), p = 2d, or u, p = d.
 class DiagonalMap final : public OutputMap {
  public:
   DiagonalMap(std::shared_ptr<const Matrix> inputs, Parametrisation kind);
   std::unique_ptr<OutputMap> clone() const override;
-  Index parameters() const override { return 2 * d(); }
+  Index parameters() const override { return factors_of(kind_) * d(); }
   Index outputs() const override { return inputs_->rows(); }
 
   void evaluate(ConstVectorRef w, VectorRef f) override;
@@ -38,6 +43,9 @@ class DiagonalMap final : public OutputMap {
 
  private:
   Index d() const { return inputs_->cols(); }
+  /// The slope of beta by the first and by the last of the factors, in `back_`.
+  void slope_by_first();
+  void slope_by_last();
   std::shared_ptr<const Matrix> inputs_;
   Parametrisation kind_;
   Vector w_, beta_, back_;

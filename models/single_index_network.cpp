@@ -19,18 +19,18 @@ using namespace sphere;
 class NetworkModel final : public Model {
  public:
   NetworkModel(SingleIndexProblem problem, Vector initial, std::shared_ptr<const Matrix> inputs,
-               std::shared_ptr<const Vector> targets, std::uint64_t seed)
+               std::shared_ptr<const Vector> targets)
       : problem_(std::move(problem)),
         initial_(std::move(initial)),
         inputs_(std::move(inputs)),
-        targets_(std::move(targets)),
-        seed_(seed) {}
+        targets_(std::move(targets)) {}
 
   Vector initial_state(const FlowSettings&) override { return initial_; }
   std::unique_ptr<System> system(const FlowSettings& flow) override {
     refuse_weight_decay(flow);
     if (flow.kind == "sgd")
-      return std::make_unique<NetworkSgd>(problem_, inputs_, targets_, flow.batch, seed_);
+      return std::make_unique<NetworkSgd>(problem_, inputs_, targets_, flow.batch, flow.label_noise,
+                                          flow.seed);
     if (flow.kind == "gradient" || flow.kind == "gradient_descent") {
       if (inputs_ == nullptr) return std::make_unique<NetworkFlow>(problem_);
       return std::make_unique<EmpiricalFlow>(problem_, inputs_, targets_);
@@ -87,7 +87,6 @@ class NetworkModel final : public Model {
   Vector initial_;
   std::shared_ptr<const Matrix> inputs_;
   std::shared_ptr<const Vector> targets_;
-  std::uint64_t seed_;
 };
 
 std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
@@ -141,7 +140,7 @@ std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
     }
   }
   return std::make_unique<NetworkModel>(std::move(problem), std::move(initial), std::move(inputs),
-                                        std::move(targets), seed);
+                                        std::move(targets));
 }
 
 }  // namespace

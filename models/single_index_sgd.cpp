@@ -10,7 +10,8 @@ namespace gradflow {
 using namespace sphere;
 
 NetworkSgd::NetworkSgd(SingleIndexProblem problem, std::shared_ptr<const Matrix> inputs,
-                       std::shared_ptr<const Vector> targets, Index batch, std::uint64_t seed)
+                       std::shared_ptr<const Vector> targets, Index batch, double label_noise,
+                       std::uint64_t seed)
     : problem_(std::move(problem)),
       m_(problem_.width),
       d_(problem_.dimension),
@@ -19,12 +20,15 @@ NetworkSgd::NetworkSgd(SingleIndexProblem problem, std::shared_ptr<const Matrix>
       targets_(std::move(targets)),
       activation_(problem_),
       mean_(problem_),
+      noise_deviation_(std::sqrt(label_noise)),
       stream_(seed, "batch"),
+      noise_stream_(seed, "label noise"),
       x_(d_, batch),
       z_(m_, batch),
       s0_(m_, batch),
       s1_(m_, batch),
-      e_(batch) {}
+      e_(batch),
+      noise_(batch) {}
 
 void NetworkSgd::discrete_step(double t, double step, VectorRef y) {
   const auto k = static_cast<std::uint64_t>(std::llround(t / step));
@@ -42,6 +46,11 @@ void NetworkSgd::discrete_step(double t, double step, VectorRef y) {
       x_.col(b) = inputs_->row(i).transpose();
       e_[b] = (*targets_)[i];
     }
+  }
+  if (noise_deviation_ > 0) {
+    noise_stream_.seek(k * batch);
+    noise_stream_.fill_normal(noise_, noise_deviation_);
+    e_ += noise_;
   }
   auto a = y.head(m_);
   auto U = weights_of(y, m_, d_);

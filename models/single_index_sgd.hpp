@@ -10,11 +10,13 @@ namespace gradflow {
 /// SGD with step eta, t = k eta: each step draws a batch, e = y - f, and
 /// a_i += (eta/epsilon) <e sigma(z_i)>, u_i += eta a_i <e sigma'(z_i) x>, then u_i back to the
 /// sphere. One pass (fresh Gaussian inputs, "batch" stream), or drawn with replacement from given
-/// samples. The draws of step k are a function of seed and k: a restart needs nothing but t.
+/// samples; label noise of variance v adds a fresh N(0, v) to each y. The draws of step k are a
+/// function of seed and k: a restart needs nothing but t.
 class NetworkSgd final : public System {
  public:
   NetworkSgd(SingleIndexProblem problem, std::shared_ptr<const Matrix> inputs,
-             std::shared_ptr<const Vector> targets, Index batch, std::uint64_t seed);
+             std::shared_ptr<const Vector> targets, Index batch, double label_noise,
+             std::uint64_t seed);
 
   Index dimension() const override { return m_ + m_ * d_; }
   /// The population's slope: what the steps average to.
@@ -32,9 +34,10 @@ class NetworkSgd final : public System {
   std::shared_ptr<const Vector> targets_;
   NetworkActivation activation_;
   NetworkFlow mean_;
-  RandomStream stream_;
+  double noise_deviation_;
+  RandomStream stream_, noise_stream_;
   Matrix x_, z_, s0_, s1_;
-  Vector e_;
+  Vector e_, noise_;
 };
 
 }  // namespace gradflow

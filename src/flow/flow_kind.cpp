@@ -20,7 +20,8 @@ const std::vector<FlowKind>& flow_kinds() {
     mirror.accelerates = true;
     FlowKind gradient_descent{"gradient_descent", "explicit Euler of the gradient flow",
                               with({"step"})};
-    FlowKind sgd{"sgd", "stochastic gradient descent by mini-batches", with({"step", "batch"})};
+    FlowKind sgd{"sgd", "stochastic gradient descent by mini-batches, with noisy labels or without",
+                 with({"step", "batch", "label_noise"})};
     FlowKind langevin{"langevin", "overdamped Langevin dynamics", with({"step", "temperature"})};
     gradient_descent.iterates = sgd.iterates = langevin.iterates = true;
     FlowKind heavy_ball{"heavy_ball", "w'' + friction w' = -grad F(w) - lambda w",

@@ -35,6 +35,10 @@ const std::vector<Option<FlowSettings>>& options() {
                                      "temperature of langevin: dw = -eta (grad F + lambda w) dt + "
                                      "sqrt(2 eta temperature) dW, eta the learning rates")),
         option(&T::batch, integer_parameter("batch", {}, "samples a step of sgd")),
+        option(&T::label_noise,
+               nonnegative_parameter("label_noise", {},
+                                     "label noise of sgd: variance of the Gaussian that each step "
+                                     "adds anew to each target of its batch")),
         option(&T::learning_rates, std::move(rates)),
         option(&T::weight_decays, std::move(decays))};
   }();

@@ -17,11 +17,12 @@ struct FlowSettings {
   double friction = 1;      ///< heavy_ball
   double temperature = 0;   ///< langevin: dw = -eta grad dt + sqrt(2 eta temperature) dW
   Index batch = 1;          ///< sgd: samples a step
+  double label_noise = 0;   ///< sgd: variance of what each step adds to its targets
   /// By group of parameters (layer), in the model's order; empty: 1 and weight_decay for all.
   std::vector<double> learning_rates;
   std::vector<double> weight_decays;
 
-  std::uint64_t seed = 0;  ///< of the noise of langevin, the batches of sgd, and random probes
+  std::uint64_t seed = 0;  ///< of all noise, the batches of sgd, and random probes
 
   // From [time].
   bool accelerated = false;    ///< mirror flow: time.variable = "accelerated"

@@ -51,7 +51,8 @@ std::unique_ptr<System> LossModel::system(const FlowSettings& flow) {
   if (flow.kind == "gradient" || flow.kind == "gradient_descent")
     return std::make_unique<GradientFlow>(loss_, terms(flow));
   if (flow.kind == "sgd")
-    return std::make_unique<MiniBatchDescent>(sample_loss(), terms(flow), flow.batch, flow.seed);
+    return std::make_unique<MiniBatchDescent>(sample_loss(), terms(flow), flow.batch,
+                                              flow.label_noise, flow.seed);
   if (flow.kind == "langevin")
     return std::make_unique<LangevinDynamics>(loss_, terms(flow), flow.temperature, flow.seed);
   if (flow.kind == "riemannian") {

@@ -89,11 +89,13 @@ std::unique_ptr<BatchMap> make_row_batch_map(
 }
 
 MiniBatchDescent::MiniBatchDescent(const Loss& loss, DecayAndRate terms, Index batch,
-                                   std::uint64_t seed)
+                                   double label_noise, std::uint64_t seed)
     : GradientFlow(loss, std::move(terms)),
       samples_(loss.map().samples()),
       batch_(batch),
-      stream_(seed, "batch") {
+      noise_deviation_(std::sqrt(label_noise)),
+      stream_(seed, "batch"),
+      noise_stream_(seed, "label noise") {
   if (samples_ == 0)
     throw ParameterError("kind",
                          "is \"sgd\", but the loss of this model is no sum over samples to draw "
@@ -102,11 +104,15 @@ MiniBatchDescent::MiniBatchDescent(const Loss& loss, DecayAndRate terms, Index b
     throw ParameterError("batch", "is " + std::to_string(batch) + ", but there are " +
                                       std::to_string(samples_) +
                                       (samples_ == 1 ? " sample" : " samples"));
+  if (label_noise > 0 && !loss.output_loss().has_residual())
+    throw ParameterError("label_noise",
+                         "needs a squared loss: labels of classes are no numbers to add noise to");
   map_ = loss.map().batch_map();
   outputs_each_ = loss.outputs() / samples_;
   f_.resize(batch * outputs_each_);
   g_.resize(f_.size());
   slope_.resize(loss.dimension());
+  if (label_noise > 0) noise_.resize(f_.size());
 }
 
 void MiniBatchDescent::draw(std::uint64_t k) {
@@ -125,10 +131,18 @@ void MiniBatchDescent::draw(std::uint64_t k) {
 }
 
 void MiniBatchDescent::discrete_step(double t, double step, VectorRef y) {
-  draw(static_cast<std::uint64_t>(std::llround(t / step)));
+  const auto k = static_cast<std::uint64_t>(std::llround(t / step));
+  draw(k);
   const auto size = static_cast<Index>(chosen_.size());
   auto f = f_.head(size * outputs_each_), g = g_.head(size * outputs_each_);
   map_->evaluate(chosen_, y, f);
+  if (noise_deviation_ > 0) {
+    // f - (y + noise) = (f - noise) - y.
+    auto noise = noise_.head(f.size());
+    noise_stream_.seek(k * static_cast<std::uint64_t>(noise_.size()));
+    noise_stream_.fill_normal(noise, noise_deviation_);
+    f -= noise;
+  }
   loss().output_loss().batch_gradient(f, chosen_, g);
   if (size < samples_) g *= static_cast<double>(samples_) / static_cast<double>(size);
   map_->transpose_times(g, slope_);

@@ -3,6 +3,7 @@
 #include "tests/catch.hpp"
 #include "tests/finite_differences.hpp"
 #include "tests/flow/sine_map.hpp"
+#include "tests/run_model.hpp"
 
 using namespace gradflow;
 using namespace gradflow::testing;
@@ -146,6 +147,88 @@ TEST_CASE("A step is a function of seed and number, whatever came before") {
   CHECK(end != steps(8, 0, 11, start));
 }
 
+TEST_CASE(
+    "Label noise is what noisy targets would be: fresh at each step, of the stated variance") {
+  // Of a linear map the steps with and without noise differ by step X^T noise/n, so that what the
+  // noise was can be read off them.
+  const auto model =
+      make_model("linear_regression", {{"samples", integer(3)}, {"dimension", integer(6)}});
+  Matrix jt(6, 3);
+  OutputMap& map = loss_of(*model).map();
+  const Vector w = model->initial_state({});
+  Vector f(3);
+  map.evaluate(w, f);
+  map.transposed_jacobian(jt);
+  FlowSettings flow = sgd(3, 5);
+  const auto clean = model->system(flow);
+  flow.label_noise = 0.25;
+  const auto noisy = model->system(flow), again = model->system(flow);
+  CHECK(noisy->stochastic());
+  flow.seed = 6;
+  const auto other = model->system(flow);
+  double sum = 0, squares = 0;
+  constexpr int steps = 20000;
+  for (int k = 0; k < steps; ++k) {
+    const Vector difference = batch_slope(*noisy, k, w) - batch_slope(*clean, k, w);
+    const Vector noise = jt.colPivHouseholderQr().solve(difference);
+    CHECK(relative_error(jt * noise, difference) < 1e-9);
+    sum += noise.sum();
+    squares += noise.squaredNorm();
+  }
+  // Standard errors of 6e4 draws: 0.002 of the mean, 0.0014 of the variance.
+  CHECK(sum / (3 * steps) == Approx(0).margin(0.01));
+  CHECK(squares / (3 * steps) == Approx(0.25).margin(0.007));
+  CHECK(batch_slope(*again, 17, w) == batch_slope(*noisy, 17, w));
+  CHECK(batch_slope(*other, 17, w) != batch_slope(*noisy, 17, w));
+  CHECK(batch_slope(*noisy, 18, w) != batch_slope(*noisy, 17, w));
+}
+
+TEST_CASE("Every model with samples and a squared loss takes label noise, others say why not") {
+  for (const Case& c : cases()) {
+    INFO(c.model);
+    const auto model = model_of(c);
+    FlowSettings flow = sgd(4, 3);
+    const Vector w = model->initial_state(flow);
+    const Vector clean = batch_slope(*model->system(flow), 2, w);
+    flow.label_noise = 1;
+    if (c.settings.back().first == "loss") {
+      CHECK_THROWS_WITH(model->system(flow), Catch::Contains("needs a squared loss"));
+      continue;
+    }
+    const Vector noisy = batch_slope(*model->system(flow), 2, w);
+    CHECK(noisy.allFinite());
+    CHECK(noisy != clean);
+  }
+}
+
+TEST_CASE("SGD in small steps follows the flow, and the closer the smaller they are") {
+  const auto model =
+      make_model("two_layer_network", {{"samples", integer(12)}, {"width", integer(7)}});
+  FlowSettings flow;
+  SolverSettings settings;
+  settings.rtol = 1e-9;
+  settings.atol = 1e-11;
+  const std::vector<double> times{0, 5};
+  const Vector exact = run_model(*model, flow, settings, times, false).states.back();
+  std::vector<double> distances;
+  for (const double step : {0.02, 0.0002}) {
+    flow = sgd(3, 1);
+    flow.weight_decay = 0;
+    flow.step = step;
+    flow.label_noise = 0.01;
+    double squares = 0;
+    for (const std::uint64_t seed : {1, 2, 3, 4}) {
+      flow.seed = seed;
+      squares +=
+          (run_model(*model, flow, settings, times, false).states.back() - exact).squaredNorm() / 4;
+    }
+    distances.push_back(std::sqrt(squares));
+  }
+  CHECK(distances[0] < 0.2 * exact.norm());
+  // Noise goes with the root of the step, what the steps themselves err by with the step.
+  CHECK(distances[1] < 0.2 * distances[0]);
+}
+
 TEST_CASE("Maps of batches have the outputs and products of the whole map") {
   RandomStream stream(3, "test");
   for (const Case& c : cases()) {
@@ -182,5 +265,5 @@ TEST_CASE("Batches need samples, and no more than there are") {
   stream.fill_normal(a);
   const Loss loss(std::make_unique<SineMap>(a),
                   std::make_shared<SquaredLoss>(0.5, random_vector(3, stream)));
-  CHECK_THROWS_WITH(MiniBatchDescent(loss, {}, 1, 0), Catch::Contains("no sum over samples"));
+  CHECK_THROWS_WITH(MiniBatchDescent(loss, {}, 1, 0, 0), Catch::Contains("no sum over samples"));
 }

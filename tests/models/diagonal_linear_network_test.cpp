@@ -3,9 +3,9 @@
 #include <Eigen/Core>
 #include <limits>
 
+#include "io/data_file.hpp"
 #include "numerics/fit.hpp"
 #include "numerics/linear_program.hpp"
-#include "io/data_file.hpp"
 #include "tests/catch.hpp"
 #include "tests/finite_differences.hpp"
 #include "tests/run_model.hpp"
@@ -43,9 +43,9 @@ std::unique_ptr<Model> figure4(const std::string& parametrisation) {
 
 }  // namespace
 
-TEST_CASE("The diagonal network's derivatives agree with finite differences, in both forms") {
+TEST_CASE("The diagonal network's derivatives agree with finite differences, in all forms") {
   RandomStream stream(1, "test");
-  for (const char* kind : {"difference", "product"}) {
+  for (const char* kind : {"difference", "product", "square"}) {
     for (const auto& [n, d] :
          std::vector<std::pair<int, int>>{{1, 1}, {1, 5}, {5, 1}, {3, 8}, {8, 3}, {12, 30}})
       check_loss_model(
@@ -84,6 +84,65 @@ TEST_CASE("The outputs are X beta of the stated parametrisation, the loss its me
     CHECK(relative_error(f, inputs * beta) < 1e-14);
     const auto& squared = dynamic_cast<const SquaredLoss&>(loss.output_loss());
     CHECK(loss.value(w) == Approx((f - squared.targets()).squaredNorm() / 10).epsilon(1e-14));
+  }
+}
+
+TEST_CASE("u^2 is u^2 - v^2 with v = 0, along the whole flow") {
+  const auto square = small("square"), difference = small("difference");
+  FlowSettings flow;
+  flow.weight_decay = 1e-2;
+  SolverSettings settings;
+  settings.rtol = 1e-10;
+  settings.atol = 1e-13;
+  const Vector u = square->initial_state(flow);
+  REQUIRE(u.size() == 10);
+  Vector both = Vector::Zero(20);
+  both.head(10) = u;
+  const std::vector<double> times = log_times(1e-2, 1e3, 20);
+  for (const LinearKind linear :
+       {LinearKind::structured, LinearKind::gauss_newton, LinearKind::dense}) {
+    settings.linear = linear;
+    INFO(linear_kind_name(linear));
+    const Run one = run_model(*square, flow, settings, times, false);
+    const Run two = run_from(both, *difference, flow, settings, times, false);
+    for (std::size_t k = 0; k < times.size(); ++k) {
+      CHECK(two.states[k].tail(10).norm() == 0);
+      CHECK((one.states[k] - two.states[k].head(10)).norm() < 1e-7 * u.norm());
+    }
+  }
+  CHECK(square->observables(flow).size() + 1 == difference->observables(flow).size());
+}
+
+/// Blanc, Gupta, Valiant and Valiant (2020), HaoChen, Wei, Lee and Ma (2021): steps of length h with
+/// b samples, on targets with noise of variance s, drift along the minimisers of F by
+/// -(h s/4b) grad tr hess F. For u^2 that is towards a least weighted 1-norm: the sparse teacher,
+/// where it can be recovered. Nothing drives descent there, with whole batches or of one sample.
+TEST_CASE(
+    "Label noise finds the sparse solution in u^2 (d = 100, m = 40), plain descent does not") {
+  const auto model = make_model("diagonal_linear_network",
+                                {{"samples", size(40)},
+                                 {"dimension", size(100)},
+                                 {"parametrisation", std::string("square")}},
+                                1);
+  FlowSettings flow;
+  flow.kind = "sgd";
+  flow.step = 0.01;
+  const auto run_for = [&](Index batch, double noise, std::uint64_t seed) {
+    flow.batch = batch;
+    flow.label_noise = noise;
+    flow.seed = seed;
+    return run_model(*model, flow, SolverSettings{}, {0, 750, 1500});
+  };
+  for (const Index batch : {1, 40}) {
+    const Run plain = run_for(batch, 0, 0);
+    CHECK(plain.last("train_error") < 1e-4);
+    CHECK(plain.last("test_error") > 0.15);
+    CHECK(plain.last("l1_norm") > 5);
+  }
+  for (const std::uint64_t seed : {1, 2}) {
+    const Run noisy = run_for(1, 0.1, seed);
+    CHECK(noisy.last("test_error") < 0.02);
+    CHECK(noisy.last("l1_norm") == Approx(3).margin(0.3));
   }
 }
 

@@ -125,6 +125,7 @@ TEST_CASE("Runs of networks with kinks go on within their piece") {
 
 TEST_CASE("Discrete dynamics go on with their noise") {
   for (const std::string kind : {"kind = \"gradient_descent\"", "kind = \"sgd\"\nbatch = 3",
+                                 "kind = \"sgd\"\nbatch = 3\nlabel_noise = 0.1",
                                  "kind = \"langevin\"\ntemperature = 1e-3"}) {
     CAPTURE(kind);
     check_resumes(perceptron + "\"tanh\"\n[flow]\nstep = 0.05\n" + kind +
@@ -135,7 +136,7 @@ TEST_CASE("Discrete dynamics go on with their noise") {
     CAPTURE(samples);
     check_resumes(
         "[model]\nname = \"single_index_network\"\nwidth = 5\ndimension = 4\n" + samples +
-        "[flow]\nkind = \"sgd\"\nstep = 1e-4\nbatch = 2\n[time]\nend = 0.05\nsamples = 20\n");
+        "[flow]\nkind = \"sgd\"\nstep = 1e-4\nbatch = 2\nlabel_noise = 0.1\n[time]\nend = 0.05\nsamples = 20\n");
   }
 }
 
