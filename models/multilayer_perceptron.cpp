@@ -6,6 +6,7 @@
 
 #include "flow/loss_model.hpp"
 #include "flow/mini_batch.hpp"
+#include "models/formulas.hpp"
 #include "models/initial_seed.hpp"
 #include "models/perceptron_data.hpp"
 #include "models/perceptron_layers.hpp"
@@ -228,8 +229,21 @@ class MultilayerPerceptron final : public LossModel {
 /// W_l(0) and b_l(0) of the law that the config asks for.
 Vector draw_initial(const Parameters& p, std::uint64_t seed, const PerceptronLayout& layout) {
   RandomStream stream(initial_seed(p, seed), "initial");
-  Vector w = p.real("initial_scale") * draw_perceptron(stream, layout, p.real("initial_variance"));
-  if (p.text("initial_law") == "half_normal") {
+  const std::string& law = p.text("initial_law");
+  const double variance = p.real("initial_variance");
+  Vector w;
+  if (law == "gaussian" || law == "half_normal") {
+    w = draw_perceptron(stream, layout, variance);
+  } else {
+    w = Vector::Zero(layout.parameters);
+    for (std::size_t l = 0; l < layout.layers(); ++l) {
+      auto matrix = w.segment(layout.matrix[l], layout.widths[l] * layout.widths[l + 1]);
+      draw_by_formula(p, "initial_law", stream, matrix);
+      matrix *= std::sqrt(variance / static_cast<double>(layout.widths[l]));
+    }
+  }
+  w *= p.real("initial_scale");
+  if (law == "half_normal") {
     auto before_last = w.head(layout.matrix.back());
     before_last = before_last.cwiseAbs().eval();
   }
@@ -255,18 +269,15 @@ std::vector<Index> layer_widths(Parameters& p) {
 std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
   const PerceptronLayout layout(layer_widths(p), p.boolean("bias"));
   const Index d = layout.widths.front(), k = layout.widths.back();
-  const Activation activation = *parse_activation(p.text("activation"));
+  const Activation activation = activation_of(p.text("activation"));
   const bool classes = p.text("loss") == "cross_entropy";
   if (classes && k < 2)
     throw ParameterError("widths", "ends with 1, but cross-entropy needs at least two outputs");
   PerceptronData data = read_perceptron_data(p, seed, d, k, activation, classes);
 
-  double scale = 1;
-  if (layout.layers() > 1) {
-    const double width = static_cast<double>(layout.widths[layout.layers() - 1]);
-    const std::string& name = p.text("output_scale");
-    scale = name == "sqrt" ? 1 / std::sqrt(width) : name == "mean" ? 1 / width : 1;
-  }
+  // Without hidden layers there is no width m.
+  const double scale =
+      output_scale(p, layout.layers() > 1 ? layout.widths[layout.layers() - 1] : 1);
   Vector initial;
   if (p.has_file("initial")) {
     initial = read_initial(p, layout.parameters, "the number of weights and biases");
@@ -283,23 +294,21 @@ std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
 }  // namespace
 
 ModelInfo multilayer_perceptron() {
-  std::vector<std::string> activations;
-  for (const std::string_view name : activation_names()) activations.emplace_back(name);
   std::vector<ParameterInfo> parameters{
       integer_list_parameter("widths", std::vector<std::int64_t>{10, 30, 30, 1},
                              "widths from the inputs to the outputs", 1),
       integer_parameter("width", std::nullopt,
                         "width of all hidden layers, in place of those in widths"),
-      choice_parameter("activation", "tanh", activations, "activation sigma of the hidden layers"),
+      activation_parameter("activation", "tanh", "activation sigma of the hidden layers"),
       boolean_parameter("bias", true, "biases b_l in all layers"),
       choice_parameter("loss", "squared", {"squared", "cross_entropy"},
                        "squared error, or cross-entropy of the outputs' softmax"),
-      choice_parameter(
-          "output_scale", "one", {"one", "sqrt", "mean"},
-          "factor c of the outputs: 1, or 1/sqrt(m) or 1/m of the last hidden width m"),
-      choice_parameter("initial_law", "gaussian", {"gaussian", "half_normal"},
-                       "law of the entries of W_l(0); half_normal: absolute values of Gaussians in "
-                       "all W_l but the last"),
+      output_scale_parameter("factor c of the outputs: 1, or 1/sqrt(m) or 1/m of the last hidden "
+                             "width m, or a number"),
+      law_parameter("initial_law", "gaussian", {"gaussian", "half_normal"}, false,
+                    "law of the entries of W_l(0) before their scale; half_normal: absolute values "
+                    "of Gaussians in all W_l but the last; u is uniform on (0, 1), z standard "
+                    "normal"),
       nonnegative_parameter(
           "initial_variance", 1.0,
           "variance of the entries of W_l(0), times the layer's number of inputs; "

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "models/formulas.hpp"
 #include "models/initial_seed.hpp"
 #include "models/single_index_asymptotics.hpp"
 #include "models/single_index_packs.hpp"
@@ -30,10 +31,9 @@ const NumberInfo canonical_degrees{
     "number of leading degrees learnt in the canonical order: one by one, at the predicted levels "
     "and times"};
 
-std::vector<std::string> names_of_activations() {
-  std::vector<std::string> names;
-  for (const std::string_view name : activation_names()) names.emplace_back(name);
-  return names;
+bool is_formula(const Parameters& p, const std::string& name) {
+  const std::vector<std::string>& choices = p.find(name)->choices;
+  return std::find(choices.begin(), choices.end(), p.text(name)) == choices.end();
 }
 
 /// Calls f(column) for the d columns of the directions' normal entries, a few at a time.
@@ -52,30 +52,32 @@ void for_direction_columns(Index width, Index dimension, std::uint64_t seed, F f
 }  // namespace
 
 std::vector<ParameterInfo> single_index_parameters(std::int64_t default_width) {
-  std::vector<std::string> targets = names_of_activations();
-  targets.insert(targets.begin(), "hermite");
   return {
       integer_parameter("width", default_width, "number m of neurons"),
       initial_seed_parameter(),
       positive_parameter("epsilon", 1e-4,
                          "ratio of the rates of the first and the second layer: epsilon a' = -m "
                          "dR/da"),
-      choice_parameter(
-          "target", "hermite", targets,
-          "the target phi: target_hermite, or a function by name, cut at the degree of "
-          "the series"),
+      activation_parameter(
+          "target", "hermite",
+          "the target phi: target_hermite, or a function by name or formula, cut at the degree of "
+          "the series",
+          {"hermite"}),
       list_parameter("target_hermite", std::vector<double>{1, -1, 0.6666666666666666},
                      "coefficients phi_k of the target, in the normalised basis He_k/sqrt(k!)"),
-      choice_parameter("activation", "relu", names_of_activations(), "the activation sigma"),
+      activation_parameter("activation", "relu", "the activation sigma"),
       list_parameter("activation_hermite", std::nullopt,
                      "coefficients sigma_k of the activation, instead of model.activation"),
-      integer_parameter("degree", 20, "last degree K of the series of functions given by name", 0,
+      integer_parameter("degree", 20,
+                        "last degree K of the series of functions given by name or formula", 0,
                         400),
-      choice_parameter("initial_second_layer", "uniform_quantiles",
-                       {"uniform", "gaussian", "rademacher", "constant", "uniform_quantiles",
-                        "gaussian_quantiles", "rademacher_quantiles"},
-                       "law of a(0): on [-1, 1], N(0, 1), +-1, or 1; _quantiles: the quantile "
-                       "function at (i + 1/2)/m, without a draw"),
+      law_parameter("initial_second_layer", "uniform_quantiles",
+                    {"uniform", "gaussian", "rademacher", "constant", "uniform_quantiles",
+                     "gaussian_quantiles", "rademacher_quantiles"},
+                    true,
+                    "law of a(0): on [-1, 1], N(0, 1), +-1, or 1; _quantiles: the quantile "
+                    "function at (i + 1/2)/m, without a draw; u is uniform on (0, 1), z standard "
+                    "normal, q = (i + 1/2)/m"),
       integer_parameter("dimension", 0,
                         "input dimension d of the random unit vectors u_i(0); 0: infinite, u_i "
                         "orthogonal to each other and to the target's direction",
@@ -104,16 +106,23 @@ SingleIndexProblem single_index_problem(Parameters& p) {
   Vector phi, sigma;
   if (!named_target) phi = list("target_hermite");
   if (listed_activation) sigma = list("activation_hermite");
-  const auto series = [&](const std::string& name, double& tail) {
-    const HermiteSeries found = hermite_series(*parse_activation(name), size - 1);
+  const auto series = [&](const char* name, double& tail) -> Vector {
+    const HermiteSeries found = hermite_series(activation_of(p.text(name)), size - 1);
+    if (!found.coefficients.allFinite() || !std::isfinite(found.tail))
+      throw ParameterError(name, "is \"" + p.text(name) +
+                                     "\", which has no Hermite series: it grows too fast, or is "
+                                     "not finite everywhere");
     tail = found.tail;
     problem.quadrature_error = std::max(problem.quadrature_error, found.quadrature_error);
-    return found.coefficients;
+    if (!is_formula(p, name)) return found.coefficients;
+    // What symmetry makes 0 is rounding in a quadrature: no feature that would be learnt in 1e17.
+    return Vector((found.coefficients.array().abs() <= found.quadrature_error)
+                      .select(0, found.coefficients.array()));
   };
-  if (named_target) phi = series(p.text("target"), problem.target_tail);
+  if (named_target) phi = series("target", problem.target_tail);
   if (!listed_activation) {
-    sigma = series(p.text("activation"), problem.activation_tail);
-    problem.activation = parse_activation(p.text("activation"));
+    sigma = series("activation", problem.activation_tail);
+    problem.activation = activation_of(p.text("activation"));
   }
   problem.phi = Vector::Zero(size);
   problem.sigma = Vector::Zero(size);
@@ -126,6 +135,10 @@ Vector initial_second_layer(const Parameters& p, Index width, std::uint64_t seed
   const std::string& law = p.text("initial_second_layer");
   Vector a(width);
   RandomStream stream(seed, "second layer");
+  if (is_formula(p, "initial_second_layer")) {
+    draw_by_formula(p, "initial_second_layer", stream, a);
+    return a;
+  }
   const double m = static_cast<double>(width);
   for (Index i = 0; i < width; ++i) {
     const double quantile = (static_cast<double>(i) + 0.5) / m;

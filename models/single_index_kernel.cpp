@@ -56,7 +56,8 @@ Jet closed_form(Activation::Kind kind, double r) {
 
 bool has_closed_form(Activation::Kind kind) {
   using Kind = Activation::Kind;
-  return kind != Kind::tanh && kind != Kind::softplus && kind != Kind::sigmoid;
+  return kind != Kind::tanh && kind != Kind::softplus && kind != Kind::sigmoid &&
+         kind != Kind::formula;
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "flow/loss_model.hpp"
+#include "models/formulas.hpp"
 #include "models/initial_seed.hpp"
 #include "models/supervised_data.hpp"
 #include "models/training_data.hpp"
@@ -11,11 +12,6 @@
 
 namespace gradflow {
 namespace {
-
-double output_factor(const std::string& name, Index width) {
-  const double m = static_cast<double>(width);
-  return name == "sqrt" ? 1 / std::sqrt(m) : name == "mean" ? 1 / m : 1;
-}
 
 struct TwoLayerShape {
   Index width;
@@ -172,7 +168,7 @@ struct Teacher {
 
 Teacher make_teacher(Parameters& p, std::uint64_t seed, Index d) {
   if (!p.has("teacher_activation")) p.resolve("teacher_activation", p.text("activation"));
-  const Activation activation = *parse_activation(p.text("teacher_activation"));
+  const Activation activation = activation_of(p.text("teacher_activation"));
   if (p.text("teacher") == "explicit") {
     for (const char* name : {"teacher_coefficients", "teacher_weights"})
       if (!p.has(name)) throw ParameterError(name, "is needed with model.teacher = \"explicit\"");
@@ -250,8 +246,7 @@ std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
       p.unused(name, "initial");
   }
   const Index m = p.integer("width");
-  const TwoLayerShape shape{m, *parse_activation(p.text("activation")), bias,
-                            output_factor(p.text("output_scale"), m)};
+  const TwoLayerShape shape{m, activation_of(p.text("activation")), bias, output_scale(p, m)};
 
   const bool asked = p.given("teacher");
   Teacher teacher{shape, {}};
@@ -285,18 +280,15 @@ std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
 }  // namespace
 
 ModelInfo two_layer_network() {
-  std::vector<std::string> activations;
-  for (const std::string_view name : activation_names()) activations.emplace_back(name);
-  ParameterInfo teacher_activation = choice_parameter(
-      "teacher_activation", "", activations, "the teacher's activation; the network's without it");
+  ParameterInfo teacher_activation = activation_parameter(
+      "teacher_activation", "", "the teacher's activation; the network's without it");
   teacher_activation.default_value = {};
   std::vector<ParameterInfo> parameters{
       integer_parameter("width", 100, "number m of neurons"),
-      choice_parameter("activation", "tanh", activations, "activation sigma"),
+      activation_parameter("activation", "tanh", "activation sigma"),
       boolean_parameter("bias", true, "a bias b_k in each neuron"),
       integer_parameter("input_dimension", 1, "dimension d of the inputs"),
-      choice_parameter("output_scale", "one", {"one", "sqrt", "mean"},
-                       "factor c of the output: 1, 1/sqrt(m) or 1/m"),
+      output_scale_parameter("factor c of the output: 1, 1/sqrt(m), 1/m or a number"),
       choice_parameter("teacher", "random", {"random", "explicit"},
                        "where targets come from: a random two-layer network, or the one given by "
                        "teacher_coefficients, teacher_weights and teacher_biases"),

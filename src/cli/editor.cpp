@@ -79,6 +79,8 @@ Json number_type(const ParameterInfo& info, const char* type) {
 
 Json text_type(const ParameterInfo& info) {
   Json json{{"type", "string"}};
+  // A choice, which editors offer, or another text.
+  if (!info.formula_variables.empty()) return {{"anyOf", {Json{{"enum", info.choices}}, json}}};
   if (!info.choices.empty()) json["enum"] = info.choices;
   return json;
 }
@@ -101,6 +103,8 @@ Json type_of(const ParameterInfo& info) {
       return {{"anyOf", {list_of({{"type", "number"}}), {{"type", "object"}}}}};
     case ParameterType::text_list:
       return list_of(text_type(info));
+    case ParameterType::text_or_real:
+      return {{"anyOf", {text_type(info), number_type(info, "number")}}};
     case ParameterType::text_or_list:
       return {{"anyOf", {text_type(info), list_of(text_type(info))}}};
     case ParameterType::file: {

@@ -1,7 +1,11 @@
 #include "flow/parameters.hpp"
-#include "numerics/short_number.hpp"
 
 #include <cmath>
+
+#include "io/toml_document.hpp"
+#include "numerics/activation.hpp"
+#include "numerics/formula.hpp"
+#include "numerics/short_number.hpp"
 
 namespace gradflow {
 namespace {
@@ -60,6 +64,31 @@ std::string shown(const ParameterValue& value) {
   return std::visit(Show{}, value);
 }
 
+/// "x, y or z".
+std::string alternatives(const std::vector<std::string>& names) {
+  std::string out;
+  for (std::size_t i = 0; i < names.size(); ++i)
+    out += (i == 0 ? "" : i + 1 == names.size() ? " or " : ", ") + names[i];
+  return out;
+}
+
+/// What is wrong with a text that should be a formula; empty: nothing is.
+std::string fault_of_formula(const ParameterInfo& info, const std::string& text) {
+  try {
+    if (info.smooth_formula)
+      activation_formula(text);
+    else
+      Formula(text, info.formula_variables, Formula::Functions::all);
+    return "";
+  } catch (const FormulaError& error) {
+    std::string fault = "is " + quoted_list({text.substr(0, 60)}) + ", which ";
+    fault += error.what();
+    if (error.column() > 0) fault += " (column " + std::to_string(error.column()) + " of it)";
+    if (!error.unknown().empty()) fault += suggestion(error.unknown(), error.known());
+    return fault;
+  }
+}
+
 ParameterInfo make(std::string name, ParameterType type, std::string meaning) {
   ParameterInfo info;
   info.name = std::move(name);
@@ -79,7 +108,12 @@ std::string ParameterInfo::expectation() const {
     case ParameterType::real:
       return "a number" + range_text(*this);
     case ParameterType::text:
-      return choices.empty() ? "a text" : "one of " + quoted_list(choices);
+      if (choices.empty()) return "a text";
+      return "one of " + quoted_list(choices) +
+             (formula_variables.empty() ? ""
+                                        : ", or a formula in " + alternatives(formula_variables));
+    case ParameterType::text_or_real:
+      return "one of " + quoted_list(choices) + ", or a number" + range_text(*this);
     case ParameterType::integer_list:
       return "a list of integers" + range_text(*this);
     case ParameterType::real_list:
@@ -93,6 +127,15 @@ std::string ParameterInfo::expectation() const {
       return "the path of a .npy, .csv or IDX file of shape " + shape;
   }
   return "";
+}
+
+bool ParameterInfo::names_choice(const std::string& text) const {
+  if (formula_variables.empty()) return true;
+  for (const std::string& variable : formula_variables)
+    if (text == variable) return false;
+  return !text.empty() && text.find_first_not_of(
+                              "abcdefghijklmnopqrstuvwxyz"
+                              "ABCDEFGHIJKLMNOPQRSTUVWXYZ_-") == std::string::npos;
 }
 
 ParameterInfo integer_parameter(std::string name, std::optional<std::int64_t> default_value,
@@ -137,6 +180,27 @@ ParameterInfo choice_parameter(std::string name, std::string default_value,
   ParameterInfo info = make(std::move(name), ParameterType::text, std::move(meaning));
   info.default_value = std::move(default_value);
   info.choices = std::move(choices);
+  return info;
+}
+
+ParameterInfo formula_parameter(std::string name, std::string default_value,
+                                std::vector<std::string> choices,
+                                std::vector<std::string> variables, bool smooth,
+                                std::string meaning) {
+  ParameterInfo info = choice_parameter(std::move(name), std::move(default_value),
+                                        std::move(choices), std::move(meaning));
+  info.formula_variables = std::move(variables);
+  info.smooth_formula = smooth;
+  return info;
+}
+
+ParameterInfo factor_parameter(std::string name, std::string default_value,
+                               std::vector<std::string> choices, std::string meaning) {
+  ParameterInfo info = choice_parameter(std::move(name), std::move(default_value),
+                                        std::move(choices), std::move(meaning));
+  info.type = ParameterType::text_or_real;
+  info.minimum = 0;
+  info.minimum_excluded = true;
   return info;
 }
 
@@ -187,10 +251,13 @@ void Parameters::set(const std::string& name, ParameterValue value) {
     if (declared.choices.empty()) return;
     for (const std::string& choice : declared.choices)
       if (choice == text) return;
-    wrong(shown(text));
+    if (declared.names_choice(text)) wrong(shown(text));
+    if (const std::string fault = fault_of_formula(declared, text); !fault.empty())
+      throw ParameterError(name, fault);
   };
   // An integer is a number, and a list of integers a list of numbers; nothing else is converted.
-  if (declared.type == ParameterType::real && std::holds_alternative<std::int64_t>(value))
+  if ((declared.type == ParameterType::real || declared.type == ParameterType::text_or_real) &&
+      std::holds_alternative<std::int64_t>(value))
     value = static_cast<double>(std::get<std::int64_t>(value));
   if (declared.type == ParameterType::real_list) {
     if (const auto* list = std::get_if<std::vector<std::int64_t>>(&value))
@@ -215,6 +282,14 @@ void Parameters::set(const std::string& name, ParameterValue value) {
       break;
     case ParameterType::text:
     case ParameterType::file:
+      fits = std::holds_alternative<std::string>(value);
+      if (fits) check_text(std::get<std::string>(value));
+      break;
+    case ParameterType::text_or_real:
+      if (const auto* number = std::get_if<double>(&value)) {
+        fits = std::isfinite(*number) && in_range(declared, *number);
+        break;
+      }
       fits = std::holds_alternative<std::string>(value);
       if (fits) check_text(std::get<std::string>(value));
       break;

@@ -25,6 +25,7 @@ enum class ParameterType {
   real_list,
   text_list,
   text_or_list,  ///< one text, or a list of texts
+  text_or_real,  ///< one of the choices, or a number
   file           ///< path of a data file (io/data_file.hpp) whose numbers the model reads
 };
 
@@ -43,7 +44,13 @@ struct ParameterInfo {
   bool minimum_excluded = false;
   bool maximum_excluded = false;
   std::vector<std::string> choices = {};  ///< for texts; empty: any
-  std::string shape = {};                 ///< for files, e.g. "(samples, dimension)"
+  /// Of texts that may also be a formula (numerics/formula.hpp) in these variables; empty: none.
+  std::vector<std::string> formula_variables = {};
+  bool smooth_formula = false;  ///< an activation: one variable, no kinks
+  std::string shape = {};       ///< for files, e.g. "(samples, dimension)"
+
+  /// True for what can only be meant as one of the choices: a name that is no variable.
+  bool names_choice(const std::string& text) const;
 
   /// "a number > 0", "an integer from 1 to 97", "one of "difference", "product"", ...
   std::string expectation() const;
@@ -60,6 +67,14 @@ ParameterInfo nonnegative_parameter(std::string name, std::optional<double> defa
                                     std::string meaning);
 ParameterInfo boolean_parameter(std::string name, bool default_value, std::string meaning);
 ParameterInfo choice_parameter(std::string name, std::string default_value,
+                               std::vector<std::string> choices, std::string meaning);
+/// Choices, or a formula in these variables.
+ParameterInfo formula_parameter(std::string name, std::string default_value,
+                                std::vector<std::string> choices,
+                                std::vector<std::string> variables, bool smooth,
+                                std::string meaning);
+/// Choices, or a number > 0.
+ParameterInfo factor_parameter(std::string name, std::string default_value,
                                std::vector<std::string> choices, std::string meaning);
 ParameterInfo list_parameter(std::string name, std::optional<std::vector<double>> default_value,
                              std::string meaning);

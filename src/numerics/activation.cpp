@@ -5,6 +5,9 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <string>
+
+#include "numerics/formula.hpp"
 
 namespace gradflow {
 
@@ -202,7 +205,8 @@ void identity_kernel(const Chunk& c, Index n) {
   }
 }
 
-void evaluate_chunk(Activation::Kind kind, const Chunk& c, Index n, int order) {
+void evaluate_chunk(Activation::Kind kind, const Formula* formula, const Chunk& c, Index n,
+                    int order) {
   switch (kind) {
     case Activation::Kind::relu:
       return relu_kernel(c, n);
@@ -222,12 +226,18 @@ void evaluate_chunk(Activation::Kind kind, const Chunk& c, Index n, int order) {
       return quadratic_kernel(c, n);
     case Activation::Kind::identity:
       return identity_kernel(c, n);
+    case Activation::Kind::formula:
+      return formula->evaluate(c.z, n, order, c.value, c.first, c.second);
   }
 }
 
 }  // namespace
 
+Activation::Activation(Formula formula)
+    : kind_(Kind::formula), formula_(std::make_shared<const Formula>(std::move(formula))) {}
+
 std::string_view Activation::name() const {
+  if (formula_) return formula_->text();
   return names[static_cast<std::size_t>(kind_)];
 }
 
@@ -244,7 +254,7 @@ void Activation::evaluate(const double* z, Index n, double* value, double* first
   for (; start + chunk_size <= n; start += chunk_size) {
     const double* input = z + start;
     if (in_place) input = std::copy_n(input, chunk_size, last.data()) - chunk_size;
-    evaluate_chunk(kind_,
+    evaluate_chunk(kind_, formula_.get(),
                    {input, value + start, place(first, start, spare_first),
                     place(second, start, spare_second)},
                    chunk_size, order);
@@ -253,8 +263,9 @@ void Activation::evaluate(const double* z, Index n, double* value, double* first
   const Index count = n - start, padded = (count + packet - 1) / packet * packet;
   std::copy_n(z + start, count, last.data());
   std::fill(last.data() + count, last.data() + padded, 0.0);
-  evaluate_chunk(kind_, {last.data(), last_value.data(), spare_first.data(), spare_second.data()},
-                 padded, order);
+  evaluate_chunk(kind_, formula_.get(),
+                 {last.data(), last_value.data(), spare_first.data(), spare_second.data()}, padded,
+                 order);
   std::copy_n(last_value.data(), count, value + start);
   if (first != nullptr) std::copy_n(spare_first.data(), count, first + start);
   if (second != nullptr) std::copy_n(spare_second.data(), count, second + start);
@@ -284,6 +295,7 @@ void Activation::second_derivative(const double* z, const double* value, const d
     case Kind::gelu:
     case Kind::softplus:
     case Kind::sigmoid:
+    case Kind::formula:
       break;
   }
   Buffer unused_value, unused_first;
@@ -316,6 +328,11 @@ std::optional<Activation> parse_activation(std::string_view name) {
   const auto found = std::find(names.begin(), names.end(), name);
   if (found == names.end()) return std::nullopt;
   return Activation(static_cast<Activation::Kind>(found - names.begin()));
+}
+
+Activation activation_of(std::string_view text) {
+  if (const auto named = parse_activation(text)) return *named;
+  return Activation(activation_formula(std::string(text)));
 }
 
 std::span<const std::string_view> activation_names() {

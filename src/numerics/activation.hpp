@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -7,6 +8,8 @@
 #include "numerics/types.hpp"
 
 namespace gradflow {
+
+class Formula;
 
 /// An activation function sigma with its first two derivatives.
 class Activation {
@@ -20,17 +23,19 @@ class Activation {
     softplus,   ///< log(1 + e^z)
     sigmoid,    ///< 1/(1 + e^-z)
     quadratic,  ///< z^2
-    identity    ///< z
+    identity,   ///< z
+    formula     ///< of a config's own
   };
 
   /// Slope of leaky_relu on the negative half line.
   static constexpr double leaky_slope = 0.01;
 
-  explicit constexpr Activation(Kind kind) : kind_(kind) {}
+  explicit Activation(Kind kind) : kind_(kind) {}
+  explicit Activation(Formula formula);
 
   Kind kind() const { return kind_; }
 
-  /// The name by which `parse_activation` knows it.
+  /// The name or the formula by which `activation_of` knows it.
   std::string_view name() const;
 
   /// value[i] = sigma(z[i]), first[i] = sigma'(z[i]), second[i] = sigma''(z[i]) for i < n. `first`
@@ -62,10 +67,14 @@ class Activation {
 
  private:
   Kind kind_;
+  std::shared_ptr<const Formula> formula_;
 };
 
 /// The activation of that name, or none.
 std::optional<Activation> parse_activation(std::string_view name);
+
+/// The same, or the formula in x that the text is (numerics/formula.hpp). \throws FormulaError
+Activation activation_of(std::string_view text);
 
 /// All names, in the order of Activation::Kind.
 std::span<const std::string_view> activation_names();

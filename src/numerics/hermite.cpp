@@ -202,6 +202,7 @@ Vector exact_coefficients(const Activation& activation, Index degree) {
     case Kind::tanh:
     case Kind::softplus:
     case Kind::sigmoid:
+    case Kind::formula:
       break;
   }
   return {};

@@ -143,7 +143,7 @@ void Config::set(RunConfig& run, const std::string& key, const ParameterValue& v
     if (info.type == ParameterType::file) set_file(parameters, key, std::get<std::string>(value));
   } catch (const ParameterError& error) {
     complain(section,
-             ParameterError(error.parameter(), error.what() + nearest_choice(info.choices, value)));
+             ParameterError(error.parameter(), error.what() + nearest_choice(info, value)));
   }
 }
 

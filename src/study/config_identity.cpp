@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <numeric>
 
 #include "io/checksum.hpp"
@@ -47,7 +48,10 @@ bool changes_numbers(const std::string& key) {
 /// names apart, so that a study that is moved stays as it is.
 std::variant<std::vector<double>, std::vector<std::int64_t>, std::vector<std::string>>
 Config::coordinate(const ConfigAxis& axis) const {
-  if (std::holds_alternative<double>(axis.values.front())) {
+  // Names and numbers may stand side by side (model.output_scale): they are texts then.
+  if (std::all_of(axis.values.begin(), axis.values.end(), [](const ParameterValue& value) {
+        return std::holds_alternative<double>(value);
+      })) {
     std::vector<double> values;
     for (const ParameterValue& value : axis.values) values.push_back(std::get<double>(value));
     return values;

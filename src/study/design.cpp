@@ -77,13 +77,13 @@ ConfigAxis read_axis(const std::string& called, const std::string& key, const To
     if (info.type == ParameterType::file)
       if (const auto* file = std::get_if<std::string>(&entry))
         entry = inputs.locate(*file, value.position).string();
-    if (info.type == ParameterType::real && std::holds_alternative<std::int64_t>(entry))
+    if ((info.type == ParameterType::real || info.type == ParameterType::text_or_real) &&
+        std::holds_alternative<std::int64_t>(entry))
       entry = static_cast<double>(std::get<std::int64_t>(entry));
     try {
       trial.set(info.name, entry);
     } catch (const ParameterError& error) {
-      throw ConfigError(value.position,
-                        called + ": " + error.what() + nearest_choice(info.choices, entry));
+      throw ConfigError(value.position, called + ": " + error.what() + nearest_choice(info, entry));
     }
   }
   for (const ParameterValue& entry : read.values)

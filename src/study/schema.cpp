@@ -130,6 +130,11 @@ std::string nearest_choice(const std::vector<std::string>& choices, const Parame
   return nearest.empty() ? "" : "; did you mean \"" + nearest + "\"?";
 }
 
+std::string nearest_choice(const ParameterInfo& info, const ParameterValue& value) {
+  const auto* text = std::get_if<std::string>(&value);
+  return text != nullptr && !info.names_choice(*text) ? "" : nearest_choice(info.choices, value);
+}
+
 std::string toml_value(const ParameterValue& value) {
   const auto list = [](const auto& entries, auto&& item) {
     std::string out;

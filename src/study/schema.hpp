@@ -19,6 +19,8 @@ std::string joined(const std::vector<std::string>& names);
 
 /// For a text that is none of the choices, the one it is nearest to: "; did you mean "X"?".
 std::string nearest_choice(const std::vector<std::string>& choices, const ParameterValue& value);
+/// The same of a declaration's choices; nothing for what is meant as a formula.
+std::string nearest_choice(const ParameterInfo& info, const ParameterValue& value);
 
 /// A section of a config and the keys that it takes.
 struct Section {

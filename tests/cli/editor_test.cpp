@@ -51,7 +51,7 @@ names = top['model']['properties']['name']['enum']
 by_model = {c['if']['properties']['model']['properties']['name']['const']:
             c['then']['properties']['model'] for c in schema['allOf']}
 assert set(by_model) == set(names)
-assert 'relu' in by_model['two_layer_network']['properties']['activation']['enum']
+assert 'relu' in by_model['two_layer_network']['properties']['activation']['anyOf'][0]['enum']
 assert not by_model['two_layer_network']['additionalProperties']
 )",
                                  scratch.path);

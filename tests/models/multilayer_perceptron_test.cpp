@@ -35,6 +35,25 @@ TEST_CASE("All derivatives of a perceptron agree with finite differences") {
     }
 }
 
+TEST_CASE("Laws by formula draw what the laws by name draw, and any other") {
+  const auto start = [](const char* law) {
+    return make_model("multilayer_perceptron", {{"widths", std::vector<std::int64_t>{4, 6, 2}},
+                                                {"bias", false},
+                                                {"initial_variance", 2.0},
+                                                {"initial_law", std::string(law)}})
+        ->initial_state({});
+  };
+  const Vector normal = start("gaussian");
+  CHECK(relative_error(start("z"), normal) < 1e-15);
+  CHECK(start("abs(z)").head(24) == start("z").head(24).cwiseAbs());
+  // Rademacher: the deviation is that of the entries' scale, sqrt(2/4) and sqrt(2/6).
+  const Vector signs = start("sign(u - 1/2)");
+  CHECK((signs.head(24).array().abs() - std::sqrt(0.5)).abs().maxCoeff() < 1e-15);
+  CHECK((signs.tail(12).array().abs() - std::sqrt(1.0 / 3)).abs().maxCoeff() < 1e-15);
+  CHECK(signs.head(24).minCoeff() < 0);
+  CHECK(signs.head(24).maxCoeff() > 0);
+}
+
 TEST_CASE("Weights that are one number a layer have a perceptron's short Gram matrix") {
   RandomStream stream(2, "gram");
   auto inputs = std::make_shared<Matrix>(5, 2);

@@ -83,6 +83,34 @@ TEST_CASE("The reduced system's right-hand side is the formula, whatever the wid
   }
 }
 
+TEST_CASE("Formulas give the series, the target and the second layer that names give") {
+  const auto of = [](const char* activation, const char* target, const char* law) {
+    return build("single_index_mean_field", {{"width", std::int64_t{20}},
+                                             {"activation", std::string(activation)},
+                                             {"target", std::string(target)},
+                                             {"initial_second_layer", std::string(law)}});
+  };
+  const auto named = of("tanh", "erf", "uniform_quantiles");
+  const auto given = of("tanh(x)", "erf(x)", "2*q - 1");
+  const Vector y = named->initial_state({});
+  CHECK(given->initial_state({}) == y);
+  Vector a(y.size()), b(y.size());
+  named->system({})->rhs(0, y, a);
+  given->system({})->rhs(0, y, b);
+  // erf by name has closed forms, by formula it is by quadrature.
+  CHECK((a - b).norm() < 1e-12 * a.norm());
+
+  // What an even function has of odd degree is 0, not what rounding leaves of it.
+  for (const Measurement& constant : of("x*tanh(x)", "erf", "uniform_quantiles")->constants({}))
+    if (constant.name == "activation_coefficient")
+      for (std::size_t k = 1; k < constant.values.size(); k += 2) CHECK(constant.values[k] == 0);
+
+  const Vector drawn = of("relu", "erf", "gaussian")->initial_state({});
+  CHECK(of("relu", "erf", "z")->initial_state({}) == drawn);
+  const Vector cubes = of("relu", "erf", "z^3")->initial_state({});
+  CHECK((cubes.head(20).array() - drawn.head(20).array().cube()).abs().maxCoeff() < 1e-14);
+}
+
 TEST_CASE("The reduced system descends m R in its metric") {
   const SingleIndexProblem p = small_problem(23, 5, 3e-2);
   MeanFieldFlow flow(p);

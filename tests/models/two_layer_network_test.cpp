@@ -41,6 +41,39 @@ TEST_CASE("All derivatives of a two-layer network agree with finite differences"
     }
 }
 
+TEST_CASE("A network with an activation by formula has exact derivatives, at any output scale") {
+  RandomStream stream(2, "two layers");
+  for (const char* activation : {"x*tanh(x)", "sin(x) + x^3/10", "x/(1 + exp(-x))"}) {
+    INFO(activation);
+    Settings settings = small(activation, true, "one");
+    settings.emplace_back("output_scale", 0.37);
+    const auto model = make_model("two_layer_network", settings);
+    Loss& loss = loss_of(*model);
+    const Vector w = random_vector(loss.dimension(), stream).normalized();
+    check_output_map(loss.map(), w, stream);
+    check_loss(loss, w, stream);
+    const auto unscaled = make_model("two_layer_network", small(activation, true, "one"));
+    Vector f(7), g(7);
+    loss.map().evaluate(w, f);
+    loss_of(*unscaled).map().evaluate(w, g);
+    CHECK(relative_error(f, 0.37 * g) < 1e-14);
+  }
+}
+
+TEST_CASE("A run with tanh by formula has the bits of one with the built-in tanh") {
+  FlowSettings flow;
+  flow.weight_decay = 1e-3;
+  std::vector<Run> runs;
+  for (const char* activation : {"tanh", "tanh(x)"}) {
+    Settings settings = small(activation, true, "sqrt");
+    settings.emplace_back("teacher_activation", std::string("tanh"));
+    const auto model = make_model("two_layer_network", settings);
+    runs.push_back(run_model(*model, flow, SolverSettings{}, {0, 1, 100, 1000}));
+  }
+  for (std::size_t k = 0; k < runs[0].states.size(); ++k)
+    CHECK(runs[0].states[k] == runs[1].states[k]);
+}
+
 TEST_CASE("Away from kinks the derivatives of ReLU networks agree with finite differences") {
   RandomStream stream(3, "kinks");
   for (const char* activation : {"relu", "leaky_relu"}) {
