@@ -255,9 +255,19 @@ std::vector<std::size_t> Config::tried_values(const ConfigAxis& axis) const {
 std::vector<std::size_t> Config::tried_points() const {
   std::set<std::size_t> tried;
   for (const ConfigAxis& axis : axes()) {
-    if (axis.key.ends_with("seed")) continue;  // what is right with one is right with all
-    for (const std::size_t k : tried_values(axis)) tried.insert(k * design_.stride(axis.dimension));
+    if (!axis.key.ends_with("seed")) {
+      for (const std::size_t k : tried_values(axis))
+        tried.insert(k * design_.stride(axis.dimension));
+      continue;
+    }
+    // What is right with one seed is right with all; another tells what follows from it.
+    const auto other = std::find_if(axis.values.begin(), axis.values.end(),
+                                    [&](const auto& seed) { return seed != axis.values.front(); });
+    if (other != axis.values.end())
+      tried.insert(static_cast<std::size_t>(other - axis.values.begin()) *
+                   design_.stride(axis.dimension));
   }
+  tried.erase(0);  // the first is tried before
   return {tried.begin(), tried.end()};
 }
 

@@ -27,7 +27,7 @@ def run(*words, code=0):
 
 
 def sobol(keys, count):
-    sequence = qmc.Sobol(keys, scramble=False, bits=62)
+    sequence = qmc.Sobol(keys, scramble=False)
     sequence.fast_forward(1)
     return sequence.random(count)
 
@@ -44,7 +44,7 @@ class Table:
     """A random [study] as text, and its dimensions: [(name, {coordinate: values})]."""
 
     REALS = {"flow.weight_decay": [1e-4, 1e-3, 1e-2, 1e-1], "solver.rtol": [1e-5, 1e-6, 1e-7],
-             "solver.atol": [1e-8, 1e-9, 1e-10], "model.noise": [0.0, 0.1, 0.5]}
+             "solver.atol": [1e-8, 1e-9, 1e-10], "model.noise_variance": [0.0, 0.1, 0.5]}
     WHOLES = {"model.samples": [2, 3, 4], "model.dimension": [3, 4, 5], "seed": [0, 1, 5],
               "init_seed": [1, 2]}
 
@@ -145,17 +145,17 @@ class Points(InItsOwnFolder):
             np.testing.assert_array_equal(data["norm"][place], single["norm"][:])
 
     def test_sobol_points_are_those_of_scipy_to_the_bit(self):
-        keys = ["flow.weight_decay", "model.noise", "solver.rtol"]
+        keys = ["flow.weight_decay", "model.noise_variance", "solver.rtol"]
         text = "".join(f'"{key}" = {{ linear = [0.0, 1.0] }}\n' for key in keys[:2])
         with self.result(BASE + "[study.sobol.draw]\ncount = 200\n" + text, "s") as data:
             u = sobol(2, 200)
             self.assertEqual(data["weight_decay"][:].tolist(), u[:, 0].tolist())
-            self.assertEqual(data["noise"][:].tolist(), u[:, 1].tolist())
+            self.assertEqual(data["noise_variance"][:].tolist(), u[:, 1].tolist())
 
     def test_more_draws_keep_the_first_and_are_computed_alone(self):
         text = BASE + ("[study.{kind}.draw]\ncount = {count}\n"
                        '"flow.weight_decay" = {{ log = [1e-6, 1e-2] }}\n'
-                       '"model.noise" = {{ linear = [0.1, 1] }}\n')
+                       '"model.noise_variance" = {{ linear = [0.1, 1] }}\n')
         for kind in ("sobol", "random"):
             with self.result(text.format(kind=kind, count=8), f"{kind}8") as few:
                 with self.result(text.format(kind=kind, count=16), f"{kind}16", "--reuse",
@@ -169,12 +169,12 @@ class Points(InItsOwnFolder):
         draws = {}
         for name, text in {
                 "a": 'seed = 3\n"flow.weight_decay" = { log = [1e-6, 1e-2] }\n'
-                     '"model.noise" = { linear = [0.1, 1] }\n',
-                "b": 'seed = 3\n"model.noise" = { linear = [0.1, 1] }\n'
+                     '"model.noise_variance" = { linear = [0.1, 1] }\n',
+                "b": 'seed = 3\n"model.noise_variance" = { linear = [0.1, 1] }\n'
                      '"flow.weight_decay" = { log = [1e-6, 1e-2] }\n',
-                "c": '"model.noise" = { linear = [0.1, 1] }\n'}.items():
+                "c": '"model.noise_variance" = { linear = [0.1, 1] }\n'}.items():
             with self.result(BASE + "[study.random.draw]\ncount = 50\n" + text, name) as data:
-                draws[name] = data["noise"][:].tolist()
+                draws[name] = data["noise_variance"][:].tolist()
         self.assertEqual(draws["a"], draws["b"])
         self.assertNotEqual(draws["a"], draws["c"])
         self.assertTrue(all(0.1 < x < 1 for x in draws["a"]))
@@ -223,8 +223,8 @@ class Refusals(InItsOwnFolder):
                  "linear expects first < last"),
                 ('[study.sobol.a]\ncount = 2\n"flow.weight_decay" = { linear = [-1, 1] }\n',
                  "weight_decay: is -1"),
-                ('[study.sobol.a]\ncount = 2\n"flow.weight_decay" = { lin = [1, 2] }\n',
-                 'unknown range "lin"; did you mean "linear"?'),
+                ('[study.sobol.a]\ncount = 2\n"flow.weight_decay" = { liner = [1, 2] }\n',
+                 'unknown range "liner"; did you mean "linear"?'),
                 ('[study.sobol.a]\ncount = 2\n"flow.weight_decay" = [1, 2]\n',
                  "expected { log = [first, last] }"),
                 ('[study.sobol.a]\ncount = 2\n"model.samples" = { linear = [1.5, 3] }\n',
