@@ -41,7 +41,7 @@ void print_sizes(const Config& config) {
   std::string axes;
   for (const StudyDimension& dimension : config.design().dimensions())
     axes += (axes.empty() ? " = " : " x ") + std::to_string(dimension.length) + " " +
-            dimension.whole_name();
+            dimension.key;
   std::printf("# points      %zu%s\n", config.points(), one_line(axes).c_str());
   std::printf("# parameters  %.0f\n", largest.parameters);
   if (largest.residuals > 0) std::printf("# residuals   %.0f\n", largest.residuals);

@@ -112,7 +112,7 @@ int print_plan(const Config& config, const RunOptions& options) {
   const RunPlan plan = plan_run(config, options);
   std::printf("points      %zu\n", plan.points);
   for (const StudyDimension& dimension : config.design().dimensions())
-    std::printf("  %-20s %zu values\n", dimension.whole_name().c_str(), dimension.length);
+    std::printf("  %-20s %zu values\n", dimension.key.c_str(), dimension.length);
   std::printf("there       %zu\n", plan.there);
   std::printf("reusable    %zu\n", plan.reusable);
   std::printf("to run      %zu\n", plan.to_run);

@@ -310,8 +310,8 @@ void Config::validate() const {
 void Config::check_group_name(const std::string& taken) const {
   for (const StudyDimension& group : design_.dimensions())
     if (group.is_group() && group.name == taken)
-      throw ConfigError(group.position, "study." + group.whole_name() + ": the points have " +
-                                            taken + " of their own; expected another name");
+      throw ConfigError(group.position, "study." + group.key + ": the points have " + taken +
+                                            " of their own; expected another name");
 }
 
 void Config::note_size(const Setup& setup, std::size_t point) const {

@@ -109,8 +109,7 @@ std::string Config::fingerprint() const {
   for (const auto& [key, value] : common_contents()) text += key + " = " + value + "\n";
   for (const ConfigAxis& axis : axes()) {
     const StudyDimension& dimension = design_.dimensions()[axis.dimension];
-    text +=
-        "study." + (dimension.is_group() ? dimension.whole_name() + "." : "") + axis.key + " = ";
+    text += "study." + (dimension.is_group() ? dimension.key + "." : "") + axis.key + " = ";
     for (const ParameterValue& value : axis.values)
       text += content(axis.key, schema_.declared(axis.key, axis.position), value) + ", ";
     text += "\n";
@@ -139,9 +138,9 @@ StudyHead Config::head() const {
   head.resolved = resolved();
   for (const StudyDimension& dimension : design_.dimensions())
     if (dimension.is_group())
-      head.axes.push_back({dimension.whole_name(),
+      head.axes.push_back({dimension.key,
                            {dimension.name,
-                            {{"long_name", "place in study." + dimension.whole_name()}},
+                            {{"long_name", "place in study." + dimension.key}},
                             counted(dimension.length)},
                            {}});
     else

@@ -128,7 +128,7 @@ void Design::take(const std::string& key, const TomlValue& value, const StudyRea
   // Of a model that is not known, nobody can say.
   if (!reading.schema.has_model() && KeyName::of(key).section == "model") return;
   ConfigAxis axis = read_axis(called, key, value, reading.schema, reading.inputs);
-  StudyDimension dimension{axis.name, "", axis.values.size(), "", value.position};
+  StudyDimension dimension{axis.key, axis.name, "", axis.values.size(), "", value.position};
   add(std::move(dimension), {std::move(axis)});
 }
 
@@ -159,7 +159,7 @@ void Design::check_new(const std::string& called, const std::string& key,
     if (other.key == key)
       throw ConfigError(position, called + ": is " +
                                       (dimensions_[other.dimension].is_group()
-                                           ? "in " + dimensions_[other.dimension].whole_name()
+                                           ? "in " + dimensions_[other.dimension].key
                                            : std::string("an axis")) +
                                       " already, at " + other.position.text());
 }
@@ -168,10 +168,9 @@ void Design::add(StudyDimension dimension, std::vector<ConfigAxis> keys) {
   double points = static_cast<double>(dimension.length);
   for (const StudyDimension& other : dimensions_) points *= static_cast<double>(other.length);
   if (points > static_cast<double>(most_points))
-    throw ConfigError(dimension.position,
-                      "study." + (dimension.is_group() ? dimension.whole_name() : keys[0].key) +
-                          ": makes a study of " + toml_number(points) +
-                          " points, expected at most " + std::to_string(most_points));
+    throw ConfigError(dimension.position, "study." + dimension.key + ": makes a study of " +
+                                              toml_number(points) + " points, expected at most " +
+                                              std::to_string(most_points));
   for (ConfigAxis& key : keys) {
     key.dimension = dimensions_.size();
     axes_.push_back(std::move(key));
@@ -193,7 +192,7 @@ void Design::check_names(Complaints& complaints) const {
     const StudyDimension& group = dimensions_[d];
     if (!group.is_group()) continue;
     complaints.hear([&] {
-      const std::string called = "study." + group.whole_name();
+      const std::string called = "study." + group.key;
       for (const ConfigAxis& axis : axes_)
         if (axis.name == group.name)
           throw ConfigError(group.position,
@@ -201,7 +200,7 @@ void Design::check_names(Complaints& complaints) const {
       for (std::size_t other = 0; other < d; ++other)
         if (dimensions_[other].is_group() && dimensions_[other].name == group.name)
           throw ConfigError(group.position, called + ": has the name of study." +
-                                                dimensions_[other].whole_name() +
+                                                dimensions_[other].key +
                                                 ", expected one of its own");
     });
   }

@@ -24,6 +24,7 @@ struct ConfigAxis {
 /// A dimension of the study and of its result: an axis, or a named group of keys whose values go
 /// together.
 struct StudyDimension {
+  std::string key;    ///< "flow.weight_decay"; of a group "zip.size"
   std::string name;   ///< of an axis that of its key; of a group its own
   std::string group;  ///< "zip", "sobol", "random"; empty: an axis
   std::size_t length = 0;
@@ -31,9 +32,6 @@ struct StudyDimension {
   SourcePosition position;
 
   bool is_group() const { return !group.empty(); }
-  bool is_drawn() const { return group == "sobol" || group == "random"; }
-  /// "zip.size", as a config has it behind "study."
-  std::string whole_name() const { return is_group() ? group + "." + name : name; }
 };
 
 /// A key in [study] and what stands for it. Unquoted dotted keys are nested tables; they are taken

@@ -188,6 +188,7 @@ StudyGroup read_group(const std::string& kind, const std::string& name, const To
                                    : read_drawn(kind, called, value, entries, reading);
   if (group.keys.empty())
     throw ConfigError(value.position, called + ": has no key, expected one or more");
+  group.dimension.key = kind + "." + name;
   group.dimension.name = name;
   group.dimension.group = kind;
   group.dimension.position = value.position;
