@@ -49,7 +49,7 @@ std::string value_text(const StudyAxis& axis, std::size_t index) {
 std::string StudyHead::Axis::text(std::size_t index) const {
   if (keys.empty()) return value_text(axis, index);
   std::string text;
-  for (const Key& key : keys) text += (text.empty() ? "" : ", ") + value_text(key.axis, index);
+  for (const Key& one : keys) text += (text.empty() ? "" : ", ") + value_text(one.axis, index);
   return text;
 }
 
