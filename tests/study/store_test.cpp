@@ -18,7 +18,7 @@ StudyHead owner_of(const std::string& fingerprint) {
   head.fingerprint = fingerprint;
   head.version = 1;
   head.config = head.resolved = "a = " + fingerprint + "\n";
-  head.axes = {{"seed", {"seed", {}, std::vector<std::int64_t>{0, 1, 2}}}};
+  head.axes = {{"seed", {"seed", {}, std::vector<std::int64_t>{0, 1, 2}}, {}}};
   return head;
 }
 
