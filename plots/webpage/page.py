@@ -31,7 +31,7 @@ def escaped(text):
 def of(runs, folder):
     """The page's text."""
     result = runs.results[0]
-    library = library_texts()
+    library = dygraphs_texts()
     title = f"{facts.plain_folder(folder)}: {result.attributes.get('model', 'a result')}"
     data = {"axes": series.axes(runs), "curves": series.curves(runs),
             "numbers": series.numbers(runs), "colors": _colors()} if library else None
@@ -64,7 +64,7 @@ def _own(name):
         return file.read()
 
 
-def library_texts():
+def dygraphs_texts():
     """Texts of the interactive part, or None where its package is missing."""
     try:
         with open(os.path.join(DYGRAPHS, "dygraph.min.js"), encoding="utf-8") as script:

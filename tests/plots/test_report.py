@@ -119,7 +119,7 @@ class Pages(InItsOwnFolder):
         config = "# </script><script>alert(1)</script>\n# <img src=x onerror=alert(1)>\n[model]\n"
         reader = read(self.written(study(os.path.join(self.folder, "a"), config=config)))
         self.assertIn("</script><script>alert(1)</script>", " ".join(reader.text))
-        self.assertEqual(reader.scripts, 3 if page.library_texts() else 0)
+        self.assertEqual(reader.scripts, 3 if page.dygraphs_texts() else 0)
         self.assertEqual(reader.addresses, [])
 
     def test_names_in_the_data_end_no_script(self):
@@ -216,7 +216,7 @@ window.addEventListener("load", () => {
 
 
 @unittest.skipIf(BROWSER is None, "chromium is not there (packages.txt): nothing looked at in a browser")
-@unittest.skipIf(page.library_texts() is None, "libjs-dygraphs is not there: the page is static")
+@unittest.skipIf(page.dygraphs_texts() is None, "libjs-dygraphs is not there: the page is static")
 class InABrowser(InItsOwnFolder):
     def opened(self, path):
         """(document after scripts, what the console said, addresses asked for)"""
