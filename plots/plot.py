@@ -72,21 +72,24 @@ def title_of(results):
     return "; ".join([title] + results[0].selection)
 
 
+def figure_of(runs, request, look):
+    """The picture of the first kind that applies, as a figure of matplotlib."""
+    kind = next((kind for kind in KINDS if kind.applies(runs)), None)
+    if kind is None:
+        raise Refused("results without runs cannot be drawn together")
+    content = kind.content(runs, request)
+    content.notes = remarks(runs) + content.notes
+    style.use()
+    return page.draw(title_of(runs.results), content, look)
+
+
 def draw(options):
     """Writes the picture and returns its path."""
     out, request = checked_out(options), request_of(options)
     with contextlib.ExitStack() as open_files:
         results = [open_files.enter_context(contextlib.closing(Result(path, options.where)))
                    for path in options.results]
-        runs = Runs(results)
-        kind = next((kind for kind in KINDS if kind.applies(runs)), None)
-        if kind is None:
-            raise Refused("results without runs cannot be drawn together")
-        content = kind.content(runs, request)
-        content.notes = remarks(runs) + content.notes
-        title = title_of(results)
-    style.use()
-    figure = page.draw(title, content, options.style)
+        figure = figure_of(Runs(results), request, options.style)
     return style.save(figure, out)
 
 

@@ -11,9 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 import plot
 import style
-from overview import page as picture_page
 from overview.drawing import Request
-from overview.remarks import remarks
 from webpage import facts, series
 
 # Debian's libjs-dygraphs (MIT), copied into the page when it is written.
@@ -129,14 +127,7 @@ def _values(values, most=8):
 
 def _picture(runs, folder):
     """What `gradflow plot` draws, as a picture within the page."""
-    request = Request()
-    kind = next((kind for kind in plot.KINDS if kind.applies(runs)), None)
-    if kind is None:
-        return ""
-    content = kind.content(runs, request)
-    content.notes = remarks(runs) + content.notes
-    style.use()
-    figure = picture_page.draw(plot.title_of(runs.results), content, "paper")
+    figure = plot.figure_of(runs, Request(), "paper")
     for dpi in (style.DPI, 150, 100, 70):
         figure.set_dpi(dpi)
         stream = io.BytesIO()
