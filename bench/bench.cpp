@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "bench/batch.hpp"
+#include "bench/battery.hpp"
 #include "bench/condition.hpp"
 #include "bench/ivp_test_set.hpp"
 #include "bench/machine.hpp"
@@ -310,13 +311,16 @@ void run_section(const std::string& section, const Options& options) {
             side_by_side("batch_" + kind + "_" + std::to_string(count), study_of(kind, count)),
             {"each:auto", "auto", "each:rodas", "rodas"}, "each:rodas+structured",
             "each:cvode+structured");
-  } else if (section == "machine" || section == "ivp" || section == "condition") {
+  } else if (section == "machine" || section == "ivp" || section == "condition" ||
+             section == "battery") {
     std::ofstream file(options.out / (section + ".md"));
     std::ostringstream text;
     if (section == "ivp")
       measure_ivp_digits(text);
     else if (section == "machine")
       measure_machine(text);
+    else if (section == "battery")
+      measure_battery(text, quick);
     else
       measure_condition(text, options.repeat);
     file << text.str();
@@ -355,6 +359,7 @@ Options read(int argc, char** argv) {
     options.sections = {"machine",
                         "ivp",
                         "condition",
+                        "battery",
                         "completion",
                         "diagonal",
                         "tanh",

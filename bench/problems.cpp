@@ -3,6 +3,8 @@
 #include <cmath>
 #include <sstream>
 #include <stdexcept>
+#include <utility>
+#include <variant>
 
 #include "flow/registry.hpp"
 #include "io/data_file.hpp"
@@ -11,15 +13,22 @@
 namespace gradflow::bench {
 namespace {
 
+template <class T>
+void write(std::ostream& out, const T& value) {
+  out << value;
+}
+template <class T>
+void write(std::ostream& out, const std::vector<T>& list) {
+  const char* before = "[";
+  for (const T& entry : list) out << std::exchange(before, ", ") << entry;
+  out << "]";
+}
+void write(std::ostream&, std::monostate) {}
+
 std::string text_of(const ParameterValue& value) {
   std::ostringstream out;
-  if (const auto* text = std::get_if<std::string>(&value)) out << *text;
-  if (const auto* flag = std::get_if<bool>(&value)) out << (*flag ? "true" : "false");
-  if (const auto* number = std::get_if<double>(&value)) out << *number;
-  if (const auto* count = std::get_if<std::int64_t>(&value)) out << *count;
-  if (const auto* list = std::get_if<std::vector<double>>(&value))
-    for (const double x : *list) out << (x == list->front() ? "[" : ", ") << x;
-  if (std::holds_alternative<std::vector<double>>(value)) out << "]";
+  out << std::boolalpha;
+  std::visit([&](const auto& held) { write(out, held); }, value);
   return out.str();
 }
 
@@ -51,6 +60,7 @@ Problem make_problem(std::string name, const std::string& model, const std::vect
   for (const auto& [key, path] : files) parameters.set_file(key, path, read_data_file(path));
   if (weight_decay > 0) problem.setting += ", weight_decay = " + short_number(weight_decay);
   problem.setting += ", seed = " + std::to_string(seed) + ", to t = " + short_number(end);
+  problem.flow.kind = info->flows.front();
   problem.flow.weight_decay = weight_decay;
   problem.model = info->make(parameters, seed);
   problem.start = problem.model->initial_state(problem.flow);

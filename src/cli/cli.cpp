@@ -57,6 +57,16 @@ void limit_memory() {
 #endif
 }
 
+/// Runs take and give back the same arrays over and over. What malloc returns to the system at once
+/// comes back page by page, each zeroed: a tenth of the time of a small network. Arrays beyond the
+/// first number are still mapped by themselves, and go back when they are freed.
+void keep_heap() {
+#ifdef M_TRIM_THRESHOLD
+  mallopt(M_MMAP_THRESHOLD, 32 << 20);
+  mallopt(M_TRIM_THRESHOLD, 256 << 20);
+#endif
+}
+
 /// The next file to be opened would take the number of a closed one, and messages would be written
 /// into it. What stands in for it cannot be written to, and is found so in the end.
 void keep_standard_streams() {
@@ -342,6 +352,7 @@ int run_command(int argc, char** argv) {
 int run_cli(int argc, char** argv) {
   keep_standard_streams();
   limit_memory();
+  keep_heap();
   std::signal(SIGINT, on_signal);
   std::signal(SIGTERM, on_signal);
   // A file that may not grow any more is an error of the write.
