@@ -265,106 +265,184 @@ void Condition::refresh(ConstVectorRef y, Vector& direction, std::size_t index) 
   normalise(y, direction);
 }
 
-void Condition::follow(Stepper& stepper, Tangent& tangent, std::size_t index, double elapsed) {
-  using Kind = Stepper::SmoothingMatrix;
-  const Vector& y = stepper.state();
-  Vector& v = tangent.direction;
-  // Where the run keeps to a subspace its errors do too: the first vector, free, sees how the flow
-  // grows across it, and the other what becomes of errors.
-  const std::optional<InvariantSubspace>& subspace = stepper.subspace();
-  const bool restricted = subspace && index > 0, errors = restricted || !subspace;
-  image_ = v;
-  const double gamma = stepper.smooth(v);
-  const bool smoothed = gamma > 0;
-  const Kind matrix = stepper.smoothing_matrix();
+/// One look at one tangent vector; its functions in the order in which they are called.
+class Condition::Look {
+ public:
+  Look(Condition& condition, Stepper& stepper, Tangent& tangent, std::size_t index, double elapsed)
+      : condition_(condition),
+        stepper_(stepper),
+        tangent_(tangent),
+        index_(index),
+        elapsed_(elapsed),
+        y_(stepper.state()),
+        v_(tangent.direction),
+        image_(condition.image_),
+        matrix_(stepper.smoothing_matrix()),
+        restricted_(stepper.subspace() && index > 0) {}
+
+  /// v to the direction of (I - gamma J)^{-1} v. False where nothing of it is left.
+  bool solve();
+  /// J v, and the rate <v, J v>. False where that is not finite.
+  bool find_rate();
+  /// Log of the growth since the last look; v is carried along where it has turned by much.
+  double advance();
+  /// v as it is followed from here on: turned as far as it has turned, where that is little, and
+  /// else towards what grows, where the solve did not see that.
+  void turn();
+
+  double rate() const { return rate_; }
+  /// Where the run keeps to a subspace its errors do too: the first vector, free, sees how the flow
+  /// grows across it, and the other what becomes of errors.
+  bool follows_errors() const { return restricted_ || !stepper_.subspace(); }
+
+ private:
+  bool smoothed() const { return gamma_ > 0; }
+  bool approximate() const { return matrix_ == Stepper::SmoothingMatrix::approximate; }
+  /// What of a vector is the others' or across the run's subspace is not its own.
+  void keep(Vector& u) const;
+  /// J u into the image, for settled residuals once they are.
+  void product(ConstVectorRef u);
+  void take_rate();
+  void settle();
+  /// The vector has become a mode: a growing one, or a decaying one that is its own image.
+  bool is_mode() const { return rate_ > 0 || across_ < aligned * aligned * rate_ * rate_; }
+  /// `gain` and the growth by the rate, the mean of this look's and the last's.
+  double with_rate(double gain, bool is_mode) const;
+
+  Condition& condition_;
+  Stepper& stepper_;
+  Tangent& tangent_;
+  const std::size_t index_;
+  const double elapsed_;
+  const Vector& y_;
+  Vector& v_;
+  Vector& image_;
+  const Stepper::SmoothingMatrix matrix_;
+  const bool restricted_;
+  double gamma_ = 0, length_ = 1;
+  bool known_ = false, settled_ = false;
+  double rate_ = 0, squared_slope_ = 0, across_ = 0;
+  double span_ = 0;  ///< what the solve has not carried along already
+  bool far_ = false, carried_ = false;
+};
+
+void Condition::Look::keep(Vector& u) const {
+  if (restricted_) return stepper_.subspace()->project(u);
+  for (std::size_t k = 0; k < index_; ++k) {
+    const Vector& other = condition_.tangents_[k].direction;
+    u -= condition_.inner_product(y_, other, u) * other;
+  }
+}
+
+bool Condition::Look::solve() {
+  image_ = v_;
+  gamma_ = stepper_.smooth(v_);
   // J (I - gamma J)^{-1} v is known without a product where the matrix is right for this and no
   // part of v is taken from it: J of the part is not known.
-  const bool known = smoothed && matrix == Kind::settled && index == 0 && !restricted;
-  if (known) image_ = (v - image_) / gamma;
-  // What of a vector is the others' or across the run's subspace is not its own.
-  const auto keep = [&](Vector& u) {
-    if (restricted)
-      subspace->project(u);
-    else
-      for (std::size_t k = 0; k < index; ++k)
-        u -= inner_product(y, tangents_[k].direction, u) * tangents_[k].direction;
-  };
-  keep(v);
-  const double length = std::sqrt(inner_product(y, v, v));
-  if (!(length > 0) || !std::isfinite(length)) return;
-  v /= length;
-  bool settled = known;
-  const auto product = [&](ConstVectorRef u) {
-    if (settled && settle(y, gamma))
-      system_.settled_jacobian_times(time_, y, u, image_);
-    else
-      system_.jacobian_times(time_, y, u, image_);
-    keep(image_);
-  };
-  if (known)
-    image_ /= length;
-  else
-    product(v);
-  double rate = resolved(inner_product(y, v, image_));
-  if (!known && smoothed && rate * elapsed > noticed_growth &&
-      tangent.growth + rate * elapsed > trusted_log && settle(y, gamma)) {
-    settled = true;
-    product(v);
-    rate = resolved(inner_product(y, v, image_));
-  }
-  if (!std::isfinite(rate)) return;
+  known_ =
+      smoothed() && matrix_ == Stepper::SmoothingMatrix::settled && index_ == 0 && !restricted_;
+  if (known_) image_ = (v_ - image_) / gamma_;
+  keep(v_);
+  length_ = std::sqrt(condition_.inner_product(y_, v_, v_));
+  if (!(length_ > 0) || !std::isfinite(length_)) return false;
+  v_ /= length_;
+  return true;
+}
 
-  // The length that the solve left, but for what it made of a growing mode itself, or of a decaying
-  // one that the vector has become: those go by the rate, the mean of this look's and the last's.
-  const double squared_slope = inner_product(y, image_, image_),
-               across = squared_slope - rate * rate;
-  const bool is_mode = rate > 0 || across < aligned * aligned * rate * rate;
-  // What the solve has not carried along already.
-  const double span = matrix == Kind::approximate ? elapsed : std::max(0.0, elapsed - gamma);
-  const bool far = across * elapsed * elapsed > turn_between_looks * turn_between_looks;
-  // Where nothing grows, what does may be missed for a while, but not for long.
-  const bool watched = !smoothed || rate > 0 || tangent.growth > 0 || looks_ % looks_unwatched == 0;
-  const bool within_reach = squared_slope * elapsed * elapsed < krylov_reach * krylov_reach;
-  const bool carried = far && within_reach && watched && gamma * rate < solved_growth;
-  double gain = std::log(length);
-  if (carried) {
-    const bool far_reaching = tangent.growth + elapsed * std::sqrt(squared_slope) > trusted_log;
-    if (smoothed && !settled && far_reaching && settle(y, gamma)) {
-      settled = true;
-      product(v);
-    }
-    gain += carry(y, v, span, product);
-    rate = resolved(inner_product(y, v, image_));
-  } else {
-    const double growth_of_mode =
-        (is_mode && tangent.rate ? 0.5 * (rate + *tangent.rate) : rate) * elapsed;
-    if (!smoothed || is_mode)
-      gain += growth_of_mode;
-    else if (!far)
-      gain += rate * span;
-    if (smoothed && rate > 0 && matrix != Kind::approximate)
-      gain += std::log(std::abs(1 - gamma * rate) + 1e-16);
-    if (smoothed && rate <= 0 && is_mode) gain += std::log1p(-gamma * rate);
+void Condition::Look::product(ConstVectorRef u) {
+  System& system = condition_.system_;
+  if (settled_ && condition_.settle(y_, gamma_))
+    system.settled_jacobian_times(condition_.time_, y_, u, image_);
+  else
+    system.jacobian_times(condition_.time_, y_, u, image_);
+  keep(image_);
+}
+
+void Condition::Look::take_rate() {
+  rate_ = condition_.resolved(condition_.inner_product(y_, v_, image_));
+}
+
+void Condition::Look::settle() {
+  if (!condition_.settle(y_, gamma_)) return;
+  settled_ = true;
+  product(v_);
+}
+
+bool Condition::Look::find_rate() {
+  settled_ = known_;
+  if (known_)
+    image_ /= length_;
+  else
+    product(v_);
+  take_rate();
+  if (!known_ && smoothed() && rate_ * elapsed_ > noticed_growth &&
+      tangent_.growth + rate_ * elapsed_ > trusted_log) {
+    settle();
+    if (settled_) take_rate();
   }
-  tangent.rate = is_mode ? std::optional<double>(rate) : std::nullopt;
-  fastest_ = std::max(fastest_, rate);
+  return std::isfinite(rate_);
+}
+
+double Condition::Look::with_rate(double gain, bool is_mode) const {
+  const double mean = is_mode && tangent_.rate ? 0.5 * (rate_ + *tangent_.rate) : rate_;
+  if (!smoothed() || is_mode)
+    gain += mean * elapsed_;
+  else if (!far_)
+    gain += rate_ * span_;
+  // What the solve made of a growing mode itself, or of a decaying one, is no growth.
+  if (smoothed() && rate_ > 0 && !approximate())
+    gain += std::log(std::abs(1 - gamma_ * rate_) + 1e-16);
+  if (smoothed() && rate_ <= 0 && is_mode) gain += std::log1p(-gamma_ * rate_);
+  return gain;
+}
+
+double Condition::Look::advance() {
+  squared_slope_ = condition_.inner_product(y_, image_, image_);
+  across_ = squared_slope_ - rate_ * rate_;
+  span_ = approximate() ? elapsed_ : std::max(0.0, elapsed_ - gamma_);
+  far_ = across_ * elapsed_ * elapsed_ > turn_between_looks * turn_between_looks;
+  const bool mode = is_mode();
+  // Where nothing grows, what does may be missed for a while, but not for long.
+  const bool watched =
+      !smoothed() || rate_ > 0 || tangent_.growth > 0 || condition_.looks_ % looks_unwatched == 0;
+  const bool within_reach = squared_slope_ * elapsed_ * elapsed_ < krylov_reach * krylov_reach;
+  carried_ = far_ && within_reach && watched && gamma_ * rate_ < solved_growth;
+  double gain = std::log(length_);
+  if (carried_) {
+    const bool far_reaching = tangent_.growth + elapsed_ * std::sqrt(squared_slope_) > trusted_log;
+    if (smoothed() && !settled_ && far_reaching) settle();
+    gain += condition_.carry(y_, v_, span_, [this](ConstVectorRef u) { product(u); });
+    take_rate();
+  } else {
+    gain = with_rate(gain, mode);
+  }
+  tangent_.rate = mode ? std::optional<double>(rate_) : std::nullopt;
+  return gain;
+}
+
+void Condition::Look::turn() {
+  if (carried_) return;
+  const double towards = !approximate() ? 0 : smoothed() ? gamma_ : 0.25 * condition_.last_step_;
+  const double turn = far_ ? towards : rate_ < 0 ? std::min(span_, -0.5 / rate_) : span_;
+  v_ += turn * image_;
+  v_ /= std::sqrt(1 + turn * (2 * rate_ + turn * squared_slope_));
+}
+
+void Condition::follow(Stepper& stepper, Tangent& tangent, std::size_t index, double elapsed) {
+  Look look(*this, stepper, tangent, index, elapsed);
+  if (!look.solve() || !look.find_rate()) return;
+  const double gain = look.advance();
+  fastest_ = std::max(fastest_, look.rate());
   tangent.growth = std::clamp(tangent.growth + gain, 0.0, largest_log);
-  if (errors) grow_errors(y, tangent, rate, gain, subspace);
+  if (look.follows_errors())
+    grow_errors(stepper.state(), tangent, look.rate(), gain, stepper.subspace());
   const double growth = std::exp(tangent.growth);
   if (growth > amplification_.largest) {
     amplification_.largest = growth;
     amplification_.time = time_;
   }
   amplification_.to_end = index == 0 ? growth : std::max(amplification_.to_end, growth);
-
-  // What is followed from here on: turned as far as it has turned, where that is little, and else
-  // towards what grows, where the solve did not see that.
-  if (!carried) {
-    const double towards = matrix != Kind::approximate ? 0 : smoothed ? gamma : 0.25 * last_step_;
-    const double turn = far ? towards : rate < 0 ? std::min(span, -0.5 / rate) : span;
-    v += turn * image_;
-    v /= std::sqrt(1 + turn * (2 * rate + turn * squared_slope));
-  }
+  look.turn();
 }
 
 }  // namespace gradflow

@@ -61,6 +61,7 @@ class Condition {
     std::array<double, sources> error;  ///< logs of amplitudes: rounding, rtol, atol
     void exchange(Archive& archive);
   };
+  class Look;
   void look(Stepper& stepper);
   void follow(Stepper& stepper, Tangent& tangent, std::size_t index, double elapsed);
   /// A share of a fresh direction for a vector in which nothing grows.
