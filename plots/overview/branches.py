@@ -4,7 +4,7 @@ parts solid and unstable ones dashed, with folds, branch points and Maxwell poin
 import numpy as np
 
 import style
-from overview import chains, looks, measurements, names
+from overview import chains, looks, names
 from overview.chains import NORM_SQUARED, Chains
 from overview.drawing import Content
 from overview.panels import Curve, Key, Mark, Panel
@@ -37,15 +37,12 @@ class _Branches(Chains):
     def content(self):
         d = self.drawing
         drawn = self.wanted or [name for name in DEFAULTS if name in self.observables]
-        panels = [d.guard([name], lambda: self._panel(name)) for name in drawn]
+        panels = self.panels(drawn, self._panel)
         key, bar = d.looks.key()
-        return Content([panel for panel in panels if panel], self._notes() + d.notes,
+        return Content(panels, self._notes() + d.notes,
                        key + self._key(), bar)
 
     def _panel(self, name):
-        if name not in self.observables:
-            return measurements.against_axis(self.drawing, name,
-                                             measurements.default_axis(self.drawing))
         entries = self.entries(name)
         panel = Panel(self.label(name), self.x, self.scale(name, entries), self.x_label,
                       names=(name,))

@@ -5,7 +5,7 @@ import dataclasses
 
 import numpy as np
 
-from overview import names, scales
+from overview import measurements, names, scales
 from overview.drawing import Drawing
 from overview.reading import TIME, Refused, nearest
 
@@ -79,6 +79,15 @@ class Chains:
             raise Refused(f"--variables {name}: has {len(dims)} dimensions: {d.over(name)}")
         numbers = d.first.along_dimension(dims[2])
         return [(number, [row[:, :, k] for row in rows]) for k, number in enumerate(numbers)]
+
+    def panels(self, drawn, of_observable):
+        """The panel of each observable, and for a number of each run its panel over the study's axis, or
+        over each key of a design."""
+        d = self.drawing
+        axes = measurements.default_axes(d)
+        made = [d.guard([name], lambda: [of_observable(name)] if name in self.observables else [
+            measurements.against_axis(d, name, axis) for axis in axes]) for name in drawn]
+        return [panel for panels in made for panel in panels or []]
 
     def is_vector(self, name):
         return name != NORM_SQUARED and len(self.drawing.runs.dims(name)) > 1 + (

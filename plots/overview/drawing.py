@@ -56,7 +56,7 @@ class Drawing:
     def __init__(self, runs, request):
         self.runs = runs
         self.wish = request.scale or None
-        self.looks = looks.Looks(runs)
+        self.looks = looks.Looks(runs, request.x)
         self.failed = runs.status() != 0
         self.tolerances = runs.tolerances()
         self.groups = runs.groups()
@@ -65,6 +65,7 @@ class Drawing:
         self.entries = []  # that only a colour bar tells apart: (what they are, their numbers)
         self._repetitions = None  # (drawn one by one, of so many)
         self._alone = 0  # repetitions of which the median alone is drawn
+        self._without_median = False  # whether too few repetitions have a value somewhere
 
     # What there is.
 
@@ -75,7 +76,7 @@ class Drawing:
     def is_drawable(self, name):
         """Whether it came out of the runs, and is a number."""
         return (name in self.shared and self.first.is_number(name)
-                and name not in self.first.sizes
+                and name not in self.first.sizes and not self.first.is_given(name)
                 and name not in BOOKKEEPING and not name.endswith("_observed_error"))
 
     def dims(self, name):
@@ -129,7 +130,7 @@ class Drawing:
             return names.with_symbols(self.first.time_name())
         own = dim.removesuffix("_index")
         dim = own if own in self.shared else dim
-        return FOLDER if dim == FOLDER else names.axis_label(dim, self.runs.long_name(dim))
+        return self.looks.axis_label(dim)
 
     # Curves of runs.
 
@@ -148,7 +149,8 @@ class Drawing:
             if not alike:
                 panel.curves += [Curve(xs[k], rows[k], *how, 0.5) for k in self.singles(members)]
                 continue
-            x, low, middle, high = spread([xs[k] for k in members], [rows[k] for k in members])
+            x, stack = aligned([xs[k] for k in members], [rows[k] for k in members])
+            low, middle, high = self.quantiles(stack)
             panel.curves.append(Curve(x, middle, *how, 1.4))
             if len(chosen) > MOST_BANDS:
                 self._alone = max(self._alone, len(members))
@@ -157,6 +159,21 @@ class Drawing:
                 panel.curves.append(Curve(xs[k], rows[k], how[0], "-", 0.35, 0.45))
             if len(members) >= FEWEST_FOR_BAND:
                 panel.bands.append(Band(x, low, high, how[0]))
+
+    def quantiles(self, rows):
+        """The band's lower end, the median and the band's upper end of each column of repetitions, NaN
+        where fewer than half of them have a value: what is missing there, a time that was not reached,
+        may be anything."""
+        rows = np.where(np.isfinite(rows), rows, np.nan)
+        out = np.full((3, rows.shape[1]), np.nan)
+        count = np.isfinite(rows).sum(axis=0)
+        known = 2 * count >= np.maximum(len(rows), 1)
+        self._without_median |= bool((~known & (count > 0)).any())
+        if known.any():
+            some = rows[:, known]
+            take = np.quantile if np.isfinite(some).all() else np.nanquantile
+            out[:, known] = take(some, [QUANTILES[0], 0.5, QUANTILES[1]], axis=0)
+        return out
 
     def singles(self, members, most=MOST_SINGLE):
         """The repetitions that are drawn beside their median."""
@@ -191,6 +208,8 @@ class Drawing:
             band = f", band: 80 % of {count} repetitions" if count >= FEWEST_FOR_BAND else ""
             which = f"; thin: {shown} of them" if shown < count else "; thin: each of them"
             self.note(f"thick: median{band}{which if shown else ''}")
+        if self._without_median:
+            self.note("no median where fewer than half of the repetitions have a value")
         if self.looks.alike and self.looks.used:
             self.note("curves of one look differ in " + " and ".join(
                 f"{axis} ({len(self.runs.axes[axis])} values)" for axis in self.looks.alike)
@@ -218,21 +237,9 @@ def last_known(row):
     return row[known[-1]] if len(known) else np.full(np.shape(row)[1:], np.nan)
 
 
-def quantiles(rows):
-    """The band's lower end, the median and the band's upper end of each column, by what is finite."""
-    rows = np.where(np.isfinite(rows), rows, np.nan)
-    out = np.full((3, rows.shape[1]), np.nan)
-    known = np.isfinite(rows).any(axis=0)
-    if known.any():
-        some = rows[:, known]
-        take = np.quantile if np.isfinite(some).all() else np.nanquantile
-        out[:, known] = take(some, [QUANTILES[0], 0.5, QUANTILES[1]], axis=0)
-    return out
-
-
-def spread(xs, rows):
-    """(x, low, median, high) of repetitions; those with times of their own are interpolated to the
-    times of the longest."""
+def aligned(xs, rows):
+    """(x, rows) of repetitions; those with times of their own are interpolated to the times of the
+    longest."""
     xs = [np.asarray(x, dtype=float) for x in xs]
     ends = [x[np.isfinite(x)].max(initial=-np.inf) for x in xs]
     x = xs[int(np.argmax(ends))]
@@ -243,7 +250,7 @@ def spread(xs, rows):
             row = (np.interp(x, own[good], row[good], left=np.nan, right=np.nan) if good.sum() > 1
                    else np.full(x.shape, np.nan))
         stack.append(row)
-    return (x, *quantiles(np.array(stack)))
+    return x, np.array(stack)
 
 
 def at_time(t):

@@ -1,5 +1,6 @@
 """Colours and line styles of runs, and the key to them. The colour tells the axis with the most
-values, the line style a second one with few; repetitions with another seed share a look."""
+values, the line style a second one with few; repetitions with another seed share a look. Of draws of a
+design the colour tells a key, where there is no other axis to tell."""
 
 import dataclasses
 import os
@@ -34,11 +35,13 @@ class Bar:
 class Looks:
     """The looks of all runs of a picture."""
 
-    def __init__(self, runs):
+    def __init__(self, runs, x=""):
+        """`x` is what is drawn over, which the colour need not tell."""
         self.runs = runs
         numbers = {axis: are_numbers(values) for axis, values in runs.axes.items()}
-        telling = list(runs.telling)
+        telling = [axis for axis in runs.telling if axis not in runs.designs]
         self.color_axis = self.dash_axis = self.shade_axis = None
+        self.color_name, self.color_key = "", {}  # of a design, {its place: the key's value}
         if reading.FOLDER in telling:
             self.color_axis = reading.FOLDER
         elif telling:
@@ -50,12 +53,28 @@ class Looks:
             self.dash_axis = few[0]
         elif rest and self.color_axis == reading.FOLDER and numbers[rest[0]]:
             self.shade_axis = rest[0]
-        self.alike = [axis for axis in rest if axis not in (self.dash_axis, self.shade_axis)]
+        if not telling and runs.designs:
+            self._color_by_key(x)
+        self.color_name = self.color_name or self.color_axis
+        self.alike = [axis for axis in [*rest, *runs.designs]
+                      if axis not in (self.dash_axis, self.shade_axis, self.color_axis)]
         values = runs.axes.get(self.color_axis, [])
         self.used = set()  # axes that something drawn has told apart
         self.scale = None
-        if self.color_axis and numbers[self.color_axis] and len(values) > MOST_ENTRIES:
+        if self.color_key:
+            values = list(self.color_key.values())
+        if self.color_axis and numbers[self.color_axis] and (
+                len(values) > MOST_ENTRIES or self.color_key):
             self.scale = scales.of_axis(np.array(values, dtype=float))
+
+    def _color_by_key(self, x):
+        """The first key of the first design, but not the one that it is drawn over."""
+        axis, keys = next(iter(self.runs.designs.items()))
+        name = next((key for key in keys if key != x), keys[0])
+        self.color_axis = axis
+        self.color_name = name
+        self.color_key = {run.point[axis]: run.has(name) for run in self.runs.runs
+                          if axis in run.point}
 
     def of(self, point):
         color, dash = style.BLUE, "-"
@@ -69,12 +88,13 @@ class Looks:
                                         / (len(values) - 1)))
         if self.dash_axis and self.dash_axis in point:
             dash = style.LINE_STYLES[self.runs.axes[self.dash_axis].index(point[self.dash_axis])]
-        groups = max(1, len(self.runs.runs) if self.alike else 1)
+        groups = len(self.runs.runs) if self.alike or self.color_key else 1
         return Look(color, dash, 0.6 if groups > 60 else 1.1)
 
     def _color(self, values, value):
         if self.scale is not None:
-            return style.SEQUENCE(float(self.scale.unit(float(value))))
+            number = self.color_key[value] if self.color_key else value
+            return style.SEQUENCE(float(self.scale.unit(float(number))))
         k = values.index(value)
         if len(values) > 3 and are_numbers(values):
             return style.SEQUENCE(k / (len(values) - 1))
@@ -84,7 +104,7 @@ class Looks:
         """What the looks that were used mean, and the bar that stands for an axis of many values."""
         entries, bar = [], None
         if self.color_axis in self.used:
-            name = self.axis_label(self.color_axis)
+            name = self.axis_label(self.color_name)
             if self.scale is not None:
                 bar = Bar(name, scale=self.scale)
             else:
@@ -103,7 +123,13 @@ class Looks:
         return entries, bar
 
     def axis_label(self, axis):
-        return axis if axis == reading.FOLDER else names.axis_label(axis, self.runs.long_name(axis))
+        """What stands at an axis; of a group that is known by the values of its keys, their names."""
+        if axis == reading.FOLDER:
+            return axis
+        keys = [key for key, other in self.runs.keys.items() if other == axis]
+        if keys and axis not in keys and axis not in self.runs.designs:
+            return ", ".join(map(self.axis_label, keys))
+        return names.axis_label(axis, self.runs.long_name(axis))
 
 
 def are_numbers(values):

@@ -1,6 +1,7 @@
-"""Numbers of runs: against an axis of the study, with what was fitted to them, and against each
-other."""
+"""Numbers of runs: against an axis of the study or a key of a group, with what was fitted to them, and
+against each other."""
 
+import dataclasses
 import re
 
 import numpy as np
@@ -8,22 +9,26 @@ import numpy as np
 import style
 from overview import looks, names, scales
 from overview.drawing import (FEWEST_FOR_BAND, MOST_BANDS, MOST_CURVES, MOST_SINGLE, evenly, joined,
-                              last_known, quantiles)
+                              last_known)
 from overview.panels import Band, Curve, Key, Panel
 from overview.reading import FOLDER, REPETITIONS, TIME
 
 MOST_ENTRIES = 8  # of one measured vector
-MOST_LETTERS = 17  # of a word at an axis
+MOST_LETTERS = 20  # of a word at an axis
 MOST_FITS = 3  # that are written down
+MOST_DRAWS = 2000  # of a design
 
 
-def default_axis(drawing):
-    """What numbers are drawn against where nothing was asked; None of runs that differ in nothing."""
+def default_axes(drawing):
+    """What numbers are drawn against where nothing was asked: an axis, or all keys of a design. None of
+    runs that differ in nothing."""
     runs, colored = drawing.runs, drawing.looks.color_axis
+    if runs.designs:
+        return [key for key, axis in runs.keys.items() if axis == next(iter(runs.designs))]
     if colored and colored != FOLDER:
-        return colored
+        return [colored]
     rest = [axis for axis in runs.telling if axis != FOLDER]
-    return next(iter(rest + runs.repetitions + [FOLDER] * (FOLDER in runs.axes)), None)
+    return (rest + runs.repetitions + [FOLDER] * (FOLDER in runs.axes))[:1]
 
 
 def worth_drawing(drawing, but):
@@ -63,36 +68,46 @@ def _title(d, name):
     return d.label(name) + (" at the end" if TIME in d.runs.dims(name) else "")
 
 
-def against_axis(drawing, name, axis):
-    """Numbers against an axis of the study; a curve for each combination of the others."""
+@dataclasses.dataclass
+class _Abscissa:
+    """What numbers stand over."""
+    axis: str  # the axis of the study whose values it has
+    scale: scales.Scale
+    at: np.ndarray  # where each run stands; NaN of what has no value
+    line: bool  # whether what lies between two neighbours has a meaning
+
+
+def against_axis(drawing, name, over):
+    """Numbers against an axis of the study or a key of a group; a curve, or points, for each combination
+    of the other axes."""
     d = drawing
     values, dim = _measured(d, name)
     stack = np.array([np.atleast_1d(value) for value in values])
     ends = TIME in d.runs.dims(name)
-    fits = _fits(d, name, axis) if dim is None else None
+    fits = _fits(d, name, over) if dim is None else None
     entries = [k for k in range(stack.shape[1]) if np.isfinite(stack[:, k]).any()]
     shown = [entries[k] for k in evenly(len(entries), MOST_ENTRIES)]
-    x, place = _axis(d, axis)
+    x = _abscissa(d, over)
     starts = joined(row[:1] for row in d.values(name)) if ends else None
     y = scales.choose(name, stack[:, shown], starts, d.tolerances, d.wish, measured=not ends,
-                      loglike=x.kind == "log" and (bool(fits) or names.is_time(name)))
-    panel = Panel(_title(d, name), x, y, d.axis_label(axis),
+                      loglike=x.scale.kind == "log" and (bool(fits) or names.is_time(name)))
+    panel = Panel(_title(d, name), x.scale, y, d.axis_label(over),
                   names=(name + " at the end" if ends else name,))
     _say_what_has_none(d, panel, stack)
     colors = looks.sequence(len(shown))
     for k, color in zip(shown, colors):
-        _add_runs(d, panel, axis, place, stack[:, k], color if dim else None)
+        _add_runs(d, panel, x, stack[:, k], color if dim else None)
     if dim:
         panel.legend.append(Key(f"{d.axis_label(dim)}:"))
-        panel.legend += [Key(looks.value_label(d.coordinate(dim)[k]), color)
-                         for k, color in zip(shown, colors)]
+        panel.legend += [Key(looks.value_label(d.coordinate(dim)[k]), color, line=x.line,
+                             marker="" if x.line else "full") for k, color in zip(shown, colors)]
         if len(shown) < len(entries):
             d.note(f"{name}: {len(shown)} of {len(entries)} entries, evenly chosen")
-        _add_predicted(d, panel, name, axis, place, shown, colors)
+        _add_predicted(d, panel, name, x, shown, colors)
     elif name + "_error" in d.shared and d.dims(name + "_error") == ():
-        _add_error_bars(d, panel, axis, place, stack[:, 0])
+        _add_error_bars(d, panel, x, stack[:, 0])
     if fits:
-        _add_fits(d, panel, fits, place)
+        _add_fits(d, panel, fits, x)
     return panel
 
 
@@ -104,76 +119,95 @@ def _say_what_has_none(d, panel, stack):
             panel.y.remark, f"no value in {without} of {len(stack)} runs")))
 
 
-def _axis(d, axis):
-    """The scale of a study's axis, and where its values stand on it."""
-    values = d.runs.axes[axis]
-    if not looks.are_numbers(values):
-        return (scales.of_words(looks.value_labels(values, MOST_LETTERS)),
-                {value: float(k) for k, value in enumerate(values)})
-    numbers = np.array(values, dtype=float)
-    scale = scales.of_axis(numbers, whole=axis in REPETITIONS, given=True)
-    if len(values) <= looks.MOST_ENTRIES and scales.decades(numbers) < len(values) - 1:
-        scale.places, scale.texts = list(numbers), looks.value_labels(values)
-    return scale, dict(zip(values, numbers))
+def _abscissa(d, over):
+    """The scale of an axis or of a group's key, and where the runs stand on it."""
+    found = [run.has(over) for run in d.runs.runs]
+    values = list(dict.fromkeys(value for value in found if value is not None))
+    axis = d.runs.keys.get(over, over)
+    drawn = axis in d.runs.designs
+    if looks.are_numbers(values):
+        values = sorted(values)
+        numbers = np.array(values, dtype=float)
+        scale = scales.of_axis(numbers, whole=over in REPETITIONS, given=not drawn)
+        if not drawn and len(values) <= looks.MOST_ENTRIES and (
+                scales.decades(numbers) < len(values) - 1):
+            scale.places, scale.texts = list(numbers), looks.value_labels(values)
+        place = dict(zip(values, numbers))
+    else:
+        scale = scales.of_words(looks.value_labels(values, MOST_LETTERS))
+        place = {value: float(k) for k, value in enumerate(values)}
+    # Between words, between seeds and between draws there is nothing that a line could show; nor where
+    # several places of a group have one value.
+    line = (over not in REPETITIONS and scale.kind != "words" and not drawn
+            and len(values) == len(d.runs.axes.get(axis, values)))
+    return _Abscissa(axis, scale, np.array([place.get(value, np.nan) for value in found]), line)
 
 
-def _add_runs(d, panel, axis, place, values, color):
+def _add_runs(d, panel, x, values, color):
+    """What `others` gathers is one curve: {where it stands, and the axis's value there: the numbers}. Of
+    what has no line each place is one, with a look of its own."""
     others = {}
     for k, run in enumerate(d.runs.runs):
-        if axis in run.point:
-            key = tuple((a, run.point[a]) for a in d.runs.telling if a != axis and a in run.point)
-            others.setdefault(key, {}).setdefault(run.point[axis], []).append(values[k])
-    for key in [list(others)[k] for k in evenly(len(others), MOST_CURVES)]:
-        by_value = others[key]
-        at = sorted(by_value, key=place.get)
-        x = np.array([place[v] for v in at])
+        if np.isfinite(x.at[k]):
+            key = tuple((a, run.point[a]) for a in d.runs.telling if a in run.point
+                        and (a != x.axis or x.axis in d.runs.designs))
+            others.setdefault(key, {}).setdefault((x.at[k], run.point[x.axis]), []).append(values[k])
+    most = MOST_DRAWS if x.axis in d.runs.designs else MOST_CURVES
+    chosen = evenly(len(others), most)
+    if len(chosen) < len(others):
+        d.note(f"{most} of {len(others)} {'draws' if most == MOST_DRAWS else 'curves'}, evenly chosen, "
+               "are drawn")
+    for key in [list(others)[k] for k in chosen]:
         look = d.looks.of(dict(key))
-        hue = color or look.color
-        # Between words and between seeds there is nothing that a line could show.
-        line = axis not in REPETITIONS and panel.x.kind != "words"
-        most = max(map(len, by_value.values()))
-        if most == 1:
-            panel.curves.append(Curve(x, np.array([by_value[v][0] for v in at]), hue, look.dash, 0.8,
-                                      marker=True, line=line))
-            continue
-        for v in at:
-            chosen = d.singles(range(len(by_value[v])), 0 if len(at) > MOST_BANDS else MOST_SINGLE)
-            singles = np.array(by_value[v])[chosen]
-            panel.curves.append(Curve(np.full(len(singles), place[v]), singles, hue, alpha=0.35,
-                                      marker=True, line=False))
-        low, middle, high = np.array([quantiles(np.array(by_value[v])[:, None])[:, 0]
-                                      for v in at]).T
-        if most >= FEWEST_FOR_BAND and line:
-            panel.bands.append(Band(x, low, high, hue))
-        elif most >= FEWEST_FOR_BAND:
-            for place_, *ends in zip(x, low, high):
-                panel.curves.append(Curve(np.full(2, place_), np.array(ends), hue, width=1.0))
-        panel.curves.append(Curve(x, middle, hue, look.dash, 1.3, marker=True, line=line))
+        by_place = sorted(others[key].items(), key=lambda item: item[0][0])
+        at = np.array([place for (place, _), _ in by_place])
+        rows = [np.array(numbers) for _, numbers in by_place]
+        _add_places(d, panel, at, rows, color or look.color, look.dash, x.line)
 
 
-def _add_predicted(d, panel, name, axis, place, shown, colors):
+def _add_places(d, panel, at, rows, hue, dash, line):
+    """Numbers at several places: points, of repetitions their median and band, joined by a line or not."""
+    most = max(map(len, rows))
+    if most == 1:
+        panel.curves.append(Curve(at, np.array([row[0] for row in rows]), hue, dash, 0.8, marker=True,
+                                  line=line))
+        return
+    for place, row in zip(at, rows):
+        chosen = d.singles(range(len(row)), 0 if len(at) > MOST_BANDS else MOST_SINGLE)
+        panel.curves.append(Curve(np.full(len(chosen), place), row[chosen], hue, alpha=0.35, marker=True,
+                                  line=False))
+    low, middle, high = np.array([d.quantiles(row[:, None])[:, 0] for row in rows]).T
+    if most >= FEWEST_FOR_BAND and line:
+        panel.bands.append(Band(at, low, high, hue))
+    elif most >= FEWEST_FOR_BAND:
+        for place, *ends in zip(at, low, high):
+            panel.curves.append(Curve(np.full(2, place), np.array(ends), hue, width=1.0))
+    panel.curves.append(Curve(at, middle, hue, dash, 1.3, marker=True, line=line))
+
+
+def _add_predicted(d, panel, name, x, shown, colors):
     """What is predicted of the entries of a measured vector, of the first repetition."""
     predicted, word = d.reference(name)
     if predicted is None or np.shape(predicted[0]) != np.shape(d.values(name)[0]):
         return
     for k, color in zip(shown, colors):
         found = {}
-        for run, row in zip(d.runs.runs, predicted):
-            if axis in run.point:
-                found.setdefault(run.point[axis], row[k])
-        at = sorted(found, key=place.get)
-        panel.curves.append(Curve(np.array([place[v] for v in at]),
-                                  np.array([found[v] for v in at]), color, style.LINE_STYLES[1],
-                                  0.8))
-    panel.legend.append(Key(word, style.GREY, style.LINE_STYLES[1], 0.8))
+        for at, row in zip(x.at, predicted):
+            if np.isfinite(at):
+                found.setdefault(at, row[k])
+        at = sorted(found)
+        panel.curves.append(Curve(np.array(at), np.array([found[place] for place in at]), color,
+                                  style.LINE_STYLES[1], 0.8, marker=not x.line, line=x.line, hollow=True))
+    panel.legend.append(Key(word, style.GREY, style.LINE_STYLES[1], 0.8, line=x.line,
+                            marker="" if x.line else "hollow"))
 
 
-def _add_error_bars(d, panel, axis, place, values):
+def _add_error_bars(d, panel, x, values):
     errors = np.array(d.values(panel.names[0] + "_error"), dtype=float)
-    for run, value, error in zip(d.runs.runs, values, errors):
-        if axis in run.point and np.isfinite([value, error]).all():
-            panel.curves.append(Curve(np.full(2, place[run.point[axis]]),
-                                      value + error * np.array([-1, 1]), style.BLUE, width=0.7))
+    for at, value, error in zip(x.at, values, errors):
+        if np.isfinite([at, value, error]).all():
+            panel.curves.append(Curve(np.full(2, at), value + error * np.array([-1, 1]), style.BLUE,
+                                      width=0.7))
     if np.isfinite(errors).any() and panel.y.kind == "linear" and not panel.y.nothing:
         known = np.nan_to_num(errors)
         panel.y = scales.choose(panel.names[0], np.concatenate([values - known, values + known]),
@@ -190,17 +224,17 @@ def _fits(d, name, axis):
             return None
         against = re.search(r" against (\S+)$", result.long_name(parts[0]))
         dims = result.array_dims(parts[0])
-        if not against or against[1] != axis or axis not in result.axes or (
-                not set(dims) <= set(result.axes)):
+        if not against or against[1] != axis or not set(dims) <= set(result.axes) or (
+                axis not in result.axes and axis not in d.runs.keys):
             return None
         numbers = [result.array(part) for part in parts]
-        coordinates = [result.along_dimension(dim) for dim in dims]
+        shown = [result.shown[dim] for dim in dims]
         folder = {FOLDER: run.point[FOLDER] for run in d.runs.runs
                   if run.result is result and FOLDER in run.point}
         found = {}
         for index in np.ndindex(*numbers[0].shape):
-            key = tuple((dim, coordinates[k][i]) for k, (dim, i) in enumerate(zip(dims, index))
-                        if dim not in REPETITIONS)
+            key = tuple((other, values[i]) for (other, values), i in zip(shown, index)
+                        if other not in REPETITIONS)
             fit = [array[index] for array in numbers]
             if np.isfinite(fit).all():
                 found.setdefault(key, []).append(fit)
@@ -209,8 +243,8 @@ def _fits(d, name, axis):
     return fits or None
 
 
-def _add_fits(d, panel, fits, place):
-    x = np.array(sorted(value for value in place.values() if value > 0))
+def _add_fits(d, panel, fits, abscissa):
+    x = np.unique(abscissa.at[abscissa.at > 0])
     for k, (point, exponent, error, prefactor, count) in enumerate(fits):
         look = d.looks.of(point)
         color = look.color if d.looks.color_axis in point else style.RED

@@ -1,8 +1,15 @@
 """Results and their runs. A run is known by its point: the values of the study's axes, and the
-folder it is from where several are drawn together."""
+folder it is from where several are drawn together.
 
+A group of keys (zip, sobol, random) is one dimension of a result, with a coordinate for each key. The
+places of a zip are known by a key that tells them apart, those of a design by their number: nothing lies
+between one draw and the next.
+"""
+
+import dataclasses
 import difflib
 import os
+import re
 import tomllib
 
 import netCDF4
@@ -24,6 +31,11 @@ BOOKKEEPING = {  # how a run went and what it was given, not what came out of it
     "specials", "maxwells", "branch_origin", "branch_from"}
 
 
+PLACE = re.compile(r"place in study\.(zip|sobol|random)\.")  # of a group's dimension
+KEY = re.compile(r"(seed|data_seed|init_seed|(model|flow|solver|time|output|measure|sweep|continuation)"
+                 r"\.\w+)$")  # of a config
+
+
 class Refused(Exception):
     """What was asked for does not exist or does not go together; the message is one line."""
 
@@ -36,6 +48,30 @@ def nearest(name, names):
     if len(names) > MOST_NAMED:
         names = names[:MOST_NAMED] + [f"... ({len(names) - MOST_NAMED} more)"]
     return f"; expected one of {', '.join(names)}" if names else ""
+
+
+@dataclasses.dataclass
+class Group:
+    """Keys whose values go together along one dimension."""
+    kind: str  # zip, sobol, random
+    keys: dict  # the values of each along the dimension, those selected
+
+    @property
+    def is_design(self):
+        """Whether its places are draws, in no order."""
+        return self.kind != "zip"
+
+    def axis(self, dim):
+        """What its places are known by, and how: (the axis of the points, its values)."""
+        if self.is_design:
+            return dim, None
+        telling = [key for key, values in self.keys.items() if len(set(values)) == len(values)]
+        for key in [key for key in telling if key not in REPETITIONS] or telling:
+            return key, list(self.keys[key])
+        varying = [values for values in self.keys.values() if len(set(values)) > 1]
+        words = [", ".join(map(value_text, place)) for place in zip(*varying)]
+        return dim, words if len(set(words)) == len(words) else [
+            f"{word} ({k + 1})" for k, word in enumerate(words)]
 
 
 class Result:
@@ -70,6 +106,12 @@ class Result:
             self.along = None
         self.shape = tuple(self.size(axis) for axis in self.axes)
         self.runs = int(np.prod(self.shape, dtype=int))
+        self.groups = {dim: self._group(dim) for dim in self.axes if self._kind_of_group(dim)}
+        # Of each dimension of the study what its places are called in points: axis, values.
+        self.shown = {dim: self.groups[dim].axis(dim) if dim in self.groups else (dim, None)
+                      for dim in self.axes}
+        self.shown = {dim: (axis, self.along_dimension(dim) if values is None else values)
+                      for dim, (axis, values) in self.shown.items()}
 
     def close(self):
         self.data.close()
@@ -93,29 +135,53 @@ class Result:
         best = max(votes, key=votes.get, default=None)
         return best if best is not None and votes[best] > 1 else None
 
+    def _kind_of_group(self, dim):
+        found = PLACE.match(self.long_name(dim))
+        return found[1] if found else ""
+
+    def _keys_along(self, dim):
+        """Names of the keys that have values along a group's dimension."""
+        return [name for name, variable in self.data.variables.items() if name != dim
+                and variable.dimensions == (dim,) and self.is_given(name)]
+
+    def _group(self, dim):
+        chosen = self.chosen.get(dim, slice(None))
+        return Group(self._kind_of_group(dim), {
+            key: list(np.atleast_1d(self._numbers_or_words(key)[chosen]))
+            for key in self._keys_along(dim)})
+
     # Selections.
 
     def _select(self, text):
         key, equals, wanted = text.partition("=")
         if not equals or not wanted:
             raise Refused(f'--where "{text}": expected key=value')
-        dim = self._dimension_called(key)
-        coordinate = self.coordinate(dim)
+        dim, name = self._dimension_called(key)
+        coordinate = self.coordinate(dim) if name == dim else self._numbers_or_words(name)
         exact = dim in self.axes or coordinate.dtype.kind not in "f"
-        found = [self._position(dim, coordinate, word, exact) for word in wanted.split(",")]
+        found = [self._position(name, coordinate, word, exact) for word in wanted.split(",")]
+        if name != dim:  # a group may hold a value several times
+            found = [int(j) for k in found for j in np.flatnonzero(coordinate == coordinate[k])]
         self.chosen[dim] = found[0] if len(found) == 1 else sorted(set(found))
-        at = [coordinate[k] for k in sorted(set(found))]
+        at = dict.fromkeys(coordinate[k] for k in sorted(set(found)))
         self.selection.append(f"{key} = {', '.join(map(value_text, at))}")
 
     def _dimension_called(self, key):
+        """(dimension, what has values along it: itself, or the key of a group)."""
         for dim in self.sizes:
             if key == dim or (dim in self.data.variables and key == self.long_name(dim)):
-                return dim
+                return dim, dim
+        keys = [(dim, name) for dim in self.axes if self._kind_of_group(dim)
+                for name in self._keys_along(dim)]
+        for dim, name in keys:
+            if key in (name, self.long_name(name)):
+                return dim, name
         if key == "time" and self.along == "sample":
             raise Refused(f"--where {key}: the runs of {self.file} have times of their own; "
                           "select samples by --where sample=NUMBER")
         raise Refused(f'--where {key}: {self.file} has no such axis or dimension'
-                      + nearest(key, [dim for dim in self.sizes if self.sizes[dim] > 1]))
+                      + nearest(key, [dim for dim in self.sizes if self.sizes[dim] > 1]
+                                + [name for _, name in keys]))
 
     def _position(self, dim, coordinate, word, exact):
         has = ", ".join(value_text(v) for v in coordinate[:8]) + (", ..." if len(coordinate) > 8
@@ -149,6 +215,10 @@ class Result:
         kind = self.data[name].dtype
         return isinstance(kind, np.dtype) and kind.kind in "fiub"
 
+    def is_given(self, name):
+        """Whether it is a key of the config: of a group, or worked out by an expression."""
+        return name not in self.sizes and bool(KEY.match(self.long_name(name)))
+
     def long_name(self, name):
         if name not in self.data.variables:
             return name
@@ -160,7 +230,10 @@ class Result:
         if variable is None or variable.dimensions != (dim,) or not (
                 self.is_number(dim) or variable.dtype is str):
             return np.arange(self.sizes[dim])
-        values = variable[:]
+        return self._numbers_or_words(dim)
+
+    def _numbers_or_words(self, name):
+        values = self.data[name][:]
         return (np.ma.getdata(values) if values.dtype.kind in "iu"
                 else np.ma.filled(values, np.nan) if values.dtype.kind == "f" else values)
 
@@ -225,8 +298,14 @@ class Result:
         """The values of the axes at each run, in the file's order."""
         if not self.axes:
             return [{}]
-        values = [self.along_dimension(axis) for axis in self.axes]
-        return [{axis: values[k][i] for k, (axis, i) in enumerate(zip(self.axes, index))}
+        shown = [self.shown[dim] for dim in self.axes]
+        return [{axis: values[i] for (axis, values), i in zip(shown, index)}
+                for index in np.ndindex(*self.shape)]
+
+    def keys(self):
+        """The values of the groups' keys at each run, in the file's order."""
+        groups = [(k, self.groups[dim]) for k, dim in enumerate(self.axes) if dim in self.groups]
+        return [{key: values[index[k]] for k, group in groups for key, values in group.keys.items()}
                 for index in np.ndindex(*self.shape)]
 
     def flags(self, name):
@@ -238,10 +317,14 @@ class Result:
 
 
 class Run:
-    """One run: result, its number there, and its point."""
+    """One run: result, its number there, its point, and the values of the groups' keys."""
 
-    def __init__(self, result, number, point):
-        self.result, self.number, self.point = result, number, point
+    def __init__(self, result, number, point, keys):
+        self.result, self.number, self.point, self.keys = result, number, point, keys
+
+    def has(self, name):
+        """The run's value of an axis or of a group's key; None where it has none."""
+        return self.keys.get(name, self.point.get(name))
 
 
 class Runs:
@@ -251,9 +334,9 @@ class Runs:
         self.results = results
         several = len(results) > 1
         names = folder_names(results)
-        self.runs = [Run(result, k, {**({FOLDER: name} if several else {}), **point})
+        self.runs = [Run(result, k, {**({FOLDER: name} if several else {}), **point}, keys)
                      for result, name in zip(results, names)
-                     for k, point in enumerate(result.points())]
+                     for k, (point, keys) in enumerate(zip(result.points(), result.keys()))]
         self.axes = {}  # those along which runs differ, with their values in order
         for axis in dict.fromkeys(axis for run in self.runs for axis in run.point):
             values = list(dict.fromkeys(run.point.get(axis) for run in self.runs
@@ -263,6 +346,14 @@ class Runs:
                 self.axes[axis] = sorted(values) if numbers else values
         self.repetitions = [axis for axis in self.axes if axis in REPETITIONS]
         self.telling = [axis for axis in self.axes if axis not in REPETITIONS]
+        self.designs, self.keys = {}, {}  # keys of each axis that is a design; the axis of each key
+        for result in results:
+            for dim, group in result.groups.items():
+                axis = result.shown[dim][0]
+                if axis in self.axes:
+                    self.keys.update(dict.fromkeys(group.keys, axis))
+                    if group.is_design:
+                        self.designs[axis] = list(group.keys)
 
     @property
     def single(self):
@@ -284,10 +375,17 @@ class Runs:
                 if name not in shared and name not in BOOKKEEPING
                 and any(name in r.data.variables and r.is_number(name)
                         and r.dims(name) is not None and name not in r.sizes
-                        for r in self.results)]
+                        and not r.is_given(name) for r in self.results)]
 
     def dims(self, name):
         return self.results[0].dims(name)
+
+    def columns(self, axes):
+        """Names of what a table has of these axes: themselves, and the keys of groups."""
+        names = []
+        for axis in axes:
+            names += [axis, *(key for key, other in self.keys.items() if other == axis)]
+        return list(dict.fromkeys(names))
 
     def long_name(self, name):
         return next((r.long_name(name) for r in self.results if name in r.data.variables), name)

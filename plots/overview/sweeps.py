@@ -40,16 +40,16 @@ class _Sweeps(Chains):
     def content(self):
         d = self.drawing
         drawn = self.wanted or self._worth_drawing()
-        panels = [d.guard([name], lambda: self._panel(name)) for name in drawn]
+        panels = self.panels(drawn, self._panel)
         key, bar = d.looks.key()
         notes = self._notes()
-        return Content([panel for panel in panels if panel], notes + d.notes,
+        return Content(panels, notes + d.notes,
                        key + self._key_of_ways(), bar)
 
     def _worth_drawing(self):
         has = self.observables
         drawn = [name for name in LOSSES if name in has][:1] + [n for n in FURTHER if n in has]
-        if self.runs.single or measurements.default_axis(self.drawing) is None:
+        if self.runs.single or not measurements.default_axes(self.drawing):
             return drawn
         return drawn + [name for name in MEASURED if name in self.drawing.shared]
 
@@ -64,8 +64,6 @@ class _Sweeps(Chains):
 
     def _panel(self, name):
         d = self.drawing
-        if name not in self.observables:
-            return measurements.against_axis(d, name, measurements.default_axis(d))
         entries = self.entries(name)
         panel = Panel(self.label(name), self.x, self.scale(name, entries), self.x_label,
                       names=(name,))

@@ -79,8 +79,10 @@ class _Chooser:
             if x and first.along is None:
                 raise Refused(f"--x {x}: one value of it is selected")
             return _Over("time")
-        if x in self.runs.axes:
+        if x in self.runs.axes or self.runs.keys.get(x) in self.runs.axes:
             return _Over("axis", x)
+        if x in first.groups:  # a zip, which is known by one of its keys
+            return _Over("axis", first.shown[x][0])
         if x in d.shared and first.is_number(x) and d.dims(x) == (TIME,):
             return _Over("time", x)
         if x in d.shared and first.is_number(x) and d.dims(x) == () and not self.runs.single:
@@ -94,7 +96,7 @@ class _Chooser:
                  and (n not in BOOKKEEPING or n == "slow_time")]
         what = "is no number along the runs" if x in first.data.variables else "does not exist"
         raise Refused(f"--x {x}: {what}" + nearest(x, list(dict.fromkeys(
-            [*self.runs.axes, *known, *(dim for dim in first.sizes if dim != "parameter")]))))
+            [*self.runs.axes, *self.runs.keys, *known, *(dim for dim in first.sizes if dim != "parameter")]))))
 
     def _worth_drawing(self):
         """What runs along the running dimension or the snapshots': scalars, vectors, matrices."""
@@ -106,15 +108,16 @@ class _Chooser:
 
     def _add_measurements(self):
         d = self.drawing
-        axis = measurements.default_axis(d)
-        if axis is None or self.over.kind == "dimension" or (self.over.kind == "time"
+        axes = measurements.default_axes(d)
+        if not axes or self.over.kind == "dimension" or (self.over.kind == "time"
                                                              and self.over.name):
             return
         if self.over.kind == "time":
             scalars = [name for name in d.shared if d.is_drawable(name) and d.dims(name) == (TIME,)]
             ends = next((name for name in scalars if "test" in name), *scalars[:1] or [None])
             if ends:
-                self._add(d.guard([ends], lambda: measurements.against_axis(d, ends, axis)))
+                self._add(d.guard([ends], lambda: [measurements.against_axis(d, ends, axis)
+                                                   for axis in axes]))
         for name in measurements.worth_drawing(d, self.over.name):
             self._add(d.guard([name], lambda: self._numbers(name, d.dims(name))))
 
@@ -152,15 +155,15 @@ class _Chooser:
 
     def _numbers(self, name, dims):
         d, over = self.drawing, self.over
-        axis = over.name if over.kind == "axis" else measurements.default_axis(d)
-        if axis is None:
+        axes = [over.name] if over.kind == "axis" else measurements.default_axes(d)
+        if not axes:
             return self._refuse(f"{name} is one number, {float(d.values(name)[0]):g}: there is "
                                 "nothing to draw it over")
         if len(dims) - (TIME in dims) > 1 or SNAPSHOTS in dims:
             return self._refuse(f"{name} cannot be drawn over {over.name}: {d.over(name)}; --where "
                                 "selects along some of them")
         if over.kind != "number":
-            return measurements.against_axis(d, name, axis)
+            return [measurements.against_axis(d, name, axis) for axis in axes]
         panel = measurements.against_number(d, name, over.name)
         return panel or self._refuse(f"{name} is no number of a run: {d.over(name)}")
 

@@ -37,7 +37,7 @@ def measured(runs):
     first = runs.results[0]
     return [name for name in runs.names()
             if runs.dims(name) == () and first.is_number(name) and name not in first.sizes
-            and name not in BOOKKEEPING]
+            and not first.is_given(name) and name not in BOOKKEEPING]
 
 
 def of_good_runs(runs, found):
@@ -77,21 +77,26 @@ def measurements(runs):
         shown = [name for name in shown if not is_constant(values[name])]
     groups = runs.groups()
     chosen = evenly(len(groups), MOST_ROWS)
+    columns = runs.columns(runs.telling)
     rows = []
-    for point, members in (groups[k] for k in chosen):
+    for _, members in (groups[k] for k in chosen):
         cells = []
         for name in shown:
             error = values.get(name + "_error")
             cells.append(_cell(values[name][members], None if error is None else error[members]))
-        rows.append(([value_text(point[axis]) if axis in point else "" for axis in runs.telling],
-                     cells))
+        rows.append((places(runs.runs[members[0]], columns), cells))
     remarks = []
     if len(chosen) < len(groups):
         remarks.append(f"{len(chosen)} of {len(groups)} rows, evenly chosen")
     if runs.repetitions:
         remarks.append(f"mean ± standard error over {', '.join(runs.repetitions)}, with the number "
                        "of runs that have a value and did not fail")
-    return list(runs.telling), shown, rows, "; ".join(remarks)
+    return columns, shown, rows, "; ".join(remarks)
+
+
+def places(run, columns):
+    """Where a run stands along axes and keys."""
+    return ["" if run.has(name) is None else value_text(run.has(name)) for name in columns]
 
 
 def is_constant(values):
@@ -122,18 +127,18 @@ def ends(runs):
 
 
 def failures(runs):
-    """(rows, count): (place, status in words, message) of runs that failed."""
+    """(heads of the place, rows, count): (place, status in words, message) of runs that failed."""
     status = runs.status()
     bad = np.flatnonzero(status != 0)
     result = runs.results[0]
     flags = result.flags("status")
     texts = result.texts("message") if "message" in result.data.variables else [""] * len(status)
+    columns = runs.columns(axis for axis, _ in result.shown.values())
     rows = []
     for k in bad[:MOST_ROWS]:
-        point = runs.runs[k].point
-        rows.append(([value_text(point[axis]) for axis in result.axes],
+        rows.append((places(runs.runs[k], columns),
                      flags.get(int(status[k]), f"status {status[k]}"), cut(texts[k])))
-    return rows, int(bad.size)
+    return columns, rows, int(bad.size)
 
 
 def cut(text, most=MOST_LETTERS):

@@ -107,9 +107,7 @@ def _what_was_run(runs):
     result = runs.results[0]
     parts = ["<section><h2>What was run</h2>"]
     if result.axes:
-        rows = [(axis, len(result.along_dimension(axis)), _values(result.along_dimension(axis)))
-                for axis in result.axes]
-        parts.append(_table(["axis", "values", ""], rows))
+        parts.append(_table(["axis", "values", ""], _axes(result)))
     config, _ = facts.config_given(runs)
     parts.append("<details open><summary>Config, as it was given</summary>"
                  f"<pre>{escaped(config)}</pre></details>")
@@ -118,6 +116,19 @@ def _what_was_run(runs):
         parts.append("<details><summary>With all defaults filled in</summary>"
                      f"<pre>{escaped(resolved.strip())}</pre></details>")
     return "\n".join(parts) + "</section>"
+
+
+def _axes(result):
+    """(axis, count, its values) of each dimension of the study; of a group a line for each key."""
+    rows = []
+    for dim in result.axes:
+        group = result.groups.get(dim)
+        if group is None:
+            rows.append((dim, result.size(dim), _values(result.along_dimension(dim))))
+            continue
+        rows.append((dim, result.size(dim), group.kind))
+        rows += [(f"{key}, along {dim}", "", _values(values)) for key, values in group.keys.items()]
+    return rows
 
 
 def _values(values, most=8):
@@ -142,8 +153,10 @@ def _picture(runs, folder):
 
 
 def _select(name, words, options, first=0):
+    """`options`: texts, or {value: text}."""
+    numbered = options if isinstance(options, dict) else dict(enumerate(options))
     choices = "".join(f'<option value="{k}"{" selected" if k == first else ""}>{escaped(text)}'
-                      "</option>" for k, text in enumerate(options))
+                      "</option>" for k, text in numbered.items())
     return f'<label>{escaped(words)} <select id="{name}">{choices}</select></label>'
 
 
@@ -158,12 +171,15 @@ def _look_into(data):
     repeats = [axis["name"] for axis in data["axes"] if axis["repeats"]]
     curves, numbers = data["curves"], data["numbers"]
     telling = next((k for k, axis in enumerate(data["axes"]) if not axis["repeats"]), 0)
-    colored = [_select("{}-color", "colour", axes, telling)] if axes else []
+    # Of measurements each colour is a series of its own.
+    few = {k: axis["name"] for k, axis in enumerate(data["axes"]) if not axis["drawn"]}
+    few_first = next((k for k in few if not data["axes"][k]["repeats"]), -1)
+    over = next((k for k, axis in enumerate(data["axes"]) if axis["drawn"]), telling)
     if curves:
         parts.append(_chart("curves", "Curves", [
             _select("curves-y", "observable", [o["label"] for o in curves["observables"]]),
             _select("curves-x", "over", [x["label"] for x in curves["x"]]),
-            *(control.format("curves") for control in colored),
+            *([_select("curves-color", "colour", axes, telling)] if axes else []),
             _check("curves-logx", "log x"), _check("curves-logy", "log y"),
             *([_check("curves-mean", f"mean over {', '.join(repeats)}")] if repeats else []),
         ], curves["remark"]))
@@ -171,8 +187,8 @@ def _look_into(data):
         labels = [n["label"] for n in numbers["numbers"]]
         parts.append(_chart("numbers", "Measurements", [
             _select("numbers-y", "measurement", labels),
-            _select("numbers-x", "over", axes + labels, telling),
-            *(control.format("numbers") for control in colored),
+            _select("numbers-x", "over", axes + labels, over),
+            *([_select("numbers-color", "colour", {**few, -1: "none"}, few_first)] if axes else []),
             _check("numbers-logx", "log x"), _check("numbers-logy", "log y"),
             *([_check("numbers-mean", f"mean over {', '.join(repeats)}", True)] if repeats else []),
         ], numbers["remark"]))
@@ -217,11 +233,11 @@ def _measurements(runs):
 
 
 def _failures(runs):
-    rows, count = facts.failures(runs)
+    columns, rows, count = facts.failures(runs)
     if not count:
         return ""
     note = (f'<p class="note">the first {len(rows)} of {count}</p>' if len(rows) < count else "")
-    heads = [*runs.results[0].axes, "status", "message"]
+    heads = [*columns, "status", "message"]
     return ("<section><h2>Failed runs</h2>" + note
             + _table(heads, [[*place, word, text] for place, word, text in rows]) + "</section>")
 

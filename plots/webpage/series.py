@@ -11,6 +11,7 @@ import math
 import numpy as np
 
 from overview.drawing import evenly
+from overview.looks import are_numbers
 from overview.reading import BOOKKEEPING, TIME, value_text
 
 from webpage import facts
@@ -27,21 +28,34 @@ def rounded(values):
 
 
 def axes(runs):
-    """The study's axes: their names and values, of numbers or words."""
+    """The study's axes, and the keys of its groups: names and values, of numbers or words. What is
+    `drawn` has a value of its own at each draw of a design, which is known by its keys alone."""
     out = []
-    for axis, values in runs.axes.items():
-        numbers = all(isinstance(v, (int, float, np.number)) for v in values)
-        out.append({"name": axis, "repeats": axis in runs.repetitions,
-                    "values": [float(v) for v in values] if numbers else None,
+    for name, values in _values(runs).items():
+        out.append({"name": name, "repeats": name in runs.repetitions,
+                    "drawn": runs.keys.get(name) in runs.designs,
+                    "values": [float(v) for v in values] if are_numbers(values) else None,
                     "texts": [value_text(v) for v in values]})
     return out
 
 
+def _values(runs):
+    """{axis or key of a group: its values}, those of keys in rising order."""
+    found = {}
+    for name in runs.columns(runs.axes):
+        if name in runs.designs:
+            continue
+        values = runs.axes.get(name) or list(dict.fromkeys(run.has(name) for run in runs.runs))
+        if len(values) > 1:
+            found[name] = sorted(values) if are_numbers(values) else values
+    return found
+
+
 def places(runs, chosen):
-    """Of each chosen run its place along each axis."""
-    index = {axis: {value: k for k, value in enumerate(values)}
-             for axis, values in runs.axes.items()}
-    return [[index[axis][runs.runs[k].point[axis]] for axis in runs.axes] for k in chosen]
+    """Of each chosen run its place along each axis and key."""
+    index = {name: {value: k for k, value in enumerate(values)}
+             for name, values in _values(runs).items()}
+    return [[there[runs.runs[k].has(name)] for name, there in index.items()] for k in chosen]
 
 
 def _rows(result, name, chosen):

@@ -168,6 +168,12 @@ class Picture:
                 for lines in self._groups("LineCollection.*", axes)
                 for path in lines.iter(SVG + "path")]
 
+    def points(self, panel=1):
+        """Places on the page of the points of a panel."""
+        axes, = self._groups(f"axes_{panel}")
+        return [(float(use.get("x")), float(use.get("y")))
+                for marks in self._groups("PathCollection.*", axes) for use in marks.iter(SVG + "use")]
+
     def dashed(self, panel=1):
         """Of each of these lines whether it is dashed."""
         axes, = self._groups(f"axes_{panel}")
