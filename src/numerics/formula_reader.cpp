@@ -4,12 +4,12 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cmath>
 #include <cstring>
 #include <numbers>
 
 #include "numerics/formula_operations.hpp"
+#include "numerics/formula_words.hpp"
 
 namespace gradflow {
 namespace {
@@ -19,18 +19,11 @@ using Node = Formula::Node;
 using Operation = Formula::Operation;
 using Functions = Formula::Functions;
 
-constexpr std::size_t longest_formula = 1000;
+constexpr const char* name_characters =
+    "0123456789_abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
 /// Names that other programs know and that have kinks, whatever they are a formula of.
 constexpr std::array kinked{"relu", "leaky_relu", "floor", "ceil", "round", "rint", "if"};
-
-/// The column of a byte, in characters of UTF-8, from 1.
-std::size_t column_of(const std::string& text, std::size_t byte) {
-  std::size_t column = 1;
-  for (std::size_t i = 0; i < std::min(byte, text.size()); ++i)
-    if ((static_cast<unsigned char>(text[i]) & 0xc0U) != 0x80) ++column;
-  return column;
-}
 
 /// muParser reads the text, and where it would compute with numbers it computes with their places
 /// in a list: operators and functions are replaced by ones that write down what they are applied
@@ -40,7 +33,7 @@ class Reader final : public mu::ParserBase {
  public:
   Reader(const std::string& text, const std::vector<std::string>& variables, Functions allowed)
       : text_(text), variables_(variables), allowed_(allowed) {
-    DefineNameChars("0123456789_abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ");
+    DefineNameChars(name_characters);
     DefineOprtChars("+-*/^");
     DefineInfixOprtChars("+-");
     SetArgSep(',');
@@ -80,7 +73,7 @@ class Reader final : public mu::ParserBase {
         throw FormulaError(column_of(text_, text_.find(',')), "has several values, expected one");
       return reachable(place(results[0]));
     } catch (const mu::ParserError& error) {
-      throw in_our_words(error);
+      throw in_our_words(error, text_, names());
     }
   }
 
@@ -160,93 +153,39 @@ class Reader final : public mu::ParserBase {
                        [&](const NamedFunction& f) { return std::strcmp(f.name, name) == 0; }));
   }
 
-  static int read_number(const char* text, int* position, double* value) {
-    if ((*text < '0' || *text > '9') && *text != '.') return 0;
-    double number = 0;
-    const auto [end, error] = std::from_chars(text, text + std::strlen(text), number);
+  static int read_number(const char*, int* position, double* value) {
     const auto byte = static_cast<std::size_t>(*position);
-    if (error == std::errc::result_out_of_range)
-      throw FormulaError(column_of(current->text_, byte),
-                         "has a number that is out of range: " + std::string(text, end));
-    if (error != std::errc()) return 0;
+    std::size_t end = 0;
+    const double number = number_at(current->text_, byte, end);
+    if (end == byte) return 0;
     *value = current->constant(number, byte);
-    *position += static_cast<int>(end - text);
+    *position = static_cast<int>(end);
     return 1;
   }
 
   void require_characters() const {
-    if (text_.size() > longest_formula)
-      throw FormulaError(0, "has " + std::to_string(text_.size()) +
-                                " characters, expected at most " + std::to_string(longest_formula));
-    if (text_.find_first_not_of(" \t\n\r") == std::string::npos) throw FormulaError(0, "is empty");
+    require_length(text_);
     for (std::size_t i = 0; i < text_.size(); ++i) {
       const char c = text_[i];
       const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
       const bool digit = c >= '0' && c <= '9';
       if (letter || digit || (c != '\0' && std::strchr(" \t\n\r.,+-*/^()", c) != nullptr)) continue;
-      std::size_t end = i + 1;
-      while (end < text_.size() && (static_cast<unsigned char>(text_[end]) & 0xc0U) == 0x80) ++end;
-      const bool visible = static_cast<unsigned char>(c) >= 0x20;
-      throw FormulaError(column_of(text_, i),
-                         std::string(c != '\0' && std::strchr("<>?:!&|", c) != nullptr
-                                         ? "has no comparisons and no cases"
-                                     : c == '=' ? "has an =, but a formula is a value"
-                                                : "has a character that no formula has") +
-                             (visible ? ": '" + text_.substr(i, end - i) + "'" : ""));
+      throw refused_character(text_, i,
+                              c != '\0' && std::strchr("<>?:!&|", c) != nullptr
+                                  ? "has no comparisons and no cases"
+                              : c == '=' ? "has an =, but a formula is a value"
+                                         : "has a character that no formula has");
     }
   }
 
-  FormulaError in_our_words(const mu::ParserError& error) const {
-    const std::string token = error.GetToken();
-    std::size_t byte = error.GetPos() < 0 ? text_.size() : static_cast<std::size_t>(error.GetPos());
-    // The position may be behind the token.
-    if (!token.empty() && text_.compare(std::min(byte, text_.size()), token.size(), token) != 0)
-      if (const std::size_t before = text_.rfind(token, byte); before != std::string::npos)
-        byte = before;
-    const std::size_t column = column_of(text_, byte);
-    const std::string quoted = "\"" + token + "\"";
-    switch (error.GetCode()) {
-      case mu::ecUNASSIGNABLE_TOKEN:
-        return unknown_name(byte, column);
-      case mu::ecUNEXPECTED_EOF:
-      case mu::ecEMPTY_EXPRESSION:
-        return {column, "ends where a value is expected"};
-      case mu::ecMISSING_PARENS:
-        return {column, "has a parenthesis that is not closed"};
-      case mu::ecTOO_MANY_PARAMS:
-      case mu::ecTOO_FEW_PARAMS:
-        return {column, "has too " +
-                            std::string(error.GetCode() == mu::ecTOO_FEW_PARAMS ? "few" : "many") +
-                            " arguments of the function " + quoted};
-      default:
-        if (token.empty() || token == ")") return {column, "cannot be read from here on"};
-        return {column, "has " + quoted + " where none can be"};
-    }
-  }
-
-  FormulaError unknown_name(std::size_t byte, std::size_t column) const {
-    std::size_t end = byte;
-    while (end < text_.size() &&
-           std::string_view(ValidNameChars()).find(text_[end]) != std::string_view::npos)
-      ++end;
-    const std::string name = text_.substr(byte, end - byte);
-    if (name.empty()) return {column, "cannot be read from here on"};
-    const std::size_t next = text_.find_first_not_of(" \t\n\r", end);
-    const bool called = next != std::string::npos && text_[next] == '(';
-    if (!called) {
-      if (has(Formula::function_names(Functions::all), name))
-        return {column, "has the function \"" + name + "\" without its argument in parentheses"};
-      std::vector<std::string> known = variables_;
-      known.emplace_back("pi");
-      return {column, "has no name \"" + name + "\"", name, known};
-    }
-    if (std::find(kinked.begin(), kinked.end(), name) != kinked.end() ||
-        (allowed_ == Functions::smooth && has(Formula::function_names(Functions::all), name)))
-      return {column, "has \"" + name + "\", which has a kink or a jump"};
-    return {column, "has no function \"" + name + "\"", name, Formula::function_names(allowed_)};
-  }
-  static bool has(const std::vector<std::string>& names, const std::string& name) {
-    return std::find(names.begin(), names.end(), name) != names.end();
+  FormulaNames names() const {
+    FormulaNames all{name_characters, variables_, Formula::function_names(allowed_)};
+    all.variables.emplace_back("pi");
+    all.kinked.assign(kinked.begin(), kinked.end());
+    for (const std::string& name : Formula::function_names(Functions::all))
+      if (std::find(all.functions.begin(), all.functions.end(), name) == all.functions.end())
+        all.kinked.push_back(name);
+    return all;
   }
 
   /// The operations that `last` needs, in their order, `last` behind them.

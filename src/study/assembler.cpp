@@ -40,6 +40,14 @@ void add_texts(Dataset& whole, const StudyHead& head) {
   for (const auto& [name, text] : call_info()) whole.set_attribute({name, text});
 }
 
+/// A key that an expression gives, by its whole name where its name is `taken`. Returns its name.
+std::string add_worked_out(Dataset& whole, const StudyHead::WorkedOut& key,
+                           std::vector<std::string> dimensions, bool taken) {
+  const std::string name = taken ? key.key : key.name;
+  whole.add({name, std::move(dimensions), key.values, {{"long_name", key.key}}});
+  return name;
+}
+
 /// The result on its way from points on disk to a file.
 class Assembly {
  public:
@@ -49,7 +57,7 @@ class Assembly {
   Assembled write(const fs::path& path) {
     look_through();
     Dataset whole = stacking_.frame(axes());
-    add_group_coordinates(whole);
+    add_coordinates(whole);
     add_numbers(whole);
     add_builds(whole);
     result_.warnings = add_study_fits(head_, whole);
@@ -111,8 +119,8 @@ class Assembly {
     return all;
   }
 
-  /// The values of a group's keys along its dimension, as coordinates.
-  void add_group_coordinates(Dataset& whole) const {
+  /// The values of a group's keys along its dimension, and of expressions, as coordinates.
+  void add_coordinates(Dataset& whole) const {
     std::string names;
     for (std::size_t a = 0; a < head_.axes.size(); ++a)
       for (const StudyHead::Key& key : head_.axes[a].keys) {
@@ -124,6 +132,12 @@ class Assembly {
             key.axis.values);
         names += (names.empty() ? "" : " ") + name;
       }
+    for (const StudyHead::WorkedOut& key : head_.worked_out) {
+      std::vector<std::string> dimensions;
+      for (const std::uint64_t a : key.axes) dimensions.push_back(axis_names_[a]);
+      names += (names.empty() ? "" : " ") +
+               add_worked_out(whole, key, dimensions, stacking_.has(key.name));
+    }
     if (!names.empty()) whole.set_attribute({"coordinates", names});
   }
 
@@ -241,6 +255,12 @@ Assembled write_result(const StudyHead& head, const PointFiles& points, const fs
 }
 
 Dataset result_of_run(const StudyHead& head, Dataset run) {
+  std::string names;
+  for (const StudyHead::WorkedOut& key : head.worked_out) {
+    const bool taken = run.find(key.name) != nullptr || run.find_dimension(key.name) != nullptr;
+    names += (names.empty() ? "" : " ") + add_worked_out(run, key, {}, taken);
+  }
+  if (!names.empty()) run.set_attribute({"coordinates", names});
   ContentHash hash;
   hash.add(run, not_hashed);
   for (const auto& [name, text] : build_info()) run.set_attribute({name, text});

@@ -54,6 +54,8 @@ void Config::read(const TomlValue& document) {
     given_sections_.insert(KeyName::of(axis.key).section);
   }
   complaints.hear([&] { check_options(); });
+  check_expressions(complaints);
+  worked_out_ = work_out({design_, schema_, written_, base.sections}, complaints);
   // What seems to be missing may be among what is misspelt.
   if (complaints.none()) check_end(base);
   complaints.raise();
@@ -82,7 +84,21 @@ void Config::read_section(const std::string& key, const TomlValue& value, Compla
 void Config::take(const std::string& key, const TomlValue& value) {
   const ParameterInfo& info = schema_.declared(key, value.position);
   positions_[key] = value.position;
-  given_.emplace_back(key, convert(key, info, value));
+  ParameterValue converted = convert(key, info, value);
+  if (is_expression(info, converted))
+    written_[key] = {std::get<std::string>(converted), value.position};
+  else
+    given_.emplace_back(key, std::move(converted));
+}
+
+void Config::check_expressions(Complaints& complaints) const {
+  for (const auto& [key, written] : written_)
+    if (const ConfigAxis* axis = design_.axis(key))
+      complaints.hear([&, &key = key, &written = written] {
+        throw ConfigError(axis->position, design_.called(*axis) +
+                                              ": is worked out by an expression already, at " +
+                                              written.position.text());
+      });
 }
 
 /// In the file a key may stand beside its axis, which counts; an option is meant to count itself.
@@ -95,8 +111,8 @@ void Config::check_options() const {
 }
 
 void Config::check_end(const RunConfig& base) const {
-  if (base.of_rest() || base.sections.at("time").has("end") || design_.varies("time.end") ||
-      flow_kind(base.sections.at("flow").text("kind")).accelerates)
+  if (base.of_rest() || base.sections.at("time").has("end") || written_.count("time.end") != 0 ||
+      design_.varies("time.end") || flow_kind(base.sections.at("flow").text("kind")).accelerates)
     return;
   const auto section = positions_.find("time");
   throw ConfigError(
@@ -174,6 +190,9 @@ RunConfig Config::run(std::size_t point) const {
   const std::vector<std::size_t> index = coordinates(point);
   for (std::size_t a = 0; a < axes().size(); ++a)
     set(run, axes()[a].key, axes()[a].values[index[a]]);
+  const std::vector<std::size_t> places = design_.places(point);
+  for (const WorkedOutKey& key : worked_out_)
+    if (const auto value = key.at(key.index(design_, places))) set(run, key.key, *value);
   try {
     run.give_init_seed();
   } catch (const ParameterError& error) {
@@ -289,6 +308,8 @@ void Config::validate() const {
   // point fixes); left to the model, it comes to the same again.
   std::set<std::string> differs;
   for (const ConfigAxis& axis : axes()) differs.insert(axis.key);
+  for (const WorkedOutKey& key : worked_out_)
+    if (!key.dimensions.empty()) differs.insert(key.key);
   for (const std::size_t point : tried_points()) {
     RunConfig other = run(point);
     const auto unused = unused_of(other, point);
@@ -364,9 +385,13 @@ std::string Config::as_toml(const RunConfig& run, const std::set<std::string>& d
     if (!run.has(section.name)) continue;
     if (!section.name.empty()) out << "\n[" << section.name << "]\n";
     const Parameters& parameters = run.sections.at(section.name);
-    for (const ParameterInfo& info : section.declaration)
-      if (differs.count(KeyName{section.name, info.name}.whole()) == 0 && parameters.has(info.name))
+    for (const ParameterInfo& info : section.declaration) {
+      const std::string key = KeyName{section.name, info.name}.whole();
+      if (const auto written = written_.find(key); written != written_.end())
+        out << info.name << " = " << toml_text(written->second.text) << "\n";
+      else if (differs.count(key) == 0 && parameters.has(info.name))
         out << info.name << " = " << toml_value(parameters.value(info.name)) << "\n";
+    }
   }
   if (!is_study()) return out.str();
   out << "\n[study]\n";

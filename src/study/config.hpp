@@ -11,6 +11,7 @@
 #include "experiment/setup.hpp"
 #include "io/dataset.hpp"
 #include "study/design.hpp"
+#include "study/expressions.hpp"
 #include "study/inputs.hpp"
 #include "study/run_config.hpp"
 #include "study/schema.hpp"
@@ -42,6 +43,8 @@ class Config {
   const std::vector<ConfigAxis>& axes() const { return design_.axes(); }
   bool is_study() const { return !axes().empty(); }
   std::size_t points() const { return design_.points(); }
+  /// The keys that expressions give, with their values.
+  const std::vector<WorkedOutKey>& worked_out() const { return worked_out_; }
   /// Index of each axis's value at a point (row-major, the last axis fastest).
   std::vector<std::size_t> coordinates(std::size_t point) const {
     return design_.coordinates(point);
@@ -103,6 +106,8 @@ class Config {
   void read_section(const std::string& key, const TomlValue& value, Complaints& complaints);
   void take(const std::string& key, const TomlValue& value);
   void check_options() const;
+  /// That no key is worked out and varied at once.
+  void check_expressions(Complaints& complaints) const;
   void check_end(const RunConfig& base) const;
   /// The sections with their defaults.
   RunConfig defaults() const;
@@ -145,7 +150,9 @@ class Config {
   Design design_;
   Inputs inputs_;
   std::vector<std::pair<std::string, ParameterValue>> given_;  ///< key and value, in order
-  std::set<std::string> given_sections_;                       ///< by themselves or by an axis
+  WrittenExpressions written_;                                 ///< what stands in place of values
+  std::vector<WorkedOutKey> worked_out_;
+  std::set<std::string> given_sections_;  ///< by themselves or by an axis
   std::map<std::string, SourcePosition> positions_;
   mutable std::string resolved_;                       ///< empty before `validate`
   mutable std::map<std::string, std::string> common_;  ///< `common_contents`

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "io/checksum.hpp"
@@ -27,6 +28,17 @@ void remove_common_folder(std::vector<std::string>& paths) {
     while (common > 0 && path.compare(0, common, paths.front(), 0, common) != 0)
       common = common < 2 ? 0 : paths.front().rfind('/', common - 2) + 1;
   for (std::string& path : paths) path.erase(0, common);
+}
+
+/// As it stands in the result.
+StudyHead::WorkedOut variable_of(const WorkedOutKey& key) {
+  StudyHead::WorkedOut out{
+      key.key, key.name, {key.dimensions.begin(), key.dimensions.end()}, key.values};
+  const bool everywhere = std::none_of(key.values.begin(), key.values.end(),
+                                       [](double value) { return std::isnan(value); });
+  if (key.whole && everywhere)
+    out.values = std::vector<std::int64_t>(key.values.begin(), key.values.end());
+  return out;
 }
 
 std::vector<std::int64_t> counted(std::size_t length) {
@@ -114,6 +126,14 @@ std::string Config::fingerprint() const {
       text += content(axis.key, schema_.declared(axis.key, axis.position), value) + ", ";
     text += "\n";
   }
+  for (const WorkedOutKey& key : worked_out_) {
+    if (key.dimensions.empty()) continue;  // among the common contents
+    text += "worked out: " + key.key + " =";
+    for (const std::size_t d : key.dimensions) text += " over " + design_.dimensions()[d].key;
+    for (std::size_t k = 0; k < key.values.size(); ++k)
+      text += " " + toml_value(key.at(k).value_or(ParameterValue{}));
+    text += "\n";
+  }
   return hex_checksum(text);
 }
 
@@ -153,6 +173,7 @@ StudyHead Config::head() const {
     else
       whole = {axis.key, std::move(named), {}};
   }
+  for (const WorkedOutKey& key : worked_out_) head.worked_out.push_back(variable_of(key));
   const MeasureSettings measure = run(0).measure();
   head.exponents = measure.exponents;
   if (const ConfigAxis* along = fit_axis(measure.against)) {

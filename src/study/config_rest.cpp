@@ -59,6 +59,10 @@ void Config::check_sweep(const RunConfig& run, Model& model) const {
   if (design_.varies(sweep.key))
     throw ParameterError("key",
                          "is " + toml_text(sweep.key) + ", which is an axis of the study too");
+  for (const WorkedOutKey& other : worked_out_)
+    if (other.sources.count(sweep.key) != 0)
+      throw ParameterError("key", "is " + toml_text(sweep.key) + ", which the expression of " +
+                                      other.key + " needs one value of at a point");
   Parameters section = run.sections.at(key.section);
   for (const double value : sweep.values) try {
       section.set(key.name, value);

@@ -25,7 +25,10 @@ Range read_values(const std::string& called, const std::string& key, const Param
   if (list == nullptr)
     throw ConfigError(value.position,
                       called + ": is " + value.description() +
-                          ", expected a list, or a range such as { log = [1e-6, 1e-2, 5] }");
+                          ", expected a list, or a range such as { log = [1e-6, 1e-2, 5] }" +
+                          (is_expression(info, convert(key, info, value))
+                               ? "; an expression stands in the key's own section"
+                               : ""));
   if (list->empty())
     throw ConfigError(value.position, called + ": is an empty list, expected at least one value");
   check_count(called, value, list->size());
@@ -240,9 +243,15 @@ const ConfigAxis* Design::find(const std::string& name) const {
   return nullptr;
 }
 
-bool Design::varies(const std::string& key) const {
-  return std::any_of(axes_.begin(), axes_.end(),
-                     [&](const ConfigAxis& axis) { return axis.key == key; });
+std::string Design::called(const ConfigAxis& axis) const {
+  const StudyDimension& dimension = dimensions_[axis.dimension];
+  return "study." + (dimension.is_group() ? dimension.key + "." : "") + axis.key;
+}
+
+const ConfigAxis* Design::axis(const std::string& key) const {
+  for (const ConfigAxis& axis : axes_)
+    if (axis.key == key) return &axis;
+  return nullptr;
 }
 
 bool Design::is_axis(const std::string& key) const {

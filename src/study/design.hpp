@@ -79,7 +79,11 @@ class Design {
   std::vector<std::size_t> coordinates(std::size_t point) const;
   /// The key that `name` means, by itself or its coordinate's name; null where there is none.
   const ConfigAxis* find(const std::string& name) const;
-  bool varies(const std::string& key) const;
+  /// The key by its whole name; null where it is not varied.
+  const ConfigAxis* axis(const std::string& key) const;
+  /// What messages call a key of `axes()`: "study.zip.size.model.width".
+  std::string called(const ConfigAxis& axis) const;
+  bool varies(const std::string& key) const { return axis(key) != nullptr; }
   /// Has it a dimension of its own?
   bool is_axis(const std::string& key) const;
 

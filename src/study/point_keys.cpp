@@ -36,12 +36,25 @@ PointKeys::PointKeys(const Config& config) : config_(config) {
                            : Sum{});
     values_.push_back(std::move(values));
   }
+  for (const WorkedOutKey& key : config.worked_out()) {
+    std::vector<Sum> values;
+    // What is the same at all points is among the common contents.
+    const bool counts = changes_numbers(key.key) && !key.dimensions.empty();
+    for (std::size_t k = 0; k < key.values.size(); ++k) {
+      const std::optional<ParameterValue> value = counts ? key.at(k) : std::nullopt;
+      values.push_back(value ? of(key.key + " = " + toml_value(*value)) : Sum{});
+    }
+    worked_out_.push_back(std::move(values));
+  }
 }
 
 std::string PointKeys::operator()(std::size_t point) const {
   Sum sum = common_;
   const std::vector<std::size_t> index = config_.coordinates(point);
   for (std::size_t a = 0; a < index.size(); ++a) sum += values_[a][index[a]];
+  const std::vector<std::size_t> places = config_.design().places(point);
+  for (std::size_t e = 0; e < worked_out_.size(); ++e)
+    sum += worked_out_[e][config_.worked_out()[e].index(config_.design(), places)];
   return checksum_of({{reinterpret_cast<const char*>(&sum), sizeof sum}});
 }
 

@@ -32,7 +32,8 @@ class PointKeys {
 
   const Config& config_;
   Sum common_;
-  std::vector<std::vector<Sum>> values_;  ///< of each axis
+  std::vector<std::vector<Sum>> values_;      ///< of each axis
+  std::vector<std::vector<Sum>> worked_out_;  ///< of each key that an expression gives
 };
 
 }  // namespace gradflow

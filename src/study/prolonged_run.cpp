@@ -26,7 +26,10 @@ struct Ends {
   Ends before() const { return {{earlier.begin(), earlier.end() - 1}, earlier.back()}; }
 };
 
-double number(const TomlValue& value) {
+double number(const TomlValue& value, const fs::path& mark) {
+  // An expression comes to the number that it came to then.
+  if (std::holds_alternative<std::string>(value.value))
+    return Config::load(mark, {}).run(0).sections.at("time").real("end");
   const auto* real = std::get_if<double>(&value.value);
   return real != nullptr ? *real : 0;
 }
@@ -41,9 +44,9 @@ Ends ends_in(const fs::path& folder) {
   for (const auto& [section, values] : *document.table()) {
     if (section != "time" || values.table() == nullptr) continue;
     for (const auto& [name, value] : *values.table()) {
-      if (name == "end") ends.last = number(value);
+      if (name == "end") ends.last = number(value, mark);
       if (name == "earlier_ends" && value.list() != nullptr)
-        for (const TomlValue& each : *value.list()) ends.earlier.push_back(number(each));
+        for (const TomlValue& each : *value.list()) ends.earlier.push_back(number(each, mark));
     }
   }
   if (!(ends.last > 0))

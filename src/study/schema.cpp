@@ -135,6 +135,18 @@ std::string nearest_choice(const ParameterInfo& info, const ParameterValue& valu
   return text != nullptr && !info.names_choice(*text) ? "" : nearest_choice(info.choices, value);
 }
 
+bool takes_number(const ParameterInfo& info) {
+  return info.type == ParameterType::integer || info.type == ParameterType::real ||
+         info.type == ParameterType::text_or_real;
+}
+
+bool is_expression(const ParameterInfo& info, const ParameterValue& value) {
+  const auto* text = std::get_if<std::string>(&value);
+  if (text == nullptr || !takes_number(info)) return false;
+  const std::size_t first = text->find_first_not_of(" \t\n\r");
+  return first != std::string::npos && (*text)[first] == '=';
+}
+
 std::string toml_value(const ParameterValue& value) {
   const auto list = [](const auto& entries, auto&& item) {
     std::string out;

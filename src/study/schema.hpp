@@ -22,6 +22,11 @@ std::string nearest_choice(const std::vector<std::string>& choices, const Parame
 /// The same of a declaration's choices; nothing for what is meant as a formula.
 std::string nearest_choice(const ParameterInfo& info, const ParameterValue& value);
 
+/// Does a key take a number, and so an expression in its place?
+bool takes_number(const ParameterInfo& info);
+/// Is it the text of an expression ("= 10 / flow.weight_decay"), where a key takes a number?
+bool is_expression(const ParameterInfo& info, const ParameterValue& value);
+
 /// A section of a config and the keys that it takes.
 struct Section {
   std::string name;  ///< "" for what stands before the first

@@ -23,10 +23,15 @@ void serialize(Archive& archive, StudyHead::Axis& axis) {
 }
 
 template <class Archive>
+void serialize(Archive& archive, StudyHead::WorkedOut& key) {
+  archive(key.key, key.name, key.axes, key.values);
+}
+
+template <class Archive>
 void serialize(Archive& archive, StudyHead& head) {
   std::uint64_t against = head.against;
-  archive(head.fingerprint, head.version, head.axes, head.model, head.paper, head.config,
-          head.resolved, head.exponents, against, head.against_key, head.arrhenius);
+  archive(head.fingerprint, head.version, head.axes, head.worked_out, head.model, head.paper,
+          head.config, head.resolved, head.exponents, against, head.against_key, head.arrhenius);
   head.against = static_cast<std::size_t>(against);
 }
 

@@ -29,11 +29,18 @@ struct StudyHead {
     /// A value in short: "weight_decay = 0.001"; of a group those of its keys.
     std::string text(std::size_t index) const;
   };
+  /// A key that an expression gives.
+  struct WorkedOut {
+    std::string key, name;
+    std::vector<std::uint64_t> axes;  ///< numbers of those that it depends on
+    Values values;                    ///< row-major over these
+  };
 
   std::string fingerprint;   ///< of what can change a number
   std::string prolongs;      ///< a single run's fingerprint before it was prolonged; not kept
   std::int64_t version = 0;  ///< result_version
   std::vector<Axis> axes;    ///< none: a single run
+  std::vector<WorkedOut> worked_out;
   std::string model, paper, config, resolved;
   std::vector<std::string> exponents;  ///< measure.exponents
   std::size_t against = 0;             ///< number of the axis that they are fitted along

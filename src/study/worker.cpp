@@ -129,11 +129,11 @@ class Life {
 
   /// The settings that hold a point's limits, made once where all points have the same.
   const SolverSettings& limits_of(std::size_t k) {
-    const auto is_of_solver = [](const ConfigAxis& axis) {
-      return axis.key.starts_with("solver.");
-    };
+    const auto is_of_solver = [](const auto& key) { return key.key.starts_with("solver."); };
     const std::vector<ConfigAxis>& axes = study_.config.axes();
-    if (!limits_ || std::any_of(axes.begin(), axes.end(), is_of_solver))
+    const std::vector<WorkedOutKey>& others = study_.config.worked_out();
+    if (!limits_ || std::any_of(axes.begin(), axes.end(), is_of_solver) ||
+        std::any_of(others.begin(), others.end(), is_of_solver))
       limits_ = study_.config.run(k).solver();
     return *limits_;
   }

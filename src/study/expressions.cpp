@@ -1,0 +1,273 @@
+#include "study/expressions.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <set>
+
+#include "numerics/expression.hpp"
+#include "study/key_name.hpp"
+
+namespace gradflow {
+namespace {
+
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+
+using Places = std::vector<std::size_t>;
+
+/// Without its sign, so that columns are those of the text as it stands in the config.
+std::string without_sign(std::string text) {
+  text[text.find('=')] = ' ';
+  return text;
+}
+
+std::vector<std::string> keys_of(const Schema& schema) {
+  std::vector<std::string> keys;
+  for (const Section& section : schema.sections())
+    for (const ParameterInfo& info : section.declaration)
+      keys.push_back(KeyName{section.name, info.name}.whole());
+  return keys;
+}
+
+/// An expression of one key.
+struct Term {
+  std::string key;
+  WrittenExpression written;
+  Expression expression;
+
+  [[noreturn]] void complain(const std::string& what,
+                             const Expression::Name* name = nullptr) const {
+    throw ConfigError(
+        written.position,
+        key + ": is " + toml_text(shortened(written.text)) + ", which " + what +
+            (name != nullptr ? " (column " + std::to_string(name->column) + " of it)" : ""));
+  }
+};
+
+Term read_term(const std::string& key, const WrittenExpression& written, const Schema& schema) {
+  const std::vector<std::string> known = keys_of(schema);
+  try {
+    Term term{key, written, Expression(without_sign(written.text), known)};
+    for (const Expression::Name& name : term.expression.names()) {
+      const ParameterInfo& info = schema.declared(name.text, written.position);
+      if (!takes_number(info))
+        term.complain("has " + name.text + ", which is " + info.expectation() + ", no number",
+                      &name);
+    }
+    return term;
+  } catch (const FormulaError& error) {
+    std::string what =
+        key + ": is " + toml_text(shortened(written.text)) + ", which " + error.what();
+    if (error.column() > 0) what += " (column " + std::to_string(error.column()) + " of it)";
+    if (!error.unknown().empty()) {
+      // The last part of a key may be right, and its section forgotten.
+      const auto whole = std::find_if(known.begin(), known.end(), [&](const std::string& other) {
+        return KeyName::of(other).name == error.unknown();
+      });
+      what += whole != known.end() ? "; did you mean \"" + *whole + "\"?"
+                                   : suggestion(error.unknown(), error.known());
+    }
+    throw ConfigError(written.position, what);
+  }
+}
+
+/// Calls `visit` with each combination of places along `dimensions`, in row-major order.
+template <class Visit>
+void for_each_place(const Design& design, const std::vector<std::size_t>& dimensions,
+                    const Visit& visit) {
+  Places places(design.dimensions().size(), 0);
+  for (;;) {
+    visit(places);
+    std::size_t d = dimensions.size();
+    for (; d > 0; --d) {
+      std::size_t& place = places[dimensions[d - 1]];
+      if (++place < design.dimensions()[dimensions[d - 1]].length) break;
+      place = 0;
+    }
+    if (d == 0) return;
+  }
+}
+
+/// All expressions of a config on their way to values.
+class Work {
+ public:
+  Work(const ExpressionScope& scope, Complaints& complaints) : scope_(scope) {
+    for (const auto& [key, written] : scope.written)
+      complaints.hear([&, &key = key, &written = written] {
+        terms_.emplace(key, read_term(key, written, scope.schema));
+      });
+  }
+
+  void order(Complaints& complaints) {
+    // One circle at a time: all keys on it would tell of the same.
+    complaints.hear([&] {
+      for (const auto& [key, term] : terms_) {
+        std::vector<std::string> path;
+        follow(key, path);
+      }
+    });
+  }
+
+  std::vector<WorkedOutKey> all(Complaints& complaints) {
+    std::vector<WorkedOutKey> keys;
+    for (const std::string& key : order_)
+      if (!complaints.hear([&] { work_out(key); })) return {};
+    for (const auto& [key, term] : terms_) keys.push_back(worked_out_.at(key));
+    return keys;
+  }
+
+ private:
+  /// The dimensions that a key depends on; of expressions, those before it come before it in
+  /// `order_`.
+  const std::set<std::size_t>& follow(const std::string& key, std::vector<std::string>& path) {
+    if (const auto known = dimensions_.find(key); known != dimensions_.end()) return known->second;
+    std::set<std::size_t> all;
+    if (const ConfigAxis* axis = scope_.design.axis(key)) all.insert(axis->dimension);
+    if (const auto term = terms_.find(key); term != terms_.end()) {
+      path.push_back(key);
+      if (std::find(path.begin(), path.end() - 1, key) != path.end() - 1)
+        term->second.complain("follows from itself: " + circle(path));
+      for (const Expression::Name& name : term->second.expression.names()) {
+        const std::set<std::size_t>& others = follow(name.text, path);
+        all.insert(others.begin(), others.end());
+      }
+      path.pop_back();
+      order_.push_back(key);
+    }
+    return dimensions_[key] = all;
+  }
+
+  static std::string circle(const std::vector<std::string>& path) {
+    std::string text;
+    for (auto at = std::find(path.begin(), path.end(), path.back()); at != path.end(); ++at)
+      text += (text.empty() ? "" : " from ") + *at;
+    return text;
+  }
+
+  void work_out(const std::string& key) {
+    const Term& term = terms_.at(key);
+    const std::set<std::size_t>& dimensions = dimensions_.at(key);
+    const ParameterInfo& info = scope_.schema.declared(key, term.written.position);
+    WorkedOutKey out{key,
+                     name_of(key),
+                     term.written.position,
+                     info.type == ParameterType::integer,
+                     {},
+                     {dimensions.begin(), dimensions.end()},
+                     {}};
+    for (const Expression::Name& name : term.expression.names()) {
+      out.sources.insert(name.text);
+      if (const auto other = worked_out_.find(name.text); other != worked_out_.end())
+        out.sources.insert(other->second.sources.begin(), other->second.sources.end());
+    }
+    Parameters trial({info});
+    for_each_place(scope_.design, out.dimensions, [&](const Places& places) {
+      out.values.push_back(checked(term, places, trial));
+    });
+    worked_out_.emplace(key, std::move(out));
+  }
+
+  double checked(const Term& term, const Places& places, Parameters& trial) const {
+    std::vector<double> values;
+    for (const Expression::Name& name : term.expression.names())
+      values.push_back(value_of(term, name, places));
+    const double value = term.expression(values);
+    const ParameterInfo& info = trial.declared().front();
+    const auto wrong = [&](const std::string& what) {
+      std::string where;
+      for (std::size_t i = 0; i < values.size(); ++i)
+        where += (i > 0 ? ", " : " (where ") + term.expression.names()[i].text + " = " +
+                 toml_number(values[i]);
+      throw ConfigError(term.written.position, term.key + ": " +
+                                                   toml_text(shortened(term.written.text)) + " " +
+                                                   what + (where.empty() ? "" : where + ")"));
+    };
+    if (!std::isfinite(value)) wrong("is " + toml_number(value) + ", expected a finite number");
+    if (info.type == ParameterType::integer &&
+        (value != std::floor(value) || std::abs(value) > static_cast<double>(largest_exact)))
+      wrong("is " + toml_number(value) + ", expected " + info.expectation());
+    try {
+      trial.set(info.name, as_value(value, info.type == ParameterType::integer));
+    } catch (const ParameterError& error) {
+      wrong(error.what());
+    }
+    return value;
+  }
+
+  /// What a name of `term` stands for at these places.
+  double value_of(const Term& term, const Expression::Name& name, const Places& places) const {
+    if (const auto other = worked_out_.find(name.text); other != worked_out_.end())
+      return other->second.values[other->second.index(scope_.design, places)];
+    const ConfigAxis* axis = scope_.design.axis(name.text);
+    const KeyName key = KeyName::of(name.text);
+    const auto section = scope_.base.find(key.section);
+    const ParameterValue value = axis != nullptr ? axis->values[places[axis->dimension]]
+                                 : section != scope_.base.end() ? section->second.value(key.name)
+                                                                : ParameterValue{};
+    if (const auto* real = std::get_if<double>(&value)) return *real;
+    if (std::holds_alternative<std::string>(value))
+      term.complain("has " + name.text + ", which is " + toml_value(value) + ", no number", &name);
+    const auto* integer = std::get_if<std::int64_t>(&value);
+    if (integer == nullptr)
+      term.complain("has " + name.text + ", which is not given and has no default", &name);
+    if (*integer > largest_exact || *integer < -largest_exact)
+      term.complain("has " + name.text + ", which is " + toml_value(value) +
+                        ": an integer beyond 2^53 has too many digits",
+                    &name);
+    return static_cast<double>(*integer);
+  }
+
+  /// The last part of a key, where nothing else of the study has it.
+  std::string name_of(const std::string& key) const {
+    const std::string last = KeyName::of(key).name;
+    const auto has_it = [&](const std::string& other) {
+      return other != key && KeyName::of(other).name == last;
+    };
+    for (const ConfigAxis& axis : scope_.design.axes())
+      if (has_it(axis.key)) return key;
+    for (const auto& [other, term] : terms_)
+      if (has_it(other)) return key;
+    for (const StudyDimension& dimension : scope_.design.dimensions())
+      if (dimension.is_group() && dimension.name == last) return key;
+    return last;
+  }
+
+  static constexpr std::int64_t largest_exact = std::int64_t{1} << 53;
+
+  static ParameterValue as_value(double value, bool whole) {
+    if (whole) return static_cast<std::int64_t>(value);
+    return value;
+  }
+
+  const ExpressionScope& scope_;
+  std::map<std::string, Term> terms_;
+  std::map<std::string, std::set<std::size_t>> dimensions_;
+  std::vector<std::string> order_;
+  std::map<std::string, WorkedOutKey> worked_out_;
+};
+
+}  // namespace
+
+std::size_t WorkedOutKey::index(const Design& design,
+                                const std::vector<std::size_t>& places) const {
+  std::size_t index = 0;
+  for (const std::size_t d : dimensions) index = index * design.dimensions()[d].length + places[d];
+  return index;
+}
+
+std::optional<ParameterValue> WorkedOutKey::at(std::size_t index) const {
+  const double value = values[index];
+  if (std::isnan(value)) return std::nullopt;
+  if (whole) return static_cast<std::int64_t>(value);
+  return value;
+}
+
+std::vector<WorkedOutKey> work_out(const ExpressionScope& scope, Complaints& complaints) {
+  if (scope.written.empty()) return {};
+  Work work(scope, complaints);
+  if (complaints.none()) work.order(complaints);
+  if (!complaints.none()) return {};
+  return work.all(complaints);
+}
+
+}  // namespace gradflow
