@@ -37,18 +37,21 @@ namespace fs = std::filesystem;
 /// As comments, so that what `check` prints stays a config.
 void print_sizes(const Config& config) {
   const Config::Largest largest = config.largest_point();
-  const auto points = static_cast<double>(config.points());
+  auto runs = static_cast<double>(config.points());
   std::string axes;
   for (const StudyDimension& dimension : config.design().dimensions())
-    axes += (axes.empty() ? " = " : " x ") + std::to_string(dimension.length) + " " +
-            dimension.key;
+    axes += (axes.empty() ? " = " : " x ") + std::to_string(dimension.length) + " " + dimension.key;
+  if (const Bisection* bisection = config.bisection()) {
+    runs *= static_cast<double>(bisection->longest());
+    axes += ", each of at most " + std::to_string(bisection->longest()) + " runs";
+  }
   std::printf("# points      %zu%s\n", config.points(), one_line(axes).c_str());
   std::printf("# parameters  %.0f\n", largest.parameters);
   if (largest.residuals > 0) std::printf("# residuals   %.0f\n", largest.residuals);
   if (!config.solver_text().empty())
     std::printf("# solver      %s\n", one_line(config.solver_text()).c_str());
   std::printf("# a sample    %s; the result about %s\n", bytes_text(largest.sample_bytes).c_str(),
-              bytes_text(largest.bytes * points).c_str());
+              bytes_text(largest.bytes * runs).c_str());
 }
 
 std::string parameter_default(const ParameterInfo& info) {

@@ -83,12 +83,14 @@ ProgressMode progress_mode(const RunArguments& arguments) {
 
 /// A study's points in a few lines, as far as this call knows of them.
 std::vector<SummaryLine> lines_of_study(const RunSummary& summary, double seconds) {
-  const std::size_t done = summary.points - summary.missing - summary.failed;
+  const std::size_t done = summary.points - summary.missing - summary.failed - summary.unneeded;
   std::vector<SummaryLine> lines{
       {"points", std::to_string(summary.points) + ": " + std::to_string(done) + " done, " +
                      std::to_string(summary.failed) + " failed" +
                      (summary.missing > 0 ? ", " + std::to_string(summary.missing) + " missing"
-                                          : std::string())},
+                                          : std::string()) +
+                     (summary.unneeded > 0 ? ", " + std::to_string(summary.unneeded) + " not needed"
+                                           : std::string())},
       {"this call", std::to_string(summary.ran) + " points in " + duration_text(seconds)}};
   std::map<std::string, std::size_t> warned;
   for (const PointNote& note : summary.notes)
@@ -113,6 +115,8 @@ int print_plan(const Config& config, const RunOptions& options) {
   std::printf("points      %zu\n", plan.points);
   for (const StudyDimension& dimension : config.design().dimensions())
     std::printf("  %-20s %zu values\n", dimension.key.c_str(), dimension.length);
+  if (const Bisection* bisection = config.bisection())
+    std::printf("  %-20s %zu runs at most\n", bisection_dimension, bisection->longest());
   std::printf("there       %zu\n", plan.there);
   std::printf("reusable    %zu\n", plan.reusable);
   std::printf("to run      %zu\n", plan.to_run);
@@ -195,8 +199,10 @@ int command_status(const std::string& folder, bool json) {
     std::fputs(as_json(status).c_str(), stdout);
     return exit_done;
   }
-  std::printf("points    %zu: %zu done, %zu failed, %zu running, %zu missing\n", status.points,
+  std::printf("points    %zu: %zu done, %zu failed, %zu running, %zu missing", status.points,
               status.done, status.failed, status.running, status.missing);
+  if (status.unneeded > 0) std::printf(", %zu not needed", status.unneeded);
+  std::printf("\n");
   for (const auto& [name, count] : status.failures)
     std::printf("          %zu %s\n", count, name.c_str());
   if (status.reused > 0) std::printf("reused    %zu\n", status.reused);

@@ -78,7 +78,7 @@ struct Finished {
 };
 
 NumberInfo final_number(const Observable& observable) {
-  return {"final_" + observable.name, observable.long_name + ", at the last time",
+  return {final_name(observable.name), observable.long_name + ", at the last time",
           observable.units};
 }
 
@@ -279,6 +279,10 @@ constexpr void (*recorders[])(Finished&) = {
     record_final_values, record_measurements, record_energy, record_condition,    record_outcome};
 
 }  // namespace
+
+std::string final_name(const std::string& observable) {
+  return "final_" + observable;
+}
 
 std::vector<NumberInfo> numbers_of(const Setup& setup,
                                    const std::vector<NumberInfo>& model_numbers) {

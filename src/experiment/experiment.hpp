@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <string>
 #include <vector>
 
 #include "experiment/journal.hpp"
@@ -24,6 +25,9 @@ struct Experiment {
 /// go together after all
 Experiment run_experiment(const Setup& setup, PhaseReferences& references,
                           const std::function<bool()>& interrupted, Journal* journal = nullptr);
+
+/// "final_NAME": what the last value of an observable is called.
+std::string final_name(const std::string& observable);
 
 /// The numbers without axes that a run of this setup gives: its model's, which are `model_numbers`,
 /// those of its measurements, and what every run is told of.

@@ -11,6 +11,7 @@
 #include "study/build_info.hpp"
 #include "study/point.hpp"
 #include "study/study_fits.hpp"
+#include "study/transitions.hpp"
 
 namespace gradflow {
 namespace {
@@ -61,6 +62,7 @@ class Assembly {
     add_numbers(whole);
     add_builds(whole);
     result_.warnings = add_study_fits(head_, whole);
+    add_transitions(whole);
     for (std::string& warning : add_arrhenius(head_, whole))
       result_.warnings.push_back(std::move(warning));
     add_texts(whole, head_);
@@ -73,6 +75,7 @@ class Assembly {
   /// The first pass: the plan, and the numbers without axes of their own.
   void look_through() {
     result_.points = head_.points();
+    if (head_.bisection) outcomes_.resize(result_.points);
     for (std::size_t k = 0; k < result_.points; ++k) {
       const PointPlace* place = points_.find(k);
       if (place == nullptr) {
@@ -83,6 +86,9 @@ class Assembly {
       const Layout& layout = points_.layout(*place);
       const Contents contents = points_.contents(*place);
       stacking_.see(layout, contents);
+      if (head_.bisection)
+        outcomes_[k] = {place->status,
+                        measured_number(joined(layout, contents), head_.bisection->measure)};
       for (std::size_t v = 0; v < layout.variables.size(); ++v)
         if (layout.variables[v].dimensions.empty())
           keep(layout.variables[v].name, contents.values[v], k);
@@ -145,6 +151,17 @@ class Assembly {
     for (const Stacking::Array& array : stacking_.arrays())
       if (array.rest.empty())
         whole.add({array.name, axis_names_, std::move(numbers_.at(array.name)), array.attributes});
+  }
+
+  void add_transitions(Dataset& whole) {
+    if (!head_.bisection) return;
+    const Transitions transitions(head_, outcomes_);
+    const Bisection& bisection = *head_.bisection;
+    for (std::string& warning :
+         transitions.add(stacking_.has(bisection.name) ? bisection.key : bisection.name, whole))
+      result_.warnings.push_back(std::move(warning));
+    result_.unneeded = transitions.unneeded();
+    result_.missing -= result_.unneeded;
   }
 
   /// Names every build and processor that had a part in the result and, where there are several
@@ -229,6 +246,7 @@ class Assembly {
   const PointFiles& points_;
   Stacking stacking_;
   std::map<std::string, Values> numbers_;
+  std::vector<std::optional<RunOutcome>> outcomes_;  ///< of a bisection, by the runs' numbers
   std::vector<std::string> axis_names_;
   std::vector<std::size_t> streamed_;  ///< numbers of the arrays that have axes of their own
   std::size_t block_points_ = 1, next_ = 0;

@@ -15,8 +15,9 @@ std::string other_build(const std::vector<std::pair<std::string, std::string>>& 
 
 /// What there is in a result that was put together.
 struct Assembled {
-  std::vector<std::string> warnings;  ///< about fits along the axes
+  std::vector<std::string> warnings;  ///< about fits along the axes, and bisections
   std::size_t points = 0, failed = 0, missing = 0;
+  std::size_t unneeded = 0;  ///< runs that the chains of a bisection ended without
 };
 
 /// Writes the result of a study: its points over its axes (io/stacking.hpp), with the fits along an

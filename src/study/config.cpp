@@ -53,6 +53,10 @@ void Config::read(const TomlValue& document) {
     positions_["study." + axis.key] = axis.position;
     given_sections_.insert(KeyName::of(axis.key).section);
   }
+  if (const GivenBisection* given = design_.bisection()) {
+    positions_["study." + given->bisection.key] = given->position("key");
+    given_sections_.insert(KeyName::of(given->bisection.key).section);
+  }
   complaints.hear([&] { check_options(); });
   check_expressions(complaints);
   worked_out_ = work_out({design_, schema_, written_, base.sections}, complaints);
@@ -108,6 +112,12 @@ void Config::check_options() const {
         at != positions_.end() && from_option(at->second))
       throw ConfigError(at->second, axis.key + ": is an axis of the study; set \"study." +
                                         axis.key + "\" to a list of values");
+  if (const Bisection* bisected = bisection())
+    if (const auto at = positions_.find(bisected->key);
+        at != positions_.end() && from_option(at->second))
+      throw ConfigError(at->second, bisected->key +
+                                        ": is bisected by the study; set study.bisect.between to "
+                                        "its first two values");
 }
 
 void Config::check_end(const RunConfig& base) const {
@@ -184,12 +194,13 @@ const ConfigAxis* Config::fit_axis(const std::string& against) const {
   return axis != nullptr || axes().empty() ? axis : &axes().front();
 }
 
-RunConfig Config::run(std::size_t point) const {
+RunConfig Config::run(std::size_t point, std::optional<double> bisected) const {
   RunConfig run = defaults();
   for (const auto& [key, value] : given_) set(run, key, value);
   const std::vector<std::size_t> index = coordinates(point);
   for (std::size_t a = 0; a < axes().size(); ++a)
     set(run, axes()[a].key, axes()[a].values[index[a]]);
+  if (const Bisection* by = bisection()) set(run, by->key, by->value(bisected.value_or(by->low())));
   const std::vector<std::size_t> places = design_.places(point);
   for (const WorkedOutKey& key : worked_out_)
     if (const auto value = key.at(key.index(design_, places))) set(run, key.key, *value);
@@ -201,8 +212,8 @@ RunConfig Config::run(std::size_t point) const {
   return run;
 }
 
-Setup Config::setup(std::size_t point) const {
-  RunConfig config = run(point);
+Setup Config::setup(std::size_t point, std::optional<double> bisected) const {
+  RunConfig config = run(point, bisected);
   const RunConfig given = config;  // without what the model makes of its defaults
   std::unique_ptr<Model> model = build(config, false);
   Setup setup = config.setup(std::move(model));
@@ -292,16 +303,19 @@ std::vector<std::size_t> Config::tried_points() const {
 
 void Config::validate() const {
   if (!resolved_.empty()) return;
-  for (const char* taken : {"time", "sample", "parameter", "status", "message"})
+  for (const char* taken :
+       {"time", "sample", "parameter", "status", "message", bisection_dimension})
     check_group_name(taken);
   RunConfig first = run(0);
-  std::vector<NumberInfo> numbers;  // of any point
+  std::vector<NumberInfo> numbers;      // of any point
+  std::vector<Observable> observables;  // of the point tried last
   const auto unused_of = [&](RunConfig& config, std::size_t point) {
     const Setup setup = config.setup(build(config));
     note_size(setup, point);
     for (NumberInfo& number : numbers_of(setup, model().numbers))
       numbers.push_back(std::move(number));
-    return unused_settings(config, setup.model->observables(setup.flow));
+    observables = setup.model->observables(setup.flow);
+    return unused_settings(config, observables);
   };
   unused_ = unused_of(first, 0);
   // What the model makes of a default may differ from point to point (a size that a file of the
@@ -310,14 +324,19 @@ void Config::validate() const {
   for (const ConfigAxis& axis : axes()) differs.insert(axis.key);
   for (const WorkedOutKey& key : worked_out_)
     if (!key.dimensions.empty()) differs.insert(key.key);
-  for (const std::size_t point : tried_points()) {
-    RunConfig other = run(point);
+  const auto compare = [&](RunConfig other, std::size_t point) {
     const auto unused = unused_of(other, point);
     std::erase_if(unused_, [&](const auto& entry) { return unused.count(entry.first) == 0; });
     for (const auto& [section, parameters] : first.sections)
       for (const ParameterInfo& info : parameters.declared())
         if (other.sections.at(section).value(info.name) != parameters.value(info.name))
           differs.insert(KeyName{section, info.name}.whole());
+  };
+  for (const std::size_t point : tried_points()) compare(run(point), point);
+  if (const Bisection* bisected = bisection()) {
+    differs.insert(bisected->key);
+    compare(run(0, bisected->high()), 0);
+    check_bisection(first, numbers, observables);
   }
   try {
     check_exponents(first, numbers);
@@ -337,7 +356,7 @@ void Config::check_group_name(const std::string& taken) const {
 
 void Config::note_size(const Setup& setup, std::size_t point) const {
   const auto length = static_cast<double>(setup.model->initial_state(setup.flow).size());
-  lengths_[point] = length;
+  lengths_.try_emplace(point, length);
   double sample = setup.output.parameters ? length : 0;
   for (const Observable& observable :
        chosen_observables(setup.model->observables(setup.flow), setup.output)) {
@@ -405,6 +424,7 @@ std::string Config::as_toml(const RunConfig& run, const std::set<std::string>& d
   for (const StudyDimension& group : design_.dimensions())
     if (group.is_group())
       out << "\n[study." << group.group << "." << toml_text(group.name) << "]\n" << group.text;
+  if (const Bisection* bisected = bisection()) out << "\n[study.bisect]\n" << bisected->toml();
   return out.str();
 }
 

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -41,7 +42,12 @@ class Config {
   const ModelInfo& model() const { return schema_.model(); }
   const Design& design() const { return design_; }
   const std::vector<ConfigAxis>& axes() const { return design_.axes(); }
-  bool is_study() const { return !axes().empty(); }
+  /// [study.bisect]; null where there is none.
+  const Bisection* bisection() const {
+    return design_.bisection() != nullptr ? &design_.bisection()->bisection : nullptr;
+  }
+  bool is_study() const { return !axes().empty() || bisection() != nullptr; }
+  /// Of a bisection each is a chain of runs.
   std::size_t points() const { return design_.points(); }
   /// The keys that expressions give, with their values.
   const std::vector<WorkedOutKey>& worked_out() const { return worked_out_; }
@@ -49,7 +55,8 @@ class Config {
   std::vector<std::size_t> coordinates(std::size_t point) const {
     return design_.coordinates(point);
   }
-  RunConfig run(std::size_t point) const;
+  /// Of a bisection at a value of its key, or at the low end.
+  RunConfig run(std::size_t point, std::optional<double> bisected = std::nullopt) const;
   /// Index of the axis that `measure.against` names, in full or by its name; the first without it.
   const ConfigAxis* fit_axis(const std::string& against) const;
 
@@ -57,10 +64,11 @@ class Config {
   /// times. Sizes and defaults that the model fixes are written back to `run`.
   /// \throws ConfigError
   std::unique_ptr<Model> build(RunConfig& run) const { return build(run, true); }
-  /// All that a point's run is made from. \throws ConfigError
-  Setup setup(std::size_t point) const;
-  /// `build` for the first point and for each value of each axis, once; of an axis of more than
-  /// 1000 values (of a range, 100) for so many of them, spread evenly to the last.
+  /// All that a run of a point is made from, as `run`. \throws ConfigError
+  Setup setup(std::size_t point, std::optional<double> bisected = std::nullopt) const;
+  /// `build` for the first point, of a bisection at both ends, and for each value of each axis,
+  /// once; of an axis of more than 1000 values (of a range, 100) for so many of them, spread evenly
+  /// to the last.
   void validate() const;
 
   /// Settings that have no effect at any of the points that `validate` tried, a line each with file
@@ -123,6 +131,10 @@ class Config {
   /// What a sweep or a continuation needs beyond the ranges of its keys. \throws ConfigError
   void check_rest(const RunConfig& run, Model& model) const;
   void check_sweep(const RunConfig& run, Model& model) const;
+  /// That the first point's run can have the number that is to cross the level, one of `numbers` or
+  /// the last value of an observable. \throws ConfigError
+  void check_bisection(const RunConfig& run, const std::vector<NumberInfo>& numbers,
+                       const std::vector<Observable>& observables) const;
   /// Do files give anything but the start? Then the run is not the paper's.
   bool has_own_data() const;
   void note_size(const Setup& setup, std::size_t point) const;

@@ -134,6 +134,7 @@ std::string Config::fingerprint() const {
       text += " " + toml_value(key.at(k).value_or(ParameterValue{}));
     text += "\n";
   }
+  if (const Bisection* bisected = bisection()) text += "study.bisect\n" + bisected->toml();
   return hex_checksum(text);
 }
 
@@ -174,6 +175,14 @@ StudyHead Config::head() const {
       whole = {axis.key, std::move(named), {}};
   }
   for (const WorkedOutKey& key : worked_out_) head.worked_out.push_back(variable_of(key));
+  if (const Bisection* bisected = bisection()) {
+    head.bisection = *bisected;
+    head.axes.push_back({"bisect",
+                         {bisection_dimension,
+                          {{"long_name", "number of the run of a bisection"}},
+                          counted(bisected->longest())},
+                         {}});
+  }
   const MeasureSettings measure = run(0).measure();
   head.exponents = measure.exponents;
   if (const ConfigAxis* along = fit_axis(measure.against)) {

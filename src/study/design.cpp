@@ -116,10 +116,14 @@ Design::Design(const TomlValue& study, const Schema& schema, const Inputs& input
     if (entries.empty())
       throw ConfigError(study.position,
                         "study: has no axis, expected one or more keys with a list or a range");
+    const auto is_bisection = [](const auto& entry) { return entry.first == "bisect"; };
     for (const auto& entry : entries)
-      if (!is_group(entry)) complaints.hear([&] { take(entry.first, *entry.second, reading); });
+      if (!is_group(entry) && !is_bisection(entry))
+        complaints.hear([&] { take(entry.first, *entry.second, reading); });
     for (const auto& entry : entries)
       if (is_group(entry)) take_groups(entry.first, *entry.second, reading, complaints);
+    for (const auto& entry : entries)
+      if (is_bisection(entry)) complaints.hear([&] { take_bisection(*entry.second, reading); });
   });
   name_axes();
   check_names(complaints);
@@ -154,6 +158,21 @@ void Design::take_groups(const std::string& kind, const TomlValue& value,
         check_new("study." + kind + "." + name + "." + key.key, key.key, key.position);
       add(std::move(group.dimension), std::move(group.keys));
     });
+}
+
+void Design::take_bisection(const TomlValue& value, const StudyReading& reading) {
+  // Of a model that is not known, nobody can say.
+  if (!reading.schema.has_model()) return;
+  GivenBisection given = read_bisection(value, reading);
+  Bisection& bisection = given.bisection;
+  check_new("study.bisect.key", bisection.key, given.position("key"));
+  const double runs = static_cast<double>(points()) * static_cast<double>(bisection.longest());
+  if (runs > static_cast<double>(most_points))
+    throw ConfigError(value.position, "study.bisect: makes a study of " + toml_number(runs) +
+                                          " runs, expected at most " + std::to_string(most_points));
+  for (const ConfigAxis& axis : axes_)
+    if (axis.name == bisection.name) bisection.name = bisection.key;
+  bisection_ = std::move(given);
 }
 
 void Design::check_new(const std::string& called, const std::string& key,
@@ -252,6 +271,10 @@ const ConfigAxis* Design::axis(const std::string& key) const {
   for (const ConfigAxis& axis : axes_)
     if (axis.key == key) return &axis;
   return nullptr;
+}
+
+bool Design::varies(const std::string& key) const {
+  return axis(key) != nullptr || (bisection_ && bisection_->bisection.key == key);
 }
 
 bool Design::is_axis(const std::string& key) const {

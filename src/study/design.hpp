@@ -1,9 +1,11 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "io/toml_document.hpp"
+#include "study/bisection_reading.hpp"
 #include "study/inputs.hpp"
 #include "study/schema.hpp"
 
@@ -59,7 +61,8 @@ ConfigAxis read_axis(const std::string& called, const std::string& key, const To
                      Repeats repeats = Repeats::refused);
 
 /// The points of a study: every combination of the places along its dimensions, the last dimension
-/// fastest; first the axes, then the groups, each in the file's order. One point without any.
+/// fastest; first the axes, then the groups, each in the file's order. One point without any. With
+/// [study.bisect] a point is a chain of runs.
 class Design {
  public:
   Design() = default;
@@ -79,18 +82,22 @@ class Design {
   std::vector<std::size_t> coordinates(std::size_t point) const;
   /// The key that `name` means, by itself or its coordinate's name; null where there is none.
   const ConfigAxis* find(const std::string& name) const;
-  /// The key by its whole name; null where it is not varied.
+  /// The key by its whole name; null where it is no axis and in no group.
   const ConfigAxis* axis(const std::string& key) const;
   /// What messages call a key of `axes()`: "study.zip.size.model.width".
   std::string called(const ConfigAxis& axis) const;
-  bool varies(const std::string& key) const { return axis(key) != nullptr; }
+  /// Is it the key of an axis, of a group, or what is bisected?
+  bool varies(const std::string& key) const;
   /// Has it a dimension of its own?
   bool is_axis(const std::string& key) const;
+  /// [study.bisect]; null where there is none.
+  const GivenBisection* bisection() const { return bisection_ ? &*bisection_ : nullptr; }
 
  private:
   void take(const std::string& key, const TomlValue& value, const StudyReading& reading);
   void take_groups(const std::string& kind, const TomlValue& value, const StudyReading& reading,
                    Complaints& complaints);
+  void take_bisection(const TomlValue& value, const StudyReading& reading);
   void add(StudyDimension dimension, std::vector<ConfigAxis> keys);
   void check_new(const std::string& called, const std::string& key,
                  const SourcePosition& position) const;
@@ -99,6 +106,7 @@ class Design {
 
   std::vector<StudyDimension> dimensions_;
   std::vector<ConfigAxis> axes_;
+  std::optional<GivenBisection> bisection_;
 };
 
 }  // namespace gradflow

@@ -22,6 +22,7 @@ bool sort_long_first(const Config& config, const PointFiles& finished,
                      std::vector<std::size_t>& points) {
   constexpr double shortest = 1e-4;  // seconds: below, times say nothing
   const std::vector<StudyDimension>& dimensions = config.design().dimensions();
+  const std::size_t length = config.bisection() != nullptr ? config.bisection()->longest() : 1;
   std::vector<std::vector<Mean>> means;
   std::vector<std::vector<double>> effects;  // logarithms, by dimension and place
   for (std::size_t a = 0; a < dimensions.size(); ++a) {
@@ -30,10 +31,11 @@ bool sort_long_first(const Config& config, const PointFiles& finished,
   }
   Mean all;
   for (const auto& [number, place] : finished.points()) {
-    if (number >= config.points()) continue;
+    const std::size_t point = number / length;
+    if (point >= config.points()) continue;
     const double time = std::log(std::max(place.seconds, shortest));
     all.add(time);
-    const std::vector<std::size_t> index = config.design().places(number);
+    const std::vector<std::size_t> index = config.design().places(point);
     for (std::size_t a = 0; a < dimensions.size(); ++a) means[a][index[a]].add(time);
   }
   for (std::size_t a = 0; a < dimensions.size(); ++a) {

@@ -97,6 +97,15 @@ void apply_override(TomlValue& document, const std::string& option) {
     if (table->table() == nullptr)
       throw ConfigError(position, key + ": '" + section + "' is not a section of the config");
   }
+  // [study.bisect] is a table of the section, and no axis has a name that begins so.
+  const auto [inner, inner_name] = KeyName::of(name);
+  if (section == "study" && inner == "bisect") {
+    table = &entry_of(*table, inner, position);
+    if (table->table() == nullptr)
+      throw ConfigError(position, key + ": study.bisect is not a table of the config");
+    entry_of(*table, inner_name, position) = std::move(value);
+    return;
+  }
   entry_of(*table, name, position) = std::move(value);
 }
 

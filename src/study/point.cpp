@@ -28,9 +28,10 @@ std::map<std::string, std::int64_t> absent_point() {
           {"rhs_evaluations", 0}};
 }
 
-PointResult run_point(const Config& config, std::size_t point, PhaseReferences& references,
+PointResult run_point(const Config& config, const StudyRun& run, PhaseReferences& references,
                       const std::function<bool()>& interrupted, Journal* journal) {
-  Experiment experiment = run_experiment(config.setup(point), references, interrupted, journal);
+  Experiment experiment =
+      run_experiment(config.setup(run.chain, run.bisected), references, interrupted, journal);
   const Outcome& outcome = experiment.outcome;
   return {std::move(experiment.data), outcome.status, outcome.warnings, outcome.message,
           outcome.wall_seconds};

@@ -7,6 +7,7 @@
 #include "io/dataset.hpp"
 #include "measure/phase_references.hpp"
 #include "solve/outcome.hpp"
+#include "study/chains.hpp"
 #include "study/config.hpp"
 
 namespace gradflow {
@@ -25,11 +26,11 @@ struct PointResult {
 /// \throws OutOfMemory
 void require_run_memory();
 
-/// Runs one point: builds model and flow, integrates, records observables, takes measurements.
+/// Makes one run: builds model and flow, integrates, records observables, takes measurements.
 /// Numerical failure is a status in the result. `references` are those of all points; what is done
 /// of a point in several parts is kept in `journal`. \throws ConfigError where the point's values
 /// do not go together.
-PointResult run_point(const Config& config, std::size_t point, PhaseReferences& references,
+PointResult run_point(const Config& config, const StudyRun& run, PhaseReferences& references,
                       const std::function<bool()>& interrupted, Journal* journal = nullptr);
 
 /// What there is of a point that has come to nothing.

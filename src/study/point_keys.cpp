@@ -46,15 +46,25 @@ PointKeys::PointKeys(const Config& config) : config_(config) {
     }
     worked_out_.push_back(std::move(values));
   }
+  if (const Bisection* bisection = config.bisection();
+      bisection != nullptr && changes_numbers(bisection->key)) {
+    const KeyName name = KeyName::of(bisection->key);
+    bisected_ = *run.sections.at(name.section).find(name.name);
+  }
 }
 
-std::string PointKeys::operator()(std::size_t point) const {
+std::string PointKeys::operator()(const StudyRun& run) const {
   Sum sum = common_;
-  const std::vector<std::size_t> index = config_.coordinates(point);
+  const std::vector<std::size_t> index = config_.coordinates(run.chain);
   for (std::size_t a = 0; a < index.size(); ++a) sum += values_[a][index[a]];
-  const std::vector<std::size_t> places = config_.design().places(point);
+  const std::vector<std::size_t> places = config_.design().places(run.chain);
   for (std::size_t e = 0; e < worked_out_.size(); ++e)
     sum += worked_out_[e][config_.worked_out()[e].index(config_.design(), places)];
+  if (bisected_ && run.bisected) {
+    const Bisection& bisection = *config_.bisection();
+    sum += of(bisection.key + " = " +
+              config_.content(bisection.key, *bisected_, bisection.value(*run.bisected)));
+  }
   return checksum_of({{reinterpret_cast<const char*>(&sum), sizeof sum}});
 }
 

@@ -6,11 +6,12 @@
 #include <string>
 #include <vector>
 
+#include "study/chains.hpp"
 #include "study/config.hpp"
 
 namespace gradflow {
 
-/// The keys of a study's points: 128-bit hashes of result_version, of the values that the point is
+/// The keys of a study's runs: 128-bit hashes of result_version, of the values that the point is
 /// made from (with defaults, and what the model makes of them where that is the same at all points)
 /// and of the contents of the files that they name. Points of an equal key are equal, in whatever
 /// study, over whatever axes. What cannot change a number (`changes_numbers`) is no part of it.
@@ -21,7 +22,7 @@ class PointKeys {
  public:
   explicit PointKeys(const Config& config);
   /// 16 bytes.
-  std::string operator()(std::size_t point) const;
+  std::string operator()(const StudyRun& run) const;
 
  private:
   struct Sum {
@@ -34,6 +35,7 @@ class PointKeys {
   Sum common_;
   std::vector<std::vector<Sum>> values_;      ///< of each axis
   std::vector<std::vector<Sum>> worked_out_;  ///< of each key that an expression gives
+  std::optional<ParameterInfo> bisected_;     ///< the declaration of the key that is bisected
 };
 
 }  // namespace gradflow

@@ -87,16 +87,6 @@ void check_fit_axis(const MeasureSettings& settings, const Design& design) {
                          "needs an axis of numbers to fit along, which " + along.name + " is not");
 }
 
-/// Why no run has the number `name`: the measurement that it belongs to is not taken; or empty.
-std::string not_taken(const std::string& name) {
-  for (const MeasurementInfo& info : measurements())
-    for (const NumberInfo& number : info.numbers)
-      if (number.name == name)
-        return ", which no run here has: the measurement \"" + info.name + "\" (" +
-               joined(info.keys) + ") is not taken";
-  return "";
-}
-
 /// The values that a run without weight decay follows from, a line each.
 std::string text_without_decay(const RunConfig& run) {
   std::string text;
@@ -110,6 +100,15 @@ std::string text_without_decay(const RunConfig& run) {
 }
 
 }  // namespace
+
+std::string not_taken(const std::string& name) {
+  for (const MeasurementInfo& info : measurements())
+    for (const NumberInfo& number : info.numbers)
+      if (number.name == name)
+        return ", which no run here has: the measurement \"" + info.name + "\" (" +
+               joined(info.keys) + ") is not taken";
+  return "";
+}
 
 std::uint64_t RunConfig::seed() const {
   return static_cast<std::uint64_t>(sections.at("").integer("seed"));

@@ -53,6 +53,8 @@ struct Misplaced {
   ParameterError error;
 };
 std::optional<Misplaced> misplaced_beside_rest(const RunConfig& run);
+/// Why no run has the number `name`: the measurement that it belongs to is not taken; or empty.
+std::string not_taken(const std::string& name);
 /// That `numbers`, which are those of any run of the study, have what measure.exponents names.
 void check_exponents(const RunConfig& run, const std::vector<NumberInfo>& numbers);
 void check_output(const RunConfig& run, const std::vector<Observable>& observables);

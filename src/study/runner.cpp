@@ -10,7 +10,9 @@
 
 #include "io/atomic_file.hpp"
 #include "io/netcdf_file.hpp"
+#include "numerics/short_number.hpp"
 #include "study/assembler.hpp"
+#include "study/chains.hpp"
 #include "study/order.hpp"
 #include "study/point_journal.hpp"
 #include "study/status.hpp"
@@ -64,7 +66,7 @@ RunSummary run_single(const Config& config, const RunOptions& options) {
     PhaseReferences references;
     try {
       point = run_point(
-          config, 0, references, [&] { return flag(options.interrupt); }, &journal);
+          config, StudyRun{}, references, [&] { return flag(options.interrupt); }, &journal);
     } catch (const ParameterError& problem) {  // no memory for the Newton matrix any more
       config.complain("solver", problem);
     }
@@ -90,27 +92,28 @@ RunSummary run_single(const Config& config, const RunOptions& options) {
   return summary;
 }
 
-/// The points of a study on their way from what an earlier call left to the whole result.
+/// The chains of a study on their way from what an earlier call left to the whole result.
 class Study {
  public:
   Study(const Config& config, const RunOptions& options)
       : config_(config),
         options_(options),
         keys_(config),
+        chains_(config.bisection()),
         store_(options.folder, config.head(),
                options.join     ? Access::together
                : options.resume ? Access::resume
                                 : Access::fresh,
                options.tell),
         claims_(options.folder / "points" / "claims", config.points() + 1) {
-    summary_.points = config.points();
+    summary_.points = store_.owner().points();
     summary_.result = store_.result();
   }
 
   RunSummary run() {
     {
       // Before what is on disk is looked at: what is done by then is among it.
-      const std::vector<std::uint8_t> claimed = claims_.values(summary_.points);
+      const std::vector<std::uint8_t> claimed = claims_.values(config_.points());
       const PointFiles found(store_.folder(), fingerprint());
       find(found);
       if (options_.join) open_lost(claimed);
@@ -130,25 +133,32 @@ class Study {
 
  private:
   const std::string& fingerprint() const { return store_.owner().fingerprint; }
-  std::string where(std::size_t point) const { return store_.owner().where(point); }
+  std::string where(std::size_t run) const {
+    const std::string place = store_.owner().where(run);
+    const std::optional<double> value = chains_.bisected(run);
+    return value ? place + ", " + config_.bisection()->name + " = " + short_number(*value) : place;
+  }
   bool interrupted() const { return flag(options_.interrupt); }
 
   /// What an earlier call left, and what it is found to be.
   void find(const PointFiles& found) {
-    std::vector<std::uint8_t> bytes(summary_.points + 1, claim_open);
+    std::vector<std::uint8_t> bytes(config_.points() + 1, claim_open);
     std::size_t others = 0;
     std::string other;  // build, of the first maker that has another than this
-    for (std::size_t k = 0; k < summary_.points; ++k) {
-      const PointPlace* place = found.find(k);
-      if (place == nullptr || !is_final(place->status)) {
-        if (k % options_.shard.parts == options_.shard.part) to_run_.push_back(k);
-        continue;
-      }
-      bytes[k] = claim_done;
-      ++done_;
-      if (const std::string build = other_build(found.makers()[place->maker].build); !build.empty())
-        if (others++ == 0) other = build;
-      if (place->status != Status::ok) note_failure(found, *place);
+    for (std::size_t k = 0; k < config_.points(); ++k) {
+      chains_.follow(k, found, Followed::final_ones,
+                     [&](const PointPlace& place, const RunOutcome& outcome) {
+                       ++done_;
+                       if (const std::string build = other_build(found.makers()[place.maker].build);
+                           !build.empty())
+                         if (others++ == 0) other = build;
+                       if (place.status != Status::ok) note_failure(found, place);
+                       require_measured(outcome, place.number);
+                     });
+      if (chains_.is_over(k))
+        end(k, bytes);
+      else if (k % options_.shard.parts == options_.shard.part)
+        to_run_.push_back(k);
     }
     if (found.damaged() > 0)
       options_.tell(std::to_string(found.damaged()) + " of the stored points' records " +
@@ -169,7 +179,28 @@ class Study {
                   to_run_.end());
   }
 
-  /// Points that were claimed to be done, or cut short, and are to run: claims are no more than
+  void end(std::size_t chain, std::vector<std::uint8_t>& bytes) {
+    bytes[chain] = claim_done;
+    settle_rest(chain);
+  }
+
+  /// A chain that is over has no need of its other runs.
+  void settle_rest(std::size_t chain) {
+    done_ += chains_.unneeded(chain);
+    summary_.unneeded += chains_.unneeded(chain);
+  }
+
+  /// The runs go on a number that each of them should have.
+  void require_measured(const RunOutcome& outcome, std::size_t run) const {
+    const Bisection* bisection = config_.bisection();
+    if (bisection == nullptr || outcome.status != Status::ok || outcome.measured) return;
+    config_.design().bisection()->complain(
+        "measure", "is " + toml_text(bisection->measure) + ", which the run at " + where(run) +
+                       " has not as a single number; its runs are kept, and --reuse " +
+                       store_.folder().string() + " takes them into a study by another");
+  }
+
+  /// Chains that were claimed to be done, or cut short, and are to run: claims are no more than
   /// hints.
   void open_lost(const std::vector<std::uint8_t>& claimed) {
     for (const std::size_t k : to_run_)
@@ -193,30 +224,38 @@ class Study {
   /// Takes from other folders the points that this study shares with theirs.
   void reuse() {
     std::optional<PointWriter> writer;
+    std::set<std::size_t> touched;
     for (const fs::path& folder : options_.reuse) {
       const PointFiles other(folder, "");
       std::vector<std::size_t> rest;
       for (const std::size_t k : to_run_) {
-        const std::string key = keys_(k);
-        const PointPlace* place = other.find_key(key);
-        if (place == nullptr || !is_final(place->status) || !claims_.take(k)) {
-          rest.push_back(k);
-          continue;
+        while (const auto run = chains_.next(k)) {
+          const std::string key = keys_(*run);
+          const PointPlace* place = other.find_key(key);
+          if (place == nullptr || !is_final(place->status)) break;
+          if (touched.count(k) == 0 && !claims_.take(k)) break;
+          touched.insert(k);
+          if (!writer) writer.emplace(store_.folder(), fingerprint());
+          writer->put(run->number, key, other.read(*place), place->status, place->seconds, true);
+          const RunOutcome outcome = chains_.outcome(other, *place);
+          chains_.take(k, outcome);
+          require_measured(outcome, run->number);
+          ++summary_.reused;
+          if (place->status != Status::ok) note_failure(other, at(*place, run->number));
         }
-        if (!writer) writer.emplace(store_.folder(), fingerprint());
-        writer->put(k, key, other.read(*place), place->status, place->seconds, true);
-        reused_.push_back(k);
-        if (place->status != Status::ok) note_failure(other, at(*place, k));
+        if (!chains_.is_over(k)) rest.push_back(k);
       }
       to_run_ = std::move(rest);
     }
     if (writer) writer->sync();
-    for (const std::size_t k : reused_) {
-      claims_.set(k, claim_done);
+    for (const std::size_t k : touched) {
+      if (chains_.is_over(k)) {
+        claims_.set(k, claim_done);
+        settle_rest(k);
+      }
       claims_.drop(k);
     }
-    summary_.reused = reused_.size();
-    done_ += reused_.size();
+    done_ += summary_.reused;
     done_before_ = done_;
   }
 
@@ -244,6 +283,7 @@ class Study {
         config_,
         store_,
         keys_,
+        chains_,
         claims_,
         options_.jobs,
         options_.join,
@@ -255,12 +295,15 @@ class Study {
           if (end.status != Status::ok || !end.message.empty())
             summary_.notes.push_back(
                 {end.point, where(end.point), end.status, end.message, end.warnings});
+          settle(chains_.chain_of(end.point));
           draw();
         },
-        [&](std::size_t) {
-          ++done_;
+        [&](std::size_t chain) {
+          if (settled_.insert(chain).second) done_ += chains_.length() - chains_.runs(chain);
           draw();
         },
+        [&](std::size_t chain) { go_on_with(chain); },
+        [&](std::size_t run) { require_measured({}, run); },
         draw};
     supervise(supervision, to_run_);
     run_lost(supervision);
@@ -274,14 +317,32 @@ class Study {
               [](const PointNote& a, const PointNote& b) { return a.point < b.point; });
   }
 
+  /// Once all runs of a chain that is over are on disk, in whatever order they came there.
+  void settle(std::size_t chain) {
+    if (chains_.is_over(chain) && settled_.insert(chain).second) settle_rest(chain);
+  }
+
+  /// Of a bisection: with the runs of a chain that another process has made before it ended.
+  void go_on_with(std::size_t chain) {
+    if (!chains_.is_bisection()) return;
+    const PointFiles points(store_.folder(), fingerprint());
+    chains_.follow(chain, points, Followed::final_ones,
+                   [&](const PointPlace& place, const RunOutcome&) {
+                     ++done_;
+                     if (place.status != Status::ok) note_failure(points, place);
+                   });
+  }
+
   /// Together: what another process claims to have done, and has not left on disk.
   void run_lost(const Supervision& supervision) {
     if (!options_.join || interrupted()) return;
     std::vector<std::size_t> lost;
     {
       const PointFiles points(store_.folder(), fingerprint());
-      for (const std::size_t k : to_run_)
-        if (points.find(k) == nullptr) lost.push_back(k);
+      for (const std::size_t k : to_run_) {
+        chains_.follow(k, points, Followed::all);
+        if (!chains_.is_over(k)) lost.push_back(k);
+      }
     }
     if (lost.empty()) return;
     for (const std::size_t k : lost) claims_.set(k, claim_open);
@@ -290,7 +351,7 @@ class Study {
 
   /// Puts the result together, unless of several processes another has done it or will.
   void finish() {
-    const std::size_t byte = summary_.points;  // behind the points': who writes the result
+    const std::size_t byte = config_.points();  // behind the chains': who writes the result
     if (options_.join && summary_.interrupted) {
       summary_.wrote_result = false;
       return;
@@ -314,7 +375,7 @@ class Study {
         ++there;
         if (place.status != Status::ok) ++summary_.failed;
       }
-      summary_.missing = summary_.points - there;
+      summary_.missing = summary_.points - there - unneeded(points);
       const bool last = summary_.missing == 0 ? !written_by_another() : store_.lock().take_alone();
       if (!last) {
         summary_.wrote_result = false;
@@ -325,10 +386,21 @@ class Study {
     const Assembled whole = write_result(store_.owner(), points, store_.result());
     if (!summary_.interrupted) summary_.warnings = whole.warnings;
     summary_.missing = whole.missing;
+    summary_.unneeded = whole.unneeded;
     if (options_.join) summary_.failed = whole.failed;
     write_processes(store_.folder(), points);
     if (!summary_.interrupted) store_.drop_empty_parts();
     claims_.drop(byte);
+  }
+
+  /// Runs that chains which are over have no need of.
+  std::size_t unneeded(const PointFiles& points) {
+    std::size_t runs = 0;
+    for (std::size_t k = 0; chains_.is_bisection() && k < config_.points(); ++k) {
+      chains_.follow(k, points, Followed::all);
+      runs += chains_.unneeded(k);
+    }
+    return runs;
   }
 
   /// Longer than one waits for a program that was told to end.
@@ -350,10 +422,12 @@ class Study {
   const Config& config_;
   const RunOptions& options_;
   PointKeys keys_;
+  Chains chains_;
   Store store_;
   ByteLocks claims_;
   RunSummary summary_;
-  std::vector<std::size_t> to_run_, reused_;
+  std::vector<std::size_t> to_run_;  ///< chains
+  std::set<std::size_t> settled_;    ///< chains that are done, in this call
   std::size_t done_ = 0, failed_ = 0, done_before_ = 0;
 };
 
@@ -379,8 +453,9 @@ RunSummary run_config(const Config& config, const RunOptions& options) {
 RunPlan plan_run(const Config& config, const RunOptions& options) {
   check_reuse(options);
   RunPlan plan;
-  plan.points = config.points();
   const StudyHead head = config.head();
+  plan.points = head.points();
+  Chains chains(config.bisection());
   const PointKeys keys(config);
   const PointFiles own(options.folder, head.fingerprint);
   std::vector<std::unique_ptr<PointFiles>> others;
@@ -389,21 +464,18 @@ RunPlan plan_run(const Config& config, const RunOptions& options) {
   double seconds = 0;
   for (const auto& [number, place] : own.points()) seconds += place.seconds;
   if (own.size() > 0) plan.mean_seconds = seconds / static_cast<double>(own.size());
-  for (std::size_t k = 0; k < plan.points; ++k) {
+  for (std::size_t k = 0; k < config.points(); ++k) {
     if (k % options.shard.parts != options.shard.part) continue;
-    const PointPlace* place = own.find(k);
-    if (place != nullptr && is_final(place->status)) {
-      ++plan.there;
-      continue;
-    }
-    const bool elsewhere = std::any_of(others.begin(), others.end(), [&](const auto& files) {
-      const PointPlace* found = files->find_key(keys(k));
-      return found != nullptr && is_final(found->status);
-    });
-    if (elsewhere)
-      ++plan.reusable;
-    else
-      ++plan.to_run;
+    chains.follow(k, own, Followed::final_ones,
+                  [&](const PointPlace&, const RunOutcome&) { ++plan.there; });
+    for (const auto& files : others)
+      while (const auto run = chains.next(k)) {
+        const PointPlace* found = files->find_key(keys(*run));
+        if (found == nullptr || !is_final(found->status)) break;
+        chains.take(k, chains.outcome(*files, *found));
+        ++plan.reusable;
+      }
+    if (!chains.is_over(k)) plan.to_run += chains.length() - chains.runs(k);
   }
   plan.largest = config.largest_point();
   return plan;

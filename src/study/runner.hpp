@@ -14,7 +14,7 @@
 
 namespace gradflow {
 
-/// The points of a study whose number is `part` modulo `parts`.
+/// The points of a study (of a bisection its chains) whose number is `part` modulo `parts`.
 struct Shard {
   std::size_t part = 0, parts = 1;
 };
@@ -46,8 +46,9 @@ struct PointNote {
 struct RunSummary {
   std::filesystem::path result;
   std::size_t points = 0, ran = 0, failed = 0;
-  std::size_t reused = 0;   ///< taken from other folders
-  std::size_t missing = 0;  ///< of the whole study: neither done nor failed
+  std::size_t reused = 0;    ///< taken from other folders
+  std::size_t missing = 0;   ///< of the whole study: neither done nor failed
+  std::size_t unneeded = 0;  ///< runs that chains of a bisection ended without
   bool interrupted = false;
   bool begins_anew = false;  ///< a single run that was cut before there was a state to go on from
   bool already_complete = false;
@@ -62,13 +63,15 @@ struct RunSummary {
 /// result names all builds that had a part in it.
 ///
 /// Points are independent, and run in worker processes forked from this one (study/supervisor.hpp);
-/// a point is a chain of length one, the unit that is scheduled, resumed and sharded. Every point
-/// that counts as done is on disk (points/*.points); result.nc is put together from them. Together
-/// with others, the last to end does that. \throws ConfigError, FileError, FolderRefused
+/// a point is a chain of runs, of length one without a bisection: the unit that is scheduled,
+/// resumed and sharded. `points` counts the runs that all chains may have. Every point that counts
+/// as done is on disk (points/*.points); result.nc is put together from them. Together with others,
+/// the last to end does that. \throws ConfigError, FileError, FolderRefused
 RunSummary run_config(const Config& config, const RunOptions& options);
 
 /// What `run_config` would do, without doing it.
 struct RunPlan {
+  /// Of a bisection runs; there may be fewer `to_run`, where chains end early.
   std::size_t points = 0, there = 0, reusable = 0, to_run = 0;
   Config::Largest largest;
   double mean_seconds = 0;  ///< of finished points; 0 where there are none

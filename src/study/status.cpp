@@ -6,6 +6,7 @@
 #include "io/atomic_file.hpp"
 #include "io/byte_locks.hpp"
 #include "io/netcdf_file.hpp"
+#include "study/chains.hpp"
 #include "study/result_version.hpp"
 #include "study/store.hpp"
 #include "study/study_head.hpp"
@@ -74,16 +75,23 @@ StudyStatus study_status(const fs::path& folder) {
       ++status.failures[status_name(place.status)];
     }
   }
-  const std::vector<bool> locked = locked_bytes(folder / "points" / "claims", status.points);
+  Chains chains(head.bisection ? &*head.bisection : nullptr);
+  const std::size_t count = status.points / chains.length();
+  const std::vector<bool> locked = locked_bytes(folder / "points" / "claims", count);
   constexpr std::size_t most_named = 20;
-  for (std::size_t k = 0; k < locked.size(); ++k) {
+  for (std::size_t k = 0; k < count; ++k) {
+    const bool is_locked = k < locked.size() && locked[k];
+    if (!is_locked && !chains.is_bisection()) continue;
+    chains.follow(k, points, Followed::final_ones);
+    status.unneeded += chains.unneeded(k);
     // What is written and not yet claimed as done is done.
-    const PointPlace* place = points.find(k);
-    if (!locked[k] || (place != nullptr && is_final(place->status))) continue;
+    const auto run = chains.next(k);
+    if (!is_locked || !run) continue;
     ++status.running;
-    if (status.running_points.size() < most_named) status.running_points.push_back(head.where(k));
+    if (status.running_points.size() < most_named)
+      status.running_points.push_back(head.where(run->number));
   }
-  const std::size_t known = status.done + status.failed + status.running;
+  const std::size_t known = status.done + status.failed + status.running + status.unneeded;
   status.missing = status.points - std::min(status.points, known);
   std::vector<std::size_t> of_maker(points.makers().size(), 0);
   for (const auto& [number, place] : points.points()) ++of_maker[place.maker];
@@ -107,6 +115,7 @@ std::string as_json(const StudyStatus& status) {
                               {"failed", status.failed},   {"running", status.running},
                               {"missing", status.missing}, {"reused", status.reused},
                               {"damaged", status.damaged}};
+  if (status.unneeded > 0) json["not_needed"] = status.unneeded;
   json["processes"] = nlohmann::ordered_json::array();
   for (const StudyStatus::Process& process : status.processes)
     json["processes"].push_back({{"host", process.host},

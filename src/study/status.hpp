@@ -20,7 +20,9 @@ struct StudyStatus {
     std::size_t done = 0;
     bool alive = false;
   };
+  /// Of a bisection runs, those that its chains may have.
   std::size_t points = 0, done = 0, failed = 0, running = 0, missing = 0, reused = 0, damaged = 0;
+  std::size_t unneeded = 0;  ///< runs that chains of a bisection ended without
   std::vector<Process> processes;
   std::map<std::string, std::size_t> failures;  ///< by the status's name
   std::vector<std::string> running_points;      ///< where they are, the first few

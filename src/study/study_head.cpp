@@ -1,5 +1,7 @@
 #include "study/study_head.hpp"
 
+#include <cereal/types/optional.hpp>
+
 #include "io/checksum.hpp"
 #include "io/packing.hpp"
 #include "numerics/short_number.hpp"
@@ -28,10 +30,17 @@ void serialize(Archive& archive, StudyHead::WorkedOut& key) {
 }
 
 template <class Archive>
+void serialize(Archive& archive, Bisection& bisection) {
+  archive(bisection.key, bisection.name, bisection.whole, bisection.measure, bisection.between,
+          bisection.level, bisection.scale, bisection.tolerance, bisection.most);
+}
+
+template <class Archive>
 void serialize(Archive& archive, StudyHead& head) {
   std::uint64_t against = head.against;
   archive(head.fingerprint, head.version, head.axes, head.worked_out, head.model, head.paper,
-          head.config, head.resolved, head.exponents, against, head.against_key, head.arrhenius);
+          head.config, head.resolved, head.exponents, against, head.against_key, head.arrhenius,
+          head.bisection);
   head.against = static_cast<std::size_t>(against);
 }
 
@@ -74,9 +83,15 @@ std::vector<std::size_t> StudyHead::coordinates(std::size_t point) const {
 }
 
 std::string StudyHead::where(std::size_t point) const {
+  std::string text = where_chain(point / chain_length());
+  if (bisection) text += (text.empty() ? "" : ", ") + axes.back().text(point % chain_length());
+  return text;
+}
+
+std::string StudyHead::where_chain(std::size_t chain) const {
   std::string text;
-  const std::vector<std::size_t> index = coordinates(point);
-  for (std::size_t a = 0; a < axes.size(); ++a)
+  const std::vector<std::size_t> index = coordinates(chain * chain_length());
+  for (std::size_t a = 0; a + (bisection ? 1 : 0) < axes.size(); ++a)
     text += (text.empty() ? "" : ", ") + axes[a].text(index[a]);
   return text;
 }

@@ -2,10 +2,12 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "io/dataset.hpp"
+#include "study/bisection.hpp"
 
 namespace gradflow {
 
@@ -39,19 +41,25 @@ struct StudyHead {
   std::string fingerprint;   ///< of what can change a number
   std::string prolongs;      ///< a single run's fingerprint before it was prolonged; not kept
   std::int64_t version = 0;  ///< result_version
-  std::vector<Axis> axes;    ///< none: a single run
+  std::vector<Axis> axes;    ///< none: a single run; of a bisection the last is that of its runs
   std::vector<WorkedOut> worked_out;
+  std::optional<Bisection> bisection = {};
   std::string model, paper, config, resolved;
   std::vector<std::string> exponents;  ///< measure.exponents
   std::size_t against = 0;             ///< number of the axis that they are fitted along
   std::string against_key;             ///< the key there
   bool arrhenius = false;
 
+  /// Of a bisection all runs that its chains may have.
   std::size_t points() const;
+  /// Runs that belong together in a chain: 1 without a bisection.
+  std::size_t chain_length() const { return bisection ? bisection->longest() : 1; }
   /// Index of each axis's value at a point (row-major, the last axis fastest).
   std::vector<std::size_t> coordinates(std::size_t point) const;
   /// The values of a point's axes: "weight_decay = 0.001, seed = 2".
   std::string where(std::size_t point) const;
+  /// The same of a chain of runs.
+  std::string where_chain(std::size_t chain) const;
 };
 
 /// DIR/points/study. Errors: FileError; DamagedFile where its checksum does not fit.

@@ -29,9 +29,15 @@ namespace {
 constexpr std::size_t longest_message = 4000;
 
 struct Packet {
-  std::int32_t kind, status, warnings;
+  std::int32_t kind, status, warnings, is_measured;
   std::uint64_t point;
-  double seconds;
+  double seconds, measured;
+};
+
+/// A run to make.
+struct Order {
+  std::uint64_t chain, number, is_bisected;
+  double bisected;
 };
 
 std::atomic<bool> told_to_end{false};
@@ -56,25 +62,27 @@ class Life {
 
   int run() {
     try {
-      std::uint64_t point = 0;
-      while (next(point)) {
-        run_point_and_tell(static_cast<std::size_t>(point));
+      Order order{};
+      while (next(order)) {
+        StudyRun run{static_cast<std::size_t>(order.chain), static_cast<std::size_t>(order.number)};
+        if (order.is_bisected != 0) run.bisected = order.bisected;
+        run_and_tell(run);
         // Refused memory once, a process is not trusted with another run.
         if (out_of_memory_) return 0;
       }
       return 0;
     } catch (const std::exception& error) {
-      tell({WorkerReport::Kind::failed, {0, Status::ok, 0, 0, error.what()}});
+      tell({WorkerReport::Kind::failed, {0, Status::ok, 0, 0, {}, error.what()}});
       return 1;
     }
   }
 
  private:
-  /// Waits for a point; false where there are no more.
-  bool next(std::uint64_t& point) const {
+  /// Waits for a run; false where there are no more.
+  bool next(Order& order) const {
     while (!told_to_end) {
-      const ssize_t got = ::recv(socket_, &point, sizeof point, 0);
-      if (got == sizeof point) return true;
+      const ssize_t got = ::recv(socket_, &order, sizeof order, 0);
+      if (got == sizeof order) return true;
       if (got >= 0 || errno != EINTR) return false;
     }
     return false;
@@ -82,36 +90,46 @@ class Life {
 
   void tell(const WorkerReport& report) const {
     const PointEnd& end = report.end;
-    const Packet head{static_cast<std::int32_t>(report.kind), static_cast<std::int32_t>(end.status),
-                      end.warnings, end.point, end.seconds};
+    const Packet head{static_cast<std::int32_t>(report.kind),
+                      static_cast<std::int32_t>(end.status),
+                      end.warnings,
+                      end.measured ? 1 : 0,
+                      end.point,
+                      end.seconds,
+                      end.measured.value_or(0)};
     std::string packet(reinterpret_cast<const char*>(&head), sizeof head);
     packet += end.message.substr(0, longest_message);
     send_all(socket_, packet.data(), packet.size());
   }
 
-  void run_point_and_tell(std::size_t k) {
-    const PointResult result = run_one(k);
+  void run_and_tell(const StudyRun& run) {
+    const PointResult result = run_one(run);
+    const std::size_t k = run.number;
     if (result.status == Status::interrupted) {
-      tell({WorkerReport::Kind::given_up, {k, result.status, 0, 0, ""}});
+      tell({WorkerReport::Kind::given_up, {k, result.status, 0, 0, {}, ""}});
       return;
     }
-    file_.put(k, study_.keys(k), result.data, result.status, result.wall_seconds);
+    file_.put(k, study_.keys(run), result.data, result.status, result.wall_seconds);
     // What is cut short goes on from its parts.
     if (is_final(result.status)) study_.store.drop_parts(k);
+    const Bisection* bisection = study_.config.bisection();
     tell({WorkerReport::Kind::written,
-          {k, result.status, result.warnings, result.wall_seconds, result.message}});
+          {k, result.status, result.warnings, result.wall_seconds,
+           bisection != nullptr ? measured_number(result.data, bisection->measure) : std::nullopt,
+           result.message}});
   }
 
-  PointResult run_one(std::size_t k) {
+  PointResult run_one(const StudyRun& run) {
     try {
-      const SolverSettings& solver = limits_of(k);
-      tell({WorkerReport::Kind::begun, {k, Status::ok, 0, solver.max_wall_seconds, ""}});
+      const SolverSettings& solver = limits_of(run);
+      tell({WorkerReport::Kind::begun,
+            {run.number, Status::ok, 0, solver.max_wall_seconds, {}, ""}});
       limit_memory(solver);
       require_margin();
       try {
-        PointJournal journal(study_.store, k);
+        PointJournal journal(study_.store, run.number);
         return run_point(
-            study_.config, k, references_, [] { return told_to_end.load(); }, &journal);
+            study_.config, run, references_, [] { return told_to_end.load(); }, &journal);
       } catch (const ParameterError& problem) {  // no memory for the Newton matrix any more
         study_.config.complain("solver", problem);
       }
@@ -127,14 +145,16 @@ class Life {
     }
   }
 
-  /// The settings that hold a point's limits, made once where all points have the same.
-  const SolverSettings& limits_of(std::size_t k) {
-    const auto is_of_solver = [](const auto& key) { return key.key.starts_with("solver."); };
+  /// The settings that hold a run's limits, made once where all runs have the same.
+  const SolverSettings& limits_of(const StudyRun& run) {
+    const auto of_solver = [](const auto& of) { return of.key.starts_with("solver."); };
     const std::vector<ConfigAxis>& axes = study_.config.axes();
     const std::vector<WorkedOutKey>& others = study_.config.worked_out();
-    if (!limits_ || std::any_of(axes.begin(), axes.end(), is_of_solver) ||
-        std::any_of(others.begin(), others.end(), is_of_solver))
-      limits_ = study_.config.run(k).solver();
+    const Bisection* bisection = study_.config.bisection();
+    if (!limits_ || (bisection != nullptr && of_solver(*bisection)) ||
+        std::any_of(axes.begin(), axes.end(), of_solver) ||
+        std::any_of(others.begin(), others.end(), of_solver))
+      limits_ = study_.config.run(run.chain, run.bisected).solver();
     return *limits_;
   }
 
@@ -229,11 +249,11 @@ Worker::~Worker() {
   ::close(socket_);
 }
 
-void Worker::give(std::size_t point) {
-  const std::uint64_t number = point;
+void Worker::give(const StudyRun& run) {
+  const Order order{run.chain, run.number, run.bisected ? 1U : 0U, run.bisected.value_or(0)};
   // Where it has just ended, it is found by those that wait for it.
-  send_all(socket_, &number, sizeof number);
-  in_hand_.push_back(point);
+  send_all(socket_, &order, sizeof order);
+  in_hand_.push_back(run);
 }
 
 std::optional<WorkerReport> Worker::hear() {
@@ -246,9 +266,11 @@ std::optional<WorkerReport> Worker::hear() {
   Packet head{};
   std::memcpy(&head, bytes.data(), sizeof head);
   std::string message(bytes.data() + sizeof head, static_cast<std::size_t>(got) - sizeof head);
-  return WorkerReport{static_cast<WorkerReport::Kind>(head.kind),
-                      {static_cast<std::size_t>(head.point), static_cast<Status>(head.status),
-                       head.warnings, head.seconds, std::move(message)}};
+  return WorkerReport{
+      static_cast<WorkerReport::Kind>(head.kind),
+      {static_cast<std::size_t>(head.point), static_cast<Status>(head.status), head.warnings,
+       head.seconds, head.is_measured != 0 ? std::optional<double>(head.measured) : std::nullopt,
+       std::move(message)}};
 }
 
 void Worker::stop() const {

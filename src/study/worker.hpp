@@ -10,6 +10,7 @@
 #include <string>
 
 #include "io/byte_locks.hpp"
+#include "study/chains.hpp"
 #include "study/config.hpp"
 #include "study/point_files.hpp"
 #include "study/point_keys.hpp"
@@ -17,21 +18,22 @@
 
 namespace gradflow {
 
-/// How a point went.
+/// How a run went.
 struct PointEnd {
-  std::size_t point = 0;
+  std::size_t point = 0;  ///< the run's number
   Status status = Status::ok;
   std::int32_t warnings = 0;
   double seconds = 0;
+  std::optional<double> measured = {};  ///< of a bisection
   std::string message;
 };
 
-/// What a worker says of a point, or of itself.
+/// What a worker says of a run, or of itself.
 struct WorkerReport {
   enum class Kind : std::int32_t {
-    begun,     ///< a point; `end.seconds`: its solver.max_wall_seconds, 0 where it has none
-    written,   ///< a point is in the worker's file, not yet on disk
-    given_up,  ///< a point, on the way, for the worker was told to end
+    begun,     ///< a run; `end.seconds`: its solver.max_wall_seconds, 0 where it has none
+    written,   ///< a run is in the worker's file, not yet on disk
+    given_up,  ///< a run, on the way, for the worker was told to end
     failed     ///< the worker cannot go on: `end.message`
   };
   Kind kind = Kind::begun;
@@ -47,7 +49,7 @@ struct WorkerStudy {
   ByteLocks& claims;  ///< which stay its parent's
 };
 
-/// A process that runs points, one after the other, and writes them into a file of its own. It is
+/// A process that makes runs, one after the other, and writes them into a file of its own. It is
 /// forked, without another program: a user's own models are in it. It ends with its parent, however
 /// that ends; its memory is limited, so that a run that asks for too much fails by itself.
 class Worker {
@@ -59,16 +61,16 @@ class Worker {
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
-  /// Another point to run after those in hand.
-  void give(std::size_t point);
+  /// Another run to make after those in hand.
+  void give(const StudyRun& run);
   /// What it has said; nothing while it says nothing more, or has ended.
   std::optional<WorkerReport> hear();
   /// Becomes readable when there is something to hear, or it has ended.
   int descriptor() const { return socket_; }
-  /// Its points that are given, begun or not, in order.
-  std::deque<std::size_t>& in_hand() { return in_hand_; }
-  const std::deque<std::size_t>& in_hand() const { return in_hand_; }
-  /// No further points, and what is running is given up.
+  /// The runs that it was given, begun or not, in order.
+  std::deque<StudyRun>& in_hand() { return in_hand_; }
+  const std::deque<StudyRun>& in_hand() const { return in_hand_; }
+  /// No further runs, and what is on its way is given up.
   void stop() const;
   void kill() const;
   /// Has it ended? Then by which signal (0: by itself).
@@ -79,7 +81,7 @@ class Worker {
   std::unique_ptr<PointWriter> file_;
   int socket_ = -1;
   pid_t process_ = -1;
-  std::deque<std::size_t> in_hand_;
+  std::deque<StudyRun> in_hand_;
   std::optional<int> end_signal_;
 };
 

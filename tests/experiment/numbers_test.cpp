@@ -37,7 +37,7 @@ TEST_CASE("Every number of a run is declared, so that an exponent is looked for 
     for (const NumberInfo& number : numbers_of(config.setup(0), info.numbers))
       declared.push_back(number.name);
     PhaseReferences references;
-    const PointResult result = run_point(config, 0, references, {});
+    const PointResult result = run_point(config, StudyRun{}, references, {});
     INFO(result.message);
     CHECK(result.status == Status::ok);
     for (const Variable& variable : result.data.variables())
