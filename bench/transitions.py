@@ -70,12 +70,15 @@ class Bench:
         self.program, self.folder, self.count = program, folder, 0
 
     def run(self, config):
-        """The result, and the folder it is in. A run that fails has a result too."""
+        """The result of a config. A run that fails has one too."""
+        with open(f"{self.folder}/run{self.count + 1}.toml", "w") as file:
+            file.write(config)
+        return self.run_file(f"run{self.count + 1}.toml")
+
+    def run_file(self, path):
         self.count += 1
         name = f"run{self.count}"
-        with open(f"{self.folder}/{name}.toml", "w") as file:
-            file.write(config)
-        done = subprocess.run([self.program, "run", f"{name}.toml", "--out", name, "--quiet"],
+        done = subprocess.run([self.program, "run", path, "--out", name, "--quiet"],
                               cwd=self.folder, capture_output=True, text=True)
         if done.returncode not in (0, 1):
             raise RuntimeError(done.stderr)
@@ -151,6 +154,23 @@ def curvature(bench, quick):
             f"{numbers[0][0]:.5g}", f"{numbers[100][0]:.5g}", f"{numbers[100][1]:.2g}")
 
 
+def bipartite(bench):
+    """Minima of the complete bipartite graph on 8 vertices, which takes N^2/4 = 16 neurons."""
+    vertices, decay = 8, 0.02
+    least = decay * vertices**2 - decay**2 * vertices * (vertices - 1)
+    here = os.path.dirname(os.path.abspath(__file__))
+    data = bench.run_file(f"{here}/../examples/layers/bipartite_8.toml")
+    excess = 2 * np.array(data["regularised_loss"][...])[..., 0] - least
+    seconds = np.array(data["wall_seconds"][...])
+    print("\n**The complete bipartite graph with N = 8, from 60 half-normal starts at each width** "
+          "(`examples/layers/bipartite_8.toml`; N²/4 = 16)\n")
+    row("width", "best loss − L*", "starts within 1e-4", "seconds a start")
+    row("--:", "--:", "--:", "--:")
+    for width, losses, times in zip(data["width"][...], excess, seconds):
+        row(int(width), f"{np.nanmin(losses):.2g}", f"{np.sum(losses < 1e-4)} of {losses.size}",
+            f"{times.mean():.2f}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("program")
@@ -161,6 +181,8 @@ def main():
         sweep(bench, arguments.quick)
         branch(bench)
         curvature(bench, arguments.quick)
+        if not arguments.quick:
+            bipartite(bench)
 
 
 if __name__ == "__main__":
