@@ -5,12 +5,11 @@ import numpy as np
 
 import style
 from overview import looks, names, scales
-from overview.drawing import evenly, joined
+from overview.drawing import LINE, evenly, joined
 from overview.panels import Curve, Key, Level, Panel, leaps
 
 MOST_ENTRIES = 200  # of one vector
 MOST_LEVELS = 6
-LINE = 0.008  # of a panel's height: what a line covers
 COVERED = 0.2  # a curve is hidden where more of its samples are covered
 
 

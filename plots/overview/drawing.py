@@ -5,6 +5,7 @@ import dataclasses
 
 import numpy as np
 
+import style
 import ticks
 
 from overview import looks, names
@@ -17,6 +18,8 @@ MOST_SINGLE = 20  # repetitions that are drawn beside their median
 FEWEST_FOR_BAND = 5  # repetitions
 MOST_BANDS = 12  # of different look in a panel; where there are more, medians stand alone
 QUANTILES = (0.1, 0.9)  # the band holds 80 %
+LINE = 0.008  # of a panel's height: what a line covers
+HIDDEN = 0.75  # a run's curve is hidden where more of its samples are covered
 
 # What theory or the data say of an observable, entry by entry, and what that is called.
 REFERENCES = {
@@ -93,8 +96,23 @@ class Drawing:
     def coordinate(self, dim):
         """Numbers along a dimension, in the order of its entries."""
         values = self.first.along_dimension(dim)
-        ordered = values.dtype.kind in "fiu" and not (values[1:] < values[:-1]).any()
-        return values if ordered else np.arange(values.size)
+        if values.dtype.kind in "fiu" and not (values[1:] < values[:-1]).any():
+            return values
+        # 1, 2, ..., -2, -1 count from both ends of all eigenvalues, as many as there are parameters.
+        count = self._parameters()
+        if count and values.dtype.kind == "i" and (np.abs(values) <= count).all() and values.all():
+            places = np.where(values < 0, values + count + 1, values)
+            if (places[1:] > places[:-1]).all():
+                return places
+        return np.arange(values.size)
+
+    def _parameters(self):
+        """Of each run; 0 where they are not known or differ."""
+        if "final_state" not in self.shared or len(self.runs.dims("final_state")) != 1:
+            return 0
+        rows = self.runs.values("final_state")
+        counts = {int(np.isfinite(row).sum()) for row, failed in zip(rows, self.failed) if not failed}
+        return counts.pop() if len(counts) == 1 else 0
 
     def coordinates(self, dim):
         """The same of each run: `NAME` holds the numbers of the dimension `NAME_index` where each
@@ -114,6 +132,14 @@ class Drawing:
         if other not in self.shared or not self.first.is_number(other):
             return None, ""
         return self.values(other), word
+
+    def first_sample_of(self, name):
+        """The first sampled time after 0 for a time that was measured: what is earlier is a guess. 0 for
+        what is no time t."""
+        if not names.is_time(name) or "slow" in name or "log10" in name or self.first.along is None:
+            return 0.0
+        starts = [row[:2] for row in self.runs.times() if len(row) > 1 and row[0] == 0 < row[1]]
+        return float(max((start[1] for start in starts), default=0.0))
 
     def over(self, name):
         """What a variable is over, in words."""
@@ -140,6 +166,7 @@ class Drawing:
         chosen = evenly(len(self.groups), MOST_CURVES)
         if len(chosen) < len(self.groups):
             self.note(f"{MOST_CURVES} of {len(self.groups)} curves, evenly chosen, are drawn")
+        first = len(panel.curves)
         for point, members in (self.groups[k] for k in chosen):
             look = self.looks.of(point)
             how = color or look.color, dash or look.dash
@@ -159,6 +186,16 @@ class Drawing:
                 panel.curves.append(Curve(xs[k], rows[k], how[0], "-", 0.35, 0.45))
             if len(members) >= FEWEST_FOR_BAND:
                 panel.bands.append(Band(x, low, high, how[0]))
+        if len(chosen) <= looks.MOST_ENTRIES and self.looks.dash_axis is None and dash is None:
+            self._uncover(panel, [curve for curve in panel.curves[first:] if curve.width > 1])
+
+    def _uncover(self, panel, curves):
+        """Dashes where a curve would hide an earlier one from end to end."""
+        for k, curve in enumerate(curves):
+            hidden = sum(hides(panel.y, curve, other) for other in curves[:k])
+            if hidden:
+                curve.dash = style.LINE_STYLES[min(hidden, 3)]
+                self.note("dashed: a curve that lies on another one")
 
     def quantiles(self, rows):
         """The band's lower end, the median and the band's upper end of each column of repetitions, NaN
@@ -237,6 +274,15 @@ def last_known(row):
     return row[known[-1]] if len(known) else np.full(np.shape(row)[1:], np.nan)
 
 
+def hides(y, curve, other):
+    """Whether a curve lies on another nearly all the way within the frame."""
+    if not np.array_equal(curve.x, other.x, equal_nan=True):
+        return False
+    at, under = y.unit(curve.y), y.unit(other.y)
+    within = (at > 0) & (at < 1) & (under > 0) & (under < 1)
+    return bool(within.any() and (np.abs(at[within] - under[within]) < LINE).mean() > HIDDEN)
+
+
 def aligned(xs, rows):
     """(x, rows) of repetitions; those with times of their own are interpolated to the times of the
     longest."""
@@ -251,6 +297,15 @@ def aligned(xs, rows):
                    else np.full(x.shape, np.nan))
         stack.append(row)
     return x, np.array(stack)
+
+
+def with_gaps(x, rows):
+    """Both with a gap where whole numbers leave some out: no line goes over them."""
+    if x.dtype.kind not in "iu" or not (np.diff(x) > 1).any():
+        return x, rows
+    behind = np.flatnonzero(np.diff(x) > 1) + 1
+    return (np.insert(x.astype(float), behind, np.nan),
+            [np.insert(np.asarray(row, dtype=float), behind, np.nan) for row in rows])
 
 
 def at_time(t):

@@ -4,6 +4,7 @@ design the colour tells a key, where there is no other axis to tell."""
 
 import dataclasses
 import os
+import re
 
 import numpy as np
 from matplotlib import colors
@@ -138,6 +139,7 @@ def are_numbers(values):
 
 
 def value_label(value):
+    """A value of an axis or a number along a dimension as it stands in a key."""
     if isinstance(value, (float, np.floating)):
         return ticks.tex(float(f"{value:.3g}"))
     return style.plain(value)
@@ -156,22 +158,38 @@ def value_labels(values, letters=MOST_LETTERS):
 
 
 def _shortened(words, letters):
-    """Without the folders that all have, and without their middle where that is still too long."""
+    """Without the folders that all have, and without their middle where that is still too long; where
+    that leaves no difference, without what all begin and end with."""
     shared = os.path.commonprefix(words).rpartition("/")[0]
     rest = [word[len(shared):].removeprefix("/") if shared else word for word in words]
     half = (letters - 1) // 2
     short = [f"{word[:half]}…{word[-half:]}" if len(word) > letters else word for word in rest]
-    return short if len(set(short)) == len(set(words)) else [
-        f"{word} ({k + 1})" for k, word in enumerate(short)]
+    if len(set(short)) < len(set(words)):
+        short = [f"…{word}…" for word in _different(rest)]
+    if max(map(len, short)) <= letters and len(set(short)) == len(set(words)):
+        return short
+    return [f"{word[:half]}… ({k + 1})" for k, word in enumerate(rest)]
+
+
+def _different(words):
+    """What tells words apart: from behind the last sign between words of what all begin with, to before
+    the first of what all end with."""
+    begin = re.match(r"(.*[=/,\[ ])?", os.path.commonprefix(words))[0]
+    words = [word[len(begin):] for word in words]
+    end = os.path.commonprefix([word[::-1] for word in words])[::-1]
+    end = (re.search(r"[=/,\] ].*", end) or [""])[0]
+    return [word.removesuffix(end) for word in words]
 
 
 def bar_of_entries(entries):
     """The bar for vectors' entries: their numbers where all vectors have the same, else which comes
-    first."""
+    first. Colours are as far apart as entries are, so that numbers with gaps stand at its ends alone."""
     names_, numbers = entries[0][0], np.array(entries[0][1])
     steps = np.diff(numbers) if are_numbers(entries[0][1]) else np.array([])
-    if steps.size and (steps == steps[0]).all() and steps[0] > 0 and all(
+    if steps.size and (steps > 0).all() and all(
             name == names_ and np.array_equal(other, numbers) for name, other in entries[1:]):
+        if (steps != steps[0]).any():
+            return Bar(names_, ends=(value_label(numbers[0]), value_label(numbers[-1])))
         whole = bool((numbers == np.round(numbers)).all())
         return Bar(names_, scales.Scale("linear", float(numbers[0]), float(numbers[-1]), whole=whole))
     return Bar("entries:", ends=("first", "last"))

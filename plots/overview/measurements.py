@@ -64,6 +64,14 @@ def _measured(d, name):
     return values, (dims[0] if dims else None)
 
 
+def has_at_the_end(drawing, name):
+    """Whether a measured number is what an observable ends with (`final_angle`)."""
+    d = drawing
+    ends, _ = _measured(d, name)
+    return any(np.array_equal(np.array(d.values(other)), np.array(ends), equal_nan=True)
+               for other in worth_drawing(d, "") if d.dims(other) == ())
+
+
 def _title(d, name):
     return d.label(name) + (" at the end" if TIME in d.runs.dims(name) else "")
 
@@ -89,10 +97,14 @@ def against_axis(drawing, name, over):
     shown = [entries[k] for k in evenly(len(entries), MOST_ENTRIES)]
     x = _abscissa(d, over)
     starts = joined(row[:1] for row in d.values(name)) if ends else None
-    y = scales.choose(name, stack[:, shown], starts, d.tolerances, d.wish, measured=not ends,
+    first = 0.0 if ends else d.first_sample_of(name)
+    y = scales.choose(name, np.where(stack < first, first, stack)[:, shown], starts, d.tolerances, d.wish, measured=not ends,
                       loglike=x.scale.kind == "log" and (bool(fits) or names.is_time(name)))
     panel = Panel(_title(d, name), x.scale, y, d.axis_label(over),
                   names=(name + " at the end" if ends else name,))
+    if (stack[:, shown] < first).any():
+        y.low = first if y.kind == "log" else y.low
+        y.remark = f"below {looks.value_label(first)}: before the first sample"
     _say_what_has_none(d, panel, stack)
     colors = looks.sequence(len(shown))
     for k, color in zip(shown, colors):

@@ -50,7 +50,7 @@ LABELS = {
     "number of leading degrees learnt in the canonical order":
         "degrees learnt in the canonical order",
     "time from which on the angle is at most 1e-3 rad (NaN: never)":
-        "time of settling within 1e-3 rad",
+        "place on the time axis of settling within 1e-3 rad",
     "log10 t at settled_time": r"$\log_{10}t$ of settling within 1e-3 rad",
 }
 # How long names say in letters what the papers say in symbols. Longer ones first.

@@ -100,7 +100,10 @@ def floor_of(name, values, start, tolerances, measured):
     if measured:
         return 0.0
     if names.is_difference(name):
-        return max(absolute, relative * largest) if tolerances else relative * largest
+        if tolerances is None:
+            return relative * largest
+        # Beside a saddle it is small at the start, and what cancels is of the size that it grows to.
+        return max(absolute, relative * np.abs(values).max())
     if names.is_loss(name):
         return relative**2 * largest
     if tolerances is None:

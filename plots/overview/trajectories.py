@@ -115,7 +115,7 @@ class _Chooser:
         if self.over.kind == "time":
             scalars = [name for name in d.shared if d.is_drawable(name) and d.dims(name) == (TIME,)]
             ends = next((name for name in scalars if "test" in name), *scalars[:1] or [None])
-            if ends:
+            if ends and not measurements.has_at_the_end(d, ends):
                 self._add(d.guard([ends], lambda: [measurements.against_axis(d, ends, axis)
                                                    for axis in axes]))
         for name in measurements.worth_drawing(d, self.over.name):

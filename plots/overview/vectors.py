@@ -6,7 +6,7 @@ import style
 from overview import looks, names, scales
 from overview.curves import MOST_ENTRIES, add_entries
 from overview.drawing import (DATA_POINTS, MOST_CURVES, SNAPSHOTS, at_time, evenly, joined,
-                              last_known, time_text)
+                              last_known, time_text, with_gaps)
 from overview.panels import Curve, Key, Panel, Picture
 from overview.reading import TIME
 
@@ -59,8 +59,9 @@ def _profiles(d, name, values, times, dim):
     y = _scale(d, name, values[chosen], reference, points, values[:1])
     panel = Panel(d.label(name), scales.of_axis(x, x.dtype.kind in "iu"), y, d.axis_label(dim),
                   names=(name,))
-    for k, color in zip(chosen, looks.sequence(len(chosen))):
-        panel.curves.append(Curve(x, values[k], color, "-", 1.1, marker=x.size <= MOST_MARKED))
+    x_drawn, rows = with_gaps(x, [values[k] for k in chosen])
+    for k, row, color in zip(chosen, rows, looks.sequence(len(chosen))):
+        panel.curves.append(Curve(x_drawn, row, color, "-", 1.1, marker=x.size <= MOST_MARKED))
         panel.legend.append(Key(time_text(times[k]), color))
     _add_beside(d, panel, x, reference, points)
     return panel
@@ -76,7 +77,11 @@ def of_runs(drawing, name, rows, dim, when="", starts=None):
     y = _scale(d, name, rows, reference, points, starts)
     panel = Panel(d.label(name) + when, scales.of_axis(joined(xs), x.dtype.kind in "iu"), y,
                   d.axis_label(dim), names=(name,))
-    d.add_runs(panel, xs, rows, alike=_are_same(xs))
+    if _are_same(xs):
+        drawn, rows = with_gaps(x, rows)
+        d.add_runs(panel, [drawn] * len(rows), rows)
+    else:
+        d.add_runs(panel, xs, rows, alike=False)
     if not _are_same(xs) and len(d.groups) < len(d.runs.runs):
         d.note(f"{name}: each run has its own {dim.removesuffix('_index')}, so that there is no median")
     if x.size <= MOST_MARKED:

@@ -71,6 +71,23 @@ class NumbersAtAxes(PictureTest):
             self.assertIn("below 10\n\N{MINUS SIGN}8\n: not resolved", picture.all_text(), name)
             self.assertGreater(min(picture.numbers("y")), 1e-9)
 
+    def test_beside_a_saddle_what_cancels_ends_at_the_tolerance_of_what_it_grows_to(self):
+        noise = 1e-9 * np.abs(np.random.default_rng(0).normal(size=21))
+        grown = np.where(LINEAR < 3, 1e-3 * np.exp(LINEAR * np.log(1e3) / 3), np.exp(-8 * (LINEAR - 3)))
+        picture = self.draw(self.result("r", {"gradient_norm": grown + noise}, time=LINEAR))
+        self.assertIn("below 10\n\N{MINUS SIGN}8\n: not resolved", picture.all_text())
+
+    def test_a_time_before_the_first_sample_is_a_guess(self):
+        time = np.concatenate([[0.0], np.geomspace(1e-2, 1e4, 20)])
+        times = np.array([3e-3, 0.2, 40.0])
+        path = self.result("r", {"norm": np.outer(1 + times, time), "component_time": (
+            ("degree",), np.array([times, 2 * times, 3 * times]).T)}, axes={"epsilon": [1e-3, 1e-2, 0.1]},
+                           time=time)
+        picture = self.draw(path, "--variables", "component_time", "--x", "epsilon")
+        self.assertIn("before the first sample (\N{WHITE DOWN-POINTING SMALL TRIANGLE})",
+                      picture.all_text())
+        self.assertGreater(min(picture.numbers("y")), 9e-3)
+
     def test_an_observable_at_the_end_has_the_floor_of_its_start(self):
         ends = np.array([1e-24, 1e-6, 1e-4])
         values = np.exp(np.outer(np.log(ends), LINEAR / 10))

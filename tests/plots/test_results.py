@@ -193,6 +193,44 @@ class WhatIsDrawn(PictureTest):
         self.assertIn("train loss = regularised loss", picture.all_text())
         self.assertEqual(picture.dashed(), [False, True, False])
 
+    def test_no_run_of_a_study_hides_another(self):
+        falling = np.exp(-TIME)
+        path = self.result("r", {"train_loss": [falling, falling * (1 + 1e-4), 1 + falling]},
+                           axes={"kind": ["gradient", "gradient_descent", "sgd"]}, time=TIME)
+        picture = self.draw(path, "--variables", "train_loss")
+        self.assertEqual(picture.dashed(), [False, True, False])
+        self.assertIn("dashed: a curve that lies on another one", picture.all_text())
+        # Curves that part after a common start are seen as they are.
+        parting = [np.exp(-TIME / (1 + k * TIME)) for k in (0, 0.1, 1)]
+        picture = self.draw(self.result("s", {"train_loss": parting}, axes={"weight_decay": DECAYS},
+                                        time=TIME), "--variables", "train_loss")
+        self.assertNotIn("dashed", picture.all_text())
+
+    def test_eigenvalues_of_both_ends_stand_at_their_places(self):
+        values = np.array([[5.0, 4.0, 3.0, -1.0, -2.0]] * TIME.size)
+        ends = {"eigenvalue": [1, 2, 3, -2, -1]}
+        more = {"final_state": (("parameter",), np.ones(30)), "hessian_eigenvalues_snapshot": (
+            ("snapshot_time", "eigenvalue"), values[:2])}
+        picture = self.draw(self.result("r", {**more, "norm": TIME}, time=TIME, coordinates={
+            **ends, "snapshot_time": [1.0, 10.0]}), "--variables", "hessian_eigenvalues_snapshot")
+        found = sorted({round(picture.read(x, "x", False)) for x, _ in picture.points()})
+        self.assertEqual(found, [1, 2, 3, 29, 30])
+        self.assertEqual([len(line) for line in picture.curves()], [3, 2, 3, 2])  # none from 3 to 29
+
+    def test_what_a_run_ends_with_is_drawn_once(self):
+        values = curves(3, TIME[:30])
+        text = self.draw(self.result("r", {"angle": values, "final_angle": ((), values[:, -1])},
+                                     axes={"weight_decay": DECAYS}, time=TIME[:30])).all_text()
+        self.assertNotIn("angle at the end", text)
+        self.assertIn("final angle", text)
+
+    def test_long_words_that_begin_and_end_alike_show_where_they_differ(self):
+        starts = [f"a[weight_decay={value}, seed=0]" for value in ("1e-4", "1e-3")]
+        text = self.draw(self.result("r", {"norm": curves(2)}, axes={"initial": starts}, time=TIME)
+                         ).all_text()
+        for value in ("1e-4", "1e-3"):
+            self.assertIn(f"…{value}…", text)
+
     def test_what_has_too_many_dimensions_is_said_and_can_be_selected_from(self):
         values = np.random.default_rng(0).normal(size=(TIME.size, 2, 3, 4))
         path = self.result("r", {"norm": 1 + TIME, "preactivation": (
