@@ -108,10 +108,13 @@ SingleIndexProblem single_index_problem(Parameters& p) {
   if (listed_activation) sigma = list("activation_hermite");
   const auto series = [&](const char* name, double& tail) -> Vector {
     const HermiteSeries found = hermite_series(activation_of(p.text(name)), size - 1);
-    if (!found.coefficients.allFinite() || !std::isfinite(found.tail))
+    // exp(x^2/4) and what grows faster is of infinite norm.
+    constexpr double most_beyond = 1e-8;
+    if (!found.coefficients.allFinite() || !std::isfinite(found.tail) ||
+        !(found.beyond <= most_beyond))
       throw ParameterError(name, "is \"" + p.text(name) +
-                                     "\", which has no Hermite series: it grows too fast, or is "
-                                     "not finite everywhere");
+                                     "\", which has no Hermite series that can be had: it grows "
+                                     "faster than exp(x^2/8)");
     tail = found.tail;
     problem.quadrature_error = std::max(problem.quadrature_error, found.quadrature_error);
     if (!is_formula(p, name)) return found.coefficients;

@@ -170,9 +170,9 @@ int command_models(const std::string& name) {
   if (!info->numbers.empty()) std::printf("\nnumbers of a run\n");
   for (const NumberInfo& number : info->numbers)
     std::printf("  %-22s %s\n", number.name.c_str(), number.long_name.c_str());
-  std::printf("\nmeasurements beside its own\n");
-  for (const MeasurementInfo& measurement :
-       measurements_of(info->flows, model->observables(flow))) {
+  const auto further = measurements_of(info->flows, model->observables(flow));
+  if (!further.empty()) std::printf("\nmeasurements beside its own\n");
+  for (const MeasurementInfo& measurement : further) {
     std::string keys;
     for (const std::string& key : measurement.keys) keys += (keys.empty() ? "" : ", ") + key;
     std::printf("  %-22s %s  (%s)\n", measurement.name.c_str(), measurement.summary.c_str(),

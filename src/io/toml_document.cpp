@@ -311,13 +311,17 @@ std::string nearest_name(const std::string& name, const std::vector<std::string>
   const std::string wanted = lower(name);
   std::string best;
   std::size_t least = std::max<std::size_t>(2, name.size() / 2) + 1;
+  std::size_t least_difference = 0;  // of the lengths: "tahn" is tanh before it is tan
   for (const std::string& candidate : candidates) {
+    const std::size_t longer = std::max(name.size(), candidate.size());
+    const std::size_t difference = longer - std::min(name.size(), candidate.size());
     // The distance is at least the difference of the lengths: no long work on a long name.
-    if (std::max(name.size(), candidate.size()) - std::min(name.size(), candidate.size()) >= least)
-      continue;
+    if (difference > least) continue;
     const std::size_t distance = edit_distance(wanted, lower(candidate));
-    if (distance < least) {
+    if (distance == longer) continue;  // no letter in common
+    if (distance < least || (distance == least && !best.empty() && difference < least_difference)) {
       least = distance;
+      least_difference = difference;
       best = candidate;
     }
   }

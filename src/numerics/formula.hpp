@@ -93,7 +93,8 @@ class Formula {
 };
 
 /// A formula in x for an activation: smooth, and not a constant. \throws FormulaError also where it
-/// is not finite, or its derivatives are not, at a multiple of 1/8 in [-10, 10]
+/// or one of its two derivatives is not finite, jumps or has a pole in [-10, 10]; a jump is found
+/// where it is more than a tenth of the change over 1/32 about it
 Formula activation_formula(const std::string& text);
 
 }  // namespace gradflow

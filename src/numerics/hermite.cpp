@@ -277,7 +277,8 @@ HermiteSeries hermite_series_by_quadrature(const std::function<double(double)>& 
   require_degree(degree);
   constexpr int max_halvings = 5;
   constexpr double epsilon = std::numeric_limits<double>::epsilon();
-  const std::vector<double> breaks = break_points(14, kinks);
+  constexpr double reach = 14;
+  const std::vector<double> breaks = break_points(reach, kinks);
 
   double width = 1;
   Projection coarse = project(panel_rule(breaks, width), f, degree);
@@ -294,6 +295,8 @@ HermiteSeries hermite_series_by_quadrature(const std::function<double(double)>& 
   }
   series.coefficients = coarse.coefficients;
   series.tail = remainder_norm(f, series.coefficients, kinks, width);
+  series.beyond = std::max(std::abs(f(-reach)), std::abs(f(reach))) *
+                  std::exp(log_root_density(reach)) / std::max(coarse.norm, 1e-300);
   return series;
 }
 

@@ -32,6 +32,9 @@ struct HermiteSeries {
   Vector coefficients;          ///< E f(x) h_k(x), k = 0..K
   double tail = 0;              ///< truncation error sqrt(E f^2 - sum_{k<=K} coefficients[k]^2)
   double quadrature_error = 0;  ///< estimate of the largest error of a coefficient; 0: closed form
+  /// |f sqrt(phi)| at the ends of the quadrature, phi the density, over the norm of f: where it is
+  /// not small, f grows too fast for the series, or has none; 0: closed form
+  double beyond = 0;
 };
 
 /// The series of an activation up to `degree`: in closed form for relu, leaky_relu, erf, gelu,

@@ -76,8 +76,11 @@ Config::coordinate(const ConfigAxis& axis) const {
   std::vector<std::string> values;
   for (const ParameterValue& value : axis.values) values.push_back(short_text(value));
   // Lists that begin alike are told apart by all of them.
-  if (std::set<std::string>(values.begin(), values.end()).size() < values.size())
-    std::transform(axis.values.begin(), axis.values.end(), values.begin(), toml_value);
+  std::vector<std::string> whole;
+  std::transform(axis.values.begin(), axis.values.end(), std::back_inserter(whole), toml_value);
+  if (std::set<std::string>(values.begin(), values.end()).size() <
+      std::set<std::string>(whole.begin(), whole.end()).size())
+    values = whole;
   if (schema_.declared(axis.key, axis.position).type == ParameterType::file)
     remove_common_folder(values);
   return values;

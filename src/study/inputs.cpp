@@ -50,7 +50,16 @@ struct FinalStates {
 /// The state that a single run has come to. \throws FileError, which names `path`
 Vector final_state(const Dataset& result, const std::filesystem::path& path) {
   const FinalStates states(result);
-  if (!states.whole() || states.dimensions.size() != 1 || states.codes->size() != 1)
+  if (states.whole() && states.dimensions.size() > 1) {
+    std::string axes, point;
+    for (std::size_t k = 0; k + 1 < states.dimensions.size(); ++k) {
+      axes += (k > 0 ? ", " : "") + states.dimensions[k];
+      point += (k > 0 ? ", " : "") + states.dimensions[k] + "=...";
+    }
+    throw FileError(path, "is a study over " + axes + ": expected a point of it, as in " +
+                              path.filename().string() + "[" + point + "]");
+  }
+  if (!states.whole() || states.codes->size() != 1)
     throw FileError(path, "holds no single finished run to start from");
   require_usable(static_cast<Status>(states.codes->front()), path);
   return Eigen::Map<const Vector>(states.values->data(), static_cast<Index>(states.values->size()));

@@ -99,6 +99,16 @@ std::string text_without_decay(const RunConfig& run) {
   return text;
 }
 
+/// Whether a model has an observable with its defaults, if not with other keys.
+bool has_by_default(const ModelInfo& info, const std::string& name) {
+  Parameters parameters(info.parameters);
+  FlowSettings flow;
+  flow.kind = info.flows.front();
+  const std::vector<Observable> all = info.make(parameters, 0)->observables(flow);
+  return std::any_of(all.begin(), all.end(),
+                     [&](const Observable& observable) { return observable.name == name; });
+}
+
 }  // namespace
 
 std::string not_taken(const std::string& name) {
@@ -270,7 +280,9 @@ void check_output(const RunConfig& run, const std::vector<Observable>& observabl
     for (const std::string& name : wanted)
       if (!contains(names, name))
         throw ParameterError(key, "has " + toml_text(name) + ", which " + run.model->name +
-                                      " does not have" + suggestion(name, names));
+                                      (has_by_default(*run.model, name)
+                                           ? " has with its default [model], not with this one"
+                                           : " does not have" + suggestion(name, names)));
   };
   check_names("observables", output.observables);
   check_names("snapshot_observables", output.snapshot_observables);

@@ -124,9 +124,24 @@ TEST_CASE("Lists are values of an axis, and a point of a study is a start") {
   for (std::size_t k = 0; k < 17; ++k) norm += ends[5 * 26 + k] * ends[5 * 26 + k];
   CHECK(run.values<double>("norm")[0] == Approx(std::sqrt(norm)).epsilon(1e-14));
   check_one_line(started("[3, 2, 2, 1]", "[weight_decay=0.01]"), "is a study over widths");
+  check_one_line(started("[3, 2, 2, 1]", ""),
+                 "is a study over widths, weight_decay: expected a point of it, as in "
+                 "s[widths=..., weight_decay=...]");
   check_one_line(started("[3, 5, 1]", "[widths=[3, 5, 1], weight_decay=0.1]"),
                  "has no weight_decay = \"0.1\"");
   check_one_line(started("[3, 5, 1]", "[widths=[3, 5, 1], weight_decya=0.01]"), "weight_decay");
+}
+
+TEST_CASE("A text that stands several times in a zip has its name at each place") {
+  const Scratch scratch;
+  scratch.write("zip.toml",
+                "[model]\nname = \"diagonal_linear_network\"\nsamples = 3\ndimension = 4\n"
+                "[time]\nend = 1\nsamples = 3\n[study.zip.pair]\n"
+                "\"model.parametrisation\" = [\"product\", \"difference\", \"product\"]\n"
+                "\"flow.weight_decay\" = [0.1, 0.1, 0.2]\n");
+  call_ok({"run", "zip.toml", "--out", "s"}, scratch.path);
+  CHECK(read_netcdf(scratch / "s" / "result.nc").values<std::string>("parametrisation") ==
+        std::vector<std::string>{"product", "difference", "product"});
 }
 
 TEST_CASE("init_seed draws other starts on the same data, data_seed other data at the same start") {

@@ -92,4 +92,6 @@ TEST_CASE("A name of a million letters has no suggestion, and is shown in short"
   const std::string name(1000000, 'x');
   CHECK(nearest_name(name, {"samples", "dimension"}).empty());
   CHECK(nearest_name("sampels", {"dimension", "samples"}) == "samples");
+  CHECK(nearest_name("tahn", {"sin", "tan", "tanh", "atan"}) == "tanh");
+  CHECK(nearest_name("e", {"x", "pi"}).empty());
 }
