@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <stdexcept>
 
+#include "flow/gauss_newton_blocks.hpp"
 #include "flow/jacobian_newton.hpp"
 
 namespace gradflow {
@@ -115,6 +116,9 @@ std::vector<LinearKind> linear_kinds_of(const Loss& loss) {
   return kinds;
 }
 
+/// Up to here an exact matrix, which counts its negative eigenvalues, is worth its price.
+constexpr Index most_of_dense_beside_blocks = 2000;
+
 LinearKind preferred_linear_kind_of(const Loss& loss, std::string& reason) {
   // Solvers whose matrices do not fit are out; of the others the one with the fewest flops a
   // set-up. With fewer parameters than residuals a fit leaves some, and with them a curvature
@@ -140,6 +144,16 @@ LinearKind preferred_linear_kind_of(const Loss& loss, std::string& reason) {
       best = kind;
     }
   }
+  // A large dense matrix against conjugate gradients with the blocks that a map offers: some twenty
+  // iterations each of three solves.
+  if (best == LinearKind::dense && loss.dimension() > most_of_dense_beside_blocks)
+    if (const auto* blocks = dynamic_cast<const GaussNewtonBlocks*>(&loss.map())) {
+      const double flops = blocks->gauss_newton_block_flops() + 240 * loss.map().product_flops();
+      if (flops < least) {
+        least = flops;
+        best = LinearKind::krylov;
+      }
+    }
   char text[160];
   if (least < 0)
     std::snprintf(text, sizeof text, "matrix-free: p = %ld, residuals = %ld do not fit as matrices",

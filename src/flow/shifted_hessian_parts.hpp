@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cmath>
+
 #include "flow/shifted_hessian.hpp"
 
 /// What the kinds of shifted Hessians share.
@@ -37,6 +39,17 @@ class SettledResiduals {
     else
       out.array() += decay_.array() * point_.array();
     loss.map().project(out);
+  }
+  /// Length of scale J^T u, u = l' - D J delta, where delta solves the step's equation: it is
+  /// shift delta - scale Lambda w, and a residual of the equation is an error of it.
+  double pull(const Shift& shift, double scale, const Vector& delta) const {
+    double sum = 0;
+    for (Index i = 0; i < delta.size(); ++i) {
+      const double decay = decay_.size() == 1 ? decay_[0] : decay_[i];
+      const double entry = shift[i] * delta[i] - scale * decay * point_[i];
+      sum += entry * entry;
+    }
+    return std::sqrt(sum);
   }
   /// l' - D J delta.
   const Vector& after(Loss& loss, const Vector& delta) {

@@ -30,7 +30,7 @@ Eigen::Map<Vector> map(N_Vector v) {
 /// 2000 steps about a hundredth. Steps that are dear begin anew sooner, after what takes some
 /// minutes, for what is lost where a run is killed are the steps since; by the formulas' flops, so
 /// that all machines do the same.
-constexpr std::int64_t most_steps_between_starts = 2000, least_steps_between_starts = 500;
+constexpr std::int64_t most_steps_between_starts = 2000, least_steps_between_starts = 200;
 constexpr double flops_between_starts = 1e12;
 
 /// CVODE with its own Newton iteration and Jacobian-reuse logic, and our Newton matrix behind a

@@ -1,0 +1,125 @@
+#include <algorithm>
+#include <cmath>
+
+#include "flow/gauss_newton_blocks.hpp"
+#include "flow/hessian_preconditioner.hpp"
+#include "numerics/memory.hpp"
+#include "numerics/parallel.hpp"
+#include "numerics/symmetric_factorisation.hpp"
+
+namespace gradflow {
+namespace {
+
+constexpr double most_bytes = 2e9;
+
+/// Right-hand sides that one solve takes at once: enough for products of matrices, few enough to
+/// share out.
+constexpr Index sets_of_a_part = 16;
+
+const GaussNewtonBlocks& blocks_of(const Loss& loss) {
+  return dynamic_cast<const GaussNewtonBlocks&>(loss.map());
+}
+
+class BlockPreconditioner final : public HessianPreconditioner {
+ public:
+  explicit BlockPreconditioner(const Loss& loss)
+      : factor_flops_(blocks_of(loss).gauss_newton_block_flops()) {
+    Index place = 0;
+    for (GaussNewtonBlocks::Sets& sets : blocks_of(loss).gauss_newton_sets()) {
+      const auto size = static_cast<Index>(sets.front().size());
+      const auto count = static_cast<Index>(sets.size());
+      for (Index first = 0; first < count; first += sets_of_a_part) {
+        const Index number = std::min(sets_of_a_part, count - first);
+        parts_.push_back({static_cast<Index>(blocks_.size()), first, number, place});
+        place += number * size;
+      }
+      const double n = as_double(size);
+      factor_flops_ += n * n * n / 3;
+      solve_flops_ += 2 * n * n * as_double(count);
+      bytes_ += 8 * n * n;
+      blocks_.push_back({std::move(sets), {}});
+    }
+    gathered_.resize(place);
+  }
+
+  void linearise(Loss& loss) override {
+    dynamic_cast<GaussNewtonBlocks&>(loss.map()).begin_gauss_newton_blocks();
+  }
+
+  void factorise(const Loss& loss, const Shift& shift, double scale) override {
+    const GaussNewtonBlocks& map = blocks_of(loss);
+    const double root = *loss.output_loss().uniform_root();
+    parallel_for(static_cast<Index>(blocks_.size()), [&](Index b) {
+      Block& block = blocks_[static_cast<std::size_t>(b)];
+      const auto size = static_cast<Index>(block.sets.front().size());
+      block.factor.resize(size, size);
+      const double mean = mean_shift(block.sets, shift);
+      map.gauss_newton_block(b, block.factor);
+      block.factor.triangularView<Eigen::Lower>() *= scale * root * root;
+      block.factor.diagonal().array() += mean;
+      if (cholesky_in_place(block.factor)) return;
+      block.factor.setZero();  // not finite: as if the parameters were free
+      block.factor.diagonal().setConstant(std::sqrt(mean));
+    });
+  }
+
+  void solve(const Vector& r, Vector& z) override {
+    parallel_for(static_cast<Index>(parts_.size()), [&](Index k) {
+      const Part& part = parts_[static_cast<std::size_t>(k)];
+      const Block& block = blocks_[static_cast<std::size_t>(part.block)];
+      const Index size = block.factor.rows();
+      Eigen::Map<Matrix> b(gathered_.data() + part.place, size, part.number);
+      const auto* set = &block.sets[static_cast<std::size_t>(part.first)];
+      for (Index c = 0; c < part.number; ++c)
+        for (Index i = 0; i < size; ++i) b(i, c) = r[set[c][static_cast<std::size_t>(i)]];
+      const auto lower = block.factor.triangularView<Eigen::Lower>();
+      lower.solveInPlace(b);
+      lower.transpose().solveInPlace(b);
+      for (Index c = 0; c < part.number; ++c)
+        for (Index i = 0; i < size; ++i) z[set[c][static_cast<std::size_t>(i)]] = b(i, c);
+    });
+  }
+
+  NewtonCost cost() const override { return {0, factor_flops_, solve_flops_, bytes_}; }
+  double loosest() const override { return 0.1; }
+  double settled_accuracy() const override { return 1e-3; }
+
+ private:
+  struct Block {
+    GaussNewtonBlocks::Sets sets;
+    Matrix factor;
+  };
+  /// Some sets of a block, and where they are put together.
+  struct Part {
+    Index block, first, number, place;
+  };
+
+  static double mean_shift(const GaussNewtonBlocks::Sets& sets, const Shift& shift) {
+    if (shift.uniform()) return shift.values[0];
+    double sum = 0, count = 0;
+    for (const std::vector<Index>& set : sets) {
+      for (const Index i : set) sum += shift.values[i];
+      count += static_cast<double>(set.size());
+    }
+    return sum / count;
+  }
+
+  std::vector<Block> blocks_;
+  std::vector<Part> parts_;
+  Vector gathered_;
+  double factor_flops_, solve_flops_ = 0, bytes_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<HessianPreconditioner> make_block_preconditioner(const Loss& loss) {
+  if (dynamic_cast<const GaussNewtonBlocks*>(&loss.map()) == nullptr ||
+      !loss.output_loss().uniform_root())
+    return nullptr;
+  auto made = std::make_unique<BlockPreconditioner>(loss);
+  if (made->cost().memory_bytes > most_bytes) return nullptr;
+  require_memory(made->cost().memory_bytes);
+  return made;
+}
+
+}  // namespace gradflow

@@ -1,0 +1,94 @@
+#include <algorithm>
+#include <cmath>
+
+#include "flow/hessian_preconditioner.hpp"
+#include "numerics/decompositions.hpp"
+#include "numerics/memory.hpp"
+#include "numerics/random.hpp"
+
+namespace gradflow {
+namespace {
+
+class NystromPreconditioner final : public HessianPreconditioner {
+ public:
+  NystromPreconditioner(const Loss& loss, Index rank)
+      : rank_(std::min({rank, loss.dimension(), loss.outputs()})),
+        product_flops_(loss.map().product_flops()),
+        sketch_(loss.dimension(), rank_),
+        probe_(loss.dimension(), rank_),
+        coefficients_(rank_) {
+    RandomStream stream(0, "nystrom");
+    stream.fill_normal(probe_);
+    Eigen::HouseholderQR<Matrix> qr(probe_);
+    probe_ = qr.householderQ() * Matrix::Identity(loss.dimension(), rank_);
+  }
+
+  void linearise(Loss& loss) override {
+    for (Index j = 0; j < rank_; ++j) loss.gauss_newton_times(probe_.col(j), sketch_.col(j));
+    // Nystrom: H ~ Y (Q^T Y)^{-1} Y^T, with a small shift so that the core is positive definite.
+    const double nu = std::sqrt(as_double(loss.dimension())) * 2.2e-16 * sketch_.norm();
+    sketch_ += nu * probe_;
+    Matrix core = probe_.transpose() * sketch_;
+    core = (0.5 * (core + core.transpose())).eval();
+    Eigen::LLT<Matrix> llt(core);
+    if (llt.info() == Eigen::Success) {
+      llt.matrixU().solveInPlace<Eigen::OnTheRight>(sketch_);
+      const Eigen::JacobiSVD<Matrix> svd_small(Matrix(Eigen::HouseholderQR<Matrix>(sketch_)
+                                                          .matrixQR()
+                                                          .topRows(rank_)
+                                                          .template triangularView<Eigen::Upper>()),
+                                               Eigen::ComputeFullU | Eigen::ComputeFullV);
+      basis_.noalias() = sketch_ * svd_small.matrixV();
+      eigenvalues_ = (svd_small.singularValues().array().square() - nu).max(0).matrix();
+      for (Index j = 0; j < rank_; ++j) {
+        const double length = basis_.col(j).norm();
+        if (length > 0) basis_.col(j) /= length;
+      }
+    } else {
+      basis_.setZero(loss.dimension(), rank_);
+      eigenvalues_.setZero(rank_);
+    }
+  }
+
+  void factorise(const Loss&, const Shift& shift, double scale) override {
+    scale_ = scale;
+    mean_shift_ = shift.values.mean();
+  }
+
+  void solve(const Vector& r, Vector& z) override {
+    coefficients_.noalias() = basis_.transpose() * r;
+    for (Index j = 0; j < rank_; ++j) {
+      const double stiff = scale_ * eigenvalues_[j];
+      coefficients_[j] *= stiff / (mean_shift_ + stiff);
+    }
+    z = r;
+    z.noalias() -= basis_ * coefficients_;
+    z /= mean_shift_;
+  }
+
+  NewtonCost cost() const override {
+    const double p = as_double(probe_.rows()), k = as_double(rank_);
+    return {4 * k * product_flops_ + 6 * p * k * k, 0, 4 * p * k, 24 * p * k};
+  }
+  static double bytes(const Loss& loss, Index rank) {
+    return 24 * as_double(loss.dimension()) * as_double(rank);
+  }
+  double loosest() const override { return 1e-4; }
+  double settled_accuracy() const override { return 0; }
+
+ private:
+  Index rank_;
+  double product_flops_;
+  Matrix sketch_, probe_, basis_;
+  Vector eigenvalues_, coefficients_;
+  double scale_ = 0, mean_shift_ = 1;
+};
+
+}  // namespace
+
+std::unique_ptr<HessianPreconditioner> make_nystrom_preconditioner(const Loss& loss, Index rank) {
+  require_memory(NystromPreconditioner::bytes(loss, rank));
+  return std::make_unique<NystromPreconditioner>(loss, rank);
+}
+
+}  // namespace gradflow
