@@ -19,9 +19,10 @@ const std::vector<Option<SolverSettings>>& options() {
     return std::vector<Option<T>>{
         option(&T::method,
                choice_parameter(
-                   "method", "", {"auto", "cvode", "cvode_adams", "rodas", "dopri5", "rosenbrock4"},
-                   "auto, CVODE's BDF or Adams, our Rosenbrock method, or Boost.Odeint's "
-                   "explicit and Rosenbrock methods")),
+                   "method", "",
+                   {"auto", "cvode", "cvode_adams", "rodas", "rock4", "dopri5", "rosenbrock4"},
+                   "auto, CVODE's BDF or Adams, our Rosenbrock method, our stabilised explicit "
+                   "one (gradients only), or Boost.Odeint's explicit and Rosenbrock methods")),
         {choice_parameter("linear", linear_kind_name(T{}.linear), kinds,
                           "how Newton systems are solved"),
          [](T& settings, const Parameters& p) {

@@ -42,7 +42,7 @@ std::unique_ptr<NewtonMatrix> choose_newton_matrix(System& system, const SolverS
   if (system.linear_kinds().empty())
     throw ParameterError("method",
                          "needs Newton matrices, which this flow does not have; use "
-                         "\"dopri5\" or \"cvode_adams\"");
+                         "\"rock4\", \"dopri5\" or \"cvode_adams\"");
   if (kind == LinearKind::automatic) kind = system.preferred_linear_kind(reason);
   // A Rosenbrock method has its order with the exact Jacobian alone; it is worth more than a
   // cheaper set-up wherever it is to be had at a like price.
@@ -114,6 +114,7 @@ std::unique_ptr<Stepper> make_smooth_stepper(System& system, const SolverSetting
   if (settings.method == "cvode_adams") return make_cvode_stepper(system, settings, true);
   if (settings.method == "rodas") return make_rodas_stepper(system, settings);
   if (settings.method == "dopri5") return make_dopri5_stepper(system, settings);
+  if (settings.method == "rock4") return make_rock4_stepper(system, settings);
   if (settings.method == "rosenbrock4") return make_rosenbrock4_stepper(system, settings);
   throw ParameterError("method", "is \"" + settings.method + "\", which is not built in");
 }

@@ -96,6 +96,8 @@ std::unique_ptr<Stepper> make_rodas_stepper(System& system, const SolverSettings
 /// uBLAS's LU: a cross-check on small systems).
 std::unique_ptr<Stepper> make_dopri5_stepper(System& system, const SolverSettings& settings);
 std::unique_ptr<Stepper> make_rosenbrock4_stepper(System& system, const SolverSettings& settings);
+/// ROCK4: explicit, of order 4(3), with stages as many as the stiffness asks for (real spectra).
+std::unique_ptr<Stepper> make_rock4_stepper(System& system, const SolverSettings& settings);
 /// The first of these up to where the second, with a Newton matrix, is the cheaper way to the end;
 /// `affordable`: the explicit steps that cost as much as the implicit run.
 std::unique_ptr<Stepper> make_switching_stepper(std::unique_ptr<Stepper> explicit_method,

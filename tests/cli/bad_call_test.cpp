@@ -58,7 +58,8 @@ TEST_CASE("All that is wrong with a config is told at once, at most ten lines of
         "gradflow: four.toml:3:1: model.sampels: unknown key; did you mean \"samples\"?\n"
         "gradflow: four.toml:5:1: time.end: is -1.0, expected a number > 0\n"
         "gradflow: four.toml:7:1: solver.method: is \"cvod\", expected one of \"auto\", \"cvode\", "
-        "\"cvode_adams\", \"rodas\", \"dopri5\", \"rosenbrock4\"; did you mean \"cvode\"?\n"
+        "\"cvode_adams\", \"rodas\", \"rock4\", \"dopri5\", \"rosenbrock4\"; did you mean "
+        "\"cvode\"?\n"
         "gradflow: four.toml:9:1: study.flow.weight_decya: unknown key; did you mean "
         "\"weight_decay\"?\n");
   // What is wrong with the model's data does not hide what is asked of the run.

@@ -378,8 +378,8 @@ seed = { count = 12 }
       {"sensing", "[model]\nname = \"matrix_sensing\"\n"},
   };
   for (const auto& [name, model] : models)
-    for (const std::string solver :
-         {"method='auto'", "method='rodas'", "method='dopri5'\nrtol=1e-4", "linear='structured'"}) {
+    for (const std::string solver : {"method='auto'", "method='rodas'", "method='rock4'\nrtol=1e-4",
+                                     "method='dopri5'\nrtol=1e-4", "linear='structured'"}) {
       const std::string config = model + "[solver]\n" + solver + "\n" + rest;
       scratch.write("study.toml", config);
       if (call({"check", "study.toml"}, scratch.path).code != 0) continue;  // no such matrix

@@ -52,7 +52,7 @@ TEST_CASE("Case 07: a stop is located at the time of the closed form, whatever t
   const std::vector<std::pair<std::string, double>> stops{
       {"stop_train_loss = 1e-3", 0.5197844489}, {"stop_gradient_norm = 1e-2", 0.9024973009}};
   for (const auto& [stop, exact] : stops)
-    for (const std::string method : {"auto", "cvode", "rodas", "dopri5", "cvode_adams"}) {
+    for (const std::string method : {"auto", "cvode", "rodas", "rock4", "dopri5", "cvode_adams"}) {
       const Dataset data = result_of(
           scratch,
           "[model]\nname = \"linear_regression\"\ninputs = \"x.csv\"\ntargets = \"y.csv\"\n"

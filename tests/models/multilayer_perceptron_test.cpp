@@ -152,7 +152,7 @@ TEST_CASE("Classes of one sample are told apart for ever, to the digits of the t
   parameters.set_file("initial", "w.npy", Vector::Zero(2));
   const auto model = find_model("multilayer_perceptron")->make(parameters, 0);
   const std::vector<double> times{0, 1e2, 1e8, 1e14, 1e16, 1e20, 1e24};
-  for (const std::string method : {"cvode", "rodas", "dopri5"}) {
+  for (const std::string method : {"cvode", "rodas", "rock4", "dopri5"}) {
     SolverSettings settings;
     settings.method = method;
     const Run run = run_model(*model, {}, settings, times);

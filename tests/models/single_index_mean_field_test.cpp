@@ -194,7 +194,7 @@ TEST_CASE("Neurons that have arrived at the target keep the energy identity") {
                                         {"target_hermite", std::vector<double>{0, 3}},
                                         {"activation_hermite", std::vector<double>{0, 1}},
                                         {"initial_second_layer", std::string("constant")}});
-  for (const char* method : {"cvode", "rodas"}) {
+  for (const char* method : {"cvode", "rodas", "rock4"}) {
     SolverSettings settings;
     settings.method = method;
     const Run result = run(*model, FlowSettings{}, settings, log_times(1e-2, 1e3, 60));
@@ -341,7 +341,7 @@ TEST_CASE("Both implicit methods agree and the steps grow slowly as epsilon fall
   std::int64_t coarse = 0;
   for (const double epsilon : {1e-4, 1e-12}) {
     std::vector<double> t2;
-    for (const char* method : {"cvode", "rodas"}) {
+    for (const char* method : {"cvode", "rodas", "rock4"}) {
       const auto model = build("single_index_mean_field", baseline(epsilon, 100));
       SolverSettings settings = tight();
       settings.method = method;

@@ -104,7 +104,7 @@ EnergySystem oscillator() {
 }  // namespace
 
 TEST_CASE("Runs of each method go on from a checkpoint to the same bits") {
-  for (const char* method : {"cvode", "cvode_adams", "rodas", "dopri5", "rosenbrock4"}) {
+  for (const char* method : {"cvode", "cvode_adams", "rodas", "rock4", "dopri5", "rosenbrock4"}) {
     CAPTURE(method);
     SolverSettings settings;
     settings.method = method;
@@ -117,7 +117,7 @@ TEST_CASE("Runs of each method go on from a checkpoint to the same bits") {
 
 TEST_CASE("What is watched beside a run goes on with it: energy, saddles, the condition") {
   SolverSettings settings;
-  for (const char* method : {"rodas", "dopri5"}) {
+  for (const char* method : {"rodas", "rock4", "dopri5"}) {
     CAPTURE(method);
     settings.method = method;
     check_resumes(hidden_double_well(30), settings, Vector{{1, 1e-6}}, linear_times(40, 23),

@@ -34,7 +34,8 @@ Outcome run(System& system, const std::string& method, const Vector& y0, double 
   return sample(system, *stepper, settings, y0, {0, end}).outcome;
 }
 
-const std::vector<std::string> methods{"cvode", "rodas", "rosenbrock4", "dopri5", "cvode_adams"};
+const std::vector<std::string> methods{"cvode",       "rodas",  "rock4",
+                                       "rosenbrock4", "dopri5", "cvode_adams"};
 
 }  // namespace
 
@@ -280,7 +281,7 @@ TEST_CASE(
     parameters.set_file("initial", "initial.npy", start);
     const auto model = info->make(parameters, 0);
     const auto system = model->system({});
-    for (const std::string method : {"cvode", "rodas", "rosenbrock4", "dopri5"})
+    for (const std::string method : {"cvode", "rodas", "rock4", "rosenbrock4", "dopri5"})
       for (const double rtol : {1e-4, 1e-8}) {
         const Outcome outcome = run(*system, method, start, 1e4, rtol);
         const RowMatrix end_U = Eigen::Map<const RowMatrix>(outcome.final_state.data(), 2, 2),

@@ -9,7 +9,8 @@ using namespace gradflow::testing;
 
 namespace {
 
-const std::vector<std::string> methods{"cvode", "cvode_adams", "rodas", "dopri5", "rosenbrock4"};
+const std::vector<std::string> methods{"cvode", "cvode_adams", "rodas",
+                                       "rock4", "dopri5",      "rosenbrock4"};
 
 std::unique_ptr<Stepper> make(const std::string& method, System& system, SolverSettings settings) {
   settings.method = method;

@@ -54,7 +54,7 @@ TEST_CASE("Every method leaves the saddle of y' = y(1-y^2) at the right time") {
   // y(t)^2 = 1 / (1 + (1/y0^2 - 1) e^{-2t}): y = 1/2 at t = log((1/y0^2 - 1)/3)/2.
   const double y0 = 1e-12;
   const double exact = 0.5 * std::log((1 / (y0 * y0) - 1) / 3);
-  for (const std::string method : {"cvode", "rodas", "rosenbrock4", "dopri5"})
+  for (const std::string method : {"cvode", "rodas", "rosenbrock4", "dopri5", "rock4"})
     for (const double rtol : {1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10})
       for (const double atol : {1e-4, 1e-10}) {
         CAPTURE(method, rtol, atol);
@@ -121,7 +121,7 @@ TEST_CASE("Saddle-to-saddle learning from scale 1e-6 comes at its times, at ever
   for (const int depth : {2, 3}) {
     // At a tolerance that leaves it two digits beyond what is asked.
     const std::vector<double> reference = mode_escapes(depth, "rodas", 1e-11);
-    for (const std::string method : {"auto", "rodas"})
+    for (const std::string method : {"auto", "rodas", "rock4"})
       for (const double rtol : {1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10}) {
         const std::vector<double> escapes = mode_escapes(depth, method, rtol);
         for (std::size_t mode = 0; mode < 3; ++mode) {
@@ -140,7 +140,7 @@ TEST_CASE(
   // beta_i = u_i v_i on orthogonal inputs: the modes are apart, and u = v keeps
   // beta' = 2 beta (y - beta) in each. The first is learned at once, the second waits at e^2.
   const ModelInfo* info = find_model("diagonal_linear_network");
-  for (const std::string method : {"cvode", "rodas"})
+  for (const std::string method : {"cvode", "rodas", "rock4"})
     for (const double rtol : {1e-5, 1e-8})
       for (const double e : {1e-9, 1e-11, 1e-13, 1e-20}) {
         Parameters parameters(info->parameters);

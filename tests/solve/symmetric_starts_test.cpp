@@ -241,6 +241,7 @@ TEST_CASE("A start with a symmetry ends where the exact flow does, by every meth
 
       std::vector<std::pair<std::string, LinearKind>> ways{{"auto", LinearKind::automatic},
                                                            {"dopri5", LinearKind::automatic},
+                                                           {"rock4", LinearKind::automatic},
                                                            {"cvode_adams", LinearKind::automatic},
                                                            {"rosenbrock4", LinearKind::automatic}};
       for (const LinearKind kind : system->linear_kinds())
@@ -280,7 +281,7 @@ TEST_CASE("Case 01: two equal neurons end where one of twice the weight does") {
   parameters.set_file("targets", "y.npy", 4 * x.array().cube() - 3 * x.array());
   parameters.set_file("initial", "w.npy", start);
   const auto model = info->make(parameters, 0);
-  for (const std::string method : {"auto", "cvode", "rodas", "dopri5"}) {
+  for (const std::string method : {"auto", "cvode", "rodas", "rock4", "dopri5"}) {
     SolverSettings settings;
     settings.method = method;
     const Run run = run_from(start, *model, {}, settings, {0, 1e5});

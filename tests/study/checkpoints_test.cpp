@@ -92,7 +92,8 @@ const std::string hundred = "[time]\nend = 100\nsamples = 30\n";
 }  // namespace
 
 TEST_CASE("Runs of every method go on to the same bits") {
-  for (const std::string method : {"cvode", "rodas", "dopri5", "rosenbrock4", "cvode_adams"}) {
+  for (const std::string method :
+       {"cvode", "rodas", "rock4", "dopri5", "rosenbrock4", "cvode_adams"}) {
     CAPTURE(method);
     // Of the methods that begin anew at places of their own, more steps than there are between two.
     const bool multistep = method.starts_with("cvode");
@@ -101,7 +102,7 @@ TEST_CASE("Runs of every method go on to the same bits") {
         "\"heavy_ball\"\nfriction = 0.01\n[solver]\ncondition = false\nmethod = \"" +
         method + "\"\n[time]\nend = " + (multistep ? "1200" : "30") + "\nsamples = 30\n");
   }
-  for (const std::string method : {"rodas", "dopri5", "rosenbrock4"}) {
+  for (const std::string method : {"rodas", "rock4", "dopri5", "rosenbrock4"}) {
     CAPTURE(method);
     check_resumes(perceptron + "\"tanh\"\n" + decay + "[solver]\nmethod = \"" + method + "\"\n" +
                   hundred);
@@ -109,7 +110,7 @@ TEST_CASE("Runs of every method go on to the same bits") {
 }
 
 TEST_CASE("Runs of networks with kinks go on within their piece") {
-  for (const std::string method : {"auto", "cvode", "dopri5"}) {
+  for (const std::string method : {"auto", "cvode", "rock4", "dopri5"}) {
     CAPTURE(method);
     check_resumes(perceptron + "\"relu\"\n" + decay + "[solver]\nmethod = \"" + method + "\"\n" +
                   hundred);
@@ -134,9 +135,9 @@ TEST_CASE("Discrete dynamics go on with their noise") {
   }
   for (const std::string samples : {"", "samples = 20\n"}) {
     CAPTURE(samples);
-    check_resumes(
-        "[model]\nname = \"single_index_network\"\nwidth = 5\ndimension = 4\n" + samples +
-        "[flow]\nkind = \"sgd\"\nstep = 1e-4\nbatch = 2\nlabel_noise = 0.1\n[time]\nend = 0.05\nsamples = 20\n");
+    check_resumes("[model]\nname = \"single_index_network\"\nwidth = 5\ndimension = 4\n" + samples +
+                  "[flow]\nkind = \"sgd\"\nstep = 1e-4\nbatch = 2\nlabel_noise = 0.1\n[time]\nend "
+                  "= 0.05\nsamples = 20\n");
   }
 }
 

@@ -344,6 +344,8 @@ TEST_CASE("Settings that have no effect are named with their place and what leav
        "flow.weight_decay: not used by flow.kind = \"riemannian\"");
   says("[solver]\nmethod = \"dopri5\"\nlinear = \"dense\"\n" + end,
        "solver.linear: not used by solver.method = \"dopri5\"");
+  says("[solver]\nmethod = \"rock4\"\nlinear = \"dense\"\n" + end,
+       "solver.linear: not used by solver.method = \"rock4\"");
   says("[time]\nend = 1\nspacing = \"linear\"\nfirst = 0.1\n",
        "time.first: not used by time.spacing = \"linear\"");
   says(end + "[output]\nsnapshot_times = [0.5]\n",
