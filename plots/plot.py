@@ -2,8 +2,9 @@
 
 A single run: losses and errors, norms, and each vector observable over time. A study: the same
 curves, coloured by an axis, and the numbers measured in each run against that axis. A sweep: its curves up
-and down, with the transitions. Branches: over the weight decay, with what is special. Several results:
-the same of all of them, coloured by folder.
+and down, with the transitions. Branches: over the weight decay, with what is special. A bisection: where
+a number crosses its level, over the axes, and what each run measured. Several results: the same of all of
+them, coloured by folder.
 """
 
 import argparse
@@ -12,12 +13,12 @@ import os
 import sys
 
 import style
-from overview import arrays, branches, page, sweeps, trajectories
+from overview import arrays, bisections, branches, page, sweeps, trajectories
 from overview.drawing import Request
 from overview.reading import Refused, Result, Runs, nearest
 from overview.remarks import remarks
 
-KINDS = (sweeps, branches, trajectories, arrays)  # of pictures; the first that applies is drawn
+KINDS = (bisections, sweeps, branches, trajectories, arrays)  # of pictures; the first that applies is drawn
 
 
 def arguments(words):

@@ -11,6 +11,7 @@ What there is, and what is drawn of it:
     sweeps.py        which panels there are of chains of settled values, up and down
     branches.py      which panels there are of branches of stationary points
     chains.py          what these two share: observables along a key
+    bisections.py    which panels there are of chains of runs that bracket a crossing
     arrays.py        which panels there are of a file without runs
     remarks.py       what is to be said of runs that failed
 

@@ -6,6 +6,7 @@ places of a zip are known by a key that tells them apart, those of a design by t
 between one draw and the next.
 """
 
+import copy
 import dataclasses
 import difflib
 import os
@@ -115,6 +116,15 @@ class Result:
 
     def close(self):
         self.data.close()
+
+    def at_first(self, axis):
+        """The same with the first place of an axis alone."""
+        other = copy.copy(self)
+        other.chosen = {**self.chosen, axis: 0}
+        other.axes = [name for name in self.axes if name != axis]
+        other.shape = tuple(other.size(name) for name in other.axes)
+        other.runs = int(np.prod(other.shape, dtype=int))
+        return other
 
     def _running_dimension(self):
         for name in ("time", "sample"):

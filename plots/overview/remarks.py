@@ -14,7 +14,7 @@ def remarks(runs):
 
 def _failures(runs):
     status = runs.status()
-    bad = np.flatnonzero(status != 0)
+    bad = np.flatnonzero(status > 0)  # below are runs that a bisection had no need of
     if not bad.size:
         return []
     named = []

@@ -66,16 +66,18 @@ def number(value):
     return f"{value:.5g}" if np.isfinite(value) else "–"
 
 
-def measurements(runs):
+def measurements(runs, wanted=()):
     """(heads, rows, remark): measured numbers of each combination of the axes that tell, as mean ±
-    standard error (count) over repetitions."""
-    found = measured(runs)
+    standard error (count) over repetitions; those that are `wanted`, or all."""
+    found = [name for name in measured(runs)
+             if not wanted or name.removesuffix("_error") in wanted]
     shown = [name for name in found if not is_error(name, found)]
     values = of_good_runs(runs, found)
     # What is the same in all runs was given, or is no news; of a single run all is.
-    if not runs.single:
+    if not runs.single and not wanted:
         shown = [name for name in shown if not is_constant(values[name])]
-    groups = runs.groups()
+    needed = runs.status() >= 0  # of a bisection not all runs are
+    groups = [(point, members) for point, members in runs.groups() if needed[members].any()]
     chosen = evenly(len(groups), MOST_ROWS)
     columns = runs.columns(runs.telling)
     rows = []
@@ -129,7 +131,7 @@ def ends(runs):
 def failures(runs):
     """(heads of the place, rows, count): (place, status in words, message) of runs that failed."""
     status = runs.status()
-    bad = np.flatnonzero(status != 0)
+    bad = np.flatnonzero(status > 0)  # below are runs that a bisection had no need of
     result = runs.results[0]
     flags = result.flags("status")
     texts = result.texts("message") if "message" in result.data.variables else [""] * len(status)

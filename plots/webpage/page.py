@@ -11,6 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 import plot
 import style
+from overview import bisections
 from overview.drawing import Request
 from webpage import facts, series
 
@@ -34,7 +35,8 @@ def of(runs, folder):
     data = {"axes": series.axes(runs), "curves": series.curves(runs),
             "numbers": series.numbers(runs), "colors": _colors()} if library else None
     sections = [_what_was_run(runs), _picture(runs, folder),
-                _look_into(data) if library else _without_library(), _measurements(runs),
+                _look_into(data) if library else _without_library(), _transitions(runs),
+                _measurements(runs),
                 _failures(runs), _again(runs, folder), _cite(runs), _origin(runs, folder)]
     scripts = ""
     if library:
@@ -229,6 +231,18 @@ def _measurements(runs):
     heads = axes + [facts.label(runs, name) for name in shown]
     note = f'<p class="note">{escaped(remark)}</p>' if remark else ""
     return ("<section><h2>Measurements</h2>" + note
+            + _table(heads, [place + cells for place, cells in rows], len(axes)) + "</section>")
+
+
+def _transitions(runs):
+    """Of a bisection where the crossings are."""
+    if not bisections.applies(runs):
+        return ""
+    chains, names = bisections.transitions(runs)
+    axes, shown, rows, remark = facts.measurements(chains, names)
+    heads = axes + [facts.label(chains, name) for name in shown]
+    note = f'<p class="note">{escaped(remark)}</p>' if remark else ""
+    return ("<section><h2>Transitions</h2>" + note
             + _table(heads, [place + cells for place, cells in rows], len(axes)) + "</section>")
 
 

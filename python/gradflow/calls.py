@@ -67,7 +67,7 @@ def run(config, out=None, jobs=1, set=None, reuse=(), *, overwrite=False, quiet=
 
 def _failures_in_short(result):
     status = result["status"]
-    bad = status.values[status.values != 0] if status.ndim else [status.item()]
+    bad = status.values[status.values > 0] if status.ndim else [status.item()]
     kinds = Counter(words_of(status, value) for value in bad)
     named = ", ".join(f"{count} {name}" for name, count in kinds.most_common())
     return (f"{len(bad)} of {status.size} {'points' if status.ndim else 'run'} failed ({named}): see "

@@ -49,13 +49,13 @@ class Result:
 
     def failures(self):
         """A `pandas.DataFrame` with a row for each point that failed: the study's axes, `status` in
-        words, `message`."""
+        words, `message`. Runs that a bisection had no need of (status -1) are none of them."""
         import pandas  # xarray brings it
 
         status = self._status()
         names = list(status.dims)
         rows = []
-        for place in np.argwhere(np.atleast_1d(status.values != 0)):
+        for place in np.argwhere(np.atleast_1d(status.values > 0)):
             at = dict(zip(names, place.tolist()))  # of a single run: nothing
             row = {name: self._coordinate(name, k) for name, k in at.items()}
             row["status"] = words_of(status, status.isel(at).item())

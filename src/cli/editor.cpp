@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "flow/registry.hpp"
+#include "study/bisection.hpp"
 #include "study/key_name.hpp"
 #include "study/schema.hpp"
 
@@ -54,6 +55,8 @@ std::vector<std::string> keys_to_set() {
     if (section.name != "model")
       for (const ParameterInfo& info : section.declaration)
         keys.push_back(KeyName{section.name, info.name}.whole() + "=");
+  for (const ParameterInfo& info : Bisection::declaration())
+    keys.push_back("study.bisect." + info.name + "=");
   return keys;
 }
 
@@ -227,8 +230,12 @@ std::string config_schema() {
       properties[section.name] = section_of(section.declaration);
     }
   }
+  Json bisection = section_of(Bisection::declaration());
+  bisection["description"] = "where a number of the run crosses a level, by bisection";
+  bisection["required"] = {"key", "between", "measure", "level"};
   properties["study"] = {{"type", "object"},
-                         {"description", "axes: a key in quotes with a list of values or a range"}};
+                         {"description", "axes: a key in quotes with a list of values or a range"},
+                         {"properties", {{"bisect", std::move(bisection)}}}};
   for (const ModelInfo& model : models()) by_model.push_back(keys_of_model(model));
   const Json schema{{"$schema", "http://json-schema.org/draft-07/schema#"},
                     {"title", "config of gradflow"},

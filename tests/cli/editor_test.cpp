@@ -47,6 +47,9 @@ top = schema['properties']
 assert top['flow']['properties']['weight_decay']['minimum'] == 0
 assert 'cvode' in top['solver']['properties']['method']['enum']
 assert top['seed']['type'] == 'integer' and 'study' in top
+bisect = top['study']['properties']['bisect']
+assert bisect['properties']['scale']['enum'] == ['log', 'linear']
+assert bisect['properties']['tolerance']['default'] == 1e-3 and 'level' in bisect['required']
 names = top['model']['properties']['name']['enum']
 by_model = {c['if']['properties']['model']['properties']['name']['const']:
             c['then']['properties']['model'] for c in schema['allOf']}
@@ -72,6 +75,7 @@ TEST_CASE("The completion for bash offers commands, options, models and keys") {
   CHECK(offered("gradflow run --over", 2) == "--overwrite\n");
   CHECK(offered("gradflow models multi", 2) == "multilayer_perceptron\n");
   CHECK(offered("gradflow run x --set solver.met", 4) == "solver.method=\n");
+  CHECK(offered("gradflow run x --set study.bisect.tol", 4) == "study.bisect.tolerance=\n");
   CHECK(offered("gradflow run gradf", 2) == "gradflow\n");
 }
 
