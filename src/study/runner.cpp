@@ -195,8 +195,8 @@ class Study {
     const Bisection* bisection = config_.bisection();
     if (bisection == nullptr || outcome.status != Status::ok || outcome.measured) return;
     config_.design().bisection()->complain(
-        "measure", "is " + toml_text(bisection->measure) + ", which the run at " + where(run) +
-                       " has not as a single number; its runs are kept, and --reuse " +
+        "measure", "is " + toml_text(bisection->measure) + ", and the run at " + where(run) +
+                       " has no single number of that name; the runs are kept, and --reuse " +
                        store_.folder().string() + " takes them into a study by another");
   }
 

@@ -201,6 +201,22 @@ class Ends(Folder):
         self.assertIn("not_a_number", self.state(out))
         self.assertIn("grok_time of a run is NaN", done.stderr)
 
+    def test_a_run_without_the_number_ends_the_call_and_is_kept(self):
+        """What data that cannot be separated do not have, although the model declares it."""
+        (self.folder / "x.csv").write_text("1,0\n1,0\n", encoding="utf-8")
+        (self.folder / "y.csv").write_text("1\n-1\n", encoding="utf-8")
+        text = ('[model]\nname = "separable_classification"\ninputs = "x.csv"\nlabels = "y.csv"\n'
+                '[time]\nend = 1\nsamples = 10\n[study.bisect]\nkey = "solver.rtol"\n'
+                'between = [1e-8, 1e-4]\nmeasure = "support_agrees"\nlevel = 1\n')
+        out, done = self.ran(text, "out", code=2)
+        self.assertIn("out.toml:11:1: study.bisect.measure", done.stderr)
+        self.assertIn('"support_agrees"', done.stderr)
+        self.assertIn("rtol = 1e-08 has no single number of that name", done.stderr)
+        again = run("run", self.folder / "out.toml", "--out", out, "--resume", code=2)
+        self.assertIn("support_agrees", again.stderr)
+        _, done = self.ran(text.replace("support_agrees", "final_norm"), "other", "--reuse", str(out))
+        self.assertIn("1 of ", done.stderr)
+
     def test_the_most_runs_end_a_chain_with_a_wide_bracket(self):
         out, done = self.ran(BISECTION + "most = 6\n", "out")
         self.assertEqual(self.state(out), ["most_runs"] * SEEDS)
