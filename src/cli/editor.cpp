@@ -5,6 +5,7 @@
 
 #include "flow/registry.hpp"
 #include "study/bisection.hpp"
+#include "study/design_groups.hpp"
 #include "study/key_name.hpp"
 #include "study/schema.hpp"
 
@@ -88,6 +89,13 @@ Json text_type(const ParameterInfo& info) {
   return json;
 }
 
+/// A number, or an expression in its place.
+Json or_expression(Json number) {
+  number["type"] = {number["type"], "string"};
+  number["pattern"] = "^\\s*=";
+  return number;
+}
+
 Json list_of(Json items) {
   return {{"type", "array"}, {"items", std::move(items)}};
 }
@@ -97,9 +105,9 @@ Json type_of(const ParameterInfo& info) {
     case ParameterType::boolean:
       return {{"type", "boolean"}};
     case ParameterType::integer:
-      return number_type(info, "integer");
+      return or_expression(number_type(info, "integer"));
     case ParameterType::real:
-      return number_type(info, "number");
+      return or_expression(number_type(info, "number"));
     case ParameterType::integer_list:
       return list_of(number_type(info, "integer"));
     case ParameterType::real_list:  // or a range
@@ -107,7 +115,7 @@ Json type_of(const ParameterInfo& info) {
     case ParameterType::text_list:
       return list_of(text_type(info));
     case ParameterType::text_or_real:
-      return {{"anyOf", {text_type(info), number_type(info, "number")}}};
+      return {{"anyOf", {text_type(info), or_expression(number_type(info, "number"))}}};
     case ParameterType::text_or_list:
       return {{"anyOf", {text_type(info), list_of(text_type(info))}}};
     case ParameterType::file: {
@@ -233,9 +241,16 @@ std::string config_schema() {
   Json bisection = section_of(Bisection::declaration());
   bisection["description"] = "where a number of the run crosses a level, by bisection";
   bisection["required"] = {"key", "between", "measure", "level"};
+  Json designs = Json::object();
+  for (const std::string& kind : group_kinds())
+    designs[kind] = {
+        {"type", "object"},
+        {"additionalProperties", {{"type", "object"}}},
+        {"description", "groups of keys, each one dimension: [study." + kind + ".NAME]"}};
+  designs["bisect"] = std::move(bisection);
   properties["study"] = {{"type", "object"},
-                         {"description", "axes: a key in quotes with a list of values or a range"},
-                         {"properties", {{"bisect", std::move(bisection)}}}};
+                         {"properties", std::move(designs)},
+                         {"description", "axes: a key in quotes with a list of values or a range"}};
   for (const ModelInfo& model : models()) by_model.push_back(keys_of_model(model));
   const Json schema{{"$schema", "http://json-schema.org/draft-07/schema#"},
                     {"title", "config of gradflow"},

@@ -90,7 +90,12 @@ std::string Stacking::Points::stacked_name() const {
 }
 
 bool Stacking::has(const std::string& name) const {
-  return place_of(dimensions_, name) < dimensions_.size() || place_of(known_, name) < known_.size();
+  return place_of(dimensions_, name) < dimensions_.size() || has_variable(name);
+}
+
+bool Stacking::has_variable(const std::string& name) const {
+  return std::any_of(known_.begin(), known_.end(),
+                     [&](const Known& variable) { return variable.stacked_name == name; });
 }
 
 const Stacking::Points& Stacking::dimension(const std::string& name) const {
@@ -107,16 +112,24 @@ const Stacking::Map& Stacking::map_of(const Layout& layout) {
     map.dimensions.push_back(place);
   }
   for (const Layout::Array& variable : layout.variables) {
-    const std::size_t place = place_of(known_, variable.name);
+    std::size_t place = 0;
+    while (place < known_.size() &&
+           (known_[place].name != variable.name || known_[place].dimensions != variable.dimensions))
+      ++place;
     if (place == known_.size()) {
       const bool coordinate =
           variable.dimensions.size() == 1 && variable.dimensions.front() == variable.name;
-      known_.push_back(
-          {variable.name, variable.dimensions, variable.type, variable.attributes, coordinate});
-    } else if (known_[place].dimensions != variable.dimensions ||
-               known_[place].type != variable.type) {
+      std::string stacked = variable.name;
+      if (has_variable(stacked) && !coordinate && !variable.dimensions.empty())
+        stacked += "_" + variable.dimensions.back();
+      if (has_variable(stacked))
+        throw std::logic_error("stack: variable '" + variable.name +
+                               "' has different dimensions in different points");
+      known_.push_back({variable.name, stacked, variable.dimensions, variable.type,
+                        variable.attributes, coordinate});
+    } else if (known_[place].type != variable.type) {
       throw std::logic_error("stack: variable '" + variable.name +
-                             "' has different types or dimensions in different points");
+                             "' has different types in different points");
     }
     map.variables.push_back(place);
     std::vector<std::size_t> axes;
@@ -228,8 +241,8 @@ std::vector<Stacking::Array> Stacking::arrays() const {
     std::vector<std::string> rest;
     for (const std::string& name : variable.dimensions)
       rest.push_back(dimension(name).stacked_name());
-    arrays.push_back(
-        {variable.name, std::move(rest), shape_of(variable), variable.type, variable.attributes});
+    arrays.push_back({variable.stacked_name, std::move(rest), shape_of(variable), variable.type,
+                      variable.attributes});
   }
   return arrays;
 }

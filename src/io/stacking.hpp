@@ -20,8 +20,9 @@ class Stacking {
   explicit Stacking(std::map<std::string, std::int64_t> absent = {}) : absent_(std::move(absent)) {}
 
   /// The next point that is there. Layouts must outlive this, and stay where they are.
-  /// Errors: std::logic_error if a variable has other dimensions or another type than in an earlier
-  /// point.
+  /// A variable that has other dimensions than in an earlier point (of another model) is called
+  /// after its last one too: NAME_DIMENSION. Errors: std::logic_error if it has another type, or
+  /// none of its own.
   void see(const Layout& layout, const Contents& contents);
 
   /// Have points a variable or a dimension of that name?
@@ -63,7 +64,8 @@ class Stacking {
     std::string stacked_name() const;
   };
   struct Known {
-    std::string name;
+    std::string name;  ///< in the points
+    std::string stacked_name;
     std::vector<std::string> dimensions;
     std::size_t type = 0;
     std::vector<Attribute> attributes;
@@ -75,6 +77,7 @@ class Stacking {
     std::vector<std::vector<std::size_t>> axes;  ///< of each variable: numbers in the layout
   };
 
+  bool has_variable(const std::string& name) const;
   const Map& map_of(const Layout& layout);
   void see_coordinates(const Layout& layout, const Contents& contents, const Map& map);
   bool is_shared_coordinate(const Known& variable) const;

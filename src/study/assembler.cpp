@@ -49,6 +49,15 @@ std::string add_worked_out(Dataset& whole, const StudyHead::WorkedOut& key,
   return name;
 }
 
+/// xarray takes these for coordinates, beside those that are named already.
+void name_coordinates(Dataset& whole, const std::vector<std::string>& names) {
+  if (names.empty()) return;
+  const Attribute* named = find_attribute(whole.attributes(), "coordinates");
+  std::string all = named != nullptr ? std::get<std::string>(named->value) : "";
+  for (const std::string& name : names) all += (all.empty() ? "" : " ") + name;
+  whole.set_attribute({"coordinates", all});
+}
+
 /// The result on its way from points on disk to a file.
 class Assembly {
  public:
@@ -127,7 +136,7 @@ class Assembly {
 
   /// The values of a group's keys along its dimension, and of expressions, as coordinates.
   void add_coordinates(Dataset& whole) const {
-    std::string names;
+    std::vector<std::string> names;
     for (std::size_t a = 0; a < head_.axes.size(); ++a)
       for (const StudyHead::Key& key : head_.axes[a].keys) {
         const std::string name = stacking_.has(key.axis.name) ? key.key : key.axis.name;
@@ -136,15 +145,14 @@ class Assembly {
               whole.add({name, {axis_names_[a]}, values, key.axis.attributes});
             },
             key.axis.values);
-        names += (names.empty() ? "" : " ") + name;
+        names.push_back(name);
       }
     for (const StudyHead::WorkedOut& key : head_.worked_out) {
       std::vector<std::string> dimensions;
       for (const std::uint64_t a : key.axes) dimensions.push_back(axis_names_[a]);
-      names += (names.empty() ? "" : " ") +
-               add_worked_out(whole, key, dimensions, stacking_.has(key.name));
+      names.push_back(add_worked_out(whole, key, dimensions, stacking_.has(key.name)));
     }
-    if (!names.empty()) whole.set_attribute({"coordinates", names});
+    name_coordinates(whole, names);
   }
 
   void add_numbers(Dataset& whole) {
@@ -273,12 +281,12 @@ Assembled write_result(const StudyHead& head, const PointFiles& points, const fs
 }
 
 Dataset result_of_run(const StudyHead& head, Dataset run) {
-  std::string names;
+  std::vector<std::string> names;
   for (const StudyHead::WorkedOut& key : head.worked_out) {
     const bool taken = run.find(key.name) != nullptr || run.find_dimension(key.name) != nullptr;
-    names += (names.empty() ? "" : " ") + add_worked_out(run, key, {}, taken);
+    names.push_back(add_worked_out(run, key, {}, taken));
   }
-  if (!names.empty()) run.set_attribute({"coordinates", names});
+  name_coordinates(run, names);
   ContentHash hash;
   hash.add(run, not_hashed);
   for (const auto& [name, text] : build_info()) run.set_attribute({name, text});

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <sstream>
 
 #include "experiment/experiment.hpp"
@@ -45,23 +46,22 @@ void Config::read(const TomlValue& document) {
       read_section(key, value, complaints);
   }
   // Check every value against its declaration now, with its position at hand.
-  RunConfig base = defaults();
-  for (const auto& [key, value] : given_)
-    complaints.hear([&, &key = key, &value = value] { set(base, key, value); });
+  const std::vector<RunConfig> bases = checked_bases(complaints);
   if (study != nullptr) design_ = Design(*study, schema_, inputs_, complaints);
   for (const ConfigAxis& axis : axes()) {
     positions_["study." + axis.key] = axis.position;
-    given_sections_.insert(KeyName::of(axis.key).section);
+    if (!design_.is_of_variants(axis)) given_sections_.insert(KeyName::of(axis.key).section);
   }
   if (const GivenBisection* given = design_.bisection()) {
     positions_["study." + given->bisection.key] = given->position("key");
     given_sections_.insert(KeyName::of(given->bisection.key).section);
   }
   complaints.hear([&] { check_options(); });
+  complaints.hear([&] { check_bisected_key(); });
   check_expressions(complaints);
-  worked_out_ = work_out({design_, schema_, written_, base.sections}, complaints);
+  worked_out_ = work_out({design_, schema_, written_, bases}, complaints);
   // What seems to be missing may be among what is misspelt.
-  if (complaints.none()) check_end(base);
+  if (complaints.none() && schema_.models() == 1) check_end(bases.front());
   complaints.raise();
 }
 
@@ -95,9 +95,23 @@ void Config::take(const std::string& key, const TomlValue& value) {
     given_.emplace_back(key, std::move(converted));
 }
 
+void Config::check_bisected_key() const {
+  const GivenBisection* given = design_.bisection();
+  if (given == nullptr) return;
+  const std::string& key = given->bisection.key;
+  if (const auto written = written_.find(key); written != written_.end())
+    given->complain("key", "is " + toml_text(key) + ", which is worked out by an expression, at " +
+                               written->second.position.text());
+  for (std::size_t model = 0; model < models(); ++model)
+    if (schema_.has_model() && schema_.find(key, model) == nullptr)
+      given->complain("key",
+                      "is " + toml_text(key) + ", which " + schema_.model(model).name + " lacks");
+}
+
 void Config::check_expressions(Complaints& complaints) const {
   for (const auto& [key, written] : written_)
-    if (const ConfigAxis* axis = design_.axis(key))
+    if (const ConfigAxis* axis = design_.axis(key);
+        axis != nullptr && !design_.is_of_variants(*axis))
       complaints.hear([&, &key = key, &written = written] {
         throw ConfigError(axis->position, design_.called(*axis) +
                                               ": is worked out by an expression already, at " +
@@ -109,7 +123,7 @@ void Config::check_expressions(Complaints& complaints) const {
 void Config::check_options() const {
   for (const ConfigAxis& axis : axes())
     if (const auto at = positions_.find(axis.key);
-        at != positions_.end() && from_option(at->second))
+        at != positions_.end() && from_option(at->second) && !design_.is_of_variants(axis))
       throw ConfigError(at->second, axis.key + ": is an axis of the study; set \"study." +
                                         axis.key + "\" to a list of values");
   if (const Bisection* bisected = bisection())
@@ -156,8 +170,38 @@ void Config::complain_of_memory(const Parameters& model) const {
                                              ", which needs more memory than there is"));
 }
 
-RunConfig Config::defaults() const {
-  return {schema_.has_model() ? &schema_.model() : nullptr, schema_.defaults(given_sections_)};
+RunConfig Config::defaults(std::size_t model, const std::set<std::string>& given) const {
+  return {schema_.has_model() ? &schema_.model(model) : nullptr, schema_.defaults(given, model)};
+}
+
+RunConfig Config::base(std::size_t model) const {
+  RunConfig run = defaults(model, given_sections_);
+  for (const auto& [key, value] : given_)
+    if (key != "model.name" && schema_.find(key, model) != nullptr) set(run, key, value);
+  return run;
+}
+
+std::vector<RunConfig> Config::checked_bases(Complaints& complaints) const {
+  std::vector<RunConfig> bases;
+  std::set<std::string> wrong;  // with one model already
+  for (std::size_t m = 0; m < schema_.models(); ++m) {
+    bases.push_back(defaults(m, given_sections_));
+    for (const auto& [key, value] : given_) {
+      // Which model it is, the schema says: the name of [model] is not that of all.
+      if (key == "model.name" || schema_.find(key, m) == nullptr || wrong.count(key) != 0) continue;
+      if (!complaints.hear([&, &key = key, &value = value] { set(bases.back(), key, value); }))
+        wrong.insert(key);
+    }
+  }
+  return bases;
+}
+
+std::set<std::string> Config::sections_at(const std::vector<std::size_t>& places) const {
+  std::set<std::string> sections = given_sections_;
+  for (const ConfigAxis& axis : axes())
+    if (!std::holds_alternative<std::monostate>(axis.values[places[axis.dimension]]))
+      sections.insert(KeyName::of(axis.key).section);
+  return sections;
 }
 
 void Config::set(RunConfig& run, const std::string& key, const ParameterValue& value) const {
@@ -189,21 +233,44 @@ void Config::set_file(Parameters& parameters, const std::string& key,
   }
 }
 
-const ConfigAxis* Config::fit_axis(const std::string& against) const {
-  const ConfigAxis* axis = design_.find(against);
-  return axis != nullptr || axes().empty() ? axis : &axes().front();
+std::vector<std::pair<std::string, ParameterValue>> Config::following_bisection(
+    std::size_t point, double bisected) const {
+  std::vector<std::pair<std::string, ParameterValue>> values;
+  if (std::none_of(worked_out_.begin(), worked_out_.end(),
+                   [&](const WorkedOutKey& key) { return follows_bisection(key); }))
+    return values;
+  const std::vector<std::size_t> places = design_.places(point);
+  std::vector<RunConfig> bases;
+  for (std::size_t model = 0; model < models(); ++model) bases.push_back(base(model));
+  Complaints complaints;
+  for (const WorkedOutKey& key :
+       work_out({design_, schema_, written_, bases, bisected, &places}, complaints))
+    if (const auto value = follows_bisection(key) ? key.at(0) : std::nullopt)
+      values.emplace_back(key.key, *value);
+  complaints.raise();
+  return values;
 }
 
 RunConfig Config::run(std::size_t point, std::optional<double> bisected) const {
-  RunConfig run = defaults();
-  for (const auto& [key, value] : given_) set(run, key, value);
-  const std::vector<std::size_t> index = coordinates(point);
-  for (std::size_t a = 0; a < axes().size(); ++a)
-    set(run, axes()[a].key, axes()[a].values[index[a]]);
-  if (const Bisection* by = bisection()) set(run, by->key, by->value(bisected.value_or(by->low())));
   const std::vector<std::size_t> places = design_.places(point);
+  const std::size_t model = design_.model_at(places);
+  RunConfig run = defaults(model, sections_at(places));
+  const auto set_own = [&](const std::string& key, const ParameterValue& value) {
+    const ParameterInfo* info = schema_.find(key, model);
+    if (key != "model.name" && info != nullptr && !std::holds_alternative<std::monostate>(value) &&
+        !is_expression(*info, value))
+      set(run, key, value);
+  };
+  for (const auto& [key, value] : given_) set_own(key, value);
+  for (const ConfigAxis& axis : axes()) set_own(axis.key, axis.values[places[axis.dimension]]);
   for (const WorkedOutKey& key : worked_out_)
-    if (const auto value = key.at(key.index(design_, places))) set(run, key.key, *value);
+    if (const auto value = key.at(key.index(design_, places))) set_own(key.key, *value);
+  if (const Bisection* by = bisection()) {
+    const double value = bisected.value_or(by->low());
+    set_own(by->key, by->value(value));
+    for (const auto& [key, worked_out] : following_bisection(point, value))
+      set_own(key, worked_out);
+  }
   try {
     run.give_init_seed();
   } catch (const ParameterError& error) {
@@ -271,20 +338,26 @@ std::unique_ptr<Model> Config::build(RunConfig& run, bool try_stepper) const {
 }
 
 std::vector<std::size_t> Config::tried_values(const ConfigAxis& axis) const {
-  // What is right at so many values of a range is right between them.
-  const std::size_t most = axis.range ? 100 : 1000;
-  const std::size_t last = axis.values.size() - 1;
-  // Files are all read, since what is in them belongs to the config.
-  const bool files = schema_.declared(axis.key, axis.position).type == ParameterType::file;
-  const std::size_t count = files ? last : std::min(last, most);
-  std::vector<std::size_t> tried;
-  for (std::size_t i = 1; i <= count; ++i) tried.push_back(i * last / count);
-  return tried;
+  std::vector<std::size_t> all(axis.values.size());
+  std::iota(all.begin(), all.end(), std::size_t{0});
+  const ParameterType type = schema_.declared(axis.key, axis.position).type;
+  // What is right at both ends is right between them. Of texts and lists there are few; files are
+  // all read, since what is in them belongs to the config.
+  if (type != ParameterType::integer && type != ParameterType::real) return all;
+  const auto [least, most] = std::minmax_element(
+      all.begin(), all.end(),
+      [&](std::size_t a, std::size_t b) { return axis.values[a] < axis.values[b]; });
+  return {*least, *most};
 }
 
 std::vector<std::size_t> Config::tried_points() const {
   std::set<std::size_t> tried;
+  for (std::size_t d = 0; d < design_.dimensions().size(); ++d)
+    if (design_.dimensions()[d].is_variant())
+      for (std::size_t k = 0; k < design_.dimensions()[d].length; ++k)
+        tried.insert(k * design_.stride(d));
   for (const ConfigAxis& axis : axes()) {
+    if (design_.is_of_variants(axis)) continue;
     if (!axis.key.ends_with("seed")) {
       for (const std::size_t k : tried_values(axis))
         tried.insert(k * design_.stride(axis.dimension));
@@ -301,50 +374,100 @@ std::vector<std::size_t> Config::tried_points() const {
   return {tried.begin(), tried.end()};
 }
 
+namespace {
+
+/// Adds the keys that both have, with different values.
+void add_different(const RunConfig& a, const RunConfig& b, std::set<std::string>& keys) {
+  for (const auto& [section, parameters] : a.sections) {
+    const auto other = b.sections.find(section);
+    if (other == b.sections.end()) continue;
+    for (const ParameterInfo& info : parameters.declared())
+      if (other->second.find(info.name) != nullptr &&
+          other->second.value(info.name) != parameters.value(info.name))
+        keys.insert(KeyName{section, info.name}.whole());
+  }
+}
+
+}  // namespace
+
 void Config::validate() const {
   if (!resolved_.empty()) return;
   for (const char* taken :
        {"time", "sample", "parameter", "status", "message", bisection_dimension})
     check_group_name(taken);
-  RunConfig first = run(0);
+  check_variants();
   std::vector<NumberInfo> numbers;      // of any point
   std::vector<Observable> observables;  // of the point tried last
   const auto unused_of = [&](RunConfig& config, std::size_t point) {
     const Setup setup = config.setup(build(config));
     note_size(setup, point);
-    for (NumberInfo& number : numbers_of(setup, model().numbers))
+    for (NumberInfo& number : numbers_of(setup, config.model->numbers))
       numbers.push_back(std::move(number));
     observables = setup.model->observables(setup.flow);
     return unused_settings(config, observables);
   };
-  unused_ = unused_of(first, 0);
+  std::vector<std::size_t> tried = tried_points();
+  tried.insert(tried.begin(), 0);
   // What the model makes of a default may differ from point to point (a size that a file of the
   // point fixes); left to the model, it comes to the same again.
-  std::set<std::string> differs;
-  for (const ConfigAxis& axis : axes()) differs.insert(axis.key);
+  std::set<std::string> differs, differs_by_model;
+  for (const ConfigAxis& axis : axes())
+    if (axis.key != "model.name") differs.insert(axis.key);
   for (const WorkedOutKey& key : worked_out_)
-    if (!key.dimensions.empty()) differs.insert(key.key);
-  const auto compare = [&](RunConfig other, std::size_t point) {
-    const auto unused = unused_of(other, point);
-    std::erase_if(unused_, [&](const auto& entry) { return unused.count(entry.first) == 0; });
-    for (const auto& [section, parameters] : first.sections)
-      for (const ParameterInfo& info : parameters.declared())
-        if (other.sections.at(section).value(info.name) != parameters.value(info.name))
-          differs.insert(KeyName{section, info.name}.whole());
+    if (!key.dimensions.empty() || follows_bisection(key)) differs.insert(key.key);
+  if (bisection() != nullptr) differs.insert(bisection()->key);
+  std::map<std::size_t, RunConfig> first;  // of each model
+  const auto take = [&](std::size_t point, std::optional<double> bisected) {
+    RunConfig config = run(point, bisected);
+    const auto unused = unused_of(config, point);
+    if (first.empty())
+      unused_ = unused;
+    else
+      std::erase_if(unused_, [&](const auto& entry) { return unused.count(entry.first) == 0; });
+    const std::size_t model = design_.model_at(design_.places(point));
+    for (const auto& [other, earlier] : first)
+      add_different(earlier, config, other == model ? differs : differs_by_model);
+    first.try_emplace(model, std::move(config));
   };
-  for (const std::size_t point : tried_points()) compare(run(point), point);
-  if (const Bisection* bisected = bisection()) {
-    differs.insert(bisected->key);
-    compare(run(0, bisected->high()), 0);
-    check_bisection(first, numbers, observables);
+  for (const std::size_t point : tried) take(point, std::nullopt);
+  if (bisection() != nullptr) {
+    take(0, bisection()->high());
+    check_bisection(first.at(design_.model_at(design_.places(0))), numbers, observables);
   }
   try {
-    check_exponents(first, numbers);
+    check_exponents(first.at(design_.model_at(design_.places(0))), numbers);
   } catch (const ParameterError& error) {
     complain("measure", error);
   }
+  common_.resize(schema_.models());
+  for (const auto& [model, run] : first) common_[model] = contents_of(run, differs);
+  differs.merge(differs_by_model);
   resolved_ = as_toml(first, differs);
-  common_ = contents_of(first, differs);
+}
+
+void Config::check_variants() const {
+  for (std::size_t d = 0; d < design_.dimensions().size(); ++d) {
+    const StudyDimension& group = design_.dimensions()[d];
+    std::map<std::string, std::size_t> known;
+    for (std::size_t k = 0; k < group.variants.size(); ++k) {
+      // Expressions that differ may come to the same at the first point.
+      std::string text;
+      for (const ConfigAxis& axis : axes())
+        if (axis.dimension == d &&
+            is_expression(schema_.declared(axis.key, axis.position), axis.values[k]))
+          text += axis.key + toml_value(axis.values[k]) + "\n";
+      const RunConfig one = run(k * design_.stride(d));
+      for (const auto& [section, parameters] : one.sections)
+        for (const ParameterInfo& info : parameters.declared())
+          text += KeyName{section, info.name}.whole() + " = " +
+                  toml_value(parameters.value(info.name)) + "\n";
+      if (const auto [other, is_new] = known.try_emplace(std::move(text), k); !is_new)
+        throw ConfigError(group.positions[k], "study." + group.key + "." + group.variants[k] +
+                                                  ": has the same values as " +
+                                                  group.variants[other->second] +
+                                                  ", expected alternatives");
+    }
+  }
 }
 
 void Config::check_group_name(const std::string& taken) const {
@@ -391,27 +514,60 @@ std::vector<double> Config::log_lengths(std::size_t dimension) const {
   validate();
   const std::size_t stride = design_.stride(dimension);
   std::vector<double> logs(design_.dimensions()[dimension].length, 0);
+  std::size_t before = 0;
   for (std::size_t i = 1; i < logs.size(); ++i) {
     const auto tried = lengths_.find(i * stride);
-    logs[i] = tried != lengths_.end() ? std::log(tried->second / lengths_.at(0)) : logs[i - 1];
+    if (tried == lengths_.end()) {
+      logs[i] = logs[before];
+      continue;
+    }
+    logs[i] = std::log(tried->second / lengths_.at(0));
+    for (std::size_t k = before + 1; k < i; ++k)
+      logs[k] += (logs[i] - logs[before]) * static_cast<double>(k - before) /
+                 static_cast<double>(i - before);
+    before = i;
   }
   return logs;
 }
 
-std::string Config::as_toml(const RunConfig& run, const std::set<std::string>& differs) const {
-  std::ostringstream out;
-  for (const Section& section : schema_.sections()) {
-    if (!run.has(section.name)) continue;
-    if (!section.name.empty()) out << "\n[" << section.name << "]\n";
-    const Parameters& parameters = run.sections.at(section.name);
-    for (const ParameterInfo& info : section.declaration) {
-      const std::string key = KeyName{section.name, info.name}.whole();
-      if (const auto written = written_.find(key); written != written_.end())
-        out << info.name << " = " << toml_text(written->second.text) << "\n";
-      else if (differs.count(key) == 0 && parameters.has(info.name))
-        out << info.name << " = " << toml_value(parameters.value(info.name)) << "\n";
-    }
+std::string Config::line_of(const std::string& key, const RunConfig& run,
+                            const std::set<std::string>& differs) const {
+  const auto [section, name] = KeyName::of(key);
+  const auto line = [&, &name = name](const std::string& value) {
+    return name + " = " + value + "\n";
+  };
+  if (const auto written = written_.find(key); written != written_.end())
+    return line(toml_text(written->second.text));
+  if (const ConfigAxis* axis = design_.axis(key);
+      axis != nullptr && design_.is_of_variants(*axis)) {
+    // What stands without the study holds where a variant leaves it.
+    if (key == "model.name")
+      return schema_.has_own_model() ? line(toml_text(schema_.model().name)) : "";
+    const RunConfig given = base(schema_.index_of(run.model->name));
+    const auto own = given.sections.find(section);
+    return own != given.sections.end() && own->second.given(name)
+               ? line(toml_value(own->second.value(name)))
+               : "";
   }
+  const Parameters& parameters = run.sections.at(section);
+  return differs.count(key) == 0 && parameters.has(name) ? line(toml_value(parameters.value(name)))
+                                                         : "";
+}
+
+std::string Config::as_toml(const std::map<std::size_t, RunConfig>& runs,
+                            const std::set<std::string>& differs) const {
+  std::ostringstream out;
+  std::set<std::string> sections, keys;  // that are written
+  for (const Section& section : schema_.sections())
+    for (const auto& [model, run] : runs) {
+      if (!run.has(section.name)) continue;
+      if (sections.insert(section.name).second && !section.name.empty())
+        out << "\n[" << section.name << "]\n";
+      for (const ParameterInfo& info : run.sections.at(section.name).declared())
+        if (const std::string key = KeyName{section.name, info.name}.whole();
+            keys.insert(key).second)
+          out << line_of(key, run, differs);
+    }
   if (!is_study()) return out.str();
   out << "\n[study]\n";
   for (const ConfigAxis& axis : axes()) {

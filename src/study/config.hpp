@@ -39,7 +39,6 @@ class Config {
 
   const std::string& name() const { return name_; }  ///< the file's stem
   const std::string& text() const { return text_; }  ///< as given, with the overrides behind
-  const ModelInfo& model() const { return schema_.model(); }
   const Design& design() const { return design_; }
   const std::vector<ConfigAxis>& axes() const { return design_.axes(); }
   /// [study.bisect]; null where there is none.
@@ -57,18 +56,21 @@ class Config {
   }
   /// Of a bisection at a value of its key, or at the low end.
   RunConfig run(std::size_t point, std::optional<double> bisected = std::nullopt) const;
-  /// Index of the axis that `measure.against` names, in full or by its name; the first without it.
-  const ConfigAxis* fit_axis(const std::string& against) const;
-
+  /// Does an expression's value follow from that of the key that is bisected?
+  bool follows_bisection(const WorkedOutKey& key) const {
+    return bisection() != nullptr && key.sources.count(bisection()->key) != 0;
+  }
+  /// The values of those at one run of a chain.
+  std::vector<std::pair<std::string, ParameterValue>> following_bisection(std::size_t point,
+                                                                          double bisected) const;
   /// Builds the model and checks all that depends on it: file shapes, flow, solver, observables,
   /// times. Sizes and defaults that the model fixes are written back to `run`.
   /// \throws ConfigError
   std::unique_ptr<Model> build(RunConfig& run) const { return build(run, true); }
   /// All that a run of a point is made from, as `run`. \throws ConfigError
   Setup setup(std::size_t point, std::optional<double> bisected = std::nullopt) const;
-  /// `build` for the first point, of a bisection at both ends, and for each value of each axis,
-  /// once; of an axis of more than 1000 values (of a range, 100) for so many of them, spread evenly
-  /// to the last.
+  /// `build` for the first point, of a bisection at both ends, for each variant, and the smallest
+  /// and largest value of each key (of texts, lists and files all). That no two variants are alike.
   void validate() const;
 
   /// Settings that have no effect at any of the points that `validate` tried, a line each with file
@@ -87,9 +89,16 @@ class Config {
   /// What a value stands for, whatever it is called: TOML, of a file its contents.
   std::string content(const std::string& key, const ParameterInfo& info,
                       const ParameterValue& value) const;
-  /// The contents of all keys that can change a number and are the same at all points, with what
-  /// the model makes of its defaults. Validates.
-  const std::map<std::string, std::string>& common_contents() const;
+  /// The models of its points.
+  std::size_t models() const { return schema_.models(); }
+  /// The contents of all keys that can change a number and are the same at all points of a model,
+  /// with what the model makes of its defaults. Validates.
+  const std::map<std::string, std::string>& common_contents(std::size_t model) const;
+  /// The content of a varied key at a place along its dimension, for points of a model; that
+  /// without the study where a variant leaves it, empty where the model has none.
+  std::string content_at(const ConfigAxis& axis, std::size_t place, std::size_t model) const;
+  /// The expressions of a key as they are written, in variants too.
+  std::string expression_text(const std::string& key) const;
   /// Of an axis's values, the logarithm of the state's length over that of the first point, as far
   /// as `validate` has tried them (of values between, that of the one before). Validates.
   std::vector<double> log_lengths(std::size_t dimension) const;
@@ -114,11 +123,19 @@ class Config {
   void read_section(const std::string& key, const TomlValue& value, Complaints& complaints);
   void take(const std::string& key, const TomlValue& value);
   void check_options() const;
+  /// That the key which is bisected is one of all models, and has no expression.
+  void check_bisected_key() const;
   /// That no key is worked out and varied at once.
   void check_expressions(Complaints& complaints) const;
   void check_end(const RunConfig& base) const;
-  /// The sections with their defaults.
-  RunConfig defaults() const;
+  /// The sections with their defaults; of the optional ones those in `given`.
+  RunConfig defaults(std::size_t model, const std::set<std::string>& given) const;
+  /// A model's values without those of the study.
+  RunConfig base(std::size_t model) const;
+  /// The same of all models, where what does not fit is complained of.
+  std::vector<RunConfig> checked_bases(Complaints& complaints) const;
+  /// The optional sections that the config has at these places.
+  std::set<std::string> sections_at(const std::vector<std::size_t>& places) const;
   void set(RunConfig& run, const std::string& key, const ParameterValue& value) const;
   void set_file(Parameters& parameters, const std::string& key, const std::string& file) const;
   /// With the stepper for a try, or not: a run that follows makes it anyway.
@@ -138,18 +155,24 @@ class Config {
   /// Do files give anything but the start? Then the run is not the paper's.
   bool has_own_data() const;
   void note_size(const Setup& setup, std::size_t point) const;
-  /// Indices of the values beyond the first for which `validate` builds a model.
   /// \throws ConfigError where a group of the study has a name that the points have too
   void check_group_name(const std::string& taken) const;
+  /// \throws ConfigError where two variants of a group have the same values
+  void check_variants() const;
   std::vector<std::size_t> tried_values(const ConfigAxis& axis) const;
-  /// The points that `validate` tries, the first apart: one axis at a time. What depends on two of
-  /// them at once shows when the point is run, and so does what is wrong with a value of a long
-  /// axis that is not among those tried.
+  /// The points that `validate` tries, the first apart: one dimension at a time. What depends on
+  /// two of them at once shows when the point is run, and so does what is wrong with a value
+  /// between the smallest and the largest.
   std::vector<std::size_t> tried_points() const;
   std::variant<std::vector<double>, std::vector<std::int64_t>, std::vector<std::string>> coordinate(
       const ConfigAxis& axis) const;
-  /// As TOML: the values of `run` but for the keys in `differs`, and the axes.
-  std::string as_toml(const RunConfig& run, const std::set<std::string>& differs) const;
+  /// As TOML: the values of `runs`, which are of one model each, but for the keys in `differs`, and
+  /// the study.
+  std::string as_toml(const std::map<std::size_t, RunConfig>& runs,
+                      const std::set<std::string>& differs) const;
+  /// The line of a key's value in the resolved config; empty where it has none there.
+  std::string line_of(const std::string& key, const RunConfig& run,
+                      const std::set<std::string>& differs) const;
   std::map<std::string, std::string> contents_of(const RunConfig& run,
                                                  const std::set<std::string>& differs) const;
   SourcePosition position_of(const std::string& key) const;
@@ -166,9 +189,9 @@ class Config {
   std::vector<WorkedOutKey> worked_out_;
   std::set<std::string> given_sections_;  ///< by themselves or by an axis
   std::map<std::string, SourcePosition> positions_;
-  mutable std::string resolved_;                       ///< empty before `validate`
-  mutable std::map<std::string, std::string> common_;  ///< `common_contents`
-  mutable std::map<std::size_t, double> lengths_;      ///< of the states, by point
+  mutable std::string resolved_;                                    ///< empty before `validate`
+  mutable std::vector<std::map<std::string, std::string>> common_;  ///< `common_contents`
+  mutable std::map<std::size_t, double> lengths_;                   ///< of the states, by point
   mutable Largest largest_;
   mutable std::string solver_text_;
   mutable std::map<std::string, std::string> unused_;  ///< by key, of all points so far

@@ -104,7 +104,7 @@ std::string Config::content(const std::string& key, const ParameterInfo& info,
 
 std::map<std::string, std::string> Config::contents_of(const RunConfig& run,
                                                        const std::set<std::string>& differs) const {
-  std::map<std::string, std::string> contents{{"model.name", model().name}};
+  std::map<std::string, std::string> contents;
   for (const auto& [section, parameters] : run.sections)
     for (const ParameterInfo& info : parameters.declared()) {
       const std::string key = KeyName{section, info.name}.whole();
@@ -114,24 +114,56 @@ std::map<std::string, std::string> Config::contents_of(const RunConfig& run,
   return contents;
 }
 
-const std::map<std::string, std::string>& Config::common_contents() const {
+const std::map<std::string, std::string>& Config::common_contents(std::size_t model) const {
   validate();
-  return common_;
+  return common_[model];
+}
+
+std::string Config::content_at(const ConfigAxis& axis, std::size_t place, std::size_t model) const {
+  const ParameterInfo* info = schema_.find(axis.key, model);
+  if (info == nullptr) return "";
+  const ParameterValue& value = axis.values[place];
+  // What an expression gives is told apart by its values.
+  if (is_expression(*info, value)) return "";
+  if (!std::holds_alternative<std::monostate>(value)) return content(axis.key, *info, value);
+  if (written_.count(axis.key) != 0) return "";
+  const auto [section, name] = KeyName::of(axis.key);
+  const RunConfig given = base(model);
+  const auto own = given.sections.find(section);
+  return own != given.sections.end() ? content(axis.key, *info, own->second.value(name)) : "";
+}
+
+std::string Config::expression_text(const std::string& key) const {
+  std::string text;
+  if (const auto written = written_.find(key); written != written_.end())
+    text += " " + written->second.text;
+  if (const ConfigAxis* axis = design_.axis(key))
+    for (const ParameterValue& value : axis->values) text += " " + toml_value(value);
+  return text;
 }
 
 std::string Config::fingerprint() const {
   std::string text = "result version " + std::to_string(result_version) + "\n";
-  for (const auto& [key, value] : common_contents()) text += key + " = " + value + "\n";
-  for (const ConfigAxis& axis : axes()) {
-    const StudyDimension& dimension = design_.dimensions()[axis.dimension];
-    text += "study." + (dimension.is_group() ? dimension.key + "." : "") + axis.key + " = ";
-    for (const ParameterValue& value : axis.values)
-      text += content(axis.key, schema_.declared(axis.key, axis.position), value) + ", ";
+  for (std::size_t model = 0; model < models(); ++model) {
+    for (const auto& [key, value] : common_contents(model)) text += key + " = " + value + "\n";
+    for (const ConfigAxis& axis : axes()) {
+      text += design_.called(axis) + " = ";
+      for (std::size_t k = 0; k < axis.values.size(); ++k)
+        text += content_at(axis, k, model) + ", ";
+      text += "\n";
+    }
+  }
+  for (const StudyDimension& group : design_.dimensions()) {
+    if (!group.is_variant()) continue;
+    text += "study." + group.key + " =";
+    for (const std::string& name : group.variants) text += " " + toml_text(name);
     text += "\n";
   }
   for (const WorkedOutKey& key : worked_out_) {
-    if (key.dimensions.empty()) continue;  // among the common contents
+    if (key.dimensions.empty() && !follows_bisection(key)) continue;  // among the common contents
     text += "worked out: " + key.key + " =";
+    // Values at the low end alone do not tell expressions apart.
+    if (follows_bisection(key)) text += expression_text(key.key);
     for (const std::size_t d : key.dimensions) text += " over " + design_.dimensions()[d].key;
     for (std::size_t k = 0; k < key.values.size(); ++k)
       text += " " + toml_value(key.at(k).value_or(ParameterValue{}));
@@ -156,12 +188,22 @@ StudyHead Config::head() const {
   StudyHead head;
   head.fingerprint = fingerprint();
   head.version = result_version;
-  head.model = model().name;
-  if (!has_own_data()) head.paper = model().paper;
+  for (std::size_t m = 0; m < models(); ++m) {
+    const ModelInfo& info = schema_.model(m);
+    head.model += (m > 0 ? "; " : "") + info.name;
+    if (!has_own_data() && !info.paper.empty() && head.paper.find(info.paper) == std::string::npos)
+      head.paper += (head.paper.empty() ? "" : "; ") + info.paper;
+  }
   head.config = text();
   head.resolved = resolved();
   for (const StudyDimension& dimension : design_.dimensions())
-    if (dimension.is_group())
+    if (dimension.is_variant())
+      head.axes.push_back({dimension.key,
+                           {dimension.name,
+                            {{"long_name", "variant of study." + dimension.key}},
+                            dimension.variants},
+                           {}});
+    else if (dimension.is_group())
       head.axes.push_back({dimension.key,
                            {dimension.name,
                             {{"long_name", "place in study." + dimension.key}},
@@ -170,6 +212,7 @@ StudyHead Config::head() const {
     else
       head.axes.emplace_back();
   for (const ConfigAxis& axis : axes()) {
+    if (design_.is_of_variants(axis)) continue;
     StudyAxis named{axis.name, {{"long_name", axis.key}}, coordinate(axis)};
     StudyHead::Axis& whole = head.axes[axis.dimension];
     if (design_.dimensions()[axis.dimension].is_group())
@@ -177,7 +220,8 @@ StudyHead Config::head() const {
     else
       whole = {axis.key, std::move(named), {}};
   }
-  for (const WorkedOutKey& key : worked_out_) head.worked_out.push_back(variable_of(key));
+  for (const WorkedOutKey& key : worked_out_)
+    if (!follows_bisection(key)) head.worked_out.push_back(variable_of(key));
   if (const Bisection* bisected = bisection()) {
     head.bisection = *bisected;
     head.axes.push_back({"bisect",
@@ -188,7 +232,7 @@ StudyHead Config::head() const {
   }
   const MeasureSettings measure = run(0).measure();
   head.exponents = measure.exponents;
-  if (const ConfigAxis* along = fit_axis(measure.against)) {
+  if (const ConfigAxis* along = design_.fit_axis(measure.against)) {
     head.against = along->dimension;
     head.against_key = along->key;
   }

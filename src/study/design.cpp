@@ -69,26 +69,31 @@ const ParameterInfo& declared_axis(const std::string& called, const std::string&
   }
 }
 
+ParameterValue checked_value(const std::string& called, const ParameterInfo& info,
+                             ParameterValue value, const SourcePosition& position,
+                             const Inputs& inputs) {
+  // As one path wherever the config lies: `check` may be asked to print it from elsewhere.
+  if (info.type == ParameterType::file)
+    if (const auto* file = std::get_if<std::string>(&value))
+      value = inputs.locate(*file, position).string();
+  if ((info.type == ParameterType::real || info.type == ParameterType::text_or_real) &&
+      std::holds_alternative<std::int64_t>(value))
+    value = static_cast<double>(std::get<std::int64_t>(value));
+  try {
+    Parameters({info}).set(info.name, value);
+  } catch (const ParameterError& error) {
+    throw ConfigError(position, called + ": " + error.what() + nearest_choice(info, value));
+  }
+  return value;
+}
+
 ConfigAxis read_axis(const std::string& called, const std::string& key, const TomlValue& value,
                      const Schema& schema, const Inputs& inputs, Repeats repeats) {
   const ParameterInfo& info = declared_axis(called, key, value, schema);
   Range read = read_values(called, key, info, value);
-  Parameters trial({info});
+  for (ParameterValue& entry : read.values)
+    entry = checked_value(called, info, std::move(entry), value.position, inputs);
   std::set<ParameterValue> distinct;
-  for (ParameterValue& entry : read.values) {
-    // As one path wherever the config lies: `check` may be asked to print it from elsewhere.
-    if (info.type == ParameterType::file)
-      if (const auto* file = std::get_if<std::string>(&entry))
-        entry = inputs.locate(*file, value.position).string();
-    if ((info.type == ParameterType::real || info.type == ParameterType::text_or_real) &&
-        std::holds_alternative<std::int64_t>(entry))
-      entry = static_cast<double>(std::get<std::int64_t>(entry));
-    try {
-      trial.set(info.name, entry);
-    } catch (const ParameterError& error) {
-      throw ConfigError(value.position, called + ": " + error.what() + nearest_choice(info, entry));
-    }
-  }
   for (const ParameterValue& entry : read.values)
     if (repeats == Repeats::refused && !distinct.insert(entry).second)
       throw ConfigError(
@@ -125,8 +130,19 @@ Design::Design(const TomlValue& study, const Schema& schema, const Inputs& input
     for (const auto& entry : entries)
       if (is_bisection(entry)) complaints.hear([&] { take_bisection(*entry.second, reading); });
   });
+  find_models(schema);
   name_axes();
   check_names(complaints);
+}
+
+void Design::find_models(const Schema& schema) {
+  const ConfigAxis* name = axis("model.name");
+  if (name == nullptr) return;
+  model_dimension_ = name->dimension;
+  for (const ParameterValue& value : name->values) {
+    const auto* text = std::get_if<std::string>(&value);
+    models_.push_back(text != nullptr ? schema.index_of(*text) : 0);
+  }
 }
 
 void Design::take(const std::string& key, const TomlValue& value, const StudyReading& reading) {
@@ -201,9 +217,11 @@ void Design::add(StudyDimension dimension, std::vector<ConfigAxis> keys) {
 }
 
 void Design::name_axes() {
-  std::map<std::string, int> times;
-  for (const ConfigAxis& axis : axes_) ++times[KeyName::of(axis.key).name];
+  std::map<std::string, int> times;  // of those that are coordinates
+  for (const ConfigAxis& axis : axes_)
+    if (!is_of_variants(axis)) ++times[KeyName::of(axis.key).name];
   for (ConfigAxis& axis : axes_) {
+    if (is_of_variants(axis)) continue;
     if (times.at(axis.name) > 1) axis.name = axis.key;
     if (!dimensions_[axis.dimension].is_group()) dimensions_[axis.dimension].name = axis.name;
   }
@@ -216,7 +234,7 @@ void Design::check_names(Complaints& complaints) const {
     complaints.hear([&] {
       const std::string called = "study." + group.key;
       for (const ConfigAxis& axis : axes_)
-        if (axis.name == group.name)
+        if (!is_of_variants(axis) && axis.name == group.name)
           throw ConfigError(group.position,
                             called + ": has the name of " + axis.key + ", expected one of its own");
       for (std::size_t other = 0; other < d; ++other)
@@ -258,7 +276,14 @@ std::vector<std::size_t> Design::coordinates(std::size_t point) const {
 
 const ConfigAxis* Design::find(const std::string& name) const {
   for (const ConfigAxis& axis : axes_)
-    if (axis.name == name || axis.key == name) return &axis;
+    if (!is_of_variants(axis) && (axis.name == name || axis.key == name)) return &axis;
+  return nullptr;
+}
+
+const ConfigAxis* Design::fit_axis(const std::string& against) const {
+  if (const ConfigAxis* named = find(against)) return named;
+  for (const ConfigAxis& axis : axes_)
+    if (!is_of_variants(axis)) return &axis;
   return nullptr;
 }
 

@@ -17,10 +17,13 @@ struct ConfigAxis {
   std::string key;  ///< "flow.weight_decay"
   std::string
       name;  ///< coordinate in the result: "weight_decay", or the key where two would collide
+  /// Of a key that variants set: of an expression its text; monostate where a variant leaves it as
+  /// it is.
   std::vector<ParameterValue> values;
   bool range = false;  ///< given by bounds and a count, not one by one
   SourcePosition position;
-  std::size_t dimension = 0;  ///< number of its dimension
+  std::size_t dimension = 0;                   ///< number of its dimension
+  std::vector<SourcePosition> positions = {};  ///< of each variant's value
 };
 
 /// A dimension of the study and of its result: an axis, or a named group of keys whose values go
@@ -28,12 +31,15 @@ struct ConfigAxis {
 struct StudyDimension {
   std::string key;    ///< "flow.weight_decay"; of a group "zip.size"
   std::string name;   ///< of an axis that of its key; of a group its own
-  std::string group;  ///< "zip", "sobol", "random"; empty: an axis
+  std::string group;  ///< "zip", "sobol", "random", "variant"; empty: an axis
   std::size_t length = 0;
   std::string text;  ///< of a group: what a config says of it
   SourcePosition position;
+  std::vector<std::string> variants = {};      ///< their names
+  std::vector<SourcePosition> positions = {};  ///< and where they stand
 
   bool is_group() const { return !group.empty(); }
+  bool is_variant() const { return group == variant_kind; }
 };
 
 /// A key in [study] and what stands for it. Unquoted dotted keys are nested tables; they are taken
@@ -46,6 +52,12 @@ struct StudyReading {
   const Schema& schema;
   const Inputs& inputs;
 };
+
+/// A value as a key of the study has it: checked against the declaration, a file by its absolute
+/// path, a whole number as a real one where the key is real. \throws ConfigError
+ParameterValue checked_value(const std::string& called, const ParameterInfo& info,
+                             ParameterValue value, const SourcePosition& position,
+                             const Inputs& inputs);
 
 /// The declaration of a key of the study that messages call `called`. \throws ConfigError
 const ParameterInfo& declared_axis(const std::string& called, const std::string& key,
@@ -80,8 +92,23 @@ class Design {
   std::vector<std::size_t> places(std::size_t point) const;
   /// Index of the value of each of `axes()` at a point.
   std::vector<std::size_t> coordinates(std::size_t point) const;
-  /// The key that `name` means, by itself or its coordinate's name; null where there is none.
+  /// The key that `name` means, by itself or its coordinate's name, and that has values all along
+  /// its dimension, not in some variants; null where there is none.
   const ConfigAxis* find(const std::string& name) const;
+  /// `find`, or without a name the first key that has values all along its dimension.
+  const ConfigAxis* fit_axis(const std::string& against) const;
+  /// Is it set by variants?
+  bool is_of_variants(const ConfigAxis& axis) const {
+    return dimensions_[axis.dimension].is_variant();
+  }
+  /// The dimension along which models differ.
+  std::optional<std::size_t> model_dimension() const {
+    return models_.empty() ? std::nullopt : std::optional(model_dimension_);
+  }
+  /// The number of the model, of those of the schema, at these places.
+  std::size_t model_at(const std::vector<std::size_t>& places) const {
+    return models_.empty() ? 0 : models_[places[model_dimension_]];
+  }
   /// The key by its whole name; null where it is no axis and in no group.
   const ConfigAxis* axis(const std::string& key) const;
   /// What messages call a key of `axes()`: "study.zip.size.model.width".
@@ -101,12 +128,15 @@ class Design {
   void add(StudyDimension dimension, std::vector<ConfigAxis> keys);
   void check_new(const std::string& called, const std::string& key,
                  const SourcePosition& position) const;
+  void find_models(const Schema& schema);
   void name_axes();
   void check_names(Complaints& complaints) const;
 
   std::vector<StudyDimension> dimensions_;
   std::vector<ConfigAxis> axes_;
   std::optional<GivenBisection> bisection_;
+  std::size_t model_dimension_ = 0;
+  std::vector<std::size_t> models_;  ///< by the place along it; none where all points have one
 };
 
 }  // namespace gradflow

@@ -170,10 +170,104 @@ StudyGroup read_drawn(const std::string& kind, const std::string& called, const 
   return group;
 }
 
+/// A variant's name and keys.
+struct Variant {
+  std::string name, called;
+  SourcePosition position;
+  StudyEntries entries;
+};
+
+/// What messages and `check` call a variant's table of keys.
+std::string text_of(const Variant& variant, const std::vector<std::string>& values) {
+  std::string text;
+  for (const std::string& value : values) text += (text.empty() ? "" : ", ") + value;
+  return toml_text(variant.name) + " = { " + text + (text.empty() ? "}\n" : " }\n");
+}
+
+/// The declaration of a variant's key: of its own model where the group names models, else of any.
+const ParameterInfo& declared_in(const Variant& variant, const std::string& key,
+                                 const TomlValue& value, std::optional<std::size_t> model,
+                                 const Schema& schema) {
+  const std::string whole = variant.called + "." + key;
+  if (!model) return declared_axis(whole, key, value, schema);
+  if (const ParameterInfo* info = schema.find(key, *model)) return *info;
+  const KeyName wanted = KeyName::of(key);
+  std::vector<std::string> names;
+  for (const Section& section : schema.sections(*model))
+    for (const ParameterInfo& info : section.declaration)
+      if (section.name == wanted.section) names.push_back(info.name);
+  throw ConfigError(value.position, whole + ": " + schema.model(*model).name + " has no key " +
+                                        toml_text(key) + suggestion(wanted.name, names));
+}
+
+std::vector<Variant> variants_of(const std::string& called, const TomlValue& value,
+                                 const Schema& schema) {
+  std::vector<Variant> variants;
+  for (const auto& [name, table] : *value.table()) {
+    const std::string whole = called + "." + name;
+    if (table.table() == nullptr)
+      throw ConfigError(table.position, whole + ": is " + table.description() +
+                                            ", expected a table of keys ([" + whole + "])");
+    variants.push_back({name, whole, table.position, study_entries(*table.table(), schema)});
+  }
+  return variants;
+}
+
+/// The number of a variant's model; that of [model] where it names none.
+std::size_t model_of(const Variant& variant, const Schema& schema) {
+  for (const auto& [key, value] : variant.entries)
+    if (key == "model.name") return schema.index_of(std::get<std::string>(value->value));
+  if (!schema.has_own_model())
+    throw ConfigError(variant.position,
+                      variant.called + ".model.name: missing, and [model] has none either");
+  return 0;
+}
+
+StudyGroup read_variants(const std::string& called, const TomlValue& value,
+                         const StudyReading& reading) {
+  const std::vector<Variant> variants = variants_of(called, value, reading.schema);
+  const bool names_models =
+      std::any_of(variants.begin(), variants.end(), [](const Variant& variant) {
+        return std::any_of(variant.entries.begin(), variant.entries.end(),
+                           [](const auto& entry) { return entry.first == "model.name"; });
+      });
+  StudyGroup group;
+  const auto axis_with = [&](const std::string& key, const SourcePosition& position) -> auto& {
+    for (ConfigAxis& axis : group.keys)
+      if (axis.key == key) return axis;
+    ConfigAxis axis = axis_of(key, std::vector<ParameterValue>(variants.size()), position);
+    axis.range = false;
+    axis.positions.resize(variants.size(), position);
+    return group.keys.emplace_back(std::move(axis));
+  };
+  for (std::size_t v = 0; v < variants.size(); ++v) {
+    const Variant& variant = variants[v];
+    std::optional<std::size_t> model;
+    if (names_models) model = model_of(variant, reading.schema);
+    std::vector<std::string> texts;
+    for (const auto& [key, entry] : variant.entries) {
+      const ParameterInfo& info = declared_in(variant, key, *entry, model, reading.schema);
+      ParameterValue one = convert(variant.called + "." + key, info, *entry);
+      if (!is_expression(info, one))
+        one = checked_value(variant.called + "." + key, info, std::move(one), entry->position,
+                            reading.inputs);
+      texts.push_back(toml_text(key) + " = " + toml_value(one));
+      ConfigAxis& axis = axis_with(key, entry->position);
+      axis.values[v] = std::move(one);
+      axis.positions[v] = entry->position;
+    }
+    group.dimension.text += text_of(variant, texts);
+    group.dimension.variants.push_back(variant.name);
+    group.dimension.positions.push_back(variant.position);
+  }
+  group.dimension.length = variants.size();
+  return group;
+}
+
 }  // namespace
 
 const std::vector<std::string>& group_kinds() {
-  static const std::vector<std::string> kinds{"zip", "sobol", "random"};
+  static const std::vector<std::string> kinds{"zip", "sobol", "random", variant_kind};
   return kinds;
 }
 
@@ -184,8 +278,9 @@ StudyGroup read_group(const std::string& kind, const std::string& name, const To
     throw ConfigError(value.position, called + ": is " + value.description() +
                                           ", expected a table of keys ([" + called + "])");
   const StudyEntries entries = study_entries(*value.table(), reading.schema);
-  StudyGroup group = kind == "zip" ? read_zip(called, entries, reading)
-                                   : read_drawn(kind, called, value, entries, reading);
+  StudyGroup group = kind == variant_kind ? read_variants(called, value, reading)
+                     : kind == "zip"      ? read_zip(called, entries, reading)
+                                          : read_drawn(kind, called, value, entries, reading);
   if (group.keys.empty())
     throw ConfigError(value.position, called + ": has no key, expected one or more");
   group.dimension.key = kind + "." + name;

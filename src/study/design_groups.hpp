@@ -23,7 +23,9 @@ struct StudyGroup {
 /// coordinates of the Sobol sequence (directions of Joe and Kuo, SIAM J. Sci. Comput. 30, 2008)
 /// from its second point (1/2, ..., 1/2) on, one for each key in the file's order. random: the same
 /// with independent uniform draws; draw k depends on `seed`, the key and k alone. Integers are
-/// drawn with equal shares for all from first to last. \throws ConfigError
+/// drawn with equal shares for all from first to last. variant: a table of values for each place,
+/// by its name; a key that a variant leaves out is at that place as it is without the group.
+/// \throws ConfigError
 StudyGroup read_group(const std::string& kind, const std::string& name, const TomlValue& value,
                       const StudyReading& reading);
 

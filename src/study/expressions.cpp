@@ -22,16 +22,17 @@ std::string without_sign(std::string text) {
 }
 
 std::vector<std::string> keys_of(const Schema& schema) {
-  std::vector<std::string> keys;
-  for (const Section& section : schema.sections())
-    for (const ParameterInfo& info : section.declaration)
-      keys.push_back(KeyName{section.name, info.name}.whole());
-  return keys;
+  std::set<std::string> keys;
+  for (std::size_t m = 0; m < schema.models(); ++m)
+    for (const Section& section : schema.sections(m))
+      for (const ParameterInfo& info : section.declaration)
+        keys.insert(KeyName{section.name, info.name}.whole());
+  return {keys.begin(), keys.end()};
 }
 
-/// An expression of one key.
+/// An expression of one key, of its own or of a variant.
 struct Term {
-  std::string key;
+  std::string called;  ///< the key in messages
   WrittenExpression written;
   Expression expression;
 
@@ -39,15 +40,15 @@ struct Term {
                              const Expression::Name* name = nullptr) const {
     throw ConfigError(
         written.position,
-        key + ": is " + toml_text(shortened(written.text)) + ", which " + what +
+        called + ": is " + toml_text(shortened(written.text)) + ", which " + what +
             (name != nullptr ? " (column " + std::to_string(name->column) + " of it)" : ""));
   }
 };
 
-Term read_term(const std::string& key, const WrittenExpression& written, const Schema& schema) {
+Term read_term(const std::string& called, const WrittenExpression& written, const Schema& schema) {
   const std::vector<std::string> known = keys_of(schema);
   try {
-    Term term{key, written, Expression(without_sign(written.text), known)};
+    Term term{called, written, Expression(without_sign(written.text), known)};
     for (const Expression::Name& name : term.expression.names()) {
       const ParameterInfo& info = schema.declared(name.text, written.position);
       if (!takes_number(info))
@@ -57,7 +58,7 @@ Term read_term(const std::string& key, const WrittenExpression& written, const S
     return term;
   } catch (const FormulaError& error) {
     std::string what =
-        key + ": is " + toml_text(shortened(written.text)) + ", which " + error.what();
+        called + ": is " + toml_text(shortened(written.text)) + ", which " + error.what();
     if (error.column() > 0) what += " (column " + std::to_string(error.column()) + " of it)";
     if (!error.unknown().empty()) {
       // The last part of a key may be right, and its section forgotten.
@@ -92,16 +93,27 @@ void for_each_place(const Design& design, const std::vector<std::size_t>& dimens
 class Work {
  public:
   Work(const ExpressionScope& scope, Complaints& complaints) : scope_(scope) {
-    for (const auto& [key, written] : scope.written)
-      complaints.hear([&, &key = key, &written = written] {
-        terms_.emplace(key, read_term(key, written, scope.schema));
-      });
+    const auto read = [&](const std::string& key, const std::string& called,
+                          const WrittenExpression& written, std::optional<std::size_t> variant) {
+      complaints.hear(
+          [&] { terms_[key].try_emplace(variant, read_term(called, written, scope.schema)); });
+    };
+    for (const auto& [key, written] : scope.written) read(key, key, written, std::nullopt);
+    for (const ConfigAxis& axis : scope.design.axes()) {
+      if (!scope.design.is_of_variants(axis)) continue;
+      const StudyDimension& group = scope.design.dimensions()[axis.dimension];
+      const ParameterInfo& info = scope.schema.declared(axis.key, axis.position);
+      for (std::size_t v = 0; v < axis.values.size(); ++v)
+        if (is_expression(info, axis.values[v]))
+          read(axis.key, "study." + group.key + "." + group.variants[v] + "." + axis.key,
+               {std::get<std::string>(axis.values[v]), axis.positions[v]}, v);
+    }
   }
 
   void order(Complaints& complaints) {
     // One circle at a time: all keys on it would tell of the same.
     complaints.hear([&] {
-      for (const auto& [key, term] : terms_) {
+      for (const auto& [key, terms] : terms_) {
         std::vector<std::string> path;
         follow(key, path);
       }
@@ -112,29 +124,48 @@ class Work {
     std::vector<WorkedOutKey> keys;
     for (const std::string& key : order_)
       if (!complaints.hear([&] { work_out(key); })) return {};
-    for (const auto& [key, term] : terms_) keys.push_back(worked_out_.at(key));
+    for (const auto& [key, terms] : terms_) keys.push_back(worked_out_.at(key));
     return keys;
   }
 
  private:
+  /// Of a key: by the variant that has it, or by none.
+  using Terms = std::map<std::optional<std::size_t>, Term>;
+
   /// The dimensions that a key depends on; of expressions, those before it come before it in
   /// `order_`.
   const std::set<std::size_t>& follow(const std::string& key, std::vector<std::string>& path) {
     if (const auto known = dimensions_.find(key); known != dimensions_.end()) return known->second;
     std::set<std::size_t> all;
     if (const ConfigAxis* axis = scope_.design.axis(key)) all.insert(axis->dimension);
-    if (const auto term = terms_.find(key); term != terms_.end()) {
+    if (const auto models = scope_.design.model_dimension(); models && differs_by_model(key))
+      all.insert(*models);
+    if (const auto found = terms_.find(key); found != terms_.end()) {
       path.push_back(key);
-      if (std::find(path.begin(), path.end() - 1, key) != path.end() - 1)
-        term->second.complain("follows from itself: " + circle(path));
-      for (const Expression::Name& name : term->second.expression.names()) {
-        const std::set<std::size_t>& others = follow(name.text, path);
-        all.insert(others.begin(), others.end());
+      for (const auto& [variant, term] : found->second) {
+        if (std::find(path.begin(), path.end() - 1, key) != path.end() - 1)
+          term.complain("follows from itself: " + circle(path));
+        for (const Expression::Name& name : term.expression.names()) {
+          const std::set<std::size_t>& others = follow(name.text, path);
+          all.insert(others.begin(), others.end());
+        }
       }
       path.pop_back();
       order_.push_back(key);
     }
     return dimensions_[key] = all;
+  }
+
+  /// Do models have values of their own for a key, or lack it?
+  bool differs_by_model(const std::string& key) const {
+    const auto [section, name] = KeyName::of(key);
+    std::set<ParameterValue> values;
+    for (std::size_t m = 0; m < scope_.schema.models(); ++m) {
+      if (scope_.schema.find(key, m) == nullptr) return true;
+      const auto own = scope_.base[m].sections.find(section);
+      if (own != scope_.base[m].sections.end()) values.insert(own->second.value(name));
+    }
+    return values.size() > 1;
   }
 
   static std::string circle(const std::vector<std::string>& path) {
@@ -145,26 +176,45 @@ class Work {
   }
 
   void work_out(const std::string& key) {
-    const Term& term = terms_.at(key);
+    WorkedOutKey out{key, name_of(key), false, {}, {}, {}};
     const std::set<std::size_t>& dimensions = dimensions_.at(key);
-    const ParameterInfo& info = scope_.schema.declared(key, term.written.position);
-    WorkedOutKey out{key,
-                     name_of(key),
-                     term.written.position,
-                     info.type == ParameterType::integer,
-                     {},
-                     {dimensions.begin(), dimensions.end()},
-                     {}};
-    for (const Expression::Name& name : term.expression.names()) {
-      out.sources.insert(name.text);
-      if (const auto other = worked_out_.find(name.text); other != worked_out_.end())
-        out.sources.insert(other->second.sources.begin(), other->second.sources.end());
+    out.dimensions.assign(dimensions.begin(), dimensions.end());
+    for (const auto& [variant, term] : terms_.at(key))
+      for (const Expression::Name& name : term.expression.names()) {
+        out.sources.insert(name.text);
+        if (const auto other = worked_out_.find(name.text); other != worked_out_.end())
+          out.sources.insert(other->second.sources.begin(), other->second.sources.end());
+      }
+    std::vector<std::optional<Parameters>> trials;  // of each model
+    for (std::size_t m = 0; m < scope_.schema.models(); ++m) {
+      const ParameterInfo* info = scope_.schema.find(key, m);
+      trials.push_back(info != nullptr ? std::optional(Parameters({*info})) : std::nullopt);
+      if (info != nullptr) out.whole = info->type == ParameterType::integer;
     }
-    Parameters trial({info});
-    for_each_place(scope_.design, out.dimensions, [&](const Places& places) {
-      out.values.push_back(checked(term, places, trial));
-    });
+    const auto value_at = [&](const Places& places) {
+      const Term* term = term_at(key, places);
+      std::optional<Parameters>& trial = trials[scope_.design.model_at(places)];
+      out.values.push_back(term != nullptr && trial ? checked(*term, places, *trial) : nan);
+    };
+    if (scope_.places != nullptr) {
+      out.dimensions.clear();
+      value_at(*scope_.places);
+    } else {
+      for_each_place(scope_.design, out.dimensions, value_at);
+    }
     worked_out_.emplace(key, std::move(out));
+  }
+
+  /// Null where the key has a value of its own.
+  const Term* term_at(const std::string& key, const Places& places) const {
+    std::optional<std::size_t> variant;
+    if (const ConfigAxis* axis = scope_.design.axis(key);
+        axis != nullptr &&
+        !std::holds_alternative<std::monostate>(axis->values[places[axis->dimension]]))
+      variant = places[axis->dimension];
+    const Terms& terms = terms_.at(key);
+    const auto found = terms.find(variant);
+    return found != terms.end() ? &found->second : nullptr;
   }
 
   double checked(const Term& term, const Places& places, Parameters& trial) const {
@@ -178,7 +228,7 @@ class Work {
       for (std::size_t i = 0; i < values.size(); ++i)
         where += (i > 0 ? ", " : " (where ") + term.expression.names()[i].text + " = " +
                  toml_number(values[i]);
-      throw ConfigError(term.written.position, term.key + ": " +
+      throw ConfigError(term.written.position, term.called + ": " +
                                                    toml_text(shortened(term.written.text)) + " " +
                                                    what + (where.empty() ? "" : where + ")"));
     };
@@ -197,13 +247,14 @@ class Work {
   /// What a name of `term` stands for at these places.
   double value_of(const Term& term, const Expression::Name& name, const Places& places) const {
     if (const auto other = worked_out_.find(name.text); other != worked_out_.end())
-      return other->second.values[other->second.index(scope_.design, places)];
-    const ConfigAxis* axis = scope_.design.axis(name.text);
-    const KeyName key = KeyName::of(name.text);
-    const auto section = scope_.base.find(key.section);
-    const ParameterValue value = axis != nullptr ? axis->values[places[axis->dimension]]
-                                 : section != scope_.base.end() ? section->second.value(key.name)
-                                                                : ParameterValue{};
+      if (const double value = other->second.values[other->second.index(scope_.design, places)];
+          !std::isnan(value))
+        return value;
+    const std::size_t model = scope_.design.model_at(places);
+    if (scope_.schema.find(name.text, model) == nullptr)
+      term.complain("has " + name.text + ", which " + scope_.schema.model(model).name + " lacks",
+                    &name);
+    const ParameterValue value = own_value(name.text, places, model);
     if (const auto* real = std::get_if<double>(&value)) return *real;
     if (std::holds_alternative<std::string>(value))
       term.complain("has " + name.text + ", which is " + toml_value(value) + ", no number", &name);
@@ -217,6 +268,21 @@ class Work {
     return static_cast<double>(*integer);
   }
 
+  /// The value of a key that no expression gives; monostate where there is none.
+  ParameterValue own_value(const std::string& key, const Places& places, std::size_t model) const {
+    if (const ConfigAxis* axis = scope_.design.axis(key)) {
+      const ParameterValue& value = axis->values[places[axis->dimension]];
+      if (!std::holds_alternative<std::monostate>(value)) return value;
+    }
+    if (const GivenBisection* given = scope_.design.bisection();
+        given != nullptr && given->bisection.key == key)
+      return given->bisection.value(scope_.bisected.value_or(given->bisection.low()));
+    const auto& sections = scope_.base[model].sections;
+    const auto section = sections.find(KeyName::of(key).section);
+    return section != sections.end() ? section->second.value(KeyName::of(key).name)
+                                     : ParameterValue{};
+  }
+
   /// The last part of a key, where nothing else of the study has it.
   std::string name_of(const std::string& key) const {
     const std::string last = KeyName::of(key).name;
@@ -224,7 +290,7 @@ class Work {
       return other != key && KeyName::of(other).name == last;
     };
     for (const ConfigAxis& axis : scope_.design.axes())
-      if (has_it(axis.key)) return key;
+      if (!scope_.design.is_of_variants(axis) && has_it(axis.key)) return key;
     for (const auto& [other, term] : terms_)
       if (has_it(other)) return key;
     for (const StudyDimension& dimension : scope_.design.dimensions())
@@ -240,7 +306,7 @@ class Work {
   }
 
   const ExpressionScope& scope_;
-  std::map<std::string, Term> terms_;
+  std::map<std::string, Terms> terms_;
   std::map<std::string, std::set<std::size_t>> dimensions_;
   std::vector<std::string> order_;
   std::map<std::string, WorkedOutKey> worked_out_;
@@ -263,7 +329,6 @@ std::optional<ParameterValue> WorkedOutKey::at(std::size_t index) const {
 }
 
 std::vector<WorkedOutKey> work_out(const ExpressionScope& scope, Complaints& complaints) {
-  if (scope.written.empty()) return {};
   Work work(scope, complaints);
   if (complaints.none()) work.order(complaints);
   if (!complaints.none()) return {};

@@ -8,6 +8,7 @@
 
 #include "study/complaints.hpp"
 #include "study/design.hpp"
+#include "study/run_config.hpp"
 
 namespace gradflow {
 
@@ -23,9 +24,8 @@ using WrittenExpressions = std::map<std::string, WrittenExpression>;
 /// depend.
 struct WorkedOutKey {
   std::string key;
-  std::string name;  ///< in the result: the last part, or the key where two would collide
-  SourcePosition position;
-  bool whole = false;                   ///< its values are integers
+  std::string name;    ///< in the result: the last part, or the key where two would collide
+  bool whole = false;  ///< its values are integers
   std::set<std::string> sources;        ///< keys that it follows from, by way of others or not
   std::vector<std::size_t> dimensions;  ///< numbers of those of the design, ascending
   /// Row-major over `dimensions`; NaN where the key has a value of its own, or a model lacks it.
@@ -42,13 +42,17 @@ struct ExpressionScope {
   const Design& design;
   const Schema& schema;
   const WrittenExpressions& written;
-  /// The values of all other keys before those of the design.
-  const std::map<std::string, Parameters>& base;
+  /// The values of all other keys without those of the design, of each of the schema's models.
+  const std::vector<RunConfig>& base;
+  /// Of the key that is bisected; at its low end without it.
+  std::optional<double> bisected = {};
+  /// Places along all dimensions of the design, for the values at one point; null: at all.
+  const std::vector<std::size_t>* places = nullptr;
 };
 
-/// All expressions of a config at all its points. What cannot be read, a name that is no number's,
-/// a circle, and a value that its key does not take are complained of; values are worked out where
-/// there is nothing to complain of, here or before.
+/// All expressions of a config at all its points, or at one. What cannot be read, a name that is no
+/// number's, a circle, and a value that its key does not take are complained of; values are worked
+/// out where there is nothing to complain of, here or before.
 std::vector<WorkedOutKey> work_out(const ExpressionScope& scope, Complaints& complaints);
 
 }  // namespace gradflow

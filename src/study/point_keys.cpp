@@ -3,7 +3,6 @@
 #include <cstring>
 
 #include "io/checksum.hpp"
-#include "study/key_name.hpp"
 #include "study/result_version.hpp"
 
 namespace gradflow {
@@ -23,23 +22,27 @@ PointKeys::Sum PointKeys::of(const std::string& text) {
 }
 
 PointKeys::PointKeys(const Config& config) : config_(config) {
-  common_ = of("result version " + std::to_string(result_version));
-  for (const auto& [key, content] : config.common_contents()) common_ += of(key + " = " + content);
-  const RunConfig run = config.run(0);
-  for (const ConfigAxis& axis : config.axes()) {
-    const KeyName name = KeyName::of(axis.key);
-    const ParameterInfo& info = *run.sections.at(name.section).find(name.name);
-    std::vector<Sum> values;
-    for (const ParameterValue& value : axis.values)
-      values.push_back(changes_numbers(axis.key)
-                           ? of(axis.key + " = " + config.content(axis.key, info, value))
-                           : Sum{});
-    values_.push_back(std::move(values));
+  for (std::size_t m = 0; m < config.models(); ++m) {
+    OfModel model;
+    model.common = of("result version " + std::to_string(result_version));
+    for (const auto& [key, content] : config.common_contents(m))
+      model.common += of(key + " = " + content);
+    for (const ConfigAxis& axis : config.axes()) {
+      std::vector<Sum> values(axis.values.size());
+      // The model's name is among what its points have in common.
+      for (std::size_t k = 0; k < values.size(); ++k)
+        if (changes_numbers(axis.key) && axis.key != "model.name")
+          if (const std::string content = config.content_at(axis, k, m); !content.empty())
+            values[k] = of(axis.key + " = " + content);
+      model.values.push_back(std::move(values));
+    }
+    models_.push_back(std::move(model));
   }
   for (const WorkedOutKey& key : config.worked_out()) {
     std::vector<Sum> values;
     // What is the same at all points is among the common contents.
-    const bool counts = changes_numbers(key.key) && !key.dimensions.empty();
+    const bool counts =
+        changes_numbers(key.key) && !key.dimensions.empty() && !config.follows_bisection(key);
     for (std::size_t k = 0; k < key.values.size(); ++k) {
       const std::optional<ParameterValue> value = counts ? key.at(k) : std::nullopt;
       values.push_back(value ? of(key.key + " = " + toml_value(*value)) : Sum{});
@@ -49,15 +52,16 @@ PointKeys::PointKeys(const Config& config) : config_(config) {
   if (const Bisection* bisection = config.bisection();
       bisection != nullptr && changes_numbers(bisection->key)) {
     const KeyName name = KeyName::of(bisection->key);
-    bisected_ = *run.sections.at(name.section).find(name.name);
+    bisected_ = *config.run(0).sections.at(name.section).find(name.name);
   }
 }
 
 std::string PointKeys::operator()(const StudyRun& run) const {
-  Sum sum = common_;
-  const std::vector<std::size_t> index = config_.coordinates(run.chain);
-  for (std::size_t a = 0; a < index.size(); ++a) sum += values_[a][index[a]];
   const std::vector<std::size_t> places = config_.design().places(run.chain);
+  const OfModel& model = models_[config_.design().model_at(places)];
+  Sum sum = model.common;
+  for (std::size_t a = 0; a < model.values.size(); ++a)
+    sum += model.values[a][places[config_.axes()[a].dimension]];
   for (std::size_t e = 0; e < worked_out_.size(); ++e)
     sum += worked_out_[e][config_.worked_out()[e].index(config_.design(), places)];
   if (bisected_ && run.bisected) {
@@ -65,6 +69,9 @@ std::string PointKeys::operator()(const StudyRun& run) const {
     sum += of(bisection.key + " = " +
               config_.content(bisection.key, *bisected_, bisection.value(*run.bisected)));
   }
+  if (run.bisected)
+    for (const auto& [key, value] : config_.following_bisection(run.chain, *run.bisected))
+      if (changes_numbers(key)) sum += of(key + " = " + toml_value(value));
   return checksum_of({{reinterpret_cast<const char*>(&sum), sizeof sum}});
 }
 

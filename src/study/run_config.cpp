@@ -73,14 +73,16 @@ void check_fit_axis(const MeasureSettings& settings, const Design& design) {
   const ConfigAxis* named = design.find(settings.against);
   if (!settings.against.empty() && named == nullptr) {
     std::vector<std::string> names;
-    for (const ConfigAxis& axis : design.axes()) names.push_back(axis.name);
+    for (const ConfigAxis& axis : design.axes())
+      if (!design.is_of_variants(axis)) names.push_back(axis.name);
     throw ParameterError("against", "is " + toml_text(settings.against) +
                                         ", which is no axis of the study" +
                                         suggestion(settings.against, names));
   }
-  if (design.axes().empty())
+  const ConfigAxis* fitted = design.fit_axis(settings.against);
+  if (fitted == nullptr)
     throw ParameterError("exponents", "needs a [study] with an axis to fit along");
-  const ConfigAxis& along = named != nullptr ? *named : design.axes().front();
+  const ConfigAxis& along = *fitted;
   if (!std::holds_alternative<double>(along.values.front()) &&
       !std::holds_alternative<std::int64_t>(along.values.front()))
     throw ParameterError(settings.against.empty() ? "exponents" : "against",

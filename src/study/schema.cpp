@@ -30,7 +30,7 @@ std::vector<Section> all_sections() {
       {"continuation", ContinuationSettings::declaration(), true}};
 }
 
-const TomlValue* find(const TomlValue::Table& table, const std::string& name) {
+const TomlValue* entry_of(const TomlValue::Table& table, const std::string& name) {
   for (const auto& [key, value] : table)
     if (key == name) return &value;
   return nullptr;
@@ -54,7 +54,9 @@ void check_section_names(const TomlValue::Table& top, const std::vector<Section>
       });
 }
 
-const ModelInfo& named_model(const TomlValue& name, const std::vector<std::string>& names) {
+const ModelInfo& named_model(const TomlValue& name) {
+  std::vector<std::string> names;
+  for (const ModelInfo& info : models()) names.push_back(info.name);
   const auto* text = std::get_if<std::string>(&name.value);
   if (text == nullptr)
     throw ConfigError(name.position, "model.name: is " + name.description() + ", expected one of " +
@@ -70,16 +72,48 @@ const ModelInfo& model_of(const TomlValue::Table& top, const std::string& file) 
   std::vector<std::string> names;
   for (const ModelInfo& info : models()) names.push_back(info.name);
   const std::string missing = "model.name: missing; expected one of " + joined(names);
-  const TomlValue* section = find(top, "model");
+  const TomlValue* section = entry_of(top, "model");
   if (section == nullptr) throw ConfigError({file, 1, 1}, missing);
   if (section->table() == nullptr)
     throw ConfigError(section->position,
                       "model: is " + section->description() + ", expected a section [model]");
-  if (const TomlValue* name = find(*section->table(), "name")) return named_model(*name, names);
+  if (const TomlValue* name = entry_of(*section->table(), "name")) return named_model(*name);
   for (const auto& [key, value] : *section->table())
     if (!nearest_name(key, {"name"}).empty())
       throw ConfigError(value.position, "model." + key + ": unknown key; did you mean \"name\"?");
   throw ConfigError(section->position, missing);
+}
+
+/// Does [model] name one, or seem to?
+bool names_model(const TomlValue::Table& top) {
+  const TomlValue* section = entry_of(top, "model");
+  if (section == nullptr) return false;
+  const TomlValue::Table* keys = section->table();
+  return keys == nullptr || std::any_of(keys->begin(), keys->end(), [](const auto& entry) {
+           return !nearest_name(entry.first, {"name"}).empty();
+         });
+}
+
+/// The model names of all variants, "model.name" in quotes or without.
+std::vector<const TomlValue*> models_of_variants(const TomlValue::Table& top) {
+  std::vector<const TomlValue*> names;
+  const auto each = [](const TomlValue* value, const auto& visit) {
+    if (value != nullptr && value->table() != nullptr)
+      for (const auto& [key, entry] : *value->table()) visit(key, entry);
+  };
+  const auto in_variant = [&](const std::string& key, const TomlValue& value) {
+    if (key == "model.name") names.push_back(&value);
+    if (key == "model")
+      each(&value, [&](const std::string& name, const TomlValue& entry) {
+        if (name == "name") names.push_back(&entry);
+      });
+  };
+  const TomlValue* study = entry_of(top, "study");
+  if (study == nullptr || study->table() == nullptr) return names;
+  each(entry_of(*study->table(), variant_kind), [&](const std::string&, const TomlValue& group) {
+    each(&group, [&](const std::string&, const TomlValue& variant) { each(&variant, in_variant); });
+  });
+  return names;
 }
 
 /// The entries of a list, each made by `read`, which gives false where an entry is something else.
@@ -179,22 +213,37 @@ std::string toml_value(const ParameterValue& value) {
 Schema Schema::of(const TomlValue& document, const std::string& file, Complaints& complaints) {
   const TomlValue::Table& top = *document.table();
   Schema schema;
-  schema.sections_ = all_sections();
-  check_section_names(top, schema.sections_, complaints);
+  schema.models_.push_back({nullptr, all_sections()});
+  check_section_names(top, schema.sections(), complaints);
+  const std::vector<const TomlValue*> others = models_of_variants(top);
   // A section called nearly so is complained of already.
-  const bool misspelt = !complaints.none() && find(top, "model") == nullptr;
-  if (!misspelt) complaints.hear([&] { schema.take_model(model_of(top, file)); });
+  const bool misspelt = !complaints.none() && entry_of(top, "model") == nullptr;
+  schema.has_model_ = !misspelt;
+  if (!misspelt && (others.empty() || names_model(top))) {
+    schema.has_own_model_ = complaints.hear([&] { schema.take_model(model_of(top, file)); });
+    schema.has_model_ = schema.has_own_model_;
+  }
+  for (const TomlValue* name : others)
+    if (!complaints.hear([&] { schema.take_model(named_model(*name)); })) schema.has_model_ = false;
   return schema;
 }
 
-std::vector<ParameterInfo>& Schema::declaration(const std::string& section) {
-  for (Section& candidate : sections_)
-    if (candidate.name == section) return candidate.declaration;
-  throw std::logic_error("a config has no section [" + section + "]");
+std::size_t Schema::index_of(const std::string& model) const {
+  for (std::size_t m = 0; m < models_.size(); ++m)
+    if (models_[m].info != nullptr && models_[m].info->name == model) return m;
+  throw std::logic_error("a config has no model " + model);
 }
 
 void Schema::take_model(const ModelInfo& model) {
-  model_ = &model;
+  for (const OfModel& known : models_)
+    if (known.info == &model) return;
+  if (models_.front().info != nullptr) models_.push_back({nullptr, all_sections()});
+  models_.back().info = &model;
+  const auto declaration = [&](const std::string& section) -> std::vector<ParameterInfo>& {
+    for (Section& candidate : models_.back().sections)
+      if (candidate.name == section) return candidate.declaration;
+    throw std::logic_error("a config has no section [" + section + "]");
+  };
   std::vector<ParameterInfo>& keys = declaration("model");
   keys = model.parameters;
   ParameterInfo name{"name", ParameterType::text, model.name, "the model"};
@@ -213,41 +262,51 @@ void Schema::take_model(const ModelInfo& model) {
 }
 
 bool Schema::has_section(const std::string& name) const {
-  return std::any_of(sections_.begin(), sections_.end(),
+  return std::any_of(sections().begin(), sections().end(),
                      [&](const Section& section) { return section.name == name; });
 }
 
 bool Schema::has_key(const std::string& name) const {
-  return std::any_of(sections_.begin(), sections_.end(), [&](const Section& section) {
+  return std::any_of(sections().begin(), sections().end(), [&](const Section& section) {
     return section.name.empty() &&
            std::any_of(section.declaration.begin(), section.declaration.end(),
                        [&](const ParameterInfo& info) { return info.name == name; });
   });
 }
 
+const ParameterInfo* Schema::find(const std::string& key, std::size_t model) const {
+  const KeyName wanted = KeyName::of(key);
+  for (const Section& section : sections(model))
+    if (section.name == wanted.section)
+      for (const ParameterInfo& info : section.declaration)
+        if (info.name == wanted.name) return &info;
+  return nullptr;
+}
+
 const ParameterInfo& Schema::declared(const std::string& key,
                                       const SourcePosition& position) const {
+  for (std::size_t m = 0; m < models_.size(); ++m)
+    if (const ParameterInfo* info = find(key, m)) return *info;
   const KeyName wanted = KeyName::of(key);
   std::vector<std::string> names;
-  for (const Section& section : sections_) {
-    if (section.name != wanted.section) continue;
-    for (const ParameterInfo& info : section.declaration) {
-      if (info.name == wanted.name) return info;
-      names.push_back(info.name);
-    }
-  }
-  // The name may be right and the section wrong.
-  for (const Section& section : sections_)
-    for (const ParameterInfo& info : section.declaration)
-      if (info.name == wanted.name)
-        throw ConfigError(position, key + ": unknown key; did you mean \"" +
-                                        KeyName{section.name, info.name}.whole() + "\"?");
+  for (const OfModel& model : models_)
+    for (const Section& section : model.sections)
+      for (const ParameterInfo& info : section.declaration) {
+        // The name may be right and the section wrong.
+        if (info.name == wanted.name)
+          throw ConfigError(position, key + ": unknown key; did you mean \"" +
+                                          KeyName{section.name, info.name}.whole() + "\"?");
+        if (section.name == wanted.section &&
+            std::find(names.begin(), names.end(), info.name) == names.end())
+          names.push_back(info.name);
+      }
   throw ConfigError(position, key + ": unknown key" + suggestion(wanted.name, names));
 }
 
-std::map<std::string, Parameters> Schema::defaults(const std::set<std::string>& given) const {
+std::map<std::string, Parameters> Schema::defaults(const std::set<std::string>& given,
+                                                   std::size_t model) const {
   std::map<std::string, Parameters> all;
-  for (const Section& section : sections_)
+  for (const Section& section : sections(model))
     if (!section.optional || given.count(section.name) != 0)
       all.emplace(section.name, Parameters(section.declaration));
   return all;

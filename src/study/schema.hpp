@@ -27,6 +27,9 @@ bool takes_number(const ParameterInfo& info);
 /// Is it the text of an expression ("= 10 / flow.weight_decay"), where a key takes a number?
 bool is_expression(const ParameterInfo& info, const ParameterValue& value);
 
+/// [study.variant.GROUP.NAME]: alternatives, each with values of its own.
+inline constexpr const char* variant_kind = "variant";
+
 /// A section of a config and the keys that it takes.
 struct Section {
   std::string name;  ///< "" for what stands before the first
@@ -38,29 +41,44 @@ struct Section {
 /// What a config may hold: its sections besides [study], by name, with their keys.
 class Schema {
  public:
-  /// The schema for the model that the document names. Unknown sections, and a model that is not
-  /// named or not known, are complained of; without a model, [model] has no keys. `file` is the
-  /// config's, for messages.
+  /// The schema for the models that the document names: that of [model] first, then those of
+  /// [study.variant]. Unknown sections, and a model that is not named or not known, are complained
+  /// of; without a model, [model] has no keys. `file` is the config's, for messages.
   static Schema of(const TomlValue& document, const std::string& file, Complaints& complaints);
 
-  bool has_model() const { return model_ != nullptr; }
-  const ModelInfo& model() const { return *model_; }
-  const std::vector<Section>& sections() const { return sections_; }
+  /// False where a model is not named or not known.
+  bool has_model() const { return has_model_; }
+  /// True where [model] names one, so that a variant need not.
+  bool has_own_model() const { return has_own_model_; }
+  std::size_t models() const { return models_.size(); }
+  /// The number of a model, below `models()`. \throws std::logic_error
+  std::size_t index_of(const std::string& model) const;
+  const ModelInfo& model(std::size_t index = 0) const { return *models_[index].info; }
+  const std::vector<Section>& sections(std::size_t model = 0) const {
+    return models_[model].sections;
+  }
+  /// The declaration of a key by its whole name for one of the models; null where it has none.
+  const ParameterInfo* find(const std::string& key, std::size_t model) const;
   bool has_section(const std::string& name) const;
   /// Is it one of those that stand before the first section?
   bool has_key(const std::string& name) const;
-  /// The declaration of a key by its whole name, "flow.step".
+  /// The declaration of a key by its whole name, "flow.step", of the first model that has it.
   /// \throws ConfigError that names the nearest
   const ParameterInfo& declared(const std::string& key, const SourcePosition& position) const;
   /// The keys of all sections with their defaults; of the optional sections only those in `given`.
-  std::map<std::string, Parameters> defaults(const std::set<std::string>& given) const;
+  std::map<std::string, Parameters> defaults(const std::set<std::string>& given,
+                                             std::size_t model = 0) const;
 
  private:
-  std::vector<ParameterInfo>& declaration(const std::string& section);
+  /// What a config may hold for one model; for none before it is known.
+  struct OfModel {
+    const ModelInfo* info = nullptr;
+    std::vector<Section> sections;
+  };
   void take_model(const ModelInfo& model);
 
-  std::vector<Section> sections_;
-  const ModelInfo* model_ = nullptr;
+  std::vector<OfModel> models_;  ///< at least one
+  bool has_model_ = false, has_own_model_ = false;
 };
 
 /// A value of the document as one of the type that `info` declares, as far as its shape goes; what

@@ -46,7 +46,7 @@ schema = json.load(open('schema.json'))
 top = schema['properties']
 assert top['flow']['properties']['weight_decay']['minimum'] == 0
 assert 'cvode' in top['solver']['properties']['method']['enum']
-assert top['seed']['type'] == 'integer' and 'study' in top
+assert top['seed']['type'] == ['integer', 'string'] and 'study' in top
 bisect = top['study']['properties']['bisect']
 assert bisect['properties']['scale']['enum'] == ['log', 'linear']
 assert bisect['properties']['tolerance']['default'] == 1e-3 and 'level' in bisect['required']
