@@ -137,9 +137,10 @@ class Work {
   const std::set<std::size_t>& follow(const std::string& key, std::vector<std::string>& path) {
     if (const auto known = dimensions_.find(key); known != dimensions_.end()) return known->second;
     std::set<std::size_t> all;
-    if (const ConfigAxis* axis = scope_.design.axis(key)) all.insert(axis->dimension);
-    if (const auto models = scope_.design.model_dimension(); models && differs_by_model(key))
-      all.insert(*models);
+    const ConfigAxis* axis = scope_.design.axis(key);
+    if (axis != nullptr) all.insert(axis->dimension);
+    const auto models = scope_.design.model_dimension();
+    if (models && some_model_lacks(key)) all.insert(*models);
     if (const auto found = terms_.find(key); found != terms_.end()) {
       path.push_back(key);
       for (const auto& [variant, term] : found->second) {
@@ -152,18 +153,29 @@ class Work {
       }
       path.pop_back();
       order_.push_back(key);
+      worked_out_over_[key] = all;
     }
+    // Where a value of its own is left to the models, they may have different ones.
+    const bool left =
+        scope_.written.count(key) == 0 && (axis == nullptr || scope_.design.is_of_variants(*axis));
+    if (models && left && differs_by_model(key)) all.insert(*models);
     return dimensions_[key] = all;
   }
 
-  /// Do models have values of their own for a key, or lack it?
+  bool some_model_lacks(const std::string& key) const {
+    for (std::size_t m = 0; m < scope_.schema.models(); ++m)
+      if (scope_.schema.find(key, m) == nullptr) return true;
+    return false;
+  }
+
+  /// Do those models that have a key have it with different values?
   bool differs_by_model(const std::string& key) const {
     const auto [section, name] = KeyName::of(key);
     std::set<ParameterValue> values;
     for (std::size_t m = 0; m < scope_.schema.models(); ++m) {
-      if (scope_.schema.find(key, m) == nullptr) return true;
       const auto own = scope_.base[m].sections.find(section);
-      if (own != scope_.base[m].sections.end()) values.insert(own->second.value(name));
+      if (scope_.schema.find(key, m) != nullptr && own != scope_.base[m].sections.end())
+        values.insert(own->second.value(name));
     }
     return values.size() > 1;
   }
@@ -177,7 +189,7 @@ class Work {
 
   void work_out(const std::string& key) {
     WorkedOutKey out{key, name_of(key), false, {}, {}, {}};
-    const std::set<std::size_t>& dimensions = dimensions_.at(key);
+    const std::set<std::size_t>& dimensions = worked_out_over_.at(key);
     out.dimensions.assign(dimensions.begin(), dimensions.end());
     for (const auto& [variant, term] : terms_.at(key))
       for (const Expression::Name& name : term.expression.names()) {
@@ -307,7 +319,8 @@ class Work {
 
   const ExpressionScope& scope_;
   std::map<std::string, Terms> terms_;
-  std::map<std::string, std::set<std::size_t>> dimensions_;
+  std::map<std::string, std::set<std::size_t>> dimensions_;       ///< of a key's value
+  std::map<std::string, std::set<std::size_t>> worked_out_over_;  ///< of those by expressions
   std::vector<std::string> order_;
   std::map<std::string, WorkedOutKey> worked_out_;
 };
