@@ -96,6 +96,8 @@ class Result:
             self.config = tomllib.loads(str(self.attributes.get("config_resolved", "")))
         except tomllib.TOMLDecodeError:
             self.config = {}
+        # What the config gave along the study's dimensions: keys of groups, values of expressions.
+        self.given = set(str(self.attributes.get("coordinates", "")).split())
         self.chosen = {}  # dimension: the index, or the list of indices, that is drawn
         self.selection = []  # the same in words
         self.axes = list(self.data["status"].dimensions) if "status" in self.data.variables else []
@@ -227,7 +229,7 @@ class Result:
 
     def is_given(self, name):
         """Whether it is a key of the config: of a group, or worked out by an expression."""
-        return name not in self.sizes and bool(KEY.match(self.long_name(name)))
+        return name in self.given or name not in self.sizes and bool(KEY.match(self.long_name(name)))
 
     def long_name(self, name):
         if name not in self.data.variables:

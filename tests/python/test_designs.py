@@ -343,6 +343,12 @@ class Expressions(InItsOwnFolder):
                             np.testing.assert_array_equal(np.asarray(data[name][k])[part],
                                                           single[name][...], name)
 
+    def test_what_an_expression_gives_is_no_measurement_of_pictures_and_pages(self):
+        with self.result(self.ENDS + '[study]\n"flow.weight_decay" = [0.1, 0.2, 0.3]\n', "e"):
+            page = pathlib.Path(run("report", "e").stdout.strip()).read_text(encoding="utf-8")
+        self.assertNotIn('"end"', page)
+        self.assertIn('"weight_decay"', page)
+
     def test_points_of_an_expression_are_reused_for_values_written_out(self):
         study = '[study.zip.pair]\n"flow.weight_decay" = [0.1, 0.01]\n"time.end" = [100.0, 1000.0]\n'
         with self.result(BASE + study, "z"), self.result(

@@ -172,6 +172,20 @@ class Runs(InItsOwnFolder):
             ds = gradflow.run(single, quiet=True)
         self.assertEqual(len(ds.gradflow.failures()), 1)
 
+    def test_variants_and_expressions_in_a_dict(self):
+        config = {"model": SMALL["model"], "time": {"end": "= 1 / flow.weight_decay"},
+                  "study": {"flow.weight_decay": np.array([0.5, 0.25]), "variant": {"how": {
+                      "flow": {}, "descent": {"flow.kind": "gradient_descent",
+                                              "flow.step": np.float64(1e-2)}}}}}
+        ds = gradflow.run(config, quiet=True)
+        self.assertEqual(ds.end.values.tolist(), [2, 4])
+        self.assertEqual(ds.sel(how="descent").end_time.values.tolist(), [2, 4])
+        self.assertEqual(gradflow.check(config)["time"]["end"], "= 1 / flow.weight_decay")
+        config["time"]["end"] = "= 1 / flow.weight_dcay"
+        with self.assertRaisesRegex(gradflow.ConfigError,
+                                    '^time.end: is "= 1 / flow.weight_dcay", which has no name'):
+            gradflow.run(config)
+
     def test_models_as_text(self):
         self.assertIn("matrix_completion", gradflow.models())
         self.assertIn("weight_decay", gradflow.models("linear_regression") +
