@@ -119,7 +119,7 @@ int print_plan(const Config& config, const RunOptions& options) {
     std::printf("  %-20s %zu runs at most\n", bisection_dimension, bisection->longest());
   std::printf("there       %zu\n", plan.there);
   std::printf("reusable    %zu\n", plan.reusable);
-  std::printf("to run      %zu\n", plan.to_run);
+  std::printf("to run      %s%zu\n", config.bisection() != nullptr ? "at most " : "", plan.to_run);
   std::printf("result      about %s\n",
               bytes_text(plan.largest.bytes * static_cast<double>(plan.points)).c_str());
   std::printf("largest     %.0f parameters, %s a state", plan.largest.parameters,

@@ -6,14 +6,20 @@ import json
 import os
 import pathlib
 import random
+import re
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
 
 import netCDF4
 import numpy as np
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "python"))
+
+import gradflow  # noqa: E402
 
 PROGRAM = os.environ["GRADFLOW"]
 LEVEL, LOW, HIGH, TOLERANCE = 1.0, 1e-2, 10.0, 1e-3
@@ -182,6 +188,8 @@ class Ends(Folder):
         with result(out) as data:
             words = dict(zip(data["status"].flag_values, data["status"].flag_meanings.split()))
             self.assertEqual(words[-1], "not_needed")
+        # What was not needed has not failed.
+        self.assertEqual(len(gradflow.open(out).gradflow.failures()), 0)
 
     def test_a_failed_run_ends_its_chain_with_what_is_known(self):
         # Some runs take more steps than this.
@@ -245,7 +253,7 @@ class AnyWay(Folder):
         path = self.config(BISECTION)
         out = self.folder / "out"
         plan = run("run", path, "--out", out, "--shard", "1/3", "--dry-run").stdout
-        self.assertRegex(plan, rf"to run +{self.runs // SEEDS}\n")
+        self.assertRegex(plan, rf"to run +at most {self.runs // SEEDS}\n")
         for k in range(3):
             run("run", path, "--out", self.folder / f"shard{k}", "--shard", f"{k}/3", "--quiet")
         self.assertEqual(records(self.folder / "shard0")["done"], 2 * self.runs // SEEDS)
@@ -259,6 +267,27 @@ class AnyWay(Folder):
         self.assertEqual(content_hash(out), self.whole)
         status = records(out)
         self.assertEqual(sum(process["done"] for process in status["processes"]), self.runs)
+
+    def test_who_takes_a_chain_over_goes_on_in_its_middle(self):
+        path = self.config(NETWORK + CHAIN.replace(f"tolerance = {TOLERANCE}", "tolerance = 1e-9"))
+        out = self.folder / "out"
+        first = start("run", path, "--out", out, "--join")
+        while first.poll() is None and not self.files(out):
+            time.sleep(0.001)
+        second = subprocess.Popen([PROGRAM, "run", path, "--out", out, "--join", "--progress", "none"],
+                                  stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        time.sleep(0.1)
+        first.kill()
+        first.wait()
+        said, _ = second.communicate()
+        self.assertEqual(second.returncode, 0)
+        status = records(out)
+        self.assertEqual(status["done"], status["points"])
+        # What the second made is what the first had not: no run is there twice.
+        made = int(re.search(r"this call +(\d+) points", said)[1])
+        counts = [process["done"] for process in status["processes"]]
+        self.assertIn(made, [*counts, 0])
+        self.assertEqual(sum(counts), status["points"])
 
     def test_killed_20_times_it_goes_on_in_the_middle_of_its_chains(self):
         fine = BISECTION.replace(f"tolerance = {TOLERANCE}", "tolerance = 1e-9")
@@ -342,6 +371,4 @@ def grid():
 
 
 if __name__ == "__main__":
-    import sys
-
     grid() if sys.argv[1:] == ["grid"] else unittest.main()
