@@ -187,8 +187,9 @@ def _look_into(data):
         ], curves["remark"]))
     if numbers:
         labels = [n["label"] for n in numbers["numbers"]]
+        asked = next((k for k, n in enumerate(numbers["numbers"]) if n["asked"]), 0)
         parts.append(_chart("numbers", "Measurements", [
-            _select("numbers-y", "measurement", labels),
+            _select("numbers-y", "measurement", labels, asked),
             _select("numbers-x", "over", axes + labels, over),
             *([_select("numbers-color", "colour", {**few, -1: "none"}, few_first)] if axes else []),
             _check("numbers-logx", "log x"), _check("numbers-logy", "log y"),
@@ -196,7 +197,7 @@ def _look_into(data):
         ], numbers["remark"]))
     if not parts:
         return ""
-    return ("<section><h2>To look into</h2>\n" + "\n".join(parts)
+    return ('<section id="look"><h2>To look into</h2>\n' + "\n".join(parts)
             + '<p class="note">Point at a curve for its name and values; drag to enlarge, click twice '
               "for the whole.</p></section>")
 

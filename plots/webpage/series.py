@@ -132,6 +132,7 @@ def numbers(runs):
     for name in shown:
         error = values.get(name + "_error")
         entries.append({"name": name, "label": facts.label(runs, name),
+                        "asked": name in runs.asked(),
                         "values": rounded(values[name][chosen]),
                         "errors": None if error is None else rounded(error[chosen])})
     return {"places": places(runs, chosen), "numbers": entries,

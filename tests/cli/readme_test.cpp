@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <iomanip>
 #include <regex>
 #include <sstream>
 
@@ -50,6 +51,24 @@ TEST_CASE("The README's config runs, and the README's lines of Python plot its r
   const Finished plot = call_ok({"plot", "results/first"}, folder.path);
   CHECK(plot.out == "results/first/figure.png\n");
   CHECK(fs::file_size(folder / "results/first/figure.png") > 5000);
+}
+
+TEST_CASE("The README's study runs, to the report that is shown there and to its fit") {
+  const Scratch folder;
+  const std::string config = block("toml", "[study]\n\"flow.weight_decay\" = { log");
+  CHECK(std::count(config.begin(), config.end(), '\n') <= 10);
+  folder.write("study.toml", config);
+  call_ok({"run", "study.toml"}, folder.path);
+  CHECK(call_ok({"report", "results/study"}, folder.path).out == "results/study/report.html\n");
+  CHECK(contents(folder / "results/study/report.html").find("<section id=\"look\">") !=
+        std::string::npos);
+  const Dataset study = read_netcdf(folder / "results" / "study" / "result.nc");
+  std::vector<double> slopes = study.values<double>("slow_grok_time_exponent");
+  std::nth_element(slopes.begin(), slopes.begin() + 2, slopes.end());
+  std::ostringstream slope;
+  slope << std::setprecision(1) << slopes[2];
+  INFO(slope.str());
+  CHECK(contents(source / "README.md").find("slope " + slope.str()) != std::string::npos);
 }
 
 TEST_CASE("The README's typing mistake gets the message that stands there") {
