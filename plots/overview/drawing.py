@@ -138,8 +138,8 @@ class Drawing:
         what is no time t."""
         if not names.is_time(name) or "slow" in name or "log10" in name or self.first.along is None:
             return 0.0
-        starts = [row[:2] for row in self.runs.times() if len(row) > 1 and row[0] == 0 < row[1]]
-        return float(max((start[1] for start in starts), default=0.0))
+        return min((float(row[1]) for row in self.runs.times() if len(row) > 1 and row[0] == 0 < row[1]),
+                   default=0.0)
 
     def over(self, name):
         """What a variable is over, in words."""

@@ -97,12 +97,13 @@ def against_axis(drawing, name, over):
     shown = [entries[k] for k in evenly(len(entries), MOST_ENTRIES)]
     x = _abscissa(d, over)
     starts = joined(row[:1] for row in d.values(name)) if ends else None
-    first = 0.0 if ends else d.first_sample_of(name)
-    y = scales.choose(name, np.where(stack < first, first, stack)[:, shown], starts, d.tolerances, d.wish, measured=not ends,
+    first = d.first_sample_of(name)
+    early = (stack >= 0) & (stack < first)
+    y = scales.choose(name, np.where(early, first, stack)[:, shown], starts, d.tolerances, d.wish, measured=not ends,
                       loglike=x.scale.kind == "log" and (bool(fits) or names.is_time(name)))
     panel = Panel(_title(d, name), x.scale, y, d.axis_label(over),
                   names=(name + " at the end" if ends else name,))
-    if (stack[:, shown] < first).any():
+    if early[:, shown].any():
         y.low = first if y.kind == "log" else y.low
         y.remark = f"below {looks.value_label(first)}: before the first sample"
     _say_what_has_none(d, panel, stack)

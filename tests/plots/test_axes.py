@@ -87,6 +87,11 @@ class NumbersAtAxes(PictureTest):
         self.assertIn("before the first sample (\N{WHITE DOWN-POINTING SMALL TRIANGLE})",
                       picture.all_text())
         self.assertGreater(min(picture.numbers("y")), 9e-3)
+        picture = self.draw(self.result("s", {"norm": np.outer(1 + times, time), "gap": ((), -times)},
+                                        axes={"epsilon": [1e-3, 1e-2, 0.1]}, time=time),
+                            "--variables", "gap")
+        self.assertNotIn("before the first sample", picture.all_text())
+        self.assertLess(min(picture.numbers("y")), -30)
 
     def test_an_observable_at_the_end_has_the_floor_of_its_start(self):
         ends = np.array([1e-24, 1e-6, 1e-4])
