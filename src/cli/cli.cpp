@@ -153,7 +153,7 @@ void add_plot_options(CLI::App& plot, PlotArguments& arguments) {
   };
   pass("--out", "picture to write: .png, .pdf, .svg, .jpg (DIR/figure.png)");
   pass("--variables", "what to draw, separated by commas");
-  pass("--x", "what to draw it over: an axis of the study, a dimension, an observable");
+  pass("--x", "what to draw it over: an axis or a key of the study, a dimension, an observable");
   pass("--where", "KEY=VALUE, what to select along an axis or a dimension");
   pass("--style", "paper or slides");
   for (const std::string name : {"--log", "--linear"})

@@ -123,6 +123,17 @@ class Groups(PictureTest):
         line, = picture.curves()
         self.assertEqual(len(line), 2)  # the third place is the one run that has a value
 
+    def test_places_with_names_are_points_and_what_was_given_is_no_measurement(self):
+        folder = self.result("r", {"train_loss": np.exp(-np.outer([1, 2, 3], TIME)),
+                                   "fit_time": ((), [1.0, 2, 3]), "step": ((), [0.1, 0.2, 0.3])},
+                             axes={"method": ["flow", "descent", "sgd"]}, time=TIME)
+        with netCDF4.Dataset(os.path.join(folder, "result.nc"), "a") as data:
+            data["step"].long_name = "flow.step"
+        picture = self.draw(folder)
+        self.assertEqual(picture.count_frames(), 3)  # the loss, its end, the fit time
+        self.assertNotIn("step", picture.all_text())
+        self.assertEqual((picture.curves(3), len(picture.points(3))), ([], 3))
+
     def test_the_report_has_the_keys_as_axes_and_in_its_tables(self):
         runs = Runs([Result(self.study("sobol", {"weight_decay": DECAY, "initial_variance": VARIANCE},
                                        {"samples": [10, 20]}))])
