@@ -67,6 +67,19 @@ def _write_coordinate(data, name, values):
     variable.long_name = name
 
 
+def make_group(folder, dim, kind, keys):
+    """Makes an axis of a result the places of a group: "zip", "sobol" or "random"; `keys`: {name: values
+    along it}."""
+    with netCDF4.Dataset(os.path.join(folder, "result.nc"), "a") as data:
+        data[dim].long_name = f"place in study.{kind}.{dim}"
+        for name, values in keys.items():
+            variable = data.createVariable(name, str if isinstance(values[0], str) else "f8", (dim,))
+            for k, value in enumerate(values):
+                variable[k] = value
+            variable.long_name = f"model.{name}"
+    return folder
+
+
 class PictureTest(unittest.TestCase):
     """Tests in a folder of their own."""
 

@@ -7,7 +7,7 @@ import re
 import netCDF4
 import numpy as np
 
-from pictures import PictureTest
+from pictures import PictureTest, make_group
 
 from webpage import facts, page, series
 from overview.reading import Result, Runs
@@ -30,15 +30,7 @@ class Groups(PictureTest):
             fit[place] = np.nan
         folder = self.result("r", {"train_loss": np.exp(-TIME / fit[..., None]), "fit_time": ((), fit)},
                              axes={**(axes or {}), "draw": np.arange(count)}, time=TIME)
-        with netCDF4.Dataset(os.path.join(folder, "result.nc"), "a") as data:
-            data["draw"].long_name = f"place in study.{kind}.draw"
-            for name, values in keys.items():
-                text = isinstance(values[0], str)
-                variable = data.createVariable(name, str if text else "f8", ("draw",))
-                for k, value in enumerate(values):
-                    variable[k] = value
-                variable.long_name = f"model.{name}"
-        return folder
+        return make_group(folder, "draw", kind, keys)
 
     def test_a_design_is_points_over_each_drawn_key(self):
         for kind in ("sobol", "random"):

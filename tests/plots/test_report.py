@@ -248,7 +248,13 @@ class InABrowser(InItsOwnFolder):
         single = pictures.write_result(os.path.join(self.folder, "one"),
                                        {"train_loss": np.exp(-time)}, time=time)
         large = study(os.path.join(self.folder, "b"), seeds=100, decays=100, samples=60)
-        for folder in (single, large):
+        # Draws of a weight decay, in no order: a point for each.
+        design = pictures.make_group(
+            pictures.write_result(os.path.join(self.folder, "c"), {
+                "train_loss": np.exp(-np.outer(np.arange(1, 9), time)), "fit_time": ((), np.arange(8.0))},
+                axes={"draw": np.arange(8)}, time=time),
+            "draw", "random", {"weight_decay": 10.0 ** -np.array([3, 1, 4, 2, 5, 8, 6, 7])})
+        for folder in (single, large, design):
             document, console, addresses = self.opened(self.written(folder))
             self.assertEqual((console, addresses), ([], []))
             self.assertRegex(document, '<div class="chart" id="curves"[^>]*><div')
