@@ -10,7 +10,7 @@ import ticks
 
 from overview import looks, names
 from overview.panels import Band, Curve
-from overview.reading import BOOKKEEPING, FOLDER, TIME, Refused
+from overview.reading import BOOKKEEPING, TIME, Refused
 
 SNAPSHOTS = "snapshot_time"
 MOST_CURVES = 300  # of different look in a panel

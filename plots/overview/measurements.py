@@ -99,8 +99,8 @@ def against_axis(drawing, name, over):
     starts = joined(row[:1] for row in d.values(name)) if ends else None
     first = d.first_sample_of(name)
     early = (stack >= 0) & (stack < first)
-    y = scales.choose(name, np.where(early, first, stack)[:, shown], starts, d.tolerances, d.wish, measured=not ends,
-                      loglike=x.scale.kind == "log" and (bool(fits) or names.is_time(name)))
+    y = scales.choose(name, np.where(early, first, stack)[:, shown], starts, d.tolerances, d.wish,
+                      measured=not ends, loglike=x.scale.kind == "log" and (bool(fits) or names.is_time(name)))
     panel = Panel(_title(d, name), x.scale, y, d.axis_label(over),
                   names=(name + " at the end" if ends else name,))
     if early[:, shown].any():

@@ -142,6 +142,3 @@ class Groups(PictureTest):
         self.assertIn("weight_decay, along draw", text)
         choices = re.search('<select id="numbers-color">(.*?)</select>', text)[1]
         self.assertNotIn("weight_decay", choices)  # a series of its own for each draw
-
-
-del PictureTest  # has no tests of its own
