@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "io/checksum.hpp"
+#include "study/key_name.hpp"
 #include "study/result_version.hpp"
 
 namespace gradflow {
