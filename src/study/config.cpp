@@ -154,7 +154,15 @@ SourcePosition Config::position_of(const std::string& key) const {
 
 void Config::complain(const std::string& section, const ParameterError& error) const {
   const std::string key = KeyName{section, error.parameter()}.whole();
-  throw ConfigError(position_of(key), key + ": " + error.what());
+  throw ConfigError(blamed_position(key), key + ": " + error.what());
+}
+
+SourcePosition Config::blamed_position(const std::string& key) const {
+  const ConfigAxis* axis = places_.empty() ? nullptr : design_.axis(key);
+  if (axis == nullptr || !design_.is_of_variants(*axis)) return position_of(key);
+  const std::size_t variant = places_[axis->dimension];
+  return std::holds_alternative<std::monostate>(axis->values[variant]) ? position_of(key)
+                                                                       : axis->positions[variant];
 }
 
 void Config::complain_of_memory(const Parameters& model) const {
@@ -253,6 +261,7 @@ std::vector<std::pair<std::string, ParameterValue>> Config::following_bisection(
 
 RunConfig Config::run(std::size_t point, std::optional<double> bisected) const {
   const std::vector<std::size_t> places = design_.places(point);
+  places_ = places;
   const std::size_t model = design_.model_at(places);
   RunConfig run = defaults(model, sections_at(places));
   const auto set_own = [&](const std::string& key, const ParameterValue& value) {

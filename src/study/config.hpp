@@ -176,6 +176,9 @@ class Config {
   std::map<std::string, std::string> contents_of(const RunConfig& run,
                                                  const std::set<std::string>& differs) const;
   SourcePosition position_of(const std::string& key) const;
+  /// Where what is wrong with a key stands: of the point that was asked for last, in the variant
+  /// that sets it there.
+  SourcePosition blamed_position(const std::string& key) const;
   /// Blames the largest size that was given.
   [[noreturn]] void complain_of_memory(const Parameters& model) const;
 
@@ -189,7 +192,8 @@ class Config {
   std::vector<WorkedOutKey> worked_out_;
   std::set<std::string> given_sections_;  ///< by themselves or by an axis
   std::map<std::string, SourcePosition> positions_;
-  mutable std::string resolved_;                                    ///< empty before `validate`
+  mutable std::vector<std::size_t> places_;  ///< of the point that was asked for last
+  mutable std::string resolved_;             ///< empty before `validate`
   mutable std::vector<std::map<std::string, std::string>> common_;  ///< `common_contents`
   mutable std::map<std::size_t, double> lengths_;                   ///< of the states, by point
   mutable Largest largest_;

@@ -447,11 +447,12 @@ class Tried(InItsOwnFolder):
                              [["ok", "ok"], ["ok", "setup_failed"]])
 
     def test_every_text_and_every_variant_is_tried(self):
-        for study in ['[study]\n"flow.kind" = ["gradient", "mirror", "sgd"]\n',
-                      '[study.variant.v.a]\n"flow.kind" = "gradient"\n[study.variant.v.b]\n'
-                      '"flow.kind" = "mirror"\n[study.variant.v.c]\n"flow.kind" = "sgd"\n']:
+        for line, study in [
+                (9, '[study]\n"flow.kind" = ["gradient", "mirror", "sgd"]\n'),
+                (11, '[study.variant.v.a]\n"flow.kind" = "gradient"\n[study.variant.v.b]\n'
+                     '"flow.kind" = "mirror"\n[study.variant.v.c]\n"flow.kind" = "sgd"\n')]:
             pathlib.Path("k.toml").write_text(BASE + study, encoding="utf-8")
-            self.assertIn('flow.kind: is "mirror", but linear_regression offers',
+            self.assertIn(f'k.toml:{line}:1: flow.kind: is "mirror", but linear_regression offers',
                           run("check", "k.toml", code=2).stderr)
 
 
