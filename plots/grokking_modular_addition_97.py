@@ -15,7 +15,7 @@ study, descent = (style.load(os.path.join(options.runs, "modular_addition_97" + 
                   for name in ("", "_descent"))
 decays = study["weight_decay"].values
 times = study["time"].values
-colors = [style.SEQUENCE(k / (max(1, len(decays) - 1)) for k in range(len(decays))]
+colors = [style.SEQUENCE(k / (len(decays) - 1)) for k in range(len(decays))]
 MODULUS = 97
 
 
