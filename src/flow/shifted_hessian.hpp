@@ -57,9 +57,10 @@ std::unique_ptr<ShiftedHessian> make_gauss_newton_hessian(const Loss& loss);
 /// negative eigenvalues: n(B + U U^T) = n(B) - n(I + U^T B^{-1} U).
 std::unique_ptr<ShiftedHessian> make_block_hessian(const Loss& loss);
 
-/// Matrix-free: conjugate gradients on the exact Hessian with a randomised Nystrom preconditioner
-/// (Frangella, Tropp, Udell 2023, "Randomized Nystrom preconditioning") of the Gauss-Newton part;
-/// where negative curvature shows, on the Gauss-Newton part alone. Memory O(p x rank).
+/// Matrix-free: conjugate gradients on the exact Hessian, preconditioned by diagonal blocks of the
+/// Gauss-Newton part where the map offers them, else by its Nystrom approximation of that rank
+/// (flow/hessian_preconditioner.hpp); where negative curvature shows, on the Gauss-Newton part
+/// alone. Memory: that of the blocks, or O(p x rank).
 std::unique_ptr<ShiftedHessian> make_krylov_hessian(const Loss& loss, Index rank = 40);
 
 }  // namespace gradflow
