@@ -204,7 +204,7 @@ void run_section(const std::string& section, const Options& options) {
   more_lambdas.insert(more_lambdas.begin(), 1e-2);
   if (section == "completion") {
     bench.work_precision(completion(1e-3, 1e5),
-                         {"auto", "cvode+dense", "rodas", "rodas+dense", "cvode_dense",
+                         {"auto", "cvode+dense", "rodas", "rodas+dense", "rock4", "cvode_dense",
                           "cvode_gmres", "dopri5", "rosenbrock4", "descent", "descent_tuned"},
                          "rodas+dense", "cvode+dense");
   } else if (section == "diagonal") {
@@ -220,11 +220,12 @@ void run_section(const std::string& section, const Options& options) {
   } else if (section == "mean_field_100" || section == "mean_field") {
     bench.work_precision(
         mean_field(section == "mean_field" ? 1000 : 100, 1e-4),
-        {"auto", "cvode", "rodas", "cvode_gmres", "dopri5", "cvode_dense", "rosenbrock4"}, "rodas",
-        "cvode");
+        {"auto", "cvode", "rodas", "rock4", "cvode_gmres", "dopri5", "cvode_dense", "rosenbrock4"},
+        "rodas", "cvode");
   } else if (section == "mean_field_epsilon") {
     for (const double epsilon : {1e-2, 1e-6, 1e-8, 1e-10, 1e-12})
-      bench.work_precision(mean_field(1000, epsilon), {"auto", "cvode", "rodas"}, "rodas", "cvode");
+      bench.work_precision(mean_field(1000, epsilon), {"auto", "cvode", "rodas", "rock4"}, "rodas",
+                           "cvode");
   } else if (section == "deep_linear") {
     bench.work_precision(deep_linear(),
                          {"auto", "cvode+dense", "rodas", "rodas+dense", "cvode_dense",
@@ -264,7 +265,8 @@ void run_section(const std::string& section, const Options& options) {
     bench.growth(section, std::move(problems), {"auto"}, 1e-8, values);
   } else if (section == "modular_addition") {
     const std::vector<double> values{1e-3, 4e-3};
-    bench.growth(section, each(values, modular_addition), {"auto", "descent_stable"}, 1e-4, values);
+    bench.growth(section, each(values, modular_addition), {"auto", "rock4", "descent_stable"}, 1e-4,
+                 values);
   } else if (section == "epsilon") {
     const std::vector<double> values{1e-2, 1e-4, 1e-6, 1e-8, 1e-10, 1e-12};
     bench.growth(section, each(values, [](double e) { return mean_field(1000, e); }),

@@ -16,7 +16,8 @@ import style  # noqa: E402
 NAMES = {
     "auto": "auto", "cvode": "CVODE, ours", "cvode+structured": "CVODE, structured",
     "cvode+dense": "CVODE, our dense", "rodas": "rodas", "rodas+structured": "rodas, structured",
-    "rodas+dense": "rodas, dense", "cvode_dense": "CVODE, own dense", "cvode_gmres": "CVODE, GMRES",
+    "rodas+dense": "rodas, dense", "rock4": "rock4", "cvode_dense": "CVODE, own dense",
+    "cvode_gmres": "CVODE, GMRES",
     "dopri5": "odeint dopri5", "rosenbrock4": "odeint rosenbrock4", "descent": "descent, C++",
     "descent_tuned": "descent, C++ tuned", "scipy_LSODA": "SciPy LSODA", "scipy_BDF": "SciPy BDF",
     "scipy_Radau": "SciPy Radau",

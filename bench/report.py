@@ -53,7 +53,7 @@ BATCH = [
     ("larger", "diagonal network of 60 parameters, 12 samples, lambda = 1e-3, to 1e4; seeds"),
 ]
 OURS = ("auto", "cvode", "cvode+structured", "cvode+dense", "rodas", "rodas+structured",
-        "rodas+dense")
+        "rodas+dense", "rock4")
 LEVEL = 1e-6
 
 

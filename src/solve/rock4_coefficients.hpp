@@ -21,13 +21,13 @@ namespace gradflow {
 ///
 ///   G_0 = 0,  G_1 = (2 h / length) f_0,  G_{k+1} = 2 G_k - G_{k-1} + (4 h / length) F_k,  k < s,
 ///   F_k = f_0 + (f(t + c_k h, y + b_k G_k) - f_0) / b_k,  b_k = (k^2 - 1) / (3 k^2),  k > 1,
-///   F_1 = f_0 + (f(t + b_1 g h, y + b_1 G_1) - f(t - b_1 g h, y - b_1 G_1)) / (2 b_1), g =
-///   2/length, y_1 = y + sum_k weights_k G_k + beta D,   err = sum_k errors_k G_k.
+///   F_1 = f_0 + J G_1, where f depends on t by a difference of f at y +- b_1 G_1 over 2 b_1,
+///   y_1 = y + sum_k weights_k G_k + beta D,   err = sum_k errors_k G_k.
 ///
 /// On a linear problem G_k is (T_k(x) - 1) y. The points y + b_k G_k are those of the solution up
 /// to third order in c_k h (b_k = T_k''(1) / T_k'(1)^2), so that six of the eight conditions of
-/// order 4 hold with the four of R_s, but for O(b_1^2 s^-6), below 1e-7. The last two, on f''' and
-/// f'' f', are one, and
+/// order 4 hold with the four of R_s, but for O(b_1^2 s^-6) of the difference, below 1e-7. The last
+/// two, on f''' and f'' f', are one, and
 ///
 ///   D = h [f(t + mu h, sum_i a_i Y_i) - sum_i a_i f(Y_i)],   Y_0 = y, Y_1, Y_2 two of the points,
 ///
@@ -42,7 +42,7 @@ struct Rock4Coefficients {
   Vector share;    ///< (s) the b_k; that of k = 0 is not used
   Vector time;     ///< (s) the c_k, of k = 1 b_1 g
   Vector weights;  ///< (s + 1)
-  Vector errors;   ///< (s + 1): err = z^4 P_{s-4} / (200 P_{s-4}(1)) y for y' = z y, below 0.75 y
+  Vector errors;   ///< (s + 1): err = z^4 P_{s-4} / (40 P_{s-4}(1)) y for y' = z y, below 4 y
   /// (s + 1): sums of the G_k that are h y' at t and at t + h to third order. Of what is stiff f
   /// itself holds h |J| times what is left of it in y, these less than what is left.
   Vector first_slope, last_slope;
@@ -50,9 +50,6 @@ struct Rock4Coefficients {
   double inner_share = 0, outer_share = 0;  ///< a_1, a_2; a_0 = 1 - a_1 - a_2
   double bend = 0;                          ///< beta
   double bend_time = 0;                     ///< mu
-
-  /// Of f in an accepted step, f(y_1) among them, with which the next begins: s + 2.
-  int evaluations() const { return degree + 2; }
 };
 
 /// |R_s| is at most this beyond its first fall, whatever s.

@@ -42,6 +42,8 @@ class Rock4Stepper final : public Stepper {
     step_ = first_step();
     previous_error_ = previous_step_ = 0;
     steps_between_estimates_ = fewest_steps_between_estimates;
+    radius_ = radius_growth_ = 0;
+    estimated_at_ = t0;
     estimate_radius();
   }
 
@@ -53,6 +55,8 @@ class Rock4Stepper final : public Stepper {
     archive("previous_error", previous_error_);
     archive("previous_step", previous_step_);
     archive("radius", radius_);
+    archive("radius_growth", radius_growth_);
+    archive("estimated_at", estimated_at_);
     archive("steps_since_estimate", steps_since_estimate_);
     archive("steps_between_estimates", steps_between_estimates_);
     archive.part("spectrum", spectrum_);
@@ -76,7 +80,8 @@ class Rock4Stepper final : public Stepper {
     bool rejected = false;
     int not_finite = 0;
     for (int attempt = 0; attempt < 60; ++attempt) {
-      double h = std::min({step_, longest, rock4_length(highest_degree_) / (end_slack * radius_)});
+      const double reach = rock4_length(highest_degree_) / (end_slack * radius_at(time_));
+      double h = std::min({step_, longest, reach});
       const bool last = time_ + end_slack * h >= t_stop;
       if (last) h = t_stop - time_;
       if (!(time_ + h > time_) ||
@@ -150,10 +155,11 @@ class Rock4Stepper final : public Stepper {
 
   /// By conjugate gradients in the metric, for a gamma that a few dozen products suffice for.
   double smooth(VectorRef v) override {
-    constexpr double stiffest = 100, small = 0.1;  // a direction is wanted, not digits
-    constexpr int most_products = 40;
-    if (!(step_used_ > 0)) return 0;
-    const double gamma = std::min(step_used_, stiffest / radius_);
+    constexpr double share = 0.25, stiffest = 100, small = 1e-4;  // its lengths add up
+    constexpr int most_products = 60;
+    // Over steps that any explicit method takes vectors are followed without a solve.
+    if (!(step_used_ * radius_ > rock4_length(rock4_lowest_degree))) return 0;
+    const double gamma = std::min(share * step_used_, stiffest / radius_);
     Vector &x = next_, &residual = before_, &direction = error_, &image = stage_slope_;
     x.setZero();
     residual = direction = v;
@@ -243,6 +249,12 @@ class Rock4Stepper final : public Stepper {
     return h;
   }
 
+  /// What it is by t, at the pace of its last growth.
+  double radius_at(double t) const {
+    constexpr double most = 2;
+    return std::min(radius_ + radius_growth_ * (t - estimated_at_), most * radius_);
+  }
+
   /// Anew at the state. Where it hardly moves it is looked at less often.
   void estimate_radius() {
     constexpr double moved = 0.02;
@@ -250,6 +262,9 @@ class Rock4Stepper final : public Stepper {
     const double radius = spectrum_.estimate(time_, state_);
     statistics_.rhs_evaluations += evaluations_a_product * (spectrum_.products() - before);
     const bool steady = std::abs(radius - radius_) < moved * radius;
+    const double elapsed = time_ - estimated_at_;
+    if (elapsed > 0) radius_growth_ = std::max(0.0, radius - radius_) / elapsed;
+    estimated_at_ = time_;
     steps_between_estimates_ =
         steady ? std::min(2 * steps_between_estimates_, most_steps_between_estimates)
                : fewest_steps_between_estimates;
@@ -260,7 +275,9 @@ class Rock4Stepper final : public Stepper {
   /// All stages of a step; leaves y1 in next_ and f(y1) in next_slope_, and returns the weighted
   /// error.
   double try_step(double h) {
-    const Rock4Coefficients& m = kept_rock4_coefficients(rock4_degree(h * radius_));
+    // The last stages are almost twice as far as the step.
+    const Rock4Coefficients& m =
+        kept_rock4_coefficients(rock4_degree(h * radius_at(time_ + 2 * h)));
     const double g = 2 * h / m.length;
     // G_k in `increment_`, G_{k-1} in `before_`; the sums grow in `next_` and `error_`.
     for_stretches([&](Index, Index first, Index count) {
@@ -277,10 +294,9 @@ class Rock4Stepper final : public Stepper {
     });
     for (Index k = 1; k < m.degree; ++k) {
       const double share = m.share[k];
-      stage(m.time[k] * h, share, stage_slope_);
-      if (k == 1) stage(-m.time[k] * h, -share, next_slope_);
       const Vector& opposite = k == 1 ? next_slope_ : slope_;
-      const double span = k == 1 ? 2 * share : share;
+      const double span = k == 1 ? first_stage(h, m) : share;
+      if (k > 1) stage(m.time[k] * h, share, stage_slope_);
       const double in_bend = k == m.inner ? m.inner_share : k == m.outer ? m.outer_share : 0;
       for_stretches([&](Index, Index first, Index count) {
         const auto at_stage = stage_slope_.segment(first, count);
@@ -312,6 +328,21 @@ class Rock4Stepper final : public Stepper {
     return weighted_norm(error_, state_, next_);
   }
 
+  /// J G_1 as (stage_slope_ - next_slope_) over what is returned: a product, or where f depends on
+  /// t itself a difference, which rounding has a larger part in.
+  double first_stage(double h, const Rock4Coefficients& m) {
+    if (system_.autonomous()) {
+      system_.jacobian_times(time_, state_, increment_, stage_slope_);
+      keep(stage_slope_);
+      statistics_.rhs_evaluations += evaluations_a_product;
+      next_slope_.setZero();
+      return 1;
+    }
+    stage(m.time[1] * h, m.share[1], stage_slope_);
+    stage(-m.time[1] * h, -m.share[1], next_slope_);
+    return 2 * m.share[1];
+  }
+
   /// out <- f(t + later, y + share increment).
   void stage(double later, double share, Vector& out) {
     for_stretches([&](Index, Index first, Index count) {
@@ -325,7 +356,7 @@ class Rock4Stepper final : public Stepper {
   SolverSettings settings_;
   SpectralRadius spectrum_;
   int highest_degree_;
-  double radius_ = 0;
+  double radius_ = 0, radius_growth_ = 0, estimated_at_ = 0;
   int steps_since_estimate_ = 0, steps_between_estimates_ = fewest_steps_between_estimates;
   double time_ = 0, previous_ = 0, step_ = 0, step_used_ = 0;
   double previous_error_ = 0, previous_step_ = 0;

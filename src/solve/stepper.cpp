@@ -90,7 +90,11 @@ constexpr double implicit_steps = 300;
 /// An implicit step that costs as much as this many explicit ones comes only once it has to.
 constexpr double dear_step = 100;
 
-/// CVODE, after dopri5 where a Newton set-up is dear.
+/// Where it needs more steps to the end than this, dopri5 gives over to rock4, which has few runs
+/// that cost as many evaluations.
+constexpr double most_steps_of_dopri5 = 3000;
+
+/// CVODE, after dopri5 and rock4 where a Newton set-up is dear.
 std::unique_ptr<Stepper> make_automatic_cvode(System& system, const SolverSettings& settings) {
   auto cvode = make_cvode_stepper(system, settings, false);
   if (settings.linear != LinearKind::automatic) return cvode;
@@ -100,8 +104,11 @@ std::unique_ptr<Stepper> make_automatic_cvode(System& system, const SolverSettin
       (cost.linearise_flops + cost.factorise_flops) / 3 + 2 * cost.solve_flops;
   const double ratio = implicit_step / (6 * system.rhs_flops());
   if (!(system.rhs_flops() > 0) || ratio < dear_step) return cvode;
-  return make_switching_stepper(make_dopri5_stepper(system, settings), std::move(cvode),
-                                implicit_steps * ratio);
+  auto stabilised = make_switching_stepper(make_rock4_stepper(system, settings), std::move(cvode),
+                                           implicit_steps * implicit_step / system.rhs_flops(),
+                                           Effort::evaluations);
+  return make_switching_stepper(make_dopri5_stepper(system, settings), std::move(stabilised),
+                                std::min(most_steps_of_dopri5, implicit_steps * ratio));
 }
 
 std::unique_ptr<Stepper> make_smooth_stepper(System& system, const SolverSettings& given) {

@@ -98,11 +98,13 @@ std::unique_ptr<Stepper> make_dopri5_stepper(System& system, const SolverSetting
 std::unique_ptr<Stepper> make_rosenbrock4_stepper(System& system, const SolverSettings& settings);
 /// ROCK4: explicit, of order 4(3), with stages as many as the stiffness asks for (real spectra).
 std::unique_ptr<Stepper> make_rock4_stepper(System& system, const SolverSettings& settings);
-/// The first of these up to where the second, with a Newton matrix, is the cheaper way to the end;
-/// `affordable`: the explicit steps that cost as much as the implicit run.
-std::unique_ptr<Stepper> make_switching_stepper(std::unique_ptr<Stepper> explicit_method,
-                                                std::unique_ptr<Stepper> implicit_method,
-                                                double affordable);
+/// What a method's cost goes by: steps that are all alike, or evaluations of the right-hand side.
+enum class Effort { steps, evaluations };
+/// The first of these up to where the second, stable at longer steps, is the cheaper way to the
+/// end; `affordable`: the effort of the first that costs as much as a whole run of the second.
+std::unique_ptr<Stepper> make_switching_stepper(std::unique_ptr<Stepper> first,
+                                                std::unique_ptr<Stepper> second, double affordable,
+                                                Effort effort = Effort::steps);
 /// Any of these within the smooth pieces of a right-hand side (System::piecewise): each step ends
 /// at a boundary that it meets, located on the dense output, and the next begins in the piece
 /// beyond.

@@ -8,50 +8,53 @@
 namespace gradflow {
 namespace {
 
-/// dopri5 for as long as it pays, then an implicit method. Where a Newton set-up costs as much as a
-/// hundred explicit steps and more, a flow that is not stiff is over before an implicit method has
-/// gone anywhere; one that is shows it within a few dozen explicit steps, which cost less than one
-/// set-up. The explicit method goes on while the steps to the end, at the length of late, fit into
-/// what the implicit method would cost, or while its steps still grow.
+/// A method for as long as it pays, then one that is stable at longer steps. Where a Newton set-up
+/// costs as much as a hundred explicit steps and more, a flow that is not stiff is over before an
+/// implicit method has gone anywhere; one that is shows it within a few dozen explicit steps, which
+/// cost less than one set-up. The first method goes on while its way to the end, at the pace of
+/// late, fits into what the second would cost, or while its steps still grow.
 ///
 /// All counts are of flops from the formulas, so that a run is the same on any machine.
 class SwitchingStepper final : public Stepper {
  public:
-  SwitchingStepper(std::unique_ptr<Stepper> explicit_method,
-                   std::unique_ptr<Stepper> implicit_method, double affordable)
-      : active_(std::move(explicit_method)),
-        implicit_(std::move(implicit_method)),
-        affordable_(affordable) {}
+  SwitchingStepper(std::unique_ptr<Stepper> first, std::unique_ptr<Stepper> second,
+                   double affordable, Effort effort)
+      : active_(std::move(first)),
+        second_(std::move(second)),
+        affordable_(affordable),
+        effort_(effort) {}
 
   void start(double t0, ConstVectorRef y0) override {
     active_->keep_to(subspace());
     active_->start(t0, y0);
     looked_at_ = t0;
+    spent_at_look_ = spent();
     last_pace_ = 0;
     until_look_ = steps_between_looks;
   }
 
   void step(double t_stop, double longest) override {
-    if (implicit_ && until_look_ == 0) look(t_stop);
+    if (second_ && until_look_ == 0) look(t_stop);
     try {
       active_->step(t_stop, longest);
       if (until_look_ > 0) --until_look_;
     } catch (const SolverError&) {
-      // Steps that shrink to nothing: what is left is for the implicit method to try.
-      if (!implicit_ || !active_->state().allFinite()) throw;
+      // Steps that shrink to nothing: what is left is for the second method to try.
+      if (!second_ || !active_->state().allFinite()) throw;
       change();
       active_->step(t_stop, longest);
     }
   }
 
   void exchange(Archive& archive) override {
-    bool switched = !implicit_;
+    bool switched = !second_;
     archive("switched", switched);
-    if (archive.reading() && switched && implicit_) {
-      active_ = std::move(implicit_);
+    if (archive.reading() && switched && second_) {
+      active_ = std::move(second_);
       active_->keep_to(subspace());
     }
     archive("looked_at", looked_at_);
+    archive("spent_at_look", spent_at_look_);
     archive("last_pace", last_pace_);
     archive("until_look", until_look_);
     archive("history", history_);
@@ -90,13 +93,21 @@ class SwitchingStepper final : public Stepper {
 
   void look(double t_stop) {
     until_look_ = steps_between_looks;
-    const double pace = (time() - looked_at_) / static_cast<double>(steps_between_looks);
+    const double used = spent();
+    const double pace = (time() - looked_at_) / (used - spent_at_look_);
     const double needed = (t_stop - time()) / pace;
-    const double used = static_cast<double>(active_->statistics().steps);
-    if (used > affordable_ || (used + needed > affordable_ && pace < growing * last_pace_))
-      change();
+    const bool dear =
+        used > affordable_ || (used + needed > affordable_ && pace < growing * last_pace_);
+    if (dear) change();
     looked_at_ = time();
+    spent_at_look_ = used;
     last_pace_ = pace;
+  }
+
+  /// Effort of the active method so far.
+  double spent() {
+    const Statistics& all = active_->statistics();
+    return static_cast<double>(effort_ == Effort::steps ? all.steps : all.rhs_evaluations);
   }
 
   void change() {
@@ -107,15 +118,16 @@ class SwitchingStepper final : public Stepper {
     text.precision(3);
     text << active_->method() << " up to t = " << t << ", then ";
     history_ = text.str();
-    active_ = std::move(implicit_);
+    active_ = std::move(second_);
     active_->keep_to(subspace());
     active_->start(t, y);
   }
 
   std::unique_ptr<Stepper> active_;
-  std::unique_ptr<Stepper> implicit_;  ///< empty once it is active
-  double affordable_;                  ///< explicit steps
-  double looked_at_ = 0, last_pace_ = 0;
+  std::unique_ptr<Stepper> second_;  ///< empty once it is active
+  double affordable_;
+  Effort effort_;
+  double looked_at_ = 0, spent_at_look_ = 0, last_pace_ = 0;
   long until_look_ = steps_between_looks;
   std::string history_;
   Statistics before_, total_;
@@ -123,11 +135,11 @@ class SwitchingStepper final : public Stepper {
 
 }  // namespace
 
-std::unique_ptr<Stepper> make_switching_stepper(std::unique_ptr<Stepper> explicit_method,
-                                                std::unique_ptr<Stepper> implicit_method,
-                                                double affordable) {
-  return std::make_unique<SwitchingStepper>(std::move(explicit_method), std::move(implicit_method),
-                                            affordable);
+std::unique_ptr<Stepper> make_switching_stepper(std::unique_ptr<Stepper> first,
+                                                std::unique_ptr<Stepper> second, double affordable,
+                                                Effort effort) {
+  return std::make_unique<SwitchingStepper>(std::move(first), std::move(second), affordable,
+                                            effort);
 }
 
 }  // namespace gradflow
