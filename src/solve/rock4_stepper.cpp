@@ -155,11 +155,10 @@ class Rock4Stepper final : public Stepper {
 
   /// By conjugate gradients in the metric, for a gamma that a few dozen products suffice for.
   double smooth(VectorRef v) override {
-    constexpr double share = 0.25, stiffest = 100, small = 1e-4;  // its lengths add up
+    constexpr double stiffest = 100, small = 1e-4;  // its lengths add up
     constexpr int most_products = 60;
-    // Over steps that any explicit method takes vectors are followed without a solve.
-    if (!(step_used_ * radius_ > rock4_length(rock4_lowest_degree))) return 0;
-    const double gamma = std::min(share * step_used_, stiffest / radius_);
+    if (!(step_used_ > 0)) return 0;
+    const double gamma = std::min(step_used_, stiffest / radius_);
     Vector &x = next_, &residual = before_, &direction = error_, &image = stage_slope_;
     x.setZero();
     residual = direction = v;
@@ -328,10 +327,11 @@ class Rock4Stepper final : public Stepper {
     return weighted_norm(error_, state_, next_);
   }
 
-  /// J G_1 as (stage_slope_ - next_slope_) over what is returned: a product, or where f depends on
-  /// t itself a difference, which rounding has a larger part in.
+  /// J G_1 as (stage_slope_ - next_slope_) over what is returned: a product where modes can grow
+  /// from what rounding leaves; a difference, which rounding has a larger part in, where f depends
+  /// on t itself, and for mirror flows, of which a product far out was not finite.
   double first_stage(double h, const Rock4Coefficients& m) {
-    if (system_.autonomous()) {
+    if (system_.autonomous() && system_.has_saddles()) {
       system_.jacobian_times(time_, state_, increment_, stage_slope_);
       keep(stage_slope_);
       statistics_.rhs_evaluations += evaluations_a_product;
