@@ -96,8 +96,11 @@ class SwitchingStepper final : public Stepper {
     const double used = spent();
     const double pace = (time() - looked_at_) / (used - spent_at_look_);
     const double needed = (t_stop - time()) / pace;
-    const bool dear =
-        used > affordable_ || (used + needed > affordable_ && pace < growing * last_pace_);
+    // A method whose effort goes with the square root of the stiffness finds its pace again after
+    // each phase: it is given up early only where it is far off.
+    const double patience = effort_ == Effort::evaluations ? 10 : 1;
+    const bool dear = used > affordable_ ||
+                      (used + needed > patience * affordable_ && pace < growing * last_pace_);
     if (dear) change();
     looked_at_ = time();
     spent_at_look_ = used;
