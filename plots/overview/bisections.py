@@ -51,10 +51,10 @@ class _Bisections:
 
     def content(self):
         d = self.drawing
-        axis = measurements.default_axis(d)
-        panels = [d.guard([self.name], lambda: measurements.against_axis(d, self.name, axis))
-                  ] if axis else []
-        if not self.request.variables or axis is None:
+        axes = measurements.default_axes(d)
+        panels = [d.guard([self.name], lambda axis=axis: measurements.against_axis(d, self.name, axis))
+                  for axis in axes]
+        if not self.request.variables or not axes:
             panels.append(d.guard([self.name], self._measured))
         key, bar = d.looks.key()
         d.note_what_lines_are()

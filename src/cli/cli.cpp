@@ -78,6 +78,8 @@ void keep_standard_streams() {
 bool output_is_written() {
   errno = 0;
   if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return true;
+  // The write that failed may be long past, and its reason lost: once more.
+  if (errno == 0 && std::fputc('\n', stdout) != EOF) std::fflush(stdout);
   report(std::string("gradflow: the output cannot be written") +
          (errno != 0 ? std::string(": ") + std::strerror(errno) : ""));
   return false;

@@ -92,6 +92,7 @@ std::vector<SummaryLine> lines_of_study(const RunSummary& summary, double second
                      (summary.unneeded > 0 ? ", " + std::to_string(summary.unneeded) + " not needed"
                                            : std::string())},
       {"this call", std::to_string(summary.ran) + " points in " + duration_text(seconds)}};
+  lines.insert(lines.end(), summary.lines.begin(), summary.lines.end());
   std::map<std::string, std::size_t> warned;
   for (const PointNote& note : summary.notes)
     if (note.warnings != 0) ++warned[warning_text(note.warnings)];

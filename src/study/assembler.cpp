@@ -71,6 +71,7 @@ class Assembly {
     add_numbers(whole);
     add_builds(whole);
     result_.warnings = add_study_fits(head_, whole);
+    for (const std::string& name : head_.exponents) add_line(whole, name + "_exponent");
     add_transitions(whole);
     for (std::string& warning : add_arrhenius(head_, whole))
       result_.warnings.push_back(std::move(warning));
@@ -161,13 +162,19 @@ class Assembly {
         whole.add({array.name, axis_names_, std::move(numbers_.at(array.name)), array.attributes});
   }
 
+  void add_line(const Dataset& whole, const std::string& name) {
+    for (SummaryLine& line : summary_of_values(whole, name))
+      result_.lines.push_back(std::move(line));
+  }
+
   void add_transitions(Dataset& whole) {
     if (!head_.bisection) return;
     const Transitions transitions(head_, outcomes_);
     const Bisection& bisection = *head_.bisection;
-    for (std::string& warning :
-         transitions.add(stacking_.has(bisection.name) ? bisection.key : bisection.name, whole))
+    const std::string name = stacking_.has(bisection.name) ? bisection.key : bisection.name;
+    for (std::string& warning : transitions.add(name, whole))
       result_.warnings.push_back(std::move(warning));
+    add_line(whole, name + "_transition");
     result_.unneeded = transitions.unneeded();
     result_.missing -= result_.unneeded;
   }

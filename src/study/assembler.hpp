@@ -6,6 +6,7 @@
 
 #include "io/dataset.hpp"
 #include "study/point_files.hpp"
+#include "study/run_summary.hpp"
 #include "study/study_head.hpp"
 
 namespace gradflow {
@@ -16,6 +17,7 @@ std::string other_build(const std::vector<std::pair<std::string, std::string>>& 
 /// What there is in a result that was put together.
 struct Assembled {
   std::vector<std::string> warnings;  ///< about fits along the axes, and bisections
+  std::vector<SummaryLine> lines;     ///< what those came to
   std::size_t points = 0, failed = 0, missing = 0;
   std::size_t unneeded = 0;  ///< runs that the chains of a bisection ended without
 };

@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <iterator>
 #include <string_view>
 
 #include "experiment/recording.hpp"
@@ -65,6 +66,32 @@ void add_way(const Dataset& result, bool asked, std::vector<SummaryLine>& lines)
 std::string solver_line(const std::string& method, const std::string& linear, bool asked) {
   const bool has_matrix = !linear.empty() && linear != "none";
   return method + (asked ? " (as asked)" : "") + (has_matrix ? ", Newton matrix " + linear : "");
+}
+
+std::vector<SummaryLine> summary_of_values(const Dataset& study, const std::string& name) {
+  const Variable* variable = study.find(name);
+  const auto* values =
+      variable != nullptr ? std::get_if<std::vector<double>>(&variable->values) : nullptr;
+  if (values == nullptr || values->empty()) return {};
+  std::vector<double> finite, errors;
+  std::copy_if(values->begin(), values->end(), std::back_inserter(finite),
+               [](double value) { return std::isfinite(value); });
+  if (const Variable* error = study.find(name + "_error"); error != nullptr)
+    if (const auto* numbers = std::get_if<std::vector<double>>(&error->values))
+      std::copy_if(numbers->begin(), numbers->end(), std::back_inserter(errors),
+                   [](double value) { return std::isfinite(value); });
+  std::string text = "nan";
+  if (!finite.empty()) {
+    const auto [least, most] = std::minmax_element(finite.begin(), finite.end());
+    text = short_number(*least, digits);
+    if (values->size() > 1) text += " to " + short_number(*most, digits);
+    if (!errors.empty())
+      text += (values->size() > 1 ? ", each within " : " +- ") +
+              short_number(*std::max_element(errors.begin(), errors.end()), 2);
+  }
+  if (values->size() > 1)
+    text += ", " + std::to_string(finite.size()) + " of " + std::to_string(values->size());
+  return {{name, text + "  (" + long_name_of(*variable) + ")"}};
 }
 
 std::string duration_text(double seconds) {

@@ -18,6 +18,10 @@ struct SummaryLine {
 /// measured, its warnings in words.
 std::vector<SummaryLine> summary_of_run(const Dataset& result, bool asked);
 
+/// A number of a study over its axes, NAME with NAME_error beside it where that is there: the
+/// value, or the range of the finite ones. Nothing where the study has no such variable of numbers.
+std::vector<SummaryLine> summary_of_values(const Dataset& study, const std::string& name);
+
 /// The solver in a line: method (`asked`: by the config) and Newton matrix, where it has one.
 std::string solver_line(const std::string& method, const std::string& linear, bool asked);
 

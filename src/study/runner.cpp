@@ -384,7 +384,10 @@ class Study {
       }
     }
     const Assembled whole = write_result(store_.owner(), points, store_.result());
-    if (!summary_.interrupted) summary_.warnings = whole.warnings;
+    if (!summary_.interrupted) {
+      summary_.warnings = whole.warnings;
+      summary_.lines = whole.lines;
+    }
     summary_.missing = whole.missing;
     summary_.unneeded = whole.unneeded;
     if (options_.join) summary_.failed = whole.failed;

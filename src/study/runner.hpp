@@ -55,7 +55,7 @@ struct RunSummary {
   bool wrote_result = true;           ///< false: of several processes another does
   std::vector<PointNote> notes;       ///< failures and warnings of points
   std::vector<std::string> warnings;  ///< of the study as a whole
-  std::vector<SummaryLine> lines;     ///< of a single run that is over: what it came to
+  std::vector<SummaryLine> lines;     ///< what a single run, or a study's fits, came to
 };
 
 /// Runs a config into a folder. What an earlier call left there is believed only where its checksum

@@ -64,6 +64,17 @@ TEST_CASE("A study ends with the counts of its points") {
   CHECK(last_line(study.out) == "s/result.nc");
 }
 
+TEST_CASE("A study that fits exponents ends with them") {
+  const Scratch scratch;
+  scratch.write("study.toml", small_run +
+                                  "[measure]\nexponents = [\"end_time\"]\nagainst = \"end\"\n"
+                                  "[study]\nseed = [0, 1]\n\"time.end\" = [0.1, 0.2, 0.4]\n");
+  const std::string out = call_ok({"run", "study.toml", "--out", "s"}, scratch.path).out;
+  const std::string exponent = said(out, "end_time_exponent");
+  CHECK(exponent.starts_with("1 to 1, each within "));
+  CHECK(exponent.find(", 2 of 2  (exponent of end_time against end)") != std::string::npos);
+}
+
 TEST_CASE("What check prints begins with how large it all is, and is a config all the same") {
   const Scratch scratch;
   scratch.write("study.toml", small_run + "[study]\nseed = [0, 1, 2]\n\"time.end\" = [1, 2]\n");

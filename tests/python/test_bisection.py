@@ -132,6 +132,10 @@ class Brackets(Folder):
         out, done = self.ran(NETWORK + CHAIN, "out")
         self.assertEqual(value(out, "weight_decay_transition").shape, ())
         self.assertIn("done, 0 failed", done.stdout)
+        middle, error = (value(out, "weight_decay_transition" + of) for of in ("", "_error"))
+        said = re.search(r"weight_decay_transition +(\S+) \+- (\S+) ", done.stdout)
+        np.testing.assert_allclose([float(said[1]), float(said[2])], [middle, error],
+                                   rtol=0.05)  # of two digits of the error
         many, _ = self.ran(BISECTION, "many", "--quiet")
         self.assertEqual(value(out, "weight_decay_transition"),
                          value(many, "weight_decay_transition")[0])
@@ -151,7 +155,7 @@ class Brackets(Folder):
         values = sorted(set(value(out, "weight_decay")[2]))
         axis = NETWORK + f'[study]\nseed = [2]\n"flow.weight_decay" = {json.dumps(values)}\n'
         grid, done = self.ran(axis, "grid", "--reuse", str(out))
-        self.assertIn("this call  0 points", done.stdout)
+        self.assertRegex(done.stdout, "this call +0 points")
         _, done = self.ran(BISECTION, "back", "--reuse", str(grid))
         self.assertIn(f"{len(values)} of ", done.stderr)
         self.assertEqual(content_hash(self.folder / "back"), content_hash(out))
@@ -327,7 +331,7 @@ class AnyWay(Folder):
         self.assertGreater(kept, 0)
         done = run("run", path, "--out", out, "--resume")
         total = records(out)["done"]
-        self.assertIn(f"this call  {total - kept} points", done.stdout)
+        self.assertRegex(done.stdout, f"this call +{total - kept} points")
 
     @staticmethod
     def has_runs(out, count):
