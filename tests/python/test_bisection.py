@@ -160,6 +160,25 @@ class Brackets(Folder):
         self.assertIn(f"{len(values)} of ", done.stderr)
         self.assertEqual(content_hash(self.folder / "back"), content_hash(out))
 
+    def test_what_follows_from_the_key_by_an_expression_is_worked_out_at_each_run(self):
+        network = NETWORK.replace("1e4", '"= 100 / flow.weight_decay"')
+        chain = CHAIN.replace(f"tolerance = {TOLERANCE}", "tolerance = 0.1")
+        out, _ = self.ran(network + chain, "out", "--quiet")
+        decays = value(out, "weight_decay")
+        np.testing.assert_array_equal(value(out, "end_time"), 100 / decays)
+        # Each is the run with the numbers written out.
+        values = ", ".join(map(repr, map(float, decays)))
+        ends = ", ".join(map(repr, map(float, 100 / decays)))
+        axis, done = self.ran(NETWORK.replace("end = 1e4\n", "") + "[study.zip.runs]\n"
+                              f'"flow.weight_decay" = [{values}]\n"time.end" = [{ends}]\n',
+                              "axis", "--reuse", str(out))
+        self.assertRegex(done.stdout, "this call +0 points")
+        np.testing.assert_array_equal(value(axis, "norm"), value(out, "norm"))
+        # An expression with the same values at both ends is another study.
+        other = self.config(network.replace("100 /", "10010 - 1000 *") + chain, "other.toml")
+        self.assertIn("of another config", run("run", other, "--out", out, "--resume",
+                                               code=2).stderr)
+
     def test_a_finer_tolerance_goes_on_from_a_coarser_one(self):
         coarse, _ = self.ran(BISECTION, "coarse", "--quiet")
         words = ("--set", "study.bisect.tolerance=1e-5")
