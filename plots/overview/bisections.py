@@ -7,14 +7,13 @@ import style
 from overview import chains, measurements, names, scales, trajectories
 from overview.drawing import Content, Drawing
 from overview.panels import Curve, Key, Level, Panel
-from overview.reading import Runs
+from overview.reading import BISECTION, Runs
 
-ALONG = "bisection"  # the dimension of the runs of a chain
 MOST_DECADES = 4  # from the level, up to which a logarithmic axis shows the crossing
 
 
 def applies(runs):
-    keys = {_key(result) if ALONG in result.axes else "" for result in runs.results}
+    keys = {_key(result) if BISECTION in result.axes else "" for result in runs.results}
     return len(keys) == 1 and "" not in keys
 
 
@@ -27,7 +26,7 @@ def content(runs, request):
 
 def transitions(runs):
     """(the chains as runs, names of their transitions) for tables."""
-    return Runs([result.at_first(ALONG) for result in runs.results]), [_transition(runs.results[0])]
+    return Runs([result.at_first(BISECTION) for result in runs.results]), [_transition(runs.results[0])]
 
 
 def _key(result):

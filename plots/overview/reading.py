@@ -20,6 +20,7 @@ from overview.scales import LARGEST
 
 REPETITIONS = ("seed", "init_seed", "data_seed")  # axes along which runs are draws of one another
 FOLDER = "folder"  # the axis of several results drawn together
+BISECTION = "bisection"  # the dimension of the runs of a chain
 TIME = "time"  # what a result's running dimension is called here, whatever its name
 MOST_NAMED = 15  # in a message
 BOOKKEEPING = {  # how a run went and what it was given, not what came out of it
@@ -356,8 +357,10 @@ class Runs:
             if len(values) > 1:
                 numbers = all(isinstance(v, (int, float, np.number)) for v in values)
                 self.axes[axis] = sorted(values) if numbers else values
-        self.repetitions = [axis for axis in self.axes if axis in REPETITIONS]
-        self.telling = [axis for axis in self.axes if axis not in REPETITIONS]
+        # Of chains the same run has other values of what is bisected: nothing to take a mean of.
+        self.repetitions = [axis for axis in self.axes
+                            if axis in REPETITIONS and BISECTION not in self.axes]
+        self.telling = [axis for axis in self.axes if axis not in self.repetitions]
         self.designs, self.keys = {}, {}  # keys of each axis that is a design; the axis of each key
         for result in results:
             for dim, group in result.groups.items():

@@ -26,7 +26,7 @@ level = 1.0
 
 
 class BisectionTest(PictureTest):
-    def bisection(self, name="r", far=0.0, samples=SAMPLES, comment=""):
+    def bisection(self, name="r", far=0.0, samples=SAMPLES, comment="", axis="samples"):
         """Chains whose last run was not needed, and whose norm falls through 1 at CROSSING; `far` is
         added to the norm of the second run."""
         crossing = CROSSING[:len(samples)]
@@ -36,12 +36,12 @@ class BisectionTest(PictureTest):
         status = np.where(np.isnan(decay), -1, 0)
         path = self.result(
             name, {"norm": np.stack([norm + 1, norm], axis=-1), "weight_decay": ((), decay)},
-            axes={"samples": samples, "bisection": list(range(RUNS))}, time=[0.0, 1.0],
+            axes={axis: samples, "bisection": list(range(RUNS))}, time=[0.0, 1.0],
             status=status)
         with netCDF4.Dataset(f"{path}/result.nc", "a") as data:
             data.config_resolved += STUDY
             for part, values in (("", crossing), ("_error", 0.05 * crossing)):
-                made = data.createVariable(f"weight_decay_transition{part}", "f8", ("samples",))
+                made = data.createVariable(f"weight_decay_transition{part}", "f8", (axis,))
                 made[:] = values
             data["weight_decay_transition"].long_name = "flow.weight_decay at which final_norm crosses 1"
             if comment:
@@ -71,6 +71,13 @@ class BisectionTest(PictureTest):
         self.draw(self.bisection("again"), "--variables", "weight_decay_transition")
         self.draw(self.bisection("first"), "--where", "bisection=0")
         self.draw(self.bisection("one"), self.bisection("two"))
+
+    def test_runs_of_chains_are_no_repetitions_of_each_other(self):
+        """The same run of two seeds' chains has two values of the key."""
+        path = self.bisection(axis="seed", samples=[0, 1])
+        text = self.draw(path, "--variables", "norm").all_text()
+        self.assertNotIn("median", text)
+        self.assertNotIn("repetitions", text)
 
     def test_the_page_has_a_table_of_transitions(self):
         path = self.bisection()
