@@ -96,6 +96,30 @@ def measurements(runs, wanted=()):
     return columns, shown, rows, "; ".join(remarks)
 
 
+def exponents(runs):
+    """(heads, rows) of the power laws that a study was asked for: what of, where along the axes that
+    remain, exponent ± its standard error, prefactor."""
+    rows = []
+    for result in runs.results:
+        data = result.data.variables
+        for name in result.setting("measure", "exponents", []):
+            if f"{name}_exponent" not in data:
+                continue
+            dims = data[f"{name}_exponent"].dimensions
+            laws = [np.asarray(data[name + part][...]) for part in
+                    ("_exponent", "_exponent_error", "_prefactor")]
+            for place in np.ndindex(laws[0].shape):
+                where = ", ".join(f"{dim} = {value_text(result.coordinate(dim)[k])}"
+                                  for dim, k in zip(dims, place))
+                exponent, error, prefactor = (float(law[place]) for law in laws)
+                rows.append((name, where, f"{number(exponent)} ± {error:.2g}"
+                             if np.isfinite(exponent) else "–", number(prefactor)))
+    against = str(runs.results[0].setting("measure", "against", "")) or next(
+        iter(runs.results[0].axes), "")
+    return (["fit of", "at", f"exponent along {against}", "prefactor"],
+            [rows[k] for k in evenly(len(rows), MOST_ROWS)])
+
+
 def places(run, columns):
     """Where a run stands along axes and keys."""
     return ["" if run.has(name) is None else value_text(run.has(name)) for name in columns]

@@ -36,7 +36,7 @@ def of(runs, folder):
             "numbers": series.numbers(runs), "colors": _colors()} if library else None
     sections = [_what_was_run(runs), _picture(runs, folder),
                 _look_into(data) if library else _without_library(), _transitions(runs),
-                _measurements(runs),
+                _exponents(runs), _measurements(runs),
                 _failures(runs), _again(runs, folder), _cite(runs), _origin(runs, folder)]
     scripts = ""
     if library:
@@ -245,6 +245,11 @@ def _transitions(runs):
     note = f'<p class="note">{escaped(remark)}</p>' if remark else ""
     return ("<section><h2>Transitions</h2>" + note
             + _table(heads, [place + cells for place, cells in rows], len(axes)) + "</section>")
+
+
+def _exponents(runs):
+    heads, rows = facts.exponents(runs)
+    return f"<section><h2>Power laws</h2>{_table(heads, rows, 2)}</section>" if rows else ""
 
 
 def _failures(runs):

@@ -172,13 +172,16 @@ class Pages(InItsOwnFolder):
         config = os.path.join(self.folder, "a.toml")
         pathlib.Path(config).write_text(
             '[model]\nname = "linear_regression"\n[time]\nend = 1.0\n'
-            '[study]\n"flow.weight_decay" = [0.1, 0.2]\n', encoding="utf-8")
+            '[measure]\nexponents = ["end_time"]\n'
+            '[study]\n"flow.weight_decay" = [0.1, 0.2, 0.4]\n', encoding="utf-8")
         folder = os.path.join(self.folder, "r")
         subprocess.run([program, "run", config, "--out", folder, "--quiet"], check=True,
                        capture_output=True)
         done = subprocess.run([program, "report", folder], capture_output=True, text=True, check=True)
         self.assertEqual(done.stdout.strip(), os.path.join(folder, "report.html"))
-        self.assertIn("point seconds", " ".join(read(os.path.join(folder, "report.html")).text))
+        text = " ".join(" ".join(read(os.path.join(folder, "report.html")).text).split())
+        self.assertIn("point seconds", text)
+        self.assertIn("exponent along weight_decay prefactor end_time 0 ± 0 1 ", text)
         again = subprocess.run([program, "run", config, "--out", folder, "--overwrite", "--quiet"],
                                capture_output=True, text=True, check=False)
         self.assertEqual(again.returncode, 0, again.stderr)  # the page is one of ours
