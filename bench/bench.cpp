@@ -322,7 +322,7 @@ void run_section(const std::string& section, const Options& options) {
     else if (section == "machine")
       measure_machine(text);
     else if (section == "battery")
-      measure_battery(text, quick);
+      measure_battery(file, quick);  // row by row: it takes long
     else
       measure_condition(text, options.repeat);
     file << text.str();
