@@ -2,10 +2,10 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <utility>
 
-#include "numerics/parallel.hpp"
+#include "solve/one_step_stepper.hpp"
 #include "solve/rosenbrock_tableau.hpp"
-#include "solve/stepper.hpp"
 
 namespace gradflow {
 namespace {
@@ -14,115 +14,22 @@ namespace {
 /// solve a stage, no iteration. RODAS5P (order 5(4), dense output of order 4) where the Newton
 /// matrix is the exact Jacobian; ROS34PW2 (order 3(2) with any matrix) where it is not, because a
 /// Rosenbrock method loses its order with an approximate Jacobian (rosenbrock_tableau.hpp).
-///
-/// Step control: the predictive controller of Gustafsson, as in Hairer and Wanner's RODAS (Solving
-/// ODEs II, IV.8), on the root mean square of error / (atol + rtol max(|y0|, |y1|)).
-class RodasStepper final : public Stepper {
+class RodasStepper final : public OneStepStepper {
  public:
-  RodasStepper(System& system, const SolverSettings& settings)
-      : system_(system),
-        settings_(settings),
-        newton_(choose_newton_matrix(system, settings, linear_)),
-        tableau_(newton_->exact() ? rodas5p() : ros34pw2()) {
+  RodasStepper(System& system, const SolverSettings& settings, std::unique_ptr<NewtonMatrix> newton,
+               std::string linear, const RosenbrockTableau& tableau)
+      : OneStepStepper(system, settings, tableau.order, tableau.embedded_order),
+        linear_(std::move(linear)),
+        newton_(std::move(newton)),
+        tableau_(tableau) {
     const Index p = system.dimension();
-    state_.resize(p), last_.resize(p), stage_.resize(p), slope_.resize(p), next_.resize(p);
     accumulated_ = Vector::Zero(p);
-    error_.resize(p), time_slope_.resize(p), sum_.resize(p);
-    parts_.resize((p + stretch - 1) / stretch);
+    for (Vector* v : {&stage_, &time_slope_, &sum_}) v->resize(p);
     k_.resize(p, tableau_.stages);
     weights_.resize(tableau_.stages);
     node_weights_.resize(tableau_.stages, nodes),
         node_slope_weights_.resize(tableau_.stages, nodes);
   }
-
-  void start(double t0, ConstVectorRef y0) override {
-    time_ = previous_ = t0;
-    state_ = last_ = y0;
-    evaluate(time_, state_, slope_);
-    step_ = first_step();
-    previous_error_ = previous_step_ = 0;
-  }
-
-  void exchange(Archive& archive) override {
-    archive("time", time_);
-    archive("state", state_);
-    archive("step", step_);
-    archive("previous_error", previous_error_);
-    archive("previous_step", previous_step_);
-    archive("accumulated", accumulated_);
-    archive("since_contraction", since_contraction_);
-    archive.part("statistics", statistics_);
-    if (!archive.reading()) return;
-    previous_ = time_;
-    last_ = state_;
-    system_.rhs(time_, state_, slope_);  // the step that led here has counted it
-    keep(slope_);
-  }
-
-  bool move_to(double t, ConstVectorRef y) override {
-    time_ = previous_ = t;
-    state_ = last_ = y;
-    evaluate(time_, state_, slope_);
-    return true;
-  }
-
-  void step(double t_stop, double longest) override {
-    const double exponent = 1.0 / (1 + tableau_.embedded_order);
-    bool rejected = false;
-    int not_finite = 0;
-    newton_->linearise(time_, state_);
-    ++statistics_.linearisations;
-    if (!system_.autonomous()) time_derivative();
-    for (int attempt = 0; attempt < 60; ++attempt) {
-      double h = std::min(step_, longest);
-      const bool last = time_ + h >= t_stop || time_ + 1.01 * h >= t_stop;
-      if (last) h = t_stop - time_;
-      if (!(time_ + h > time_) ||
-          h < 4 * std::numeric_limits<double>::epsilon() * std::abs(time_)) {
-        if (not_finite > 0 || !std::isfinite(h)) throw_not_finite();
-        throw SolverError(Status::step_underflow, "t + h = t, h = " + std::to_string(h),
-                          "the time scale is below the resolution of t at this horizon");
-      }
-      const double error = try_step(h);
-      if (!(error <= 1)) {  // also NaN
-        ++statistics_.rejected_steps;
-        if (std::isnan(error)) ++not_finite;  // a Newton matrix that fails gives infinity
-        step_ = h * (std::isfinite(error)
-                         ? std::clamp(0.9 * std::pow(error, -exponent), 0.1, rejected ? 0.5 : 0.9)
-                         : 0.1);
-        rejected = true;
-        continue;
-      }
-      ++statistics_.steps;
-      // Gustafsson: what the last two errors say together; never grow just after a rejection.
-      double factor = 0.9 * std::pow(std::max(error, 1e-10), -exponent);
-      if (previous_error_ > 0) {
-        const double predictive = 0.9 * (h / previous_step_) *
-                                  std::pow(error * error / previous_error_ + 1e-20, -exponent);
-        factor = std::min(factor, predictive);
-      }
-      factor = std::clamp(factor, 0.2, rejected ? 1.0 : 6.0);
-      previous_error_ = std::max(error, 1e-2);
-      previous_step_ = h;
-      // A step cut short by the end or the cap says nothing against the longer one.
-      step_ = h < step_ ? std::max(step_, h * factor) : h * factor;
-      accumulate_error();
-      last_.swap(state_);
-      state_.swap(next_);
-      previous_ = time_;
-      step_used_ = h;
-      time_ = last ? t_stop : time_ + h;
-      evaluate(time_, state_, slope_);
-      return;
-    }
-    if (not_finite > 30) throw_not_finite();
-    throw SolverError(Status::no_convergence, "60 attempts at one step were rejected",
-                      "the right-hand side may not be smooth; try a larger rtol and atol");
-  }
-
-  double time() const override { return time_; }
-  double previous_time() const override { return previous_; }
-  const Vector& state() const override { return state_; }
 
   void interpolate(double t, VectorRef y) override {
     if (t >= time_) {
@@ -171,7 +78,6 @@ class RodasStepper final : public Stepper {
 
   double accumulated_error() override { return weighted_norm(accumulated_, state_, state_); }
 
-  const Statistics& statistics() override { return statistics_; }
   std::string method() const override {
     return std::string("rodas (") + std::string(tableau_.name) + ")";
   }
@@ -192,50 +98,17 @@ class RodasStepper final : public Stepper {
     w /= step_used_;
   }
 
-  [[noreturn]] static void throw_not_finite() {
-    throw SolverError(Status::not_finite, "the right-hand side is not finite",
-                      "the flow may blow up in finite time; check data and initial values");
+  void prepare() override {
+    newton_->linearise(time_, state_);
+    ++statistics_.linearisations;
+    if (!system_.autonomous()) time_derivative();
   }
 
-  void evaluate(double t, ConstVectorRef y, VectorRef out) {
-    system_.rhs(t, y, out);
-    keep(out);
-    ++statistics_.rhs_evaluations;
-  }
+  void accepted() override { accumulate_error(); }
 
-  /// Entries of the state that stay in the second-level cache with all stages.
-  static constexpr Index stretch = 8192;
-  /// visit(k, first entry, entries) for the k-th stretch; shared out among the threads of the run.
-  template <typename Visit>
-  void for_stretches(const Visit& visit) const {
-    const Index n = state_.size();
-    parallel_for(parts_.size(),
-                 [&](Index k) { visit(k, k * stretch, std::min(stretch, n - k * stretch)); });
-  }
-
-  double weighted_norm(const Vector& v, const Vector& y0, const Vector& y1) {
-    for_stretches([&](Index k, Index first, Index count) {
-      const auto size =
-          y0.segment(first, count).array().abs().max(y1.segment(first, count).array().abs());
-      parts_[k] = (v.segment(first, count).array() / (settings_.atol + settings_.rtol * size))
-                      .square()
-                      .sum();
-    });
-    return std::sqrt(parts_.sum() / static_cast<double>(v.size()));
-  }
-
-  /// Hairer, Norsett and Wanner II.4: a step in which explicit Euler moves by a hundredth of y.
-  double first_step() {
-    const double size = weighted_norm(state_, state_, state_);
-    const double speed = weighted_norm(slope_, state_, state_);
-    double h = size < 1e-5 || speed < 1e-5 ? 1e-6 : 0.01 * size / speed;
-    next_ = state_ + h * slope_;
-    evaluate(time_ + h, next_, error_);
-    error_ -= slope_;
-    const double bend = weighted_norm(error_, state_, state_) / h;
-    const double steepest = std::max(speed, bend);
-    if (steepest > 1e-15) h = std::min(100 * h, std::pow(0.01 / steepest, 1.0 / tableau_.order));
-    return h;
+  void exchange_own(Archive& archive) override {
+    archive("accumulated", accumulated_);
+    archive("since_contraction", since_contraction_);
   }
 
   /// What the estimates of the steps' errors come to, signed: an error that each step makes alike
@@ -266,8 +139,7 @@ class RodasStepper final : public Stepper {
     time_slope_ = (time_slope_ - slope_) / delta;
   }
 
-  /// The stages of one step; leaves y1 in next_ and returns the weighted error.
-  double try_step(double h) {
+  double try_step(double h) override {
     ++statistics_.factorisations;
     if (!newton_->factorise(h * tableau_.gamma)) return std::numeric_limits<double>::infinity();
     const auto negative = newton_->negative_eigenvalues();
@@ -307,24 +179,23 @@ class RodasStepper final : public Stepper {
     return weighted_norm(error_, state_, next_);
   }
 
-  System& system_;
-  SolverSettings settings_;
-  std::string linear_;
-  std::unique_ptr<NewtonMatrix> newton_;
+  const std::string linear_;
+  const std::unique_ptr<NewtonMatrix> newton_;
   const RosenbrockTableau& tableau_;
-  double time_ = 0, previous_ = 0, step_ = 0, step_used_ = 0;
-  double previous_error_ = 0, previous_step_ = 0;
-  Vector state_, last_, stage_, slope_, next_, error_, time_slope_, sum_, weights_, parts_;
+  Vector stage_, time_slope_, sum_, weights_;
   Vector accumulated_;
   int since_contraction_ = 0;
   Matrix k_, node_weights_, node_slope_weights_;
-  Statistics statistics_;
 };
 
 }  // namespace
 
 std::unique_ptr<Stepper> make_rodas_stepper(System& system, const SolverSettings& settings) {
-  return std::make_unique<RodasStepper>(system, settings);
+  std::string linear;
+  std::unique_ptr<NewtonMatrix> newton = choose_newton_matrix(system, settings, linear);
+  const RosenbrockTableau& tableau = newton->exact() ? rodas5p() : ros34pw2();
+  return std::make_unique<RodasStepper>(system, settings, std::move(newton), std::move(linear),
+                                        tableau);
 }
 
 }  // namespace gradflow
