@@ -177,6 +177,8 @@ int command_models(const std::string& name) {
     for (const std::string& key : measurement.keys) keys += (keys.empty() ? "" : ", ") + key;
     std::printf("  %-22s %s  (%s)\n", measurement.name.c_str(), measurement.summary.c_str(),
                 keys.c_str());
+    for (const NumberInfo& number : measurement.numbers)
+      std::printf("    %-20s %s\n", number.name.c_str(), number.long_name.c_str());
   }
   return exit_done;
 }

@@ -145,16 +145,21 @@ Json section_of(const std::vector<ParameterInfo>& declaration) {
       {"type", "object"}, {"properties", keys_of(declaration)}, {"additionalProperties", false}};
 }
 
+/// Of configs in which variants may name models of their own.
+Json with_variants() {
+  return {{"required", {"study"}}, {"properties", {{"study", {{"required", {variant_kind}}}}}}};
+}
+
 Json keys_of_model(const ModelInfo& model) {
   const Schema schema = schema_of(model.name);
   for (const Section& section : schema.sections())
     if (section.name == "model") {
       Json json = section_of(section.declaration);
       json["description"] = model.summary;
-      return {
-          {"if",
-           {{"properties", {{"model", {{"properties", {{"name", {{"const", model.name}}}}}}}}}}},
-          {"then", {{"properties", {{"model", std::move(json)}}}}}};
+      return {{"if",
+               {{"properties", {{"model", {{"properties", {{"name", {{"const", model.name}}}}}}}}},
+                {"not", with_variants()}}},
+              {"then", {{"properties", {{"model", std::move(json)}}}}}};
     }
   return {};
 }
@@ -232,8 +237,7 @@ std::string config_schema() {
       properties.update(keys);
     } else if (section.name == "model") {
       properties["model"] = {{"type", "object"},
-                             {"properties", {{"name", {{"enum", names_of_models()}}}}},
-                             {"required", {"name"}}};
+                             {"properties", {{"name", {{"enum", names_of_models()}}}}}};
     } else {
       properties[section.name] = section_of(section.declaration);
     }
@@ -252,12 +256,13 @@ std::string config_schema() {
                          {"properties", std::move(designs)},
                          {"description", "axes: a key in quotes with a list of values or a range"}};
   for (const ModelInfo& model : models()) by_model.push_back(keys_of_model(model));
+  const Json named{{"required", {"model"}}, {"properties", {{"model", {{"required", {"name"}}}}}}};
   const Json schema{{"$schema", "http://json-schema.org/draft-07/schema#"},
                     {"title", "config of gradflow"},
                     {"type", "object"},
                     {"properties", std::move(properties)},
                     {"additionalProperties", false},
-                    {"required", {"model"}},
+                    {"anyOf", {named, with_variants()}},
                     {"allOf", std::move(by_model)}};
   return schema.dump(1) + "\n";
 }

@@ -35,7 +35,7 @@ std::vector<std::size_t> Config::tried_points() const {
         tried.insert(k * design_.stride(d));
   for (const ConfigAxis& axis : axes()) {
     if (design_.is_of_variants(axis)) continue;
-    if (!axis.key.ends_with("seed")) {
+    if (!axis.is_of_seeds()) {
       for (const std::size_t k : tried_values(axis))
         tried.insert(k * design_.stride(axis.dimension));
       continue;

@@ -283,7 +283,7 @@ const ConfigAxis* Design::find(const std::string& name) const {
 const ConfigAxis* Design::fit_axis(const std::string& against) const {
   if (const ConfigAxis* named = find(against)) return named;
   for (const ConfigAxis& axis : axes_)
-    if (!is_of_variants(axis)) return &axis;
+    if (!is_of_variants(axis) && !axis.is_of_seeds()) return &axis;
   return nullptr;
 }
 

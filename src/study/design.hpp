@@ -24,6 +24,9 @@ struct ConfigAxis {
   SourcePosition position;
   std::size_t dimension = 0;                   ///< number of its dimension
   std::vector<SourcePosition> positions = {};  ///< of each variant's value
+
+  /// Its values make repetitions of a run.
+  bool is_of_seeds() const { return key.ends_with("seed"); }
 };
 
 /// A dimension of the study and of its result: an axis, or a named group of keys whose values go
@@ -95,7 +98,8 @@ class Design {
   /// The key that `name` means, by itself or its coordinate's name, and that has values all along
   /// its dimension, not in some variants; null where there is none.
   const ConfigAxis* find(const std::string& name) const;
-  /// `find`, or without a name the first key that has values all along its dimension.
+  /// `find`, or without a name the first key, but for seeds, that has values all along its
+  /// dimension.
   const ConfigAxis* fit_axis(const std::string& against) const;
   /// Is it set by variants?
   bool is_of_variants(const ConfigAxis& axis) const {

@@ -79,6 +79,10 @@ void check_fit_axis(const MeasureSettings& settings, const Design& design) {
                                         ", which is no axis of the study" +
                                         suggestion(settings.against, names));
   }
+  if (named != nullptr && named->is_of_seeds())
+    throw ParameterError("against", "is " + toml_text(settings.against) +
+                                        ", whose values make repetitions; expected an axis that a "
+                                        "power law may follow");
   const ConfigAxis* fitted = design.fit_axis(settings.against);
   if (fitted == nullptr)
     throw ParameterError("exponents", "needs a [study] with an axis to fit along");

@@ -293,204 +293,7 @@ std::vector<Case> cases() {
        "7:1",
        {"model.samples", "1000000000000", "memory"}},
 
-      // --- files
-      {"a missing file",
-       linear + "inputs = \"nothing.csv\"\n" + time_section,
-       "3:1",
-       {"model.inputs", "nothing.csv", "does not exist"}},
-      {"a missing file without an ending",
-       linear + "initial = \"results/nothing\"\n" + time_section,
-       "3:1",
-       {"model.initial", "results/nothing", "does not exist"}},
-      {"a folder for data",
-       linear + "inputs = \".\"\n" + time_section,
-       "3:1",
-       {"model.inputs", "is a folder", "a .npy, .csv or IDX file"}},
-      {"targets of inputs that are not there",
-       two_layer + "targets = \"five.csv\"\n" + time_section,
-       "3:1",
-       {"model.targets", "is there without model.inputs"}},
-      {"a file of no known format",
-       linear + "inputs = \"bad.toml\"\n" + time_section,
-       "3:1",
-       {"model.inputs", ".npy"}},
-      {"NaN in the data",
-       linear + "inputs = \"nan.csv\"\n" + time_section,
-       "3:1",
-       {"model.inputs", "nan.csv:2:1", "not a finite number"}},
-      {"a word in the data",
-       linear + "inputs = \"word.csv\"\n" + time_section,
-       "3:1",
-       {"model.inputs", "word.csv:2:2", "not a number"}},
-      {"lines of different lengths",
-       linear + "inputs = \"ragged.csv\"\n" + time_section,
-       "3:1",
-       {"model.inputs", "ragged.csv:2"}},
-      {"an empty data file",
-       linear + "inputs = \"empty.csv\"\n" + time_section,
-       "3:1",
-       {"model.inputs", "no numbers"}},
-      {"a broken .npy",
-       linear + "inputs = \"broken.npy\"\n" + time_section,
-       "3:1",
-       {"model.inputs", "not a .npy file"}},
-      {"an IDX file that is cut off",
-       perceptron + "widths = [4, 3, 2]\ninputs = \"cut.idx\"\n" + time_section,
-       "4:1",
-       {"model.inputs", "cut.idx", "cut off", "(2, 2, 2)"}},
-      {"a gzipped IDX file that is not gzipped",
-       perceptron + "widths = [4, 3, 2]\ninputs = \"images.idx.gz\"\n" + time_section,
-       "4:1",
-       {"model.inputs", "images.idx.gz", "is not a gzip file"}},
-      {"an IDX file of another program",
-       perceptron + "widths = [4, 3, 2]\ninputs = \"foreign-ubyte\"\n" + time_section,
-       "4:1",
-       {"model.inputs", "foreign-ubyte", "is not an IDX file"}},
-      {"labels and images that differ in number",
-       perceptron + "widths = [4, 3, 2]\nloss = \"cross_entropy\"\ninputs = \"images.idx\"\n" +
-           "labels = \"three.idx\"\n" + time_section,
-       "6:1",
-       {"model.labels", "has 3 entries", "2 samples"}},
-      {"a class that no label has",
-       perceptron + "widths = [4, 3, 2]\nloss = \"cross_entropy\"\ninputs = \"images.idx\"\n" +
-           "labels = \"two.idx\"\nclasses = [7, 8]\n" + time_section,
-       "7:1",
-       {"model.classes", "has 8", "no entry of model.labels"}},
-      {"a class that stands twice",
-       perceptron + "widths = [4, 3, 2]\nloss = \"cross_entropy\"\ninputs = \"images.idx\"\n" +
-           "labels = \"two.idx\"\nclasses = [7, 7]\n" + time_section,
-       "7:1",
-       {"model.classes", "has 7 twice"}},
-      {"more classes than outputs",
-       perceptron + "widths = [4, 3, 2]\nloss = \"cross_entropy\"\ninputs = \"images.idx\"\n" +
-           "labels = \"two.idx\"\nclasses = [7, 8, 9]\n" + time_section,
-       "7:1",
-       {"model.classes", "has 3 entries", "ends with 2"}},
-      {"more samples than the classes have",
-       perceptron + "widths = [4, 3, 2]\nloss = \"cross_entropy\"\ninputs = \"images.idx\"\n" +
-           "labels = \"two.idx\"\nclasses = [7, 9]\nsamples = 3\n" + time_section,
-       "8:1",
-       {"model.samples", "is 3", "2 entries of model.classes"}},
-      {"labels beyond the outputs",
-       perceptron + "widths = [4, 3, 2]\nloss = \"cross_entropy\"\ninputs = \"images.idx\"\n" +
-           "labels = \"two.idx\"\n" + time_section,
-       "6:1",
-       {"model.labels", "no integer from 0 to 1"}},
-      {"classes without labels",
-       perceptron + "widths = [4, 3, 2]\nloss = \"cross_entropy\"\nclasses = [7, 8]\n" +
-           time_section,
-       "5:1",
-       {"model.classes", "needs model.labels"}},
-      {"clusters for one output",
-       perceptron + "teacher = \"clusters\"\n" + time_section,
-       "3:1",
-       {"model.teacher", "two outputs or more"}},
-      {"clusters of inputs from a file",
-       perceptron + "widths = [4, 3, 2]\nteacher = \"clusters\"\ninputs = \"images.idx\"\n" +
-           time_section,
-       "5:1",
-       {"model.inputs", "clusters", "draws the inputs"}},
-      {"a law of initial weights beside a file of them",
-       perceptron +
-           "widths = [5, 1]\nbias = false\ninitial = \"five.csv\"\ninitial_law = "
-           "\"half_normal\"\n" +
-           time_section,
-       "6:1",
-       {"model.initial_law", "does not go with model.initial"}},
-      {"a size that the file contradicts",
-       linear + "samples = 5\ninputs = \"x.csv\"\n" + time_section,
-       "3:1",
-       {"model.samples", "is 5", "fixes it at 4"}},
-      {"a target too many",
-       linear + "inputs = \"x.csv\"\ntargets = \"five.csv\"\n" + time_section,
-       "4:1",
-       {"model.targets", "5", "4"}},
-      {"a matrix for a vector",
-       linear + "targets = \"x.csv\"\n" + time_section,
-       "3:1",
-       {"model.targets", "(4, 3)", "(n)"}},
-      {"a mask of another shape",
-       completion + "target = \"x.csv\"\nmask = \"five.csv\"\n" + time_section,
-       "4:1",
-       {"model.mask", "(5, 1)", "(4, 3)"}},
-      {"a mask with a 2",
-       completion + "mask = \"x.csv\"\n" + time_section,
-       "3:1",
-       {"model.mask", "neither 0 nor 1"}},
-      {"a rank for a given target",
-       completion + "target = \"x.csv\"\ntrue_rank = 2\n" + time_section,
-       "4:1",
-       {"model.true_rank", "model.target"}},
-      {"test inputs without targets",
-       diagonal + "test_inputs = \"x.csv\"\n" + time_section,
-       "3:1",
-       {"model.test_inputs", "test_targets"}},
-      {"points for gaussian features",
-       diagonal + "points = \"five.csv\"\n" + time_section,
-       "3:1",
-       {"model.points", "fourier"}},
-      {"half a start",
-       diagonal + "initial = \"five.csv\"\n" + time_section,
-       "3:1",
-       {"model.initial", "5", "even"}},
-      {"a start from a folder without results",
-       linear + "initial = \".\"\n" + time_section,
-       "3:1",
-       {"model.initial", "a folder without result.nc"}},
-
-      // --- studies
-      {"a study without axes", good + "[study]\n", "6:2", {"study", "no axis"}},
-      {"a study that is a list", "study = []\n" + good, "1:1", {"study", "a list", "[study]"}},
-      {"an axis without values", good + "[study]\nseed = []\n", "7:1", {"study.seed", "empty"}},
-      {"a range of nothing",
-       good + "[study]\nseed = { count = 0 }\n",
-       "7:10",
-       {"study.seed", "count", "an integer >= 1"}},
-      {"an unknown axis",
-       good + "[study]\n\"flow.weight_decy\" = [1]\n",
-       "7:1",
-       {"study.flow.weight_decy", "did you mean \"weight_decay\"?"}},
-      {"an unknown range",
-       good + "[study]\n\"flow.weight_decay\" = { lg = [1, 2, 3] }\n",
-       "7:25",
-       {"study.flow.weight_decay", "did you mean \"log\"?"}},
-      {"two ranges in one",
-       good + "[study]\n\"flow.weight_decay\" = { log = [1, 2, 3], count = 3 }\n",
-       "7:1",
-       {"study.flow.weight_decay", "log", "linear", "count"}},
-      {"a range with a bound too few",
-       good + "[study]\n\"flow.weight_decay\" = { log = [1, 2] }\n",
-       "7:25",
-       {"study.flow.weight_decay", "[first, last, count]"}},
-      {"a logarithmic range from zero",
-       good + "[study]\n\"flow.weight_decay\" = { log = [0, 1, 3] }\n",
-       "7:25",
-       {"study.flow.weight_decay", "> 0"}},
-      {"an axis out of range",
-       good + "[study]\n\"flow.weight_decay\" = [1, -1]\n",
-       "7:1",
-       {"study.flow.weight_decay", "-1", "a number >= 0"}},
-      {"an axis with a text among numbers",
-       good + "[study]\n\"flow.weight_decay\" = [1, \"2\"]\n",
-       "7:1",
-       {"study.flow.weight_decay", "\"2\"", "a number"}},
-      {"an axis with a value twice",
-       good + "[study]\n\"model.samples\" = [3, 2, 3]\n",
-       "7:1",
-       {"study.model.samples", "3 twice", "each value once"}},
-      {"an axis with a number in two spellings",
-       good + "[study]\n\"flow.weight_decay\" = [1, 1.0]\n",
-       "7:1",
-       {"study.flow.weight_decay", "1.0 twice"}},
-      {"a range of halves of a sample",
-       good + "[study]\n\"model.samples\" = { linear = [1, 2, 4] }\n",
-       "7:1",
-       {"study.model.samples", "1 twice", "not of whole numbers"}},
-      {"exponents along texts",
-       good + "[study]\n\"solver.method\" = [\"cvode\", \"dopri5\"]\n"
-              "[measure]\nexponents = [\"wall_seconds\"]\n",
-       "9:1",
-       {"measure.exponents", "an axis of numbers", "method"}},
+      // --- keys that do not go with the model
       {"a band of losses with nothing in it",
        good + "stop_train_loss = 0.2\nstop_train_loss_above = 0.2\n",
        "7:1",
@@ -499,21 +302,6 @@ std::vector<Case> cases() {
        good + "stop_train_loss_above = -1\n",
        "6:1",
        {"time.stop_train_loss_above", "-1", "a number >= 0"}},
-      {"Arrhenius without temperatures",
-       good + "stop_train_loss = 0.2\n[flow]\nkind = \"langevin\"\ntemperature = 0.1\n"
-              "[study]\nseed = { count = 3 }\n[measure]\narrhenius = true\n",
-       "13:1",
-       {"measure.arrhenius", "the axis \"flow.temperature\""}},
-      {"Arrhenius of a flow without noise",
-       good + "stop_train_loss = 0.2\n[study]\n\"flow.temperature\" = [0.1, 0.2]\n"
-              "[measure]\narrhenius = true\n",
-       "10:1",
-       {"measure.arrhenius", "langevin", "\"gradient\" has no temperature"}},
-      {"Arrhenius of runs that nothing ends",
-       good + "[flow]\nkind = \"langevin\"\n[study]\n\"flow.temperature\" = [0.1, 0.2]\n"
-              "[measure]\narrhenius = true\n",
-       "11:1",
-       {"measure.arrhenius", "time.stop_train_loss_above"}},
       {"batches of more samples than there are",
        linear + "samples = 4\n" + time_section + "[flow]\nkind = \"sgd\"\nbatch = 5\n",
        "9:1",
@@ -527,85 +315,14 @@ std::vector<Case> cases() {
            time_section + "[flow]\nkind = \"sgd\"\nlabel_noise = 0.1\n",
        "10:1",
        {"flow.label_noise", "a squared loss"}},
-      {"a formula with a misspelt function",
-       "[model]\nname = \"two_layer_network\"\nactivation = \"x*tannh(x)\"\n" + time_section,
-       "3:1",
-       {"model.activation", "column 3", "did you mean \"tanh\"?"}},
-      {"an activation with a kink",
-       "[model]\nname = \"multilayer_perceptron\"\nactivation = \"abs(x)\"\n" + time_section,
-       "3:1",
-       {"model.activation", "\"abs\", which has a kink"}},
-      {"a formula that assigns",
-       "[model]\nname = \"single_index_mean_field\"\nactivation = \"x = 3\"\n" + time_section,
-       "3:1",
-       {"model.activation", "column 3", "a formula is a value"}},
-      {"a misspelt activation",
-       "[model]\nname = \"two_layer_network\"\nactivation = \"tahn\"\n" + time_section,
-       "3:1",
-       {"model.activation", "did you mean \"tanh\"?"}},
-      {"a formula as an axis",
-       "[model]\nname = \"two_layer_network\"\n" + time_section +
-           "[study]\n\"model.activation\" = [\"tanh\", \"tanh(y)\"]\n",
-       "7:1",
-       {"study.model.activation", "column 6", "\"y\""}},
       {"an observable of other keys of the model",
        two_layer + "input_dimension = 2\n[output]\nobservables = [\"prediction\"]\n" + time_section,
        "5:1",
        {"output.observables", "\"prediction\"", "with its default [model]"}},
-      {"an activation without a Hermite series",
-       "[model]\nname = \"single_index_mean_field\"\nactivation = \"exp(x^2)\"\n" + time_section,
-       "3:1",
-       {"model.activation", "no Hermite series", "exp(x^2/8)"}},
-      {"a target of infinite norm",
-       "[model]\nname = \"single_index_overlaps\"\ntarget = \"exp(x^2/4)\"\n" + time_section,
-       "3:1",
-       {"model.target", "no Hermite series"}},
-      {"a kink that hides",
-       "[model]\nname = \"two_layer_network\"\nactivation = \"sqrt((x - 0.3)^2)\"\n" + time_section,
-       "3:1",
-       {"model.activation", "kink", "x = 0.3"}},
-      {"a function with two letters swapped",
-       "[model]\nname = \"two_layer_network\"\nactivation = \"x*tahn(x)\"\n" + time_section,
-       "3:1",
-       {"model.activation", "did you mean \"tanh\"?"}},
-      {"a law that is not finite",
-       "[model]\nname = \"multilayer_perceptron\"\ninitial_law = \"log(z)\"\n" + time_section,
-       "3:1",
-       {"model.initial_law", "not finite"}},
       {"an output scale that is no factor",
        "[model]\nname = \"two_layer_network\"\noutput_scale = -1\n" + time_section,
        "3:1",
        {"model.output_scale", "one of \"one\"", "a number > 0"}},
-      {"an axis that is one number",
-       good + "[study]\n\"flow.weight_decay\" = 1\n",
-       "7:1",
-       {"study.flow.weight_decay", "a list"}},
-      {"an axis of fractions of a sample",
-       good + "[study]\n\"model.samples\" = [1.5]\n",
-       "7:1",
-       {"study.model.samples", "1.5", "an integer"}},
-      {"an axis of models",
-       good + "[study]\n\"model.name\" = [\"linear_regression\"]\n",
-       "7:1",
-       {"study.model.name", "axis"}},
-      {"the same axis twice", good + "[study]\nseed = [1]\n\"seed\" = [2]\n", "8:", {"seed"}},
-      {"the same axis in two spellings",
-       good + "[study]\nflow.weight_decay = [1]\n\"flow.weight_decay\" = [2]\n",
-       "8:1",
-       {"study.flow.weight_decay", "7:6"}},
-      {"one bad value of an axis",
-       good + "[study]\n\"model.inputs\" = [\"x.csv\", \"nan.csv\"]\n",
-       "7:1",
-       {"model.inputs", "nan.csv:2:1"}},
-      {"one value of an axis that does not fit",
-       completion + "rows = 4\n" + time_section + "[study]\n\"model.true_rank\" = [3, 6]\n",
-       "8:1",
-       {"model.true_rank", "6", "4"}},
-      {"a study of more points than memory",
-       good + "[study]\nseed = { count = 100000 }\n\"flow.weight_decay\" = { linear = [0, 1, "
-              "100000] }\n",
-       "8:1",
-       {"study.flow.weight_decay", "points", "1000000"}},
 
       // --- --set
       {"--set without a value", good, "", {"--set seed", "KEY=VALUE"}, {"--set", "seed"}},
@@ -662,58 +379,11 @@ std::vector<Case> cases() {
   };
 }
 
-void write_data(const Scratch& scratch) {
-  scratch.write("x.csv", "1,2,3\n4,5,6\n7,8,9\n1,0,1\n");
-  scratch.write("five.csv", "1\n2\n3\n4\n5\n");
-  scratch.write("nan.csv", "1,2\nnan,4\n");
-  scratch.write("word.csv", "1,2\n3,four\n");
-  scratch.write("ragged.csv", "1,2\n3\n");
-  scratch.write("empty.csv", "");
-  scratch.write("broken.npy", "not numpy at all");
-  const std::string images(
-      "\0\0\x08\x03\0\0\0\x02\0\0\0\x02\0\0\0\x02\x01\x02\x03\x04\x05\x06\x07\x08", 24);
-  scratch.write("images.idx", images);
-  scratch.write("images.idx.gz", images);
-  scratch.write("cut.idx", images.substr(0, 20));
-  scratch.write("foreign-ubyte", "1,2,3,4\n5,6,7,8\n");
-  scratch.write("two.idx", std::string("\0\0\x08\x01\0\0\0\x02\x07\x09", 10));
-  scratch.write("three.idx", std::string("\0\0\x08\x01\0\0\0\x03\0\x01\x01", 11));
-}
-
 }  // namespace
 
 TEST_CASE("A bad config ends with exit code 2 and one line that says where, what and what else") {
   const Scratch scratch;
-  write_data(scratch);
   const std::vector<Case> all = cases();
   REQUIRE(all.size() >= 40);
   check_cases(all, scratch);
-}
-
-TEST_CASE("An exponent of a number that no run has is refused before any run") {
-  const Scratch scratch;
-  const std::string study = diagonal + time_section +
-                            "[study]\n\"flow.weight_decay\" = [0.1, 0.2, 0.4]\n"
-                            "[measure]\nexponents = [\"";
-  const auto said_of = [&](const std::string& name) -> std::string {
-    scratch.write("bad.toml", study + name + "\"]\n");
-    check_refused(call({"check", "bad.toml"}, scratch.path));
-    const Finished bad = call({"run", "bad.toml", "--out", "result"}, scratch.path);
-    check_refused(bad);
-    CHECK_FALSE(fs::exists(scratch / "result"));
-    return bad.err;
-  };
-  CHECK_THAT(said_of("fit_tme"),
-             Catch::Contains("bad.toml:9:1: measure.exponents: has \"fit_tme\", "
-                             "which is no number of a run; did you mean "
-                             "\"fit_time\"?"));
-  CHECK_THAT(said_of("slow_error"),
-             Catch::Contains("has \"slow_error\", which no run here has: the measurement "
-                             "\"two_phases\" (measure.two_phases, measure.fast_end, "
-                             "measure.slow_window) is not taken"));
-  // One point of many that has the number will do.
-  scratch.write("good.toml", diagonal + time_section +
-                                 "[study]\n\"flow.weight_decay\" = [0, 0.2, 0.4]\n"
-                                 "[measure]\nexponents = [\"grok_time\", \"end_time\"]\n");
-  call_ok({"run", "good.toml", "--out", "result", "--quiet"}, scratch.path);
 }

@@ -37,6 +37,15 @@ TEST_CASE("The config that a model is begun with is whole, and names all that ca
   check_one_line(call({"new", "mlp"}, scratch.path), "did you mean \"multilayer_perceptron\"?");
 }
 
+TEST_CASE(
+    "models NAME lists the numbers that measurements leave, as exponents and bisections name "
+    "them") {
+  const Scratch scratch;
+  const std::string text = call_ok({"models", "diagonal_linear_network"}, scratch.path).out;
+  for (const std::string name : {"fit_time", "grok_time", "slow_grok_time", "rest_speed"})
+    CHECK(text.find("\n    " + name + " ") != std::string::npos);
+}
+
 TEST_CASE("The schema of configs knows each model's keys, types, ranges and choices") {
   const Scratch scratch;
   scratch.write("schema.json", call_ok({"print", "schema"}, scratch.path).out);
@@ -50,6 +59,7 @@ assert top['seed']['type'] == ['integer', 'string'] and 'study' in top
 bisect = top['study']['properties']['bisect']
 assert bisect['properties']['scale']['enum'] == ['log', 'linear']
 assert bisect['properties']['tolerance']['default'] == 1e-3 and 'level' in bisect['required']
+assert {'required': ['variant']} in [at['properties']['study'] for at in schema['anyOf'] if at['required'] == ['study']]
 names = top['model']['properties']['name']['enum']
 by_model = {c['if']['properties']['model']['properties']['name']['const']:
             c['then']['properties']['model'] for c in schema['allOf']}

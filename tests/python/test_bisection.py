@@ -3,7 +3,6 @@ the result does not depend on who ran what, in which order, or how often it was 
 
 import contextlib
 import json
-import os
 import pathlib
 import random
 import re
@@ -20,8 +19,8 @@ import numpy as np
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "python"))
 
 import gradflow  # noqa: E402
+from program import PROGRAM, run  # noqa: E402
 
-PROGRAM = os.environ["GRADFLOW"]
 LEVEL, LOW, HIGH, TOLERANCE = 1.0, 1e-2, 10.0, 1e-3
 SEEDS = 4
 NETWORK = """[model]
@@ -44,12 +43,6 @@ BISECTION = NETWORK + f"[study]\nseed = {{ count = {SEEDS} }}\n" + CHAIN
 # printed by `test_bisection.py grid`.
 LAST_ABOVE = [1492, 1423, 1292, 1563]
 GRID = np.geomspace(LOW, HIGH, 2000)
-
-
-def run(*words, code=0):
-    done = subprocess.run([PROGRAM, *words], capture_output=True, text=True, check=False)
-    assert done.returncode == code, (done.returncode, done.stderr)
-    return done
 
 
 @contextlib.contextmanager
