@@ -186,14 +186,17 @@ class Drawing:
                 panel.curves.append(Curve(xs[k], rows[k], how[0], "-", 0.35, 0.45))
             if len(members) >= FEWEST_FOR_BAND:
                 panel.bands.append(Band(x, low, high, how[0]))
-        if len(chosen) <= looks.MOST_ENTRIES and self.looks.dash_axis is None and dash is None:
+        if len(chosen) <= looks.MOST_ENTRIES and dash is None:
             self._uncover(panel, [curve for curve in panel.curves[first:] if curve.width > 1])
 
     def _uncover(self, panel, curves):
-        """Dashes where a curve would hide an earlier one from end to end."""
+        """Dashes where a curve would hide an earlier one from end to end; where dashes tell something
+        else, a word."""
         for k, curve in enumerate(curves):
             hidden = sum(hides(panel.y, curve, other) for other in curves[:k])
-            if hidden:
+            if hidden and self.looks.dash_axis:
+                self.note("some curves lie on one another; --where selects")
+            elif hidden:
                 curve.dash = style.LINE_STYLES[min(hidden, 3)]
                 self.note("dashed: a curve that lies on another one")
 
@@ -276,10 +279,14 @@ def last_known(row):
 
 def hides(y, curve, other):
     """Whether a curve lies on another nearly all the way within the frame."""
-    if not np.array_equal(curve.x, other.x, equal_nan=True):
-        return False
     at, under = y.unit(curve.y), y.unit(other.y)
-    within = (at > 0) & (at < 1) & (under > 0) & (under < 1)
+    if not np.array_equal(curve.x, other.x, equal_nan=True):
+        good = np.isfinite(other.x) & np.isfinite(under)
+        if good.sum() < 2 or (np.diff(other.x[good]) <= 0).any():
+            return False
+        under = np.interp(curve.x, other.x[good], under[good], left=np.nan, right=np.nan)
+    # Where the other one has nothing, nothing is hidden.
+    within = (at > 0) & (at < 1) & (np.isnan(under) | (under > 0) & (under < 1))
     return bool(within.any() and (np.abs(at[within] - under[within]) < LINE).mean() > HIDDEN)
 
 

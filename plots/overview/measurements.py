@@ -163,7 +163,7 @@ def _add_runs(d, panel, x, values, color):
     for k, run in enumerate(d.runs.runs):
         if np.isfinite(x.at[k]):
             key = tuple((a, run.point[a]) for a in d.runs.telling if a in run.point
-                        and (a != x.axis or x.axis in d.runs.designs))
+                        and (a != x.axis or not x.line))
             others.setdefault(key, {}).setdefault((x.at[k], run.point[x.axis]), []).append(values[k])
     most = MOST_DRAWS if x.axis in d.runs.designs else MOST_CURVES
     chosen = evenly(len(others), most)

@@ -374,6 +374,12 @@ class Runs:
     def single(self):
         return len(self.runs) == 1
 
+    def one_by_one(self):
+        """The same, of which none is a repetition of another."""
+        alone = copy.copy(self)
+        alone.repetitions, alone.telling = [], list(self.axes)
+        return alone
+
     def names(self):
         """Variables of each run that all results have, with the same dimensions and sizes."""
         first = self.results[0]

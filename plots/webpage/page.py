@@ -240,6 +240,7 @@ def _transitions(runs):
     if not bisections.applies(runs):
         return ""
     chains, names = bisections.transitions(runs)
+    chains = chains.one_by_one()
     axes, shown, rows, remark = facts.measurements(chains, names)
     heads = axes + [facts.label(chains, name) for name in shown]
     note = f'<p class="note">{escaped(remark)}</p>' if remark else ""

@@ -187,6 +187,12 @@ class Picture:
         return [(float(use.get("x")), float(use.get("y")))
                 for marks in self._groups("PathCollection.*", axes) for use in marks.iter(SVG + "use")]
 
+    def point_colors(self, panel=1):
+        """The fillings of these points."""
+        axes, = self._groups(f"axes_{panel}")
+        return [re.search(r"fill: (#\w+)", use.get("style", ""))[1]
+                for marks in self._groups("PathCollection.*", axes) for use in marks.iter(SVG + "use")]
+
     def dashed(self, panel=1):
         """Of each of these lines whether it is dashed."""
         axes, = self._groups(f"axes_{panel}")

@@ -89,6 +89,15 @@ class BisectionTest(PictureTest):
         self.assertIn("<td>4</td><td class=\"n\">0.2 ± 0.01</td>", page)
         self.assertNotIn("<h2>Failed runs</h2>", page)
 
+    def test_the_table_has_a_row_for_each_chain_of_a_seed(self):
+        path = self.bisection(axis="seed", samples=[0, 1])
+        with contextlib.redirect_stdout(io.StringIO()):
+            self.assertEqual(report.main([path]), 0)
+        with open(f"{path}/report.html", encoding="utf-8") as file:
+            table = file.read().partition("<h2>Transitions</h2>")[2].partition("</section>")[0]
+        for seed, crossing in enumerate(CROSSING[:2]):
+            self.assertIn(f'<td>{seed}</td><td class="n">{crossing:g} ± {0.05 * crossing:g}</td>', table)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -32,6 +32,26 @@ class WhatIsDrawn(PictureTest):
                                         time=TIME), "--variables", "train_loss")
         self.assertNotIn("dashed", picture.all_text())
 
+    def test_curves_with_times_of_their_own_may_hide_one_another(self):
+        """As descent, whose first sample is its first step, hides the flow; and its points at words have
+        its colour."""
+        late = np.concatenate([[0.0], np.geomspace(1e-2, 1e4, 40)])
+        path = self.result("r", {"time": (("sample",), [TIME, late]),
+                                 "norm": (("sample",), [3 - np.tanh(TIME), 3 - np.tanh(late)]),
+                                 "fit_time": ((), [1.0, 2.0])},
+                           axes={"kind": ["gradient", "gradient_descent"]})
+        picture = self.draw(path, "--variables", "norm")
+        self.assertEqual(picture.dashed(), [False, True])
+        ends = self.draw(path, "--variables", "fit_time")
+        self.assertEqual(len(set(ends.point_colors())), 2)
+
+    def test_what_lies_on_another_curve_is_said_where_dashes_tell_something_else(self):
+        curve = 3 - np.tanh(TIME)
+        path = self.result("r", {"norm": [[curve, curve], [2 * curve, 2 * curve]]},
+                           axes={"weight_decay": DECAYS[:2], "kind": ["gradient", "heavy_ball"]}, time=TIME)
+        self.assertIn("some curves lie on one another",
+                      self.draw(path, "--variables", "norm").all_text())
+
     def test_eigenvalues_of_both_ends_stand_at_their_places(self):
         values = np.array([[5.0, 4.0, 3.0, -1.0, -2.0]] * TIME.size)
         ends = {"eigenvalue": [1, 2, 3, -2, -1]}
