@@ -66,7 +66,7 @@ TEST_CASE("The README's study runs, to the report that is shown there and to its
   std::vector<double> slopes = study.values<double>("slow_grok_time_exponent");
   std::nth_element(slopes.begin(), slopes.begin() + 2, slopes.end());
   std::ostringstream slope;
-  slope << std::setprecision(1) << slopes[2];
+  slope << std::setprecision(2) << slopes[2];
   INFO(slope.str());
   CHECK(contents(source / "README.md").find("slope " + slope.str()) != std::string::npos);
 }
