@@ -261,7 +261,9 @@ void check_measure(const RunConfig& run, const Design& design) {
                              ", expected 3 or more, or 0 for the exact scalar_curvature");
   if (settings.two_phases) check_two_phases(run, run.flow());
   settings.check_arrhenius(run.flow(), run.time(), design.is_axis(temperature_axis));
-  if (!settings.exponents.empty()) check_fit_axis(settings, design);
+  // With a bisection there is none at all, which `Config::check_bisection` says.
+  if (!settings.exponents.empty() && design.bisection() == nullptr)
+    check_fit_axis(settings, design);
 }
 
 void check_exponents(const RunConfig& run, const std::vector<NumberInfo>& numbers) {

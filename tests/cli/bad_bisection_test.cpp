@@ -133,6 +133,11 @@ TEST_CASE("A bad [study.bisect] is refused in one line at its key") {
        bisection({}, "", diagonal + time_section) + "[measure]\nexponents = [\"end_time\"]\n",
        "17:1",
        {"measure.exponents", "[study.bisect]"}},
+      {"exponents along a key that there is not, over such runs",
+       bisection({}, "", diagonal + time_section) +
+           "[measure]\nexponents = [\"end_time\"]\nagainst = \"model.sampels\"\n",
+       "17:1",
+       {"measure.exponents", "[study.bisect]"}},
       {"a swept key too",
        bisection({}, "[sweep]\nvalues = [0.1, 0.2]\n", linear),
        "13:2",
