@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "numerics/decompositions.hpp"
 #include "numerics/random.hpp"
@@ -53,6 +54,13 @@ constexpr double solved_growth = 0.3;
 
 /// Share of fresh directions that a vector takes in which nothing grows.
 constexpr double fresh_share = 0.1;
+
+/// log sqrt(exp(2 a) + exp(2 b)).
+double log_hypot(double a, double b) {
+  const double larger = std::max(a, b);
+  if (larger == -infinity) return larger;
+  return larger + 0.5 * std::log1p(std::exp(-2 * std::abs(a - b)));
+}
 
 }  // namespace
 
@@ -194,7 +202,11 @@ void Condition::grow_errors(const Vector& y, Tangent& tangent, double rate, doub
     if (s == 2) noise_ *= atol_;
     if (subspace) subspace->project(noise_);
     fresh[s] = std::log(std::abs(inner_product(y, work_, noise_)));
-    tangent.error[s] = std::min(std::max(tangent.error[s], fresh[s]), largest_log);
+    // Each step's rounding is its own: they add up in squares. Errors of the tolerances are those
+    // of the path, at most as large at each step.
+    if (s == 0) fresh[s] += 0.5 * std::log(static_cast<double>(steps_looked_at_));
+    double& error = tangent.error[s];
+    error = std::min(s == 0 ? log_hypot(error, fresh[s]) : std::max(error, fresh[s]), largest_log);
   }
   if (tangent.growth < grown_log) return;
   // Of an error of amplitude one the largest entry beside the state.
@@ -248,7 +260,7 @@ void Condition::finish(Stepper& stepper) {
 }
 
 void Condition::look(Stepper& stepper) {
-  steps_unseen_ = 0;
+  steps_looked_at_ = std::exchange(steps_unseen_, 0);
   shift();
   if (looks_++ % looks_between_roundings == 0) measure_rounding(stepper);
   fastest_ = 0;
