@@ -39,8 +39,9 @@ Vector singular_values_of(ConstMatrixRef outputs) {
       .singularValues();
 }
 
-std::shared_ptr<OutputLoss> make_output_loss(const PerceptronData& data, Index outputs) {
-  if (data.classes()) return std::make_shared<CrossEntropyLoss>(data.labels, outputs);
+std::shared_ptr<OutputLoss> make_output_loss(const PerceptronData& data, Index outputs,
+                                             bool cross_entropy) {
+  if (cross_entropy) return std::make_shared<CrossEntropyLoss>(data.labels, outputs);
   return std::make_shared<SquaredLoss>(
       0.5 / static_cast<double>(data.inputs.rows()),
       Eigen::Map<const Vector>(data.targets.data(), data.targets.size()));
@@ -49,15 +50,16 @@ std::shared_ptr<OutputLoss> make_output_loss(const PerceptronData& data, Index o
 class MultilayerPerceptron final : public LossModel {
  public:
   MultilayerPerceptron(PerceptronData data, PerceptronLayout layout, Activation activation,
-                       double scale, Vector initial)
+                       double scale, bool cross_entropy, Vector initial)
       : LossModel(Loss(make_perceptron_map(std::make_shared<Matrix>(data.inputs), layout.widths,
                                            activation, layout.bias, scale),
-                       make_output_loss(data, layout.widths.back())),
+                       make_output_loss(data, layout.widths.back(), cross_entropy)),
                   std::move(initial), groups_of(layout)),
         data_(std::move(data)),
         layout_(std::move(layout)),
         activation_(activation),
-        scale_(scale) {}
+        scale_(scale),
+        cross_entropy_(cross_entropy) {}
 
   std::vector<Observable> observables(const FlowSettings& flow) override {
     std::vector<Observable> all = LossModel::observables(flow);
@@ -82,20 +84,20 @@ class MultilayerPerceptron final : public LossModel {
   }
 
   std::vector<Observable> own_observables() override {
-    const bool classes = data_.classes();
+    const bool labelled = !data_.labels.empty();
     const Index k = layout_.widths.back();
     std::vector<Observable> all;
     all.push_back(
         {"train_error",
-         classes ? "training mean cross-entropy" : "training mean squared error an output entry",
+         cross_entropy_ ? "training mean cross-entropy" : "training mean squared error an output entry",
          {},
          true,
-         [this, classes](const State& s, double* out) {
+         [this](const State& s, double* out) {
            const Vector& f = outputs_at(s);
-           *out =
-               classes ? loss().output_loss().value(f) : mean_squared_error(f, flat(data_.targets));
+           *out = cross_entropy_ ? loss().output_loss().value(f)
+                                 : mean_squared_error(f, flat(data_.targets));
          }});
-    if (classes)
+    if (labelled)
       all.push_back({"train_accuracy",
                      "fraction of the training samples with the right label",
                      {},
@@ -108,15 +110,15 @@ class MultilayerPerceptron final : public LossModel {
     if (data_.test_inputs.rows() > 0) {
       all.push_back(
           {"test_error",
-           classes ? "test mean cross-entropy" : "test mean squared error an output entry",
+           cross_entropy_ ? "test mean cross-entropy" : "test mean squared error an output entry",
            {},
            true,
-           [this, classes, k](const State& s, double* out) {
+           [this, k](const State& s, double* out) {
              const Vector f = flat(test(s));
-             *out = classes ? CrossEntropyLoss(data_.test_labels, k).value(f)
-                            : mean_squared_error(f, flat(data_.test_targets));
+             *out = cross_entropy_ ? CrossEntropyLoss(data_.test_labels, k).value(f)
+                                   : mean_squared_error(f, flat(data_.test_targets));
            }});
-      if (classes)
+      if (labelled)
         all.push_back(
             {"test_accuracy",
              "fraction of the test samples with the right label",
@@ -218,6 +220,7 @@ class MultilayerPerceptron final : public LossModel {
   PerceptronLayout layout_;
   Activation activation_;
   double scale_;
+  bool cross_entropy_;
   Matrix test_outputs_;
   std::uint64_t serial_ = 0;
   bool tested_ = false;
@@ -270,10 +273,10 @@ std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
   const PerceptronLayout layout(layer_widths(p), p.boolean("bias"));
   const Index d = layout.widths.front(), k = layout.widths.back();
   const Activation activation = activation_of(p.text("activation"));
-  const bool classes = p.text("loss") == "cross_entropy";
-  if (classes && k < 2)
+  const bool cross_entropy = p.text("loss") == "cross_entropy";
+  if (cross_entropy && k < 2)
     throw ParameterError("widths", "ends with 1, but cross-entropy needs at least two outputs");
-  PerceptronData data = read_perceptron_data(p, seed, d, k, activation, classes);
+  PerceptronData data = read_perceptron_data(p, seed, d, k, activation, cross_entropy);
 
   // Without hidden layers there is no width m.
   const double scale =
@@ -288,7 +291,7 @@ std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
     initial = draw_initial(p, seed, layout);
   }
   return std::make_unique<MultilayerPerceptron>(std::move(data), layout, activation, scale,
-                                                std::move(initial));
+                                                cross_entropy, std::move(initial));
 }
 
 }  // namespace

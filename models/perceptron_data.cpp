@@ -119,6 +119,13 @@ PerceptronData read_classes(Parameters& p, Index d, Index k) {
   return data;
 }
 
+/// (outputs, n)
+Matrix unit_vectors(const std::vector<Index>& labels, Index outputs) {
+  Matrix units = Matrix::Zero(outputs, static_cast<Index>(labels.size()));
+  for (Index i = 0; i < units.cols(); ++i) units(labels[static_cast<std::size_t>(i)], i) = 1;
+  return units;
+}
+
 /// Sample i belongs to cluster i mod k: its target is a unit vector, (n, k).
 Matrix cluster_targets(Index n, Index k) {
   Matrix targets = Matrix::Zero(n, k);
@@ -195,10 +202,7 @@ PerceptronData draw_data(Parameters& p, std::uint64_t seed, Index d, Index k, Ac
 }  // namespace
 
 Matrix PerceptronData::targets_or_classes(Index outputs) const {
-  if (!classes()) return targets;
-  Matrix units = Matrix::Zero(outputs, inputs.rows());
-  for (Index i = 0; i < units.cols(); ++i) units(labels[static_cast<std::size_t>(i)], i) = 1;
-  return units;
+  return labels.empty() ? targets : unit_vectors(labels, outputs);
 }
 
 std::vector<ParameterInfo> perceptron_data_parameters() {
@@ -215,7 +219,9 @@ std::vector<ParameterInfo> perceptron_data_parameters() {
       integer_list_parameter("classes", std::nullopt,
                              "entries of labels that are used, as classes 0, 1, ... in this order; "
                              "the first samples (and test_samples) of them, where that is given"),
-      file_parameter("labels", "(n)", "training labels 0, ..., outputs - 1, or those of classes"),
+      file_parameter("labels", "(n)",
+                     "training labels 0, ..., outputs - 1, or those of classes; with squared error "
+                     "the targets are their unit vectors"),
       file_parameter("test_labels", "(k)", "test labels"),
   };
   for (ParameterInfo& info : supervised_data_parameters(40)) parameters.push_back(std::move(info));
@@ -223,15 +229,15 @@ std::vector<ParameterInfo> perceptron_data_parameters() {
 }
 
 PerceptronData read_perceptron_data(Parameters& p, std::uint64_t seed, Index d, Index k,
-                                    Activation activation, bool classes) {
-  for (const char* name : {"targets", "test_targets"})
-    if (classes && p.has_file(name))
-      throw ParameterError(name,
+                                    Activation activation, bool cross_entropy) {
+  for (const char* targets : {"targets", "test_targets"}) {
+    if (!p.has_file(targets)) continue;
+    if (cross_entropy)
+      throw ParameterError(targets,
                            "does not go with model.loss = \"cross_entropy\", which needs labels");
-  for (const char* name : {"labels", "test_labels"})
-    if (!classes && p.has_file(name))
-      throw ParameterError(name, "needs model.loss = \"cross_entropy\"");
-
+    if (p.has_file("labels"))
+      throw ParameterError(targets, "does not go with model.labels, which are the targets");
+  }
   if (p.has_file("inputs") && p.file("inputs").cols() != d)
     throw ParameterError("widths", "begins with " + std::to_string(d) + ", but model.inputs has " +
                                        std::to_string(p.file("inputs").cols()) + " columns");
@@ -245,8 +251,13 @@ PerceptronData read_perceptron_data(Parameters& p, std::uint64_t seed, Index d, 
     throw ParameterError("test_labels", "is there without model.test_inputs");
   if (p.has_file("labels") && p.has_file("test_inputs") && !p.has_file("test_labels"))
     throw ParameterError("test_inputs", "is there without model.test_labels");
-  return p.has_file("labels") ? read_classes(p, d, k)
-                              : draw_data(p, seed, d, k, activation, classes);
+  if (!p.has_file("labels")) return draw_data(p, seed, d, k, activation, cross_entropy);
+  PerceptronData data = read_classes(p, d, k);
+  if (!cross_entropy) {
+    data.targets = unit_vectors(data.labels, k);
+    data.test_targets = unit_vectors(data.test_labels, k);
+  }
+  return data;
 }
 
 }  // namespace gradflow

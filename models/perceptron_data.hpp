@@ -12,8 +12,7 @@ namespace gradflow {
 struct PerceptronData {
   Matrix inputs, test_inputs;              ///< (n, d)
   Matrix targets, test_targets;            ///< (outputs, n), squared error
-  std::vector<Index> labels, test_labels;  ///< cross-entropy
-  bool classes() const { return !labels.empty(); }
+  std::vector<Index> labels, test_labels;  ///< cross-entropy, or what the targets were made of
   /// (outputs, n): the targets, or the labels as unit vectors.
   Matrix targets_or_classes(Index outputs) const;
 };
@@ -22,8 +21,9 @@ struct PerceptronData {
 std::vector<ParameterInfo> perceptron_data_parameters();
 
 /// Data of d inputs and k outputs, read from files or drawn; with labels instead of targets for
-/// `classes`. The teacher "network" has the given activation. \throws ParameterError
+/// `cross_entropy`, and unit vectors as targets where labels are given for squared error. The
+/// teacher "network" has the given activation. \throws ParameterError
 PerceptronData read_perceptron_data(Parameters& p, std::uint64_t seed, Index d, Index k,
-                                    Activation activation, bool classes);
+                                    Activation activation, bool cross_entropy);
 
 }  // namespace gradflow

@@ -28,6 +28,8 @@ double LargestRequired::bytes() const {
 void require_memory(double bytes) {
   if (!(bytes > 0)) return;
   largest_required = std::max(largest_required.load(), bytes);
+  constexpr double small = 1 << 20;  // is had or not as all else is; a study of small points asks often
+  if (bytes < small) return;
   constexpr double most = 1e18;  // more than any machine has, and less than a size can say
   const auto size = static_cast<std::size_t>(bytes < most ? bytes : most);
   // Not malloc, which would keep what it got, and another threshold for what is large.

@@ -166,8 +166,16 @@ FlowSettings RunConfig::flow() const {
 }
 
 Setup RunConfig::setup(std::unique_ptr<Model> built) const {
-  return {std::move(built),          flow(),  solver(),      time(), output(), measure(),
-          text_without_decay(*this), sweep(), continuation()};
+  const MeasureSettings measured = measure();
+  return {std::move(built),
+          flow(),
+          solver(),
+          time(),
+          output(),
+          measured,
+          measured.two_phases ? text_without_decay(*this) : std::string(),
+          sweep(),
+          continuation()};
 }
 
 std::optional<SweepSettings> RunConfig::sweep() const {
