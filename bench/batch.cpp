@@ -9,7 +9,7 @@ namespace {
 class BlockDiagonalMatrix final : public NewtonMatrix {
  public:
   BlockDiagonalMatrix(std::vector<std::unique_ptr<NewtonMatrix>> blocks, std::vector<Index> offset)
-      : blocks_(std::move(blocks)), offset_(std::move(offset)) {}
+      : NewtonMatrix(offer_of(blocks)), blocks_(std::move(blocks)), offset_(std::move(offset)) {}
 
   void linearise(double t, ConstVectorRef y) override {
     for (std::size_t k = 0; k < blocks_.size(); ++k)
@@ -26,23 +26,21 @@ class BlockDiagonalMatrix final : public NewtonMatrix {
     return true;
   }
   std::string name() const override { return "blocks of " + blocks_.front()->name(); }
-  bool exact() const override {
-    return std::all_of(blocks_.begin(), blocks_.end(),
-                       [](const auto& block) { return block->exact(); });
-  }
-  NewtonCost cost() const override {
-    NewtonCost sum;
-    for (const auto& block : blocks_) {
-      const NewtonCost one = block->cost();
-      sum.linearise_flops += one.linearise_flops;
-      sum.factorise_flops += one.factorise_flops;
-      sum.solve_flops += one.solve_flops;
-      sum.memory_bytes += one.memory_bytes;
+
+ private:
+  static NewtonOffer offer_of(const std::vector<std::unique_ptr<NewtonMatrix>>& blocks) {
+    NewtonOffer sum{.kind = blocks.front()->offer().kind};
+    for (const auto& block : blocks) {
+      const NewtonCost& one = block->cost();
+      sum.exact = sum.exact && block->exact();
+      sum.cost.linearise_flops += one.linearise_flops;
+      sum.cost.factorise_flops += one.factorise_flops;
+      sum.cost.solve_flops += one.solve_flops;
+      sum.cost.memory_bytes += one.memory_bytes;
     }
     return sum;
   }
 
- private:
   std::vector<std::unique_ptr<NewtonMatrix>> blocks_;
   std::vector<Index> offset_;
 };
@@ -76,9 +74,8 @@ class ProductSystem final : public System {
     });
     return sum;
   }
-  std::vector<LinearKind> linear_kinds() const override { return factors_.front()->linear_kinds(); }
-  LinearKind preferred_linear_kind(std::string& reason) const override {
-    return factors_.front()->preferred_linear_kind(reason);
+  std::vector<NewtonOffer> newton_offers() const override {
+    return factors_.front()->newton_offers();
   }
   std::unique_ptr<NewtonMatrix> newton_matrix(LinearKind kind) override {
     std::vector<std::unique_ptr<NewtonMatrix>> blocks;

@@ -350,7 +350,9 @@ class IvpSystem final : public System {
     problem_.jacobian(t, y, jacobian_);
     out.noalias() = jacobian_ * v;
   }
-  std::vector<LinearKind> linear_kinds() const override { return {LinearKind::dense}; }
+  std::vector<NewtonOffer> newton_offers() const override {
+    return {dense_newton_offer(problem_.dimension)};
+  }
   std::unique_ptr<NewtonMatrix> newton_matrix(LinearKind) override {
     return make_dense_newton_matrix(*this);
   }

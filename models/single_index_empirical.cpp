@@ -126,26 +126,24 @@ double EmpiricalFlow::inner_product(ConstVectorRef, ConstVectorRef u, ConstVecto
   return layered_product(problem_.epsilon, m_, u, v);
 }
 
-std::vector<LinearKind> EmpiricalFlow::linear_kinds() const {
-  return {LinearKind::krylov, LinearKind::dense};
+std::vector<NewtonOffer> EmpiricalFlow::newton_offers() const {
+  return second_layer_offers(dimension(), m_, product_flops());
+}
+
+double EmpiricalFlow::product_flops() const {
+  return 6 * static_cast<double>(n_) * static_cast<double>(m_) * static_cast<double>(d_);
 }
 
 std::unique_ptr<NewtonMatrix> EmpiricalFlow::newton_matrix(LinearKind kind) {
-  const double work = static_cast<double>(n_) * static_cast<double>(m_) * static_cast<double>(d_);
   if (kind == LinearKind::krylov) {
     auto copy = std::make_unique<EmpiricalFlow>(problem_, inputs_, targets_);
     copy->pieces_ = pieces_;
     copy->columns_ = columns_;
     copy->surface_ = surface_;
-    return second_layer_newton(std::move(copy), problem_.epsilon, m_, 6 * work);
+    return second_layer_newton(std::move(copy), problem_.epsilon, m_, product_flops());
   }
-  if (kind == LinearKind::dense) return make_dense_newton_matrix(*this);
+  if (kind == LinearKind::dense) return make_dense_newton_matrix(*this, product_flops());
   return System::newton_matrix(kind);
-}
-
-LinearKind EmpiricalFlow::preferred_linear_kind(std::string& reason) const {
-  reason = "the second layer's block exactly, the weights on the sphere by GMRES";
-  return LinearKind::krylov;
 }
 
 /// A step within a piece is short beside the stiffness: what counts is what it costs.

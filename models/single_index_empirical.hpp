@@ -28,9 +28,8 @@ class EmpiricalFlow final : public System,
   bool has_energy() const override { return true; }
   double energy(ConstVectorRef y) override;
   double inner_product(ConstVectorRef y, ConstVectorRef u, ConstVectorRef v) override;
-  std::vector<LinearKind> linear_kinds() const override;
+  std::vector<NewtonOffer> newton_offers() const override;
   std::unique_ptr<NewtonMatrix> newton_matrix(LinearKind kind) override;
-  LinearKind preferred_linear_kind(std::string& reason) const override;
   std::string preferred_method() const override;
 
   void exchange(Archive& archive) override;
@@ -43,6 +42,8 @@ class EmpiricalFlow final : public System,
   void second_layer_coupling(ConstVectorRef y, ConstVectorRef v, VectorRef out);
 
  private:
+  /// Of a product with the Jacobian.
+  double product_flops() const;
   struct Point {
     Vector y;
     Matrix s0, s1, s2;  ///< sigma, sigma', sigma'' of the pre-activations, (n, m)

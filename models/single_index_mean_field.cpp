@@ -29,7 +29,8 @@ using packs::store;
 class MeanFieldMatrix final : public NewtonMatrix {
  public:
   explicit MeanFieldMatrix(const SingleIndexProblem& problem)
-      : epsilon_(problem.epsilon),
+      : NewtonMatrix(offer_of(problem)),
+        epsilon_(problem.epsilon),
         m_(problem.width),
         phi_(problem.phi),
         sigma_(problem.sigma),
@@ -163,11 +164,16 @@ class MeanFieldMatrix final : public NewtonMatrix {
   }
 
   std::string name() const override { return "2x2 blocks plus rank K + 1"; }
-  bool exact() const override { return true; }
   std::optional<Index> negative_eigenvalues() const override { return negative_; }
-  NewtonCost cost() const override {
-    const double m = static_cast<double>(m_), k = static_cast<double>(sigma_.size());
-    return {8 * m * k, 12 * m * k + k * k * k / 3, 8 * m * k, 80 * m};
+  static NewtonOffer offer_of(const SingleIndexProblem& problem) {
+    const double m = static_cast<double>(problem.width);
+    const double k = static_cast<double>(problem.sigma.size());
+    return {.kind = LinearKind::structured,
+            .counts_inertia = true,
+            .cost = {8 * m * k, 12 * m * k + k * k * k / 3, 8 * m * k, 80 * m},
+            .taken = NewtonOffer::Taken::first,
+            .about = "2x2 blocks plus rank " + std::to_string(problem.sigma.size()) +
+                     ", exact, linear in m"};
   }
 
  private:
@@ -340,19 +346,18 @@ double MeanFieldFlow::inner_product(ConstVectorRef y, ConstVectorRef u, ConstVec
   return parts_.sum();
 }
 
-std::vector<LinearKind> MeanFieldFlow::linear_kinds() const {
-  return {LinearKind::structured, LinearKind::dense};
+std::vector<NewtonOffer> MeanFieldFlow::newton_offers() const {
+  return {MeanFieldMatrix::offer_of(problem_), dense_newton_offer(dimension(), product_flops())};
+}
+
+double MeanFieldFlow::product_flops() const {
+  return 16 * static_cast<double>(problem_.width) * static_cast<double>(problem_.sigma.size());
 }
 
 std::unique_ptr<NewtonMatrix> MeanFieldFlow::newton_matrix(LinearKind kind) {
   if (kind == LinearKind::structured) return std::make_unique<MeanFieldMatrix>(problem_);
-  if (kind == LinearKind::dense) return make_dense_newton_matrix(*this);
+  if (kind == LinearKind::dense) return make_dense_newton_matrix(*this, product_flops());
   return System::newton_matrix(kind);
-}
-
-LinearKind MeanFieldFlow::preferred_linear_kind(std::string& reason) const {
-  reason = "2x2 blocks plus rank " + std::to_string(problem_.sigma.size()) + ", exact, linear in m";
-  return LinearKind::structured;
 }
 
 std::string MeanFieldFlow::preferred_method() const {

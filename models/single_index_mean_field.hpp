@@ -24,12 +24,13 @@ class MeanFieldFlow final : public System {
   bool has_energy() const override { return true; }
   double energy(ConstVectorRef y) override;
   double inner_product(ConstVectorRef y, ConstVectorRef u, ConstVectorRef v) override;
-  std::vector<LinearKind> linear_kinds() const override;
+  std::vector<NewtonOffer> newton_offers() const override;
   std::unique_ptr<NewtonMatrix> newton_matrix(LinearKind kind) override;
-  LinearKind preferred_linear_kind(std::string& reason) const override;
   std::string preferred_method() const override;
 
  private:
+  /// Of a product with the Jacobian.
+  double product_flops() const;
   /// sigma_k (phi_k - sigma_k M_k): the coefficients of P.
   void residual_coefficients(ConstVectorRef y);
 

@@ -65,6 +65,11 @@ class OverlapPreconditioner final : public Preconditioner {
     head_ = b.head(2 * m_);
     b.head(2 * m_) = lu_.solve(head_);
   }
+  NewtonCost cost() const override { return cost_of(m_); }
+  static NewtonCost cost_of(Index width) {
+    const double m = static_cast<double>(width), n = 2 * m;
+    return {0, 2 * n * n * n / 3, 2 * n * n + 14 * m * m, 24 * n * n + 56 * m * m};
+  }
   std::string name() const override { return "the (a, s) block"; }
 
  private:
@@ -331,24 +336,28 @@ double OverlapFlow::risk(ConstVectorRef y) {
   return 0.5 * problem_.phi.squaredNorm() - a.dot(p.v) / m + 0.5 * a.dot(p.u * a) / (m * m);
 }
 
-std::vector<LinearKind> OverlapFlow::linear_kinds() const {
-  return {LinearKind::krylov, LinearKind::dense};
+std::vector<NewtonOffer> OverlapFlow::newton_offers() const {
+  NewtonOffer krylov =
+      gmres_newton_offer(dimension(), product_flops(), OverlapPreconditioner::cost_of(m_));
+  krylov.taken = NewtonOffer::Taken::first;
+  krylov.about =
+      "the (a, s) block of size " + std::to_string(2 * m_) + " exactly, the overlaps by GMRES";
+  return {krylov, dense_newton_offer(dimension(), product_flops())};
+}
+
+double OverlapFlow::product_flops() const {
+  const double m = static_cast<double>(m_);
+  return 4 * m * m * m;
 }
 
 std::unique_ptr<NewtonMatrix> OverlapFlow::newton_matrix(LinearKind kind) {
   if (kind == LinearKind::krylov) {
-    const double m = static_cast<double>(m_);
     auto flow = std::make_unique<OverlapFlow>(problem_);
     auto block = std::make_unique<OverlapPreconditioner>(*flow, problem_.epsilon, m_);
-    return make_gmres_newton_matrix(std::move(flow), std::move(block), 4 * m * m * m);
+    return make_gmres_newton_matrix(std::move(flow), std::move(block), product_flops());
   }
-  if (kind == LinearKind::dense) return make_dense_newton_matrix(*this);
+  if (kind == LinearKind::dense) return make_dense_newton_matrix(*this, product_flops());
   return System::newton_matrix(kind);
-}
-
-LinearKind OverlapFlow::preferred_linear_kind(std::string& reason) const {
-  reason = "the (a, s) block of size " + std::to_string(2 * m_) + " exactly, the overlaps by GMRES";
-  return LinearKind::krylov;
 }
 
 ModelInfo single_index_overlaps() {

@@ -39,9 +39,8 @@ class OverlapFlow final : public System {
   Index dimension() const override { return 2 * m_ + m_ * (m_ - 1) / 2; }
   void rhs(double t, ConstVectorRef y, VectorRef dydt) override;
   void jacobian_times(double t, ConstVectorRef y, ConstVectorRef v, VectorRef out) override;
-  std::vector<LinearKind> linear_kinds() const override;
+  std::vector<NewtonOffer> newton_offers() const override;
   std::unique_ptr<NewtonMatrix> newton_matrix(LinearKind kind) override;
-  LinearKind preferred_linear_kind(std::string& reason) const override;
 
   /// R = |phi|^2/2 - (1/m) sum a_i V(s_i) + 1/(2 m^2) sum a_i a_j U(r_ij).
   double risk(ConstVectorRef y);
@@ -59,6 +58,8 @@ class OverlapFlow final : public System {
   const Point& at(ConstVectorRef y, bool derivatives);
 
  private:
+  /// Of a product with the Jacobian.
+  double product_flops() const;
   SingleIndexProblem problem_;
   Index m_;
   TargetOverlap target_;

@@ -133,22 +133,21 @@ double NetworkFlow::inner_product(ConstVectorRef, ConstVectorRef u, ConstVectorR
   return layered_product(problem_.epsilon, m_, u, v);
 }
 
-std::vector<LinearKind> NetworkFlow::linear_kinds() const {
-  return {LinearKind::krylov, LinearKind::dense};
+std::vector<NewtonOffer> NetworkFlow::newton_offers() const {
+  return second_layer_offers(dimension(), m_, product_flops());
 }
 
 std::unique_ptr<NewtonMatrix> NetworkFlow::newton_matrix(LinearKind kind) {
-  const double m = static_cast<double>(m_), d = static_cast<double>(d_);
   if (kind == LinearKind::krylov)
     return second_layer_newton(std::make_unique<NetworkFlow>(problem_), problem_.epsilon, m_,
-                               6 * m * m * d);
-  if (kind == LinearKind::dense) return make_dense_newton_matrix(*this);
+                               product_flops());
+  if (kind == LinearKind::dense) return make_dense_newton_matrix(*this, product_flops());
   return System::newton_matrix(kind);
 }
 
-LinearKind NetworkFlow::preferred_linear_kind(std::string& reason) const {
-  reason = "the second layer's block exactly, the weights on the sphere by GMRES";
-  return LinearKind::krylov;
+double NetworkFlow::product_flops() const {
+  const double m = static_cast<double>(m_), d = static_cast<double>(d_);
+  return 6 * m * m * d;
 }
 
 }  // namespace gradflow

@@ -21,15 +21,16 @@ class NetworkFlow final : public System, public sphere::Spheres {
   bool has_energy() const override { return true; }
   double energy(ConstVectorRef y) override;
   double inner_product(ConstVectorRef y, ConstVectorRef u, ConstVectorRef v) override;
-  std::vector<LinearKind> linear_kinds() const override;
+  std::vector<NewtonOffer> newton_offers() const override;
   std::unique_ptr<NewtonMatrix> newton_matrix(LinearKind kind) override;
-  LinearKind preferred_linear_kind(std::string& reason) const override;
 
   /// (1/m) U(r), the matrix K of epsilon a' = V(s) - K a, and d(epsilon a') by a move of u alone.
   void second_layer_matrix(ConstVectorRef y, Matrix& k);
   void second_layer_coupling(ConstVectorRef y, ConstVectorRef v, VectorRef out);
 
  private:
+  /// Of a product with the Jacobian.
+  double product_flops() const;
   struct Point {
     Vector y;
     Matrix r, u, u1, u2, w;

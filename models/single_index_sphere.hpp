@@ -59,6 +59,20 @@ class Spheres : public OnManifold {
   Index m_, d_;
 };
 
+/// What the block of m second-layer weights costs, beside the products of its coupling.
+inline NewtonCost second_layer_cost(Index width) {
+  const double m = static_cast<double>(width);
+  return {0, 2 * m * m * m / 3, 2 * m * m, 24 * m * m};
+}
+
+inline std::vector<NewtonOffer> second_layer_offers(Index dimension, Index m,
+                                                    double product_flops) {
+  NewtonOffer krylov = gmres_newton_offer(dimension, product_flops, second_layer_cost(m));
+  krylov.taken = NewtonOffer::Taken::first;
+  krylov.about = "the second layer's block exactly, the weights on the sphere by GMRES";
+  return {krylov, dense_newton_offer(dimension, product_flops)};
+}
+
 /// P = [[I + gamma K/epsilon, -gamma C], [0, I]] in the order a, u.
 template <class Flow>
 class SecondLayerPreconditioner final : public Preconditioner {
@@ -83,6 +97,7 @@ class SecondLayerPreconditioner final : public Preconditioner {
     coupling_ = b.head(m_) + gamma_ / epsilon_ * coupling_;
     b.head(m_) = lu_.solve(coupling_);
   }
+  NewtonCost cost() const override { return second_layer_cost(m_); }
   std::string name() const override { return "the block of the second layer"; }
 
  private:

@@ -98,7 +98,6 @@ Vector HessianModes::solve(ConstVectorRef b) {
     return vectors_ * parts;
   }
   if (!newton_) {
-    std::string reason;
     newton_ = system_.newton_matrix(LinearKind::krylov);
     gamma_ = 1 / std::max(threshold_, 1e-300);
     newton_->linearise(t_, y_);

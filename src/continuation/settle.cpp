@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "continuation/hessian_modes.hpp"
+#include "flow/newton_choice.hpp"
 #include "numerics/parallel.hpp"
 #include "numerics/short_number.hpp"
 #include "solve/integrate.hpp"
@@ -33,14 +34,11 @@ SolverSettings chosen(const System& system, SolverSettings settings, ConstVector
   const double rms = std::sqrt(y0.squaredNorm() / static_cast<double>(y0.size()));
   if (rms > 0) settings.atol = std::min(settings.atol, 1e-6 * rms);
   if (settings.method != "auto" || settings.linear != LinearKind::automatic) return settings;
-  const std::vector<LinearKind> kinds = system.linear_kinds();
-  for (const LinearKind kind : {LinearKind::structured, LinearKind::dense}) {
-    if (std::find(kinds.begin(), kinds.end(), kind) == kinds.end()) continue;
-    if (system.dimension() > HessianModes::largest_dense) continue;
-    settings.method = "rodas";
-    settings.linear = kind;
-    break;
-  }
+  if (system.dimension() > HessianModes::largest_dense) return settings;
+  const std::vector<LinearKind> kinds = direct_kinds(system, flops_of_some_seconds);
+  if (kinds.empty()) return settings;
+  settings.method = "rodas";
+  settings.linear = kinds.front();
   return settings;
 }
 

@@ -8,7 +8,8 @@ namespace {
 class BlockHessian final : public ShiftedHessian {
  public:
   explicit BlockHessian(const Loss& loss)
-      : loss_(loss),
+      : ShiftedHessian(block_hessian_offer(loss)),
+        loss_(loss),
         structure_(*loss_.map().curvature_blocks()),
         factor_(loss.dimension(), loss.outputs()),
         solved_(loss.dimension(), loss.outputs()),
@@ -89,21 +90,7 @@ class BlockHessian final : public ShiftedHessian {
     return true;
   }
 
-  std::string name() const override { return "structured"; }
-  bool exact() const override { return true; }
   std::optional<Index> negative_eigenvalues() const override { return negative_; }
-  NewtonCost cost() const override {
-    const double n = as_double(loss_.outputs()), p = as_double(loss_.dimension());
-    const double block = as_double(structure_.largest());
-    return {loss_.map().evaluate_flops() + n * loss_.map().product_flops(),
-            2 * n * n * p + n * n * n / 3 + 2 * p * block * (n + block),
-            4 * n * p + 2 * n * n + 2 * p * block, bytes(loss_)};
-  }
-  static double bytes(const Loss& loss) {
-    const double n = as_double(loss.outputs()), p = as_double(loss.dimension());
-    const double block = as_double(loss.map().curvature_blocks()->largest());
-    return 16 * p * (n + block) + 16 * n * n;
-  }
   void settle_residuals(ConstVectorRef decay) override { settled_.want(decay); }
 
  private:
@@ -171,8 +158,18 @@ class BlockHessian final : public ShiftedHessian {
 
 }  // namespace
 
+NewtonOffer block_hessian_offer(const Loss& loss) {
+  const double n = as_double(loss.outputs()), p = as_double(loss.dimension());
+  const double block = as_double(loss.map().curvature_blocks()->largest());
+  return {.kind = LinearKind::structured,
+          .counts_inertia = true,
+          .cost = {n * loss.map().product_flops(),
+                   2 * n * n * p + n * n * n / 3 + 2 * p * block * (n + block),
+                   4 * n * p + 2 * n * n + 2 * p * block, 16 * p * (n + block) + 16 * n * n}};
+}
+
 std::unique_ptr<ShiftedHessian> make_block_hessian(const Loss& loss) {
-  require_memory(BlockHessian::bytes(loss));
+  require_memory(block_hessian_offer(loss).cost.memory_bytes);
   return std::make_unique<BlockHessian>(loss);
 }
 

@@ -22,8 +22,7 @@ const GaussNewtonBlocks& blocks_of(const Loss& loss) {
 
 class BlockPreconditioner final : public HessianPreconditioner {
  public:
-  explicit BlockPreconditioner(const Loss& loss)
-      : factor_flops_(blocks_of(loss).gauss_newton_block_flops()) {
+  explicit BlockPreconditioner(const Loss& loss) {
     Index place = 0;
     for (GaussNewtonBlocks::Sets& sets : blocks_of(loss).gauss_newton_sets()) {
       const auto size = static_cast<Index>(sets.front().size());
@@ -33,10 +32,6 @@ class BlockPreconditioner final : public HessianPreconditioner {
         parts_.push_back({static_cast<Index>(blocks_.size()), first, number, place});
         place += number * size;
       }
-      const double n = as_double(size);
-      factor_flops_ += n * n * n / 3;
-      solve_flops_ += 2 * n * n * as_double(count);
-      bytes_ += 8 * n * n;
       blocks_.push_back({std::move(sets), {}});
     }
     gathered_.resize(place);
@@ -80,7 +75,6 @@ class BlockPreconditioner final : public HessianPreconditioner {
     });
   }
 
-  NewtonCost cost() const override { return {0, factor_flops_, solve_flops_, bytes_}; }
   double loosest() const override { return 0.1; }
   double settled_accuracy() const override { return 1e-3; }
 
@@ -107,19 +101,30 @@ class BlockPreconditioner final : public HessianPreconditioner {
   std::vector<Block> blocks_;
   std::vector<Part> parts_;
   Vector gathered_;
-  double factor_flops_, solve_flops_ = 0, bytes_ = 0;
 };
 
 }  // namespace
 
+std::optional<NewtonCost> block_preconditioner_cost(const Loss& loss) {
+  const auto* map = dynamic_cast<const GaussNewtonBlocks*>(&loss.map());
+  if (map == nullptr || !loss.output_loss().uniform_root()) return std::nullopt;
+  NewtonCost cost;
+  cost.factorise_flops = map->gauss_newton_block_flops();
+  for (const GaussNewtonBlocks::Sets& sets : map->gauss_newton_sets()) {
+    const double n = static_cast<double>(sets.front().size());
+    cost.factorise_flops += n * n * n / 3;
+    cost.solve_flops += 2 * n * n * static_cast<double>(sets.size());
+    cost.memory_bytes += 8 * n * n;
+  }
+  if (cost.memory_bytes > most_bytes) return std::nullopt;
+  return cost;
+}
+
 std::unique_ptr<HessianPreconditioner> make_block_preconditioner(const Loss& loss) {
-  if (dynamic_cast<const GaussNewtonBlocks*>(&loss.map()) == nullptr ||
-      !loss.output_loss().uniform_root())
-    return nullptr;
-  auto made = std::make_unique<BlockPreconditioner>(loss);
-  if (made->cost().memory_bytes > most_bytes) return nullptr;
-  require_memory(made->cost().memory_bytes);
-  return made;
+  const std::optional<NewtonCost> cost = block_preconditioner_cost(loss);
+  if (!cost) return nullptr;
+  require_memory(cost->memory_bytes);
+  return std::make_unique<BlockPreconditioner>(loss);
 }
 
 }  // namespace gradflow

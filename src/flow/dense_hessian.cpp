@@ -9,7 +9,8 @@ namespace {
 class DenseHessian final : public ShiftedHessian {
  public:
   explicit DenseHessian(const Loss& loss)
-      : loss_(loss),
+      : ShiftedHessian(dense_hessian_offer(loss)),
+        loss_(loss),
         hessian_(loss.dimension(), loss.dimension()),
         unit_(Vector::Zero(loss.dimension())) {}
 
@@ -45,17 +46,8 @@ class DenseHessian final : public ShiftedHessian {
     return true;
   }
 
-  std::string name() const override { return "dense"; }
-  bool exact() const override { return true; }
   std::optional<Index> negative_eigenvalues() const override {
     return factorisation_.negative_eigenvalues();
-  }
-  NewtonCost cost() const override {
-    const double p = as_double(loss_.dimension());
-    return {4 * p * loss_.map().product_flops(), p * p * p / 3, 2 * p * p, bytes(loss_)};
-  }
-  static double bytes(const Loss& loss) {
-    return 16 * as_double(loss.dimension()) * as_double(loss.dimension());
   }
   void settle_residuals(ConstVectorRef decay) override {
     if (loss_.map().affine()) return;
@@ -106,8 +98,17 @@ class DenseHessian final : public ShiftedHessian {
 
 }  // namespace
 
+NewtonOffer dense_hessian_offer(const Loss& loss) {
+  const double p = as_double(loss.dimension());
+  // The outputs' curvature counted as two products with J.
+  const double product = (loss.map().affine() ? 2 : 4) * loss.map().product_flops();
+  return {.kind = LinearKind::dense,
+          .counts_inertia = true,
+          .cost = {p * product, p * p * p / 3, 2 * p * p, 16 * p * p}};
+}
+
 std::unique_ptr<ShiftedHessian> make_dense_hessian(const Loss& loss) {
-  require_memory(DenseHessian::bytes(loss));
+  require_memory(dense_hessian_offer(loss).cost.memory_bytes);
   return std::make_unique<DenseHessian>(loss);
 }
 

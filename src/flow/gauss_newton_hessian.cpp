@@ -7,7 +7,8 @@ namespace {
 class GaussNewtonHessian final : public ShiftedHessian {
  public:
   explicit GaussNewtonHessian(const Loss& loss)
-      : loss_(loss),
+      : ShiftedHessian(gauss_newton_hessian_offer(loss)),
+        loss_(loss),
         gram_(loss.outputs(), loss.outputs()),
         newton_(Matrix::Zero(loss.outputs(), loss.outputs())),
         small_(loss.outputs()),
@@ -64,18 +65,8 @@ class GaussNewtonHessian final : public ShiftedHessian {
     return true;
   }
 
-  std::string name() const override { return "gauss_newton"; }
-  bool exact() const override { return loss_.map().affine(); }
   std::optional<Index> negative_eigenvalues() const override {
-    return exact() ? std::optional<Index>(0) : std::nullopt;
-  }
-  NewtonCost cost() const override {
-    const double n = as_double(loss_.outputs());
-    return {loss_.map().gram_flops() + loss_.map().evaluate_flops(), n * n * n / 3,
-            2 * n * n + 2 * loss_.map().product_flops(), bytes(loss_)};
-  }
-  static double bytes(const Loss& loss) {
-    return 16 * as_double(loss.outputs()) * as_double(loss.outputs());
+    return offer().counts_inertia ? std::optional<Index>(0) : std::nullopt;
   }
 
  private:
@@ -90,8 +81,22 @@ class GaussNewtonHessian final : public ShiftedHessian {
 
 }  // namespace
 
+NewtonOffer gauss_newton_hessian_offer(const Loss& loss) {
+  const double n = as_double(loss.outputs());
+  const bool affine = loss.map().affine();
+  // With fewer parameters than residuals a fit leaves some, and with them a curvature without
+  // which Newton's iteration does not converge at long steps.
+  const bool leaves_residuals = !affine && loss.dimension() < loss.outputs();
+  return {.kind = LinearKind::gauss_newton,
+          .exact = affine,
+          .counts_inertia = affine,
+          .cost = {loss.map().gram_flops(), n * n * n / 3,
+                   2 * n * n + 2 * loss.map().product_flops(), 16 * n * n},
+          .taken = leaves_residuals ? NewtonOffer::Taken::if_asked : NewtonOffer::Taken::by_cost};
+}
+
 std::unique_ptr<ShiftedHessian> make_gauss_newton_hessian(const Loss& loss) {
-  require_memory(GaussNewtonHessian::bytes(loss));
+  require_memory(gauss_newton_hessian_offer(loss).cost.memory_bytes);
   return std::make_unique<GaussNewtonHessian>(loss);
 }
 

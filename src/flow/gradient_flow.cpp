@@ -1,11 +1,9 @@
 #include "flow/gradient_flow.hpp"
 
 #include <cmath>
-#include <cstdio>
-#include <stdexcept>
 
-#include "flow/gauss_newton_blocks.hpp"
 #include "flow/jacobian_newton.hpp"
+#include "flow/shifted_hessian.hpp"
 
 namespace gradflow {
 namespace {
@@ -28,7 +26,7 @@ double decay_energy(const Vector& decay, ConstVectorRef w) {
 class GradientFlowMatrix final : public NewtonMatrix {
  public:
   GradientFlowMatrix(std::unique_ptr<ShiftedHessian> hessian, DecayAndRate terms, Index p)
-      : hessian_(std::move(hessian)), terms_(std::move(terms)) {
+      : NewtonMatrix(hessian->offer()), hessian_(std::move(hessian)), terms_(std::move(terms)) {
     shift_.resize(terms_.uniform() ? 1 : p);
   }
 
@@ -49,11 +47,9 @@ class GradientFlowMatrix final : public NewtonMatrix {
   }
 
   std::string name() const override { return hessian_->name(); }
-  bool exact() const override { return hessian_->exact(); }
   std::optional<Index> negative_eigenvalues() const override {
     return hessian_->negative_eigenvalues();
   }
-  NewtonCost cost() const override { return hessian_->cost(); }
   void linearise_at_predictions() override { hessian_->settle_residuals(terms_.decay); }
 
  private:
@@ -67,8 +63,13 @@ class GradientFlowMatrix final : public NewtonMatrix {
 /// [(1 + gamma mu) + gamma^2 (Lambda + H)] x_w = gamma b_v + (1 + gamma mu) b_w.
 class HeavyBallMatrix final : public NewtonMatrix {
  public:
-  HeavyBallMatrix(std::unique_ptr<ShiftedHessian> hessian, Vector decay, double friction, Index p)
-      : hessian_(std::move(hessian)), decay_(std::move(decay)), friction_(friction), x_(p) {
+  HeavyBallMatrix(NewtonOffer offer, std::unique_ptr<ShiftedHessian> hessian, Vector decay,
+                  double friction, Index p)
+      : NewtonMatrix(std::move(offer)),
+        hessian_(std::move(hessian)),
+        decay_(std::move(decay)),
+        friction_(friction),
+        x_(p) {
     shift_.resize(decay_.size());
   }
 
@@ -91,8 +92,6 @@ class HeavyBallMatrix final : public NewtonMatrix {
   }
 
   std::string name() const override { return hessian_->name(); }
-  bool exact() const override { return hessian_->exact(); }
-  NewtonCost cost() const override { return hessian_->cost(); }
   void linearise_at_predictions() override { hessian_->settle_residuals(decay_); }
 
  private:
@@ -102,84 +101,7 @@ class HeavyBallMatrix final : public NewtonMatrix {
   Vector x_, shift_;
 };
 
-bool offered(const std::vector<LinearKind>& kinds, LinearKind kind) {
-  for (const LinearKind k : kinds)
-    if (k == kind) return true;
-  return false;
-}
-
 }  // namespace
-
-std::vector<LinearKind> linear_kinds_of(const Loss& loss) {
-  std::vector<LinearKind> kinds{LinearKind::gauss_newton, LinearKind::dense, LinearKind::krylov};
-  if (loss.map().curvature_blocks() != nullptr) kinds.insert(kinds.begin(), LinearKind::structured);
-  return kinds;
-}
-
-/// Up to here an exact matrix, which counts its negative eigenvalues, is worth its price.
-constexpr Index most_of_dense_beside_blocks = 2000;
-
-LinearKind preferred_linear_kind_of(const Loss& loss, std::string& reason) {
-  // Solvers whose matrices do not fit are out; of the others the one with the fewest flops a
-  // set-up. With fewer parameters than residuals a fit leaves some, and with them a curvature
-  // without which Newton's iteration does not converge at long steps: no Gauss-Newton there.
-  const double memory_limit = 2e9;  // bytes
-  LinearKind best = LinearKind::krylov;
-  double least = -1;
-  for (const LinearKind kind : linear_kinds_of(loss)) {
-    if (kind == LinearKind::krylov) continue;
-    const double n = static_cast<double>(loss.outputs()), p = static_cast<double>(loss.dimension());
-    const double bytes = kind == LinearKind::dense          ? 16 * p * p
-                         : kind == LinearKind::gauss_newton ? 24 * n * n
-                                                            : 16 * (n * p + n * n);
-    if (bytes > memory_limit) continue;
-    if (kind == LinearKind::gauss_newton && p < n && !loss.map().affine()) continue;
-    const double product = loss.map().product_flops();
-    const double flops = kind == LinearKind::dense ? 4 * p * product + p * p * p / 3
-                         : kind == LinearKind::gauss_newton
-                             ? loss.map().gram_flops() + n * n * n / 3
-                             : n * product + 2 * n * n * p + n * n * n / 3;
-    if (least < 0 || flops < least) {
-      least = flops;
-      best = kind;
-    }
-  }
-  // A large dense matrix against conjugate gradients with the blocks that a map offers: some twenty
-  // iterations each of three solves.
-  if (best == LinearKind::dense && loss.dimension() > most_of_dense_beside_blocks)
-    if (const auto* blocks = dynamic_cast<const GaussNewtonBlocks*>(&loss.map())) {
-      const double flops = blocks->gauss_newton_block_flops() + 240 * loss.map().product_flops();
-      if (flops < least) {
-        least = flops;
-        best = LinearKind::krylov;
-      }
-    }
-  char text[160];
-  if (least < 0)
-    std::snprintf(text, sizeof text, "matrix-free: p = %ld, residuals = %ld do not fit as matrices",
-                  static_cast<long>(loss.dimension()), static_cast<long>(loss.outputs()));
-  else
-    std::snprintf(text, sizeof text, "p = %ld, residuals = %ld: %.2g flops a set-up",
-                  static_cast<long>(loss.dimension()), static_cast<long>(loss.outputs()), least);
-  reason = text;
-  return best;
-}
-
-std::unique_ptr<ShiftedHessian> make_shifted_hessian(const Loss& loss, LinearKind kind) {
-  if (!offered(linear_kinds_of(loss), kind))
-    throw std::invalid_argument(std::string("this model has no Newton matrix of the kind '") +
-                                linear_kind_name(kind) + "'");
-  switch (kind) {
-    case LinearKind::dense:
-      return make_dense_hessian(loss);
-    case LinearKind::structured:
-      return make_block_hessian(loss);
-    case LinearKind::gauss_newton:
-      return make_gauss_newton_hessian(loss);
-    default:
-      return make_krylov_hessian(loss);
-  }
-}
 
 GradientFlow::GradientFlow(const Loss& loss, DecayAndRate terms)
     : loss_(loss), terms_(std::move(terms)) {}
@@ -255,19 +177,30 @@ void GradientFlow::exchange(Archive& archive) {
   if (auto* map = dynamic_cast<Resumable*>(&loss_.map())) archive.part("map", *map);
 }
 
-std::vector<LinearKind> GradientFlow::linear_kinds() const {
-  return linear_kinds_of(loss_);
+/// In surfaces that are curved the Jacobian is not symmetric: its matrix is a general one.
+bool GradientFlow::symmetric() const {
+  return !(piecewise() && loss_.map().curved_pieces());
+}
+
+std::vector<NewtonOffer> GradientFlow::newton_offers() const {
+  std::vector<NewtonOffer> offers = newton_offers_of(loss_);
+  if (symmetric()) return offers;
+  for (NewtonOffer& offer : offers) {
+    if (offer.kind != LinearKind::dense) continue;
+    const double product = offer.cost.linearise_flops / static_cast<double>(dimension());
+    NewtonOffer general = dense_newton_offer(dimension(), product);
+    general.about = offer.about;
+    offer = general;
+  }
+  return offers;
 }
 
 std::unique_ptr<NewtonMatrix> GradientFlow::newton_matrix(LinearKind kind) {
-  if (kind == LinearKind::dense && piecewise() && loss_.map().curved_pieces())
-    return make_dense_newton_matrix(*this);
+  if (kind == LinearKind::dense && !symmetric())
+    return make_dense_newton_matrix(
+        *this, dense_hessian_offer(loss_).cost.linearise_flops / static_cast<double>(dimension()));
   return std::make_unique<GradientFlowMatrix>(make_shifted_hessian(loss_, kind), terms_,
                                               loss_.dimension());
-}
-
-LinearKind GradientFlow::preferred_linear_kind(std::string& reason) const {
-  return preferred_linear_kind_of(loss_, reason);
 }
 
 LangevinDynamics::LangevinDynamics(const Loss& loss, DecayAndRate terms, double temperature,
@@ -322,17 +255,19 @@ double HeavyBallFlow::inner_product(ConstVectorRef, ConstVectorRef u, ConstVecto
   return friction_ * u.head(p).dot(v.head(p));
 }
 
-std::vector<LinearKind> HeavyBallFlow::linear_kinds() const {
-  return linear_kinds_of(loss_);
+std::vector<NewtonOffer> HeavyBallFlow::newton_offers() const {
+  std::vector<NewtonOffer> offers = newton_offers_of(loss_);
+  // What the loss's matrices count are no eigenvalues of I - gamma J.
+  for (NewtonOffer& offer : offers) offer.counts_inertia = false;
+  return offers;
 }
 
 std::unique_ptr<NewtonMatrix> HeavyBallFlow::newton_matrix(LinearKind kind) {
-  return std::make_unique<HeavyBallMatrix>(make_shifted_hessian(loss_, kind), decay_, friction_,
+  auto hessian = make_shifted_hessian(loss_, kind);
+  NewtonOffer offer = hessian->offer();
+  offer.counts_inertia = false;
+  return std::make_unique<HeavyBallMatrix>(std::move(offer), std::move(hessian), decay_, friction_,
                                            loss_.dimension());
-}
-
-LinearKind HeavyBallFlow::preferred_linear_kind(std::string& reason) const {
-  return preferred_linear_kind_of(loss_, reason);
 }
 
 }  // namespace gradflow

@@ -4,7 +4,6 @@
 
 #include "flow/loss.hpp"
 #include "flow/settled_gradient.hpp"
-#include "flow/shifted_hessian.hpp"
 #include "flow/system.hpp"
 #include "numerics/archive.hpp"
 #include "numerics/random.hpp"
@@ -43,9 +42,8 @@ class GradientFlow : public System, public Resumable {
   void enter_piece(double t, VectorRef y, bool afresh) override;
   /// The piece, where the map has any.
   void exchange(Archive& archive) override;
-  std::vector<LinearKind> linear_kinds() const override;
+  std::vector<NewtonOffer> newton_offers() const override;
   std::unique_ptr<NewtonMatrix> newton_matrix(LinearKind kind) override;
-  LinearKind preferred_linear_kind(std::string& reason) const override;
 
  protected:
   const Loss& loss() const { return loss_; }
@@ -53,6 +51,7 @@ class GradientFlow : public System, public Resumable {
   void descend(ConstVectorRef y, VectorRef gradient);
 
  private:
+  bool symmetric() const;
   /// hess F v -> (the flow's Jacobian) v, in place.
   void finish_jacobian(ConstVectorRef v, VectorRef out);
 
@@ -94,20 +93,13 @@ class HeavyBallFlow final : public System {
   bool has_condition() const override { return false; }
   double energy(ConstVectorRef y) override;
   double inner_product(ConstVectorRef y, ConstVectorRef u, ConstVectorRef v) override;
-  std::vector<LinearKind> linear_kinds() const override;
+  std::vector<NewtonOffer> newton_offers() const override;
   std::unique_ptr<NewtonMatrix> newton_matrix(LinearKind kind) override;
-  LinearKind preferred_linear_kind(std::string& reason) const override;
 
  private:
   Loss loss_;
   Vector decay_;
   double friction_;
 };
-
-/// The solver structures a loss offers, and the one with the fewest flops of a linearisation and a
-/// factorisation among those whose matrices fit into 2e9 bytes (docs/solvers.md).
-std::vector<LinearKind> linear_kinds_of(const Loss& loss);
-LinearKind preferred_linear_kind_of(const Loss& loss, std::string& reason);
-std::unique_ptr<ShiftedHessian> make_shifted_hessian(const Loss& loss, LinearKind kind);
 
 }  // namespace gradflow

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "flow/shifted_hessian_parts.hpp"
 
@@ -16,8 +17,6 @@ class HessianPreconditioner {
   virtual void factorise(const Loss& loss, const Shift& shift, double scale) = 0;
   /// z = (the approximation)^{-1} r, both of shape (p).
   virtual void solve(const Vector& r, Vector& z) = 0;
-  /// Of one linearisation, one factorisation and one solve.
-  virtual NewtonCost cost() const = 0;
   /// Residuals are asked for beside the right-hand side to this accuracy at least, however large
   /// the tolerance is.
   virtual double loosest() const = 0;
@@ -28,10 +27,13 @@ class HessianPreconditioner {
 /// A randomised Nystrom approximation of J^T D J (Frangella, Tropp, Udell 2023, "Randomized Nystrom
 /// preconditioning"): `rank` Gauss-Newton products a linearisation. Memory 24 p rank bytes.
 std::unique_ptr<HessianPreconditioner> make_nystrom_preconditioner(const Loss& loss, Index rank);
+/// Of one linearisation, one factorisation and one solve.
+NewtonCost nystrom_preconditioner_cost(const Loss& loss, Index rank);
 
 /// Diagonal blocks (flow/gauss_newton_blocks.hpp), each with its Cholesky factor; null where the
 /// loss's map offers none, D is no multiple of the identity, or their factors take more than 2 GB.
 /// Of the stiff directions of a network they hold those that many outputs share.
 std::unique_ptr<HessianPreconditioner> make_block_preconditioner(const Loss& loss);
+std::optional<NewtonCost> block_preconditioner_cost(const Loss& loss);
 
 }  // namespace gradflow

@@ -12,8 +12,9 @@ namespace {
 
 class DenseNewtonMatrix final : public NewtonMatrix {
  public:
-  explicit DenseNewtonMatrix(System& system)
-      : system_(system),
+  DenseNewtonMatrix(System& system, double product_flops)
+      : NewtonMatrix(dense_newton_offer(system.dimension(), product_flops)),
+        system_(system),
         jacobian_(system.dimension(), system.dimension()),
         unit_(Vector::Zero(system.dimension())) {}
 
@@ -37,14 +38,6 @@ class DenseNewtonMatrix final : public NewtonMatrix {
     return b.allFinite();
   }
   std::string name() const override { return "dense LU"; }
-  bool exact() const override { return true; }
-  NewtonCost cost() const override {
-    const double n = static_cast<double>(system_.dimension());
-    return {n * n, 2 * n * n * n / 3, 2 * n * n, bytes(system_)};
-  }
-  static double bytes(const System& system) {
-    return 24 * static_cast<double>(system.dimension()) * static_cast<double>(system.dimension());
-  }
 
  private:
   System& system_;
@@ -57,10 +50,10 @@ class GmresNewtonMatrix final : public NewtonMatrix {
  public:
   GmresNewtonMatrix(std::unique_ptr<System> system, std::unique_ptr<Preconditioner> p,
                     double product_flops, Index basis)
-      : owned_(std::move(system)),
+      : NewtonMatrix(gmres_newton_offer(system->dimension(), product_flops, p->cost(), basis)),
+        owned_(std::move(system)),
         system_(*owned_),
         preconditioner_(std::move(p)),
-        product_flops_(product_flops),
         basis_(std::min(basis, system_.dimension())),
         krylov_(system_.dimension(), basis_ + 1),
         hessenberg_(basis_ + 1, basis_),
@@ -107,11 +100,6 @@ class GmresNewtonMatrix final : public NewtonMatrix {
   }
 
   std::string name() const override { return "GMRES with " + preconditioner_->name(); }
-  bool exact() const override { return true; }
-  NewtonCost cost() const override {
-    const double n = static_cast<double>(system_.dimension());
-    return {0, 0, 10 * product_flops_ + 200 * n, 8 * n * static_cast<double>(basis_ + 4)};
-  }
 
  private:
   void apply(const Vector& v, Vector& out) {
@@ -171,7 +159,6 @@ class GmresNewtonMatrix final : public NewtonMatrix {
   std::unique_ptr<System> owned_;
   System& system_;
   std::unique_ptr<Preconditioner> preconditioner_;
-  double product_flops_;
   Index basis_;
   Matrix krylov_, hessenberg_;
   Vector cosine_, sine_, again_, residual_, z_, jz_, x_, y_;
@@ -180,9 +167,28 @@ class GmresNewtonMatrix final : public NewtonMatrix {
 
 }  // namespace
 
-std::unique_ptr<NewtonMatrix> make_dense_newton_matrix(System& system) {
-  require_memory(DenseNewtonMatrix::bytes(system));
-  return std::make_unique<DenseNewtonMatrix>(system);
+NewtonOffer dense_newton_offer(Index dimension, double product_flops) {
+  const double n = static_cast<double>(dimension);
+  return {.kind = LinearKind::dense,
+          .cost = {n * product_flops, 2 * n * n * n / 3, 2 * n * n, 24 * n * n}};
+}
+
+std::unique_ptr<NewtonMatrix> make_dense_newton_matrix(System& system, double product_flops) {
+  require_memory(dense_newton_offer(system.dimension(), product_flops).cost.memory_bytes);
+  return std::make_unique<DenseNewtonMatrix>(system, product_flops);
+}
+
+NewtonOffer gmres_newton_offer(Index dimension, double product_flops,
+                               const NewtonCost& preconditioner, Index basis) {
+  const double n = static_cast<double>(dimension);
+  // Some ten iterations a solve, which Gram-Schmidt makes orthogonal twice.
+  constexpr double iterations = 10;
+  const double iteration = product_flops + preconditioner.solve_flops + 4 * n * (iterations + 1);
+  return {.kind = LinearKind::krylov,
+          .cost = {preconditioner.linearise_flops, preconditioner.factorise_flops,
+                   iterations * iteration,
+                   8 * n * static_cast<double>(std::min(basis, dimension) + 4) +
+                       preconditioner.memory_bytes}};
 }
 
 std::unique_ptr<NewtonMatrix> make_gmres_newton_matrix(std::unique_ptr<System> system,

@@ -12,8 +12,9 @@
 namespace gradflow {
 
 /// I - gamma J as a dense matrix, n products a linearisation and a pivoted LU a factorisation.
-/// Exact; memory 16 n^2 bytes.
-std::unique_ptr<NewtonMatrix> make_dense_newton_matrix(System& system);
+/// Exact; memory 24 n^2 bytes. `product_flops`: of one product, 0 where it is not known.
+std::unique_ptr<NewtonMatrix> make_dense_newton_matrix(System& system, double product_flops = 0);
+NewtonOffer dense_newton_offer(Index n, double product_flops = 0);
 
 /// An approximation P of I - gamma J, for GMRES from the right.
 class Preconditioner {
@@ -23,6 +24,7 @@ class Preconditioner {
   virtual bool factorise(double gamma) = 0;
   /// b <- P^{-1} b.
   virtual void solve(VectorRef b) = 0;
+  virtual NewtonCost cost() const = 0;
   virtual std::string name() const = 0;
 };
 
@@ -33,6 +35,8 @@ class Preconditioner {
 std::unique_ptr<NewtonMatrix> make_gmres_newton_matrix(std::unique_ptr<System> system,
                                                        std::unique_ptr<Preconditioner> p,
                                                        double product_flops, Index basis = 40);
+NewtonOffer gmres_newton_offer(Index n, double product_flops, const NewtonCost& preconditioner,
+                               Index basis = 40);
 
 /// The extreme eigenvalues of J at y, for a system whose J is symmetric in its metric: Lanczos with
 /// full reorthogonalisation in <., .>_G, exact for systems of at most `iterations` unknowns. NaN

@@ -7,8 +7,9 @@ namespace {
 
 class KrylovHessian final : public ShiftedHessian {
  public:
-  KrylovHessian(const Loss& loss, std::unique_ptr<HessianPreconditioner> preconditioner)
-      : loss_(loss), preconditioner_(std::move(preconditioner)) {
+  KrylovHessian(const Loss& loss, NewtonOffer offer,
+                std::unique_ptr<HessianPreconditioner> preconditioner)
+      : ShiftedHessian(std::move(offer)), loss_(loss), preconditioner_(std::move(preconditioner)) {
     for (Vector* work : {&x_, &r_, &z_, &d_, &q_}) work->resize(loss.dimension());
   }
 
@@ -45,15 +46,6 @@ class KrylovHessian final : public ShiftedHessian {
     return conjugate_gradients(b, stop, true) || conjugate_gradients(b, stop, false);
   }
 
-  std::string name() const override { return "krylov"; }
-  // Where the matrix is indefinite, some solves are those of its Gauss-Newton part.
-  bool exact() const override { return loss_.map().affine(); }
-  NewtonCost cost() const override {
-    const NewtonCost once = preconditioner_->cost();
-    const double product = 4 * loss_.map().product_flops(), p = as_double(loss_.dimension());
-    return {once.linearise_flops, once.factorise_flops, 20 * (product + once.solve_flops + 10 * p),
-            once.memory_bytes};
-  }
   void settle_residuals(ConstVectorRef decay) override {
     if (loss_.map().affine()) return;
     settled_.want(decay);
@@ -130,10 +122,25 @@ class KrylovHessian final : public ShiftedHessian {
 
 }  // namespace
 
+NewtonOffer krylov_hessian_offer(const Loss& loss, Index rank) {
+  const std::optional<NewtonCost> blocks = block_preconditioner_cost(loss);
+  const NewtonCost once = blocks ? *blocks : nystrom_preconditioner_cost(loss, rank);
+  const double product = (loss.map().affine() ? 2 : 4) * loss.map().product_flops();
+  // Some twenty iterations a solve.
+  const double iteration = product + once.solve_flops + 10 * as_double(loss.dimension());
+  using Taken = NewtonOffer::Taken;
+  return {.kind = LinearKind::krylov,
+          // Where the matrix is indefinite, some solves are those of its Gauss-Newton part.
+          .exact = loss.map().affine(),
+          .cost = {once.linearise_flops, once.factorise_flops, 20 * iteration, once.memory_bytes},
+          .taken = blocks ? Taken::beside_large_matrices : Taken::where_none_fits};
+}
+
 std::unique_ptr<ShiftedHessian> make_krylov_hessian(const Loss& loss, Index rank) {
   auto preconditioner = make_block_preconditioner(loss);
   if (!preconditioner) preconditioner = make_nystrom_preconditioner(loss, rank);
-  return std::make_unique<KrylovHessian>(loss, std::move(preconditioner));
+  return std::make_unique<KrylovHessian>(loss, krylov_hessian_offer(loss, rank),
+                                         std::move(preconditioner));
 }
 
 }  // namespace gradflow

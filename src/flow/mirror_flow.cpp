@@ -5,6 +5,7 @@
 #include <numbers>
 #include <stdexcept>
 
+#include "flow/shifted_hessian.hpp"
 #include "numerics/decompositions.hpp"
 
 namespace gradflow {
@@ -70,10 +71,17 @@ class ScaledSymmetric {
   SmallSymmetric factorisation_;
 };
 
+/// Of a matrix for d coordinates, symmetric once it is scaled.
+NewtonOffer dense_offer(Index coordinates, double hessian_flops) {
+  const auto d = static_cast<double>(coordinates);
+  return {.kind = LinearKind::dense, .cost = {hessian_flops, d * d * d / 3, 2 * d * d, 24 * d * d}};
+}
+
 class MirrorNewtonMatrix final : public NewtonMatrix {
  public:
-  MirrorNewtonMatrix(const Loss& loss, const SeparablePotential& potential, double rate)
-      : loss_(loss), potential_(potential), rate_(rate) {}
+  MirrorNewtonMatrix(NewtonOffer offer, const Loss& loss, const SeparablePotential& potential,
+                     double rate)
+      : NewtonMatrix(std::move(offer)), loss_(loss), potential_(potential), rate_(rate) {}
 
   void linearise(double, ConstVectorRef y) override {
     const Index d = y.size();
@@ -105,11 +113,6 @@ class MirrorNewtonMatrix final : public NewtonMatrix {
     return b.allFinite();
   }
   std::string name() const override { return "dense, symmetric in the potential's metric"; }
-  bool exact() const override { return true; }
-  NewtonCost cost() const override {
-    const auto d = static_cast<double>(beta_.size());
-    return {2 * d * loss_.map().evaluate_flops(), d * d * d / 3, 2 * d * d, 24 * d * d};
-  }
 
  private:
   Loss loss_;
@@ -172,9 +175,14 @@ double MirrorFlow::inner_product(ConstVectorRef y, ConstVectorRef u, ConstVector
   return sum;
 }
 
+std::vector<NewtonOffer> MirrorFlow::newton_offers() const {
+  const double hessian = dense_hessian_offer(loss_).cost.linearise_flops;
+  return {dense_offer(loss_.dimension(), hessian)};
+}
+
 std::unique_ptr<NewtonMatrix> MirrorFlow::newton_matrix(LinearKind kind) {
   if (kind != LinearKind::dense) throw std::invalid_argument("mirror flow has dense matrices only");
-  return std::make_unique<MirrorNewtonMatrix>(loss_, potential_, rate_);
+  return std::make_unique<MirrorNewtonMatrix>(newton_offers().front(), loss_, potential_, rate_);
 }
 
 void MirrorFlow::primal(ConstVectorRef y, VectorRef beta) const {
@@ -303,7 +311,8 @@ double AcceleratedMirrorFlow::inner_product(ConstVectorRef y, ConstVectorRef u, 
 /// x_r is known; the block of x is solved on its own, then delta.
 class AcceleratedNewtonMatrix final : public NewtonMatrix {
  public:
-  explicit AcceleratedNewtonMatrix(const AcceleratedMirrorFlow& flow) : flow_(flow) {}
+  explicit AcceleratedNewtonMatrix(const AcceleratedMirrorFlow& flow)
+      : NewtonMatrix(flow.newton_offers().front()), flow_(flow) {}
 
   void linearise(double, ConstVectorRef y) override {
     const Index d = flow_.d();
@@ -351,12 +360,6 @@ class AcceleratedNewtonMatrix final : public NewtonMatrix {
   }
 
   std::string name() const override { return "dense, symmetric in the potential's metric"; }
-  bool exact() const override { return true; }
-  NewtonCost cost() const override {
-    const auto d = static_cast<double>(flow_.d());
-    const auto n = static_cast<double>(flow_.z_.size());
-    return {2 * n * d * d, d * d * d / 3, 2 * d * d, 8 * (4 * d * d + 3 * n * d)};
-  }
 
  private:
   AcceleratedMirrorFlow flow_;
@@ -365,6 +368,13 @@ class AcceleratedNewtonMatrix final : public NewtonMatrix {
   double gamma_ = 0, decay_ = 0;
   ScaledSymmetric matrix_;
 };
+
+std::vector<NewtonOffer> AcceleratedMirrorFlow::newton_offers() const {
+  const auto n = static_cast<double>(margins_->rows()), d = static_cast<double>(margins_->cols());
+  NewtonOffer offer = dense_offer(margins_->cols(), 2 * n * d * d);
+  offer.cost.memory_bytes += 8 * (d * d + 3 * n * d);  // the centred rows, for the Hessian
+  return {offer};
+}
 
 std::unique_ptr<NewtonMatrix> AcceleratedMirrorFlow::newton_matrix(LinearKind kind) {
   if (kind != LinearKind::dense) throw std::invalid_argument("mirror flow has dense matrices only");

@@ -26,7 +26,7 @@ class MirrorFlow final : public System {
   bool has_condition() const override { return false; }
   double energy(ConstVectorRef y) override;
   double inner_product(ConstVectorRef y, ConstVectorRef u, ConstVectorRef v) override;
-  std::vector<LinearKind> linear_kinds() const override { return {LinearKind::dense}; }
+  std::vector<NewtonOffer> newton_offers() const override;
   std::unique_ptr<NewtonMatrix> newton_matrix(LinearKind kind) override;
 
   /// beta(x).
@@ -79,7 +79,7 @@ class AcceleratedMirrorFlow final : public System {
   bool has_condition() const override { return false; }
   double energy(ConstVectorRef y) override;
   double inner_product(ConstVectorRef y, ConstVectorRef u, ConstVectorRef v) override;
-  std::vector<LinearKind> linear_kinds() const override { return {LinearKind::dense}; }
+  std::vector<NewtonOffer> newton_offers() const override;
   std::unique_ptr<NewtonMatrix> newton_matrix(LinearKind kind) override;
 
   /// What observables read off a state.

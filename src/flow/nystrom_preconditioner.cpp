@@ -9,11 +9,14 @@
 namespace gradflow {
 namespace {
 
+Index rank_of(const Loss& loss, Index rank) {
+  return std::min({rank, loss.dimension(), loss.outputs()});
+}
+
 class NystromPreconditioner final : public HessianPreconditioner {
  public:
   NystromPreconditioner(const Loss& loss, Index rank)
-      : rank_(std::min({rank, loss.dimension(), loss.outputs()})),
-        product_flops_(loss.map().product_flops()),
+      : rank_(rank_of(loss, rank)),
         sketch_(loss.dimension(), rank_),
         probe_(loss.dimension(), rank_),
         coefficients_(rank_) {
@@ -66,19 +69,11 @@ class NystromPreconditioner final : public HessianPreconditioner {
     z /= mean_shift_;
   }
 
-  NewtonCost cost() const override {
-    const double p = as_double(probe_.rows()), k = as_double(rank_);
-    return {4 * k * product_flops_ + 6 * p * k * k, 0, 4 * p * k, 24 * p * k};
-  }
-  static double bytes(const Loss& loss, Index rank) {
-    return 24 * as_double(loss.dimension()) * as_double(rank);
-  }
   double loosest() const override { return 1e-4; }
   double settled_accuracy() const override { return 0; }
 
  private:
   Index rank_;
-  double product_flops_;
   Matrix sketch_, probe_, basis_;
   Vector eigenvalues_, coefficients_;
   double scale_ = 0, mean_shift_ = 1;
@@ -86,8 +81,15 @@ class NystromPreconditioner final : public HessianPreconditioner {
 
 }  // namespace
 
+NewtonCost nystrom_preconditioner_cost(const Loss& loss, Index rank) {
+  const double p = as_double(loss.dimension()), k = as_double(rank_of(loss, rank));
+  // A product with J and one with its transpose for each; then Q^T Y, a triangular solve, a
+  // triangle by Householder, and a product.
+  return {2 * k * loss.map().product_flops() + 7 * p * k * k, 0, 4 * p * k, 24 * p * k};
+}
+
 std::unique_ptr<HessianPreconditioner> make_nystrom_preconditioner(const Loss& loss, Index rank) {
-  require_memory(NystromPreconditioner::bytes(loss, rank));
+  require_memory(nystrom_preconditioner_cost(loss, rank).memory_bytes);
   return std::make_unique<NystromPreconditioner>(loss, rank);
 }
 

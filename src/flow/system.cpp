@@ -12,16 +12,9 @@ std::unique_ptr<NewtonMatrix> System::newton_matrix(LinearKind) {
   throw std::invalid_argument("this system offers no Newton matrix");
 }
 
-LinearKind System::preferred_linear_kind(std::string& reason) const {
-  const std::vector<LinearKind> kinds = linear_kinds();
-  if (kinds.empty()) throw std::invalid_argument("this system offers no Newton matrix");
-  reason = "the only one the system has";
-  return kinds.front();
-}
-
 std::string System::preferred_method() const {
   // BDF's steps do not grow with stiffness on curved slow manifolds; a Rosenbrock method's do.
-  return linear_kinds().empty() ? "dopri5" : "cvode";
+  return newton_offers().empty() ? "dopri5" : "cvode";
 }
 
 void System::discrete_step(double t, double step, VectorRef y) {

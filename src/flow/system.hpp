@@ -62,12 +62,10 @@ class System {
   virtual double piece_margin(double /*t*/, ConstVectorRef /*y*/) { return 1; }
   virtual void enter_piece(double /*t*/, VectorRef /*y*/, bool /*afresh*/) {}
 
-  /// The structures of (I - gamma J) that this system can solve with, best first.
-  virtual std::vector<LinearKind> linear_kinds() const { return {}; }
+  /// The Newton matrices (I - gamma J) that this system has.
+  virtual std::vector<NewtonOffer> newton_offers() const { return {}; }
   /// \throws std::invalid_argument for a kind that is not offered.
   virtual std::unique_ptr<NewtonMatrix> newton_matrix(LinearKind kind);
-  /// Which of them `linear = "auto"` takes, with the reason in a few words.
-  virtual LinearKind preferred_linear_kind(std::string& reason) const;
   /// The method that `method = "auto"` takes, from the recorded work-precision tables
   /// (docs/solvers.md).
   virtual std::string preferred_method() const;

@@ -4,6 +4,7 @@
 #include <limits>
 #include <sstream>
 
+#include "flow/newton_choice.hpp"
 #include "numerics/memory.hpp"
 #include "solve/stepper.hpp"
 #include "solve/sundials.hpp"
@@ -45,8 +46,7 @@ class CvodeStepper final : public Stepper {
       newton_->linearise_at_predictions();
     }
     const NewtonCost cost = newton_cost();
-    const double flops =
-        cost.linearise_flops + cost.factorise_flops + 2 * cost.solve_flops + 3 * system.rhs_flops();
+    const double flops = cost.set_up_flops() + 2 * cost.solve_flops + 3 * system.rhs_flops();
     steps_between_starts_ =
         static_cast<std::int64_t>(std::clamp(flops_between_starts / std::max(flops, 1.0),
                                              static_cast<double>(least_steps_between_starts),
@@ -222,7 +222,7 @@ class CvodeStepper final : public Stepper {
                                                         iterations_of_slow_convergence * window;
     watched_ = now;
     if (!fails && !stuck) return;
-    const auto kind = fallback_linear_kind(system_);
+    const auto kind = fallback_kind(system_);
     if (!kind) return;
     take_newton(*kind);
     std::ostringstream since;

@@ -3,14 +3,13 @@
 #include <algorithm>
 #include <limits>
 
+#include "flow/newton_choice.hpp"
 #include "solve/saddle.hpp"
 #include "solve/stepper.hpp"
 
 namespace gradflow {
 
 Certificate certify(System& system, double t, ConstVectorRef y) {
-  // A dense factorisation of this size takes some seconds.
-  constexpr Index largest_dense = 3000;
   constexpr double slowest = 1e-8;
   Certificate found;
   Vector slope(y.size());
@@ -21,12 +20,9 @@ Certificate certify(System& system, double t, ConstVectorRef y) {
   found.growth_rate = mode.rate;
   found.growing_amplitude = mode.amplitude;
   found.fastest_rate = mode.fastest;
-  const std::vector<LinearKind> kinds = system.linear_kinds();
-  for (const LinearKind kind : {LinearKind::structured, LinearKind::dense}) {
-    if (std::find(kinds.begin(), kinds.end(), kind) == kinds.end() || !(mode.fastest > 0)) continue;
-    if (kind == LinearKind::dense && y.size() > largest_dense) continue;
+  if (!(mode.fastest > 0)) return found;
+  for (const LinearKind kind : direct_kinds(system, flops_of_some_seconds)) {
     const std::unique_ptr<NewtonMatrix> newton = system.newton_matrix(kind);
-    if (!newton->exact()) continue;
     const double gamma = 1 / (slowest * mode.fastest);
     newton->linearise(t, y);
     if (!newton->factorise(gamma)) continue;

@@ -4,30 +4,10 @@
 #include <optional>
 #include <sstream>
 
-#include "flow/newton_matrix.hpp"
+#include "flow/newton_choice.hpp"
 #include "numerics/memory.hpp"
 
 namespace gradflow {
-namespace {
-
-/// Below this dimension an exact dense factorisation costs less than the steps it saves.
-constexpr Index largest_dense = 200;
-
-bool offers(const System& system, LinearKind kind) {
-  const std::vector<LinearKind> kinds = system.linear_kinds();
-  return std::find(kinds.begin(), kinds.end(), kind) != kinds.end();
-}
-
-/// An exact Newton matrix at a price like that of an approximate one.
-std::optional<LinearKind> affordable_exact_kind(const System& system) {
-  if (offers(system, LinearKind::structured)) return LinearKind::structured;
-  if (offers(system, LinearKind::dense) && system.dimension() <= largest_dense)
-    return LinearKind::dense;
-  return std::nullopt;
-}
-
-}  // namespace
-
 void Stepper::interpolate_nodes(const std::array<double, nodes>& t, Matrix& y, Matrix& ydot) {
   for (std::size_t k = 0; k < nodes; ++k) {
     interpolate(t[k], y.col(static_cast<Index>(k)));
@@ -39,13 +19,12 @@ std::unique_ptr<NewtonMatrix> choose_newton_matrix(System& system, const SolverS
                                                    std::string& description) {
   LinearKind kind = settings.linear;
   std::string reason = "as asked";
-  if (system.linear_kinds().empty())
+  const std::vector<NewtonOffer> offers = system.newton_offers();
+  if (offers.empty())
     throw ParameterError("method",
                          "needs Newton matrices, which this flow does not have; use "
                          "\"rock4\", \"dopri5\" or \"cvode_adams\"");
-  if (kind == LinearKind::automatic) kind = system.preferred_linear_kind(reason);
-  // A Rosenbrock method has its order with the exact Jacobian alone; it is worth more than a
-  // cheaper set-up wherever it is to be had at a like price.
+  if (kind == LinearKind::automatic) kind = automatic_kind(system, reason);
   if (settings.linear == LinearKind::automatic && settings.method == "rodas" &&
       kind == LinearKind::gauss_newton)
     if (const auto exact = affordable_exact_kind(system)) {
@@ -53,10 +32,10 @@ std::unique_ptr<NewtonMatrix> choose_newton_matrix(System& system, const SolverS
       reason = "exact, for the order of a Rosenbrock method";
     }
   std::string names;
-  for (const LinearKind k : system.linear_kinds()) {
-    names += (names.empty() ? "\"" : ", \"") + std::string(linear_kind_name(k)) + '"';
+  for (const NewtonOffer& offer : offers) {
+    names += (names.empty() ? "\"" : ", \"") + std::string(linear_kind_name(offer.kind)) + '"';
   }
-  if (!offers(system, kind))
+  if (find_offer(offers, kind) == nullptr)
     throw ParameterError("linear", std::string("is \"") + linear_kind_name(kind) +
                                        "\", but this model offers " + names);
   description = std::string(linear_kind_name(kind)) + " (" + reason + ")";
@@ -69,18 +48,10 @@ std::unique_ptr<NewtonMatrix> choose_newton_matrix(System& system, const SolverS
     throw ParameterError(
         "linear", std::string("is \"") + linear_kind_name(kind) + "\" (" + reason +
                       "), which needs " + gigabytes.str() + " GB, more memory than there is" +
-                      (kind != LinearKind::krylov && offers(system, LinearKind::krylov)
+                      (kind != LinearKind::krylov && find_offer(offers, LinearKind::krylov)
                            ? "; \"krylov\" needs less"
                            : ""));
   }
-}
-
-std::optional<LinearKind> fallback_linear_kind(const System& system) {
-  const Index p = system.dimension();
-  if (offers(system, LinearKind::structured) && p <= 5000) return LinearKind::structured;
-  if (offers(system, LinearKind::dense) && p <= 2000) return LinearKind::dense;
-  if (offers(system, LinearKind::krylov)) return LinearKind::krylov;
-  return std::nullopt;
 }
 
 namespace {
@@ -100,8 +71,7 @@ std::unique_ptr<Stepper> make_automatic_cvode(System& system, const SolverSettin
   if (settings.linear != LinearKind::automatic) return cvode;
   const NewtonCost cost = cvode->newton_cost();
   // A set-up serves three steps, each with two solves; dopri5 has six stages.
-  const double implicit_step =
-      (cost.linearise_flops + cost.factorise_flops) / 3 + 2 * cost.solve_flops;
+  const double implicit_step = cost.set_up_flops() / 3 + 2 * cost.solve_flops;
   const double ratio = implicit_step / (6 * system.rhs_flops());
   if (!(system.rhs_flops() > 0) || ratio < dear_step) return cvode;
   auto stabilised = make_switching_stepper(make_rock4_stepper(system, settings), std::move(cvode),

@@ -122,8 +122,5 @@ std::unique_ptr<Stepper> make_stepper(System& system, const SolverSettings& sett
 /// \throws ParameterError where the system does not offer it
 std::unique_ptr<NewtonMatrix> choose_newton_matrix(System& system, const SolverSettings& settings,
                                                    std::string& description);
-/// The kind with all of the curvature that replaces an approximate Newton matrix with which the
-/// iteration fails; none where no such matrix fits.
-std::optional<LinearKind> fallback_linear_kind(const System& system);
 
 }  // namespace gradflow

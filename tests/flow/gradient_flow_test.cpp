@@ -85,8 +85,8 @@ TEST_CASE("A Newton matrix that a system does not offer is refused") {
   RandomStream stream(10, "test");
   GradientFlow flow(sine_loss(2, 3, stream), {});
   CHECK_THROWS_AS(flow.newton_matrix(LinearKind::structured), std::invalid_argument);
-  for (const LinearKind kind : flow.linear_kinds())
-    CHECK(flow.newton_matrix(kind)->name() == linear_kind_name(kind));
+  for (const NewtonOffer& offer : flow.newton_offers())
+    CHECK(flow.newton_matrix(offer.kind)->name() == linear_kind_name(offer.kind));
 }
 
 TEST_CASE("Noise leaves a start that the flow itself never leaves") {

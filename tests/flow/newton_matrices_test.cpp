@@ -4,6 +4,7 @@
 
 #include "flow/gauss_newton_blocks.hpp"
 #include "flow/gradient_flow.hpp"
+#include "flow/newton_choice.hpp"
 #include "numerics/decompositions.hpp"
 #include "tests/catch.hpp"
 #include "tests/finite_differences.hpp"
@@ -133,8 +134,11 @@ TEST_CASE("Every Newton matrix solves (I - gamma J) x = b as the dense matrix of
         system = std::make_unique<GradientFlow>(problem.loss, terms);
       const Index size = system->dimension();
 
-      for (const LinearKind kind : system->linear_kinds()) {
+      for (const NewtonOffer& offer : system->newton_offers()) {
+        const LinearKind kind = offer.kind;
         const auto newton = system->newton_matrix(kind);
+        CHECK(newton->exact() == offer.exact);
+        CHECK(newton->cost().set_up_flops() == offer.cost.set_up_flops());
         // Two points, so that nothing of the first is left; gammas up and down, so that nothing of
         // the last factorisation is.
         for (int point = 0; point < 2; ++point) {
@@ -166,6 +170,7 @@ TEST_CASE("Every Newton matrix solves (I - gamma J) x = b as the dense matrix of
 
             REQUIRE(newton->factorise(gamma));
             const auto negative = newton->negative_eigenvalues();
+            CHECK(negative.has_value() == offer.counts_inertia);
             // The sign of an eigenvalue below the rounding of the largest is a matter of luck.
             if (negative &&
                 eigenvalues.cwiseAbs().minCoeff() > 1e-11 * eigenvalues.cwiseAbs().maxCoeff()) {
@@ -226,8 +231,7 @@ TEST_CASE("At predictions the outputs' curvature is that of the residuals a step
       GradientFlow flow(loss, terms);
       for (const LinearKind kind :
            {LinearKind::structured, LinearKind::dense, LinearKind::krylov}) {
-        const auto kinds = flow.linear_kinds();
-        if (std::find(kinds.begin(), kinds.end(), kind) == kinds.end()) continue;
+        if (find_offer(flow.newton_offers(), kind) == nullptr) continue;
         const auto newton = flow.newton_matrix(kind);
         newton->linearise_at_predictions();
         const Vector w = random_vector(p, stream);
@@ -280,8 +284,8 @@ TEST_CASE("Newton matrices at a point without any gradient are the identity plus
                                                       {"rank", std::int64_t{1}},
                                                       {"true_rank", std::int64_t{1}}});
   GradientFlow flow(loss_of(*model), {});
-  for (const LinearKind kind : flow.linear_kinds()) {
-    const auto newton = flow.newton_matrix(kind);
+  for (const NewtonOffer& offer : flow.newton_offers()) {
+    const auto newton = flow.newton_matrix(offer.kind);
     INFO(newton->name());
     newton->linearise(0, Vector::Zero(6));
     REQUIRE(newton->factorise(1e-3));
@@ -297,7 +301,7 @@ TEST_CASE("The automatic choice follows the shape: residuals against parameters,
   const auto choice = [](const std::string& name, const Settings& settings) {
     std::string reason;
     const auto model = make_model(name, settings);
-    const LinearKind kind = preferred_linear_kind_of(loss_of(*model), reason);
+    const LinearKind kind = automatic_kind(GradientFlow(loss_of(*model), {}), reason);
     CHECK_FALSE(reason.empty());
     return kind;
   };

@@ -104,8 +104,8 @@ TEST_CASE("Right-hand side, Newton set-up and solve allocate nothing after the f
     CAPTURE(c.model);
     CHECK(allocations(evaluate) == 0);
     std::vector<std::pair<LinearKind, bool>> matrices;
-    for (const LinearKind kind : system->linear_kinds())
-      for (const bool predictions : {false, true}) matrices.emplace_back(kind, predictions);
+    for (const NewtonOffer& offer : system->newton_offers())
+      for (const bool predictions : {false, true}) matrices.emplace_back(offer.kind, predictions);
     for (const auto& [kind, predictions] : matrices) {
       const bool krylov = kind == LinearKind::krylov;
       const auto newton = system->newton_matrix(kind);

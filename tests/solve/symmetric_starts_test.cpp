@@ -244,8 +244,8 @@ TEST_CASE("A start with a symmetry ends where the exact flow does, by every meth
                                                            {"rock4", LinearKind::automatic},
                                                            {"cvode_adams", LinearKind::automatic},
                                                            {"rosenbrock4", LinearKind::automatic}};
-      for (const LinearKind kind : system->linear_kinds())
-        for (const char* method : {"cvode", "rodas"}) ways.emplace_back(method, kind);
+      for (const NewtonOffer& offer : system->newton_offers())
+        for (const char* method : {"cvode", "rodas"}) ways.emplace_back(method, offer.kind);
       for (const auto& [method, kind] : ways) {
         SolverSettings settings;
         settings.method = method;

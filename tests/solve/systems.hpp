@@ -14,7 +14,7 @@ namespace gradflow::testing {
 class DenseLu final : public NewtonMatrix {
  public:
   DenseLu(std::function<void(double, ConstVectorRef, MatrixRef)> jacobian, Index n)
-      : jacobian_(std::move(jacobian)), j_(n, n) {}
+      : NewtonMatrix({}), jacobian_(std::move(jacobian)), j_(n, n) {}
   void linearise(double t, ConstVectorRef y) override { jacobian_(t, y, j_); }
   bool factorise(double gamma) override {
     lu_.compute(Matrix::Identity(j_.rows(), j_.cols()) - gamma * j_);
@@ -25,8 +25,6 @@ class DenseLu final : public NewtonMatrix {
     return true;
   }
   std::string name() const override { return "dense LU"; }
-  bool exact() const override { return true; }
-  NewtonCost cost() const override { return {}; }
 
  private:
   std::function<void(double, ConstVectorRef, MatrixRef)> jacobian_;
@@ -52,7 +50,7 @@ struct EnergySystem final : System {
   }
   bool has_energy() const override { return static_cast<bool>(e); }
   double energy(ConstVectorRef y) override { return e(y); }
-  std::vector<LinearKind> linear_kinds() const override { return {LinearKind::dense}; }
+  std::vector<NewtonOffer> newton_offers() const override { return {{}}; }
   std::unique_ptr<NewtonMatrix> newton_matrix(LinearKind) override {
     return std::make_unique<DenseLu>(
         [this](double t, ConstVectorRef y, MatrixRef j) { j = jacobian(t, y); }, n);
