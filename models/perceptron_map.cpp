@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "flow/mini_batch.hpp"
+#include "flow/pieces.hpp"
 #include "models/perceptron_layout.hpp"
 #include "models/relu_pieces.hpp"
 
@@ -15,7 +16,10 @@ using ConstRowMap = Eigen::Map<const RowMatrix>;
 using RowMap = Eigen::Map<RowMatrix>;
 
 /// Activations and their derivatives are (width, n): a column a sample.
-class PerceptronMap final : public OutputMap, public Resumable, private ReluNetwork {
+class PerceptronMap final : public OutputMap,
+                            public Resumable,
+                            private MapPieces,
+                            private LayeredNetwork {
  public:
   PerceptronMap(std::shared_ptr<const Matrix> inputs, std::vector<Index> widths,
                 Activation activation, bool bias, double scale)
@@ -167,8 +171,13 @@ class PerceptronMap final : public OutputMap, public Resumable, private ReluNetw
     });
   }
 
-  bool piecewise() const override { return !activation_.smooth() && layers() > 1; }
-  void hold_piece(double tolerance, double decay) override {
+  MapPieces* pieces() override { return activation_.smooth() || layers() == 1 ? nullptr : this; }
+  void exchange(Archive& archive) override {
+    if (pieces_) archive.part("pieces", *pieces_);
+  }
+
+ private:
+  void hold(double tolerance, double decay) override {
     const double low = activation_.kind() == Activation::Kind::relu ? 0 : Activation::leaky_slope;
     std::vector<HiddenLayer> hidden;
     for (std::size_t l = 0; l + 1 < layers(); ++l)
@@ -177,12 +186,9 @@ class PerceptronMap final : public OutputMap, public Resumable, private ReluNetw
     pieces_ = std::make_shared<ReluPieces>(std::move(hidden), low, tolerance, decay);
     make_surface();
   }
-  void exchange(Archive& archive) override {
-    if (pieces_) archive.part("pieces", *pieces_);
-  }
   std::uint64_t revision() const override { return pieces_ ? pieces_->revision() : 0; }
-  double piece_margin(ConstVectorRef u) override { return pieces_->margin(*this, w_, u); }
-  void enter_piece(VectorRef w, ConstVectorRef u, bool afresh) override {
+  double margin(ConstVectorRef u) override { return pieces_->margin(*this, w_, u); }
+  void enter(VectorRef w, ConstVectorRef u, bool afresh) override {
     if (afresh)
       pieces_->enter_afresh(*this);
     else
@@ -193,14 +199,13 @@ class PerceptronMap final : public OutputMap, public Resumable, private ReluNetw
     need_surface();
     surface_->project(v);
   }
-  bool curved_pieces() const override { return layers() > 2; }
+  bool curved() const override { return layers() > 2; }
   void turn(ConstVectorRef u, ConstVectorRef v, VectorRef out) override {
     if (!slides()) return;
     need_forces(u);
     surface_->turn(w_, v, flow_, out);
   }
 
- private:
   void move_to(ConstVectorRef w) override {
     outputs_.resize(outputs());
     evaluate(w, outputs_);

@@ -63,7 +63,7 @@ Index ReluPieces::surfaces_of(Index layer, Index neuron) const {
                        [&](const Kink& k) { return k.layer == layer && k.neuron == neuron; });
 }
 
-void ReluPieces::measure(const ReluNetwork& network, ConstVectorRef w) {
+void ReluPieces::measure(const LayeredNetwork& network, ConstVectorRef w) {
   for (Index l = 0; l < depth(); ++l) {
     const auto at = static_cast<std::size_t>(l);
     const HiddenLayer& layer = layers_[at];
@@ -84,7 +84,7 @@ void ReluPieces::measure(const ReluNetwork& network, ConstVectorRef w) {
 }
 
 /// How far a neuron is from a surface, on its own side: an angle, or nearly.
-double ReluPieces::distance(const ReluNetwork& network, const Kink& s) const {
+double ReluPieces::distance(const LayeredNetwork& network, const Kink& s) const {
   const auto l = static_cast<std::size_t>(s.layer);
   return side(s) * network.preactivation(s.layer)(s.neuron, s.sample) /
              (size_[l][s.neuron] * length_[l][s.sample]) +
@@ -103,7 +103,7 @@ void ReluPieces::holding_forces(SlidingSurface& surface, ConstVectorRef w, Vecto
 /// How far the forces at the kinks are within [low, 1] dF/d sigma. From the sides: with slope 1 the
 /// flow must drive z down, with slope low up. Both are linear in the forces, where slopes have a
 /// pole.
-void ReluPieces::hold(ReluNetwork& network, ConstVectorRef w, ConstVectorRef u) {
+void ReluPieces::hold(LayeredNetwork& network, ConstVectorRef w, ConstVectorRef u) {
   surface_.build(kinks_, slopes_, network, w);
   gradient_.resize(w.size());
   network.loss_gradient(u, gradient_);
@@ -132,7 +132,7 @@ void ReluPieces::hold(ReluNetwork& network, ConstVectorRef w, ConstVectorRef u) 
   }
 }
 
-double ReluPieces::margin(ReluNetwork& network, ConstVectorRef w, ConstVectorRef u) {
+double ReluPieces::margin(LayeredNetwork& network, ConstVectorRef w, ConstVectorRef u) {
   measure(network, w);
   double least = 1;
   // All distances of a layer at once: asked at every trial of a crossing, this is what a piece
@@ -179,7 +179,7 @@ void ReluPieces::exchange(Archive& archive) {
     followers_.push_back({following.at(k), followed.at(k), ratios[k]});
 }
 
-void ReluPieces::enter_afresh(const ReluNetwork& network) {
+void ReluPieces::enter_afresh(const LayeredNetwork& network) {
   ++revision_;
   slopes_.resize(layers_.size());
   for (Index l = 0; l < depth(); ++l) {
@@ -193,7 +193,7 @@ void ReluPieces::enter_afresh(const ReluNetwork& network) {
 
 /// Lets neurons go from the surfaces that no longer hold them, to the side to which they are
 /// driven.
-void ReluPieces::release(ReluNetwork& network, ConstVectorRef w, ConstVectorRef u) {
+void ReluPieces::release(LayeredNetwork& network, ConstVectorRef w, ConstVectorRef u) {
   hold(network, w, u);
   for (Index c = surface_.size(); c-- > 0;) {
     if (std::min(above_[c], below_[c]) >= -tolerance_) continue;
@@ -209,7 +209,7 @@ void ReluPieces::release(ReluNetwork& network, ConstVectorRef w, ConstVectorRef 
 
 /// Moves w on to the surfaces in which neurons slide; they are linear in the first layer, and met
 /// within the tolerance in the others: Newton's method doubles the digits.
-void ReluPieces::settle(ReluNetwork& network, VectorRef w) {
+void ReluPieces::settle(LayeredNetwork& network, VectorRef w) {
   network.move_to(w);
   for (int iteration = 0; iteration < 3 && !kinks_.empty(); ++iteration) {
     surface_.build(kinks_, slopes_, network, w);
@@ -227,7 +227,7 @@ void ReluPieces::settle(ReluNetwork& network, VectorRef w) {
 
 /// Whether the flow beyond surface s, with its slope there, drives the neuron back; z is on the
 /// side of the slope. Not where sliding elsewhere keeps it on the surface already.
-bool ReluPieces::driven_back(ReluNetwork& network, const Kink& s, ConstVectorRef w,
+bool ReluPieces::driven_back(LayeredNetwork& network, const Kink& s, ConstVectorRef w,
                              ConstVectorRef u) {
   with_one_ = kinks_;
   with_one_.push_back(s);
@@ -246,7 +246,7 @@ bool ReluPieces::driven_back(ReluNetwork& network, const Kink& s, ConstVectorRef
 }
 
 /// Begins to slide in the surface of s, and of all samples that have the same.
-void ReluPieces::slide(ReluNetwork& network, const Kink& s, VectorRef w) {
+void ReluPieces::slide(LayeredNetwork& network, const Kink& s, VectorRef w) {
   slope(s) = 0;
   kinks_.push_back(s);
   settle(network, w);
@@ -263,7 +263,7 @@ void ReluPieces::slide(ReluNetwork& network, const Kink& s, VectorRef w) {
 }
 
 /// Whether two samples have the same surface; leaves their normals in candidate_.
-bool ReluPieces::parallel(const ReluNetwork& network, const Kink& s, const Kink& r,
+bool ReluPieces::parallel(const LayeredNetwork& network, const Kink& s, const Kink& r,
                           ConstVectorRef w) {
   with_one_ = {s, r};
   candidate_.build(with_one_, slopes_, network, w);
@@ -272,7 +272,7 @@ bool ReluPieces::parallel(const ReluNetwork& network, const Kink& s, const Kink&
 
 /// Surfaces part and fall together where slopes below them change: followers that have a surface of
 /// their own now, and kinks that have lost theirs.
-void ReluPieces::regroup(ReluNetwork& network, VectorRef w, ConstVectorRef u) {
+void ReluPieces::regroup(LayeredNetwork& network, VectorRef w, ConstVectorRef u) {
   for (std::size_t c = kinks_.size(); c-- > 0;) {
     const Kink s = kinks_[c];
     for (std::size_t e = 0; e < c; ++e) {
@@ -307,7 +307,7 @@ void ReluPieces::regroup(ReluNetwork& network, VectorRef w, ConstVectorRef u) {
   }
 }
 
-void ReluPieces::enter_next(ReluNetwork& network, VectorRef w, ConstVectorRef u) {
+void ReluPieces::enter_next(LayeredNetwork& network, VectorRef w, ConstVectorRef u) {
   ++revision_;
   if (!kinks_.empty()) release(network, w, u);
   settle(network, w);

@@ -43,12 +43,12 @@ class ReluPieces {
 
   /// Negative beyond the boundary of the piece, and where a neuron would leave the surface in which
   /// it slides.
-  double margin(ReluNetwork& network, ConstVectorRef w, ConstVectorRef u);
+  double margin(LayeredNetwork& network, ConstVectorRef w, ConstVectorRef u);
   /// The piece of a point, without sliding.
-  void enter_afresh(const ReluNetwork& network);
+  void enter_afresh(const LayeredNetwork& network);
   /// The piece in which the flow goes on from w, the network's last point, at the boundary of the
   /// one before; w is moved on to the surfaces in which neurons slide.
-  void enter_next(ReluNetwork& network, VectorRef w, ConstVectorRef u);
+  void enter_next(LayeredNetwork& network, VectorRef w, ConstVectorRef u);
 
   /// The forces theta_s dF/d sigma(z_s) of a surface at a point, from the loss's gradient with
   /// slope 0 at all its kinks, which becomes the projected P (g + decay w).
@@ -71,16 +71,16 @@ class ReluPieces {
   };
 
   bool slides_at(const Kink& s) const;
-  void slide(ReluNetwork& network, const Kink& s, VectorRef w);
-  bool parallel(const ReluNetwork& network, const Kink& s, const Kink& r, ConstVectorRef w);
-  void regroup(ReluNetwork& network, VectorRef w, ConstVectorRef u);
+  void slide(LayeredNetwork& network, const Kink& s, VectorRef w);
+  bool parallel(const LayeredNetwork& network, const Kink& s, const Kink& r, ConstVectorRef w);
+  void regroup(LayeredNetwork& network, VectorRef w, ConstVectorRef u);
   Index surfaces_of(Index layer, Index neuron) const;
-  void measure(const ReluNetwork& network, ConstVectorRef w);
-  double distance(const ReluNetwork& network, const Kink& s) const;
-  void hold(ReluNetwork& network, ConstVectorRef w, ConstVectorRef u);
-  void release(ReluNetwork& network, ConstVectorRef w, ConstVectorRef u);
-  void settle(ReluNetwork& network, VectorRef w);
-  bool driven_back(ReluNetwork& network, const Kink& s, ConstVectorRef w, ConstVectorRef u);
+  void measure(const LayeredNetwork& network, ConstVectorRef w);
+  double distance(const LayeredNetwork& network, const Kink& s) const;
+  void hold(LayeredNetwork& network, ConstVectorRef w, ConstVectorRef u);
+  void release(LayeredNetwork& network, ConstVectorRef w, ConstVectorRef u);
+  void settle(LayeredNetwork& network, VectorRef w);
+  bool driven_back(LayeredNetwork& network, const Kink& s, ConstVectorRef w, ConstVectorRef u);
 
   std::vector<HiddenLayer> layers_;
   double low_, tolerance_, decay_;

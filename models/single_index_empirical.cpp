@@ -148,18 +148,14 @@ std::unique_ptr<NewtonMatrix> EmpiricalFlow::newton_matrix(LinearKind kind) {
 
 /// A step within a piece is short beside the stiffness: what counts is what it costs.
 std::string EmpiricalFlow::preferred_method() const {
-  return piecewise() ? "dopri5" : System::preferred_method();
+  return smooth() ? System::preferred_method() : "dopri5";
 }
 
 void EmpiricalFlow::exchange(Archive& archive) {
   if (pieces_) archive.part("pieces", *pieces_);
 }
 
-bool EmpiricalFlow::piecewise() const {
-  return problem_.activation && !problem_.activation->smooth();
-}
-
-void EmpiricalFlow::hold_piece(double tolerance) {
+void EmpiricalFlow::hold(double tolerance) {
   const bool leaky = problem_.activation->kind() == Activation::Kind::leaky_relu;
   const std::vector<HiddenLayer> layers{{d_, m_, m_}};
   pieces_ = std::make_shared<ReluPieces>(layers, leaky ? Activation::leaky_slope : 0, tolerance, 0);
@@ -168,12 +164,12 @@ void EmpiricalFlow::hold_piece(double tolerance) {
   filled_ = false;
 }
 
-double EmpiricalFlow::piece_margin(double, ConstVectorRef y) {
+double EmpiricalFlow::margin(double, ConstVectorRef y) {
   at(y, false);
   return pieces_->margin(*this, y, Vector());
 }
 
-void EmpiricalFlow::enter_piece(double, VectorRef y, bool afresh) {
+void EmpiricalFlow::enter(double, VectorRef y, bool afresh) {
   at(y, false);
   if (afresh)
     pieces_->enter_afresh(*this);

@@ -17,7 +17,8 @@ namespace gradflow {
 class EmpiricalFlow final : public System,
                             public sphere::Spheres,
                             public Resumable,
-                            private ReluNetwork {
+                            private FlowPieces,
+                            private LayeredNetwork {
  public:
   EmpiricalFlow(SingleIndexProblem problem, std::shared_ptr<const Matrix> inputs,
                 std::shared_ptr<const Vector> targets);
@@ -33,10 +34,7 @@ class EmpiricalFlow final : public System,
   std::string preferred_method() const override;
 
   void exchange(Archive& archive) override;
-  bool piecewise() const override;
-  void hold_piece(double tolerance) override;
-  double piece_margin(double t, ConstVectorRef y) override;
-  void enter_piece(double t, VectorRef y, bool afresh) override;
+  FlowPieces* pieces() override { return smooth() ? nullptr : this; }
 
   void second_layer_matrix(ConstVectorRef y, Matrix& k);
   void second_layer_coupling(ConstVectorRef y, ConstVectorRef v, VectorRef out);
@@ -44,6 +42,10 @@ class EmpiricalFlow final : public System,
  private:
   /// Of a product with the Jacobian.
   double product_flops() const;
+  bool smooth() const { return !problem_.activation || problem_.activation->smooth(); }
+  void hold(double tolerance) override;
+  double margin(double t, ConstVectorRef y) override;
+  void enter(double t, VectorRef y, bool afresh) override;
   struct Point {
     Vector y;
     Matrix s0, s1, s2;  ///< sigma, sigma', sigma'' of the pre-activations, (n, m)

@@ -11,7 +11,7 @@ using RowMap = Eigen::Map<RowMatrix>;
 }  // namespace
 
 void SlidingSurface::build(const std::vector<Kink>& kinks, const std::vector<Matrix>& slopes,
-                           const ReluNetwork& network, ConstVectorRef w) {
+                           const LayeredNetwork& network, ConstVectorRef w) {
   kinks_ = kinks;
   slopes_ = &slopes;
   network_ = &network;

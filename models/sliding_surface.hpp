@@ -27,10 +27,10 @@ struct Kink {
   bool operator==(const Kink&) const = default;
 };
 
-/// A network of ReLU or leaky ReLU neurons at its last point. Its slopes are those of its pieces.
-class ReluNetwork {
+/// What layers of neurons hold at a network's last point.
+class LayeredNetwork {
  public:
-  virtual ~ReluNetwork() = default;
+  virtual ~LayeredNetwork() = default;
   virtual void move_to(ConstVectorRef w) = 0;
   virtual const Matrix& layer_input(Index l) const = 0;    ///< h_l, shape (inputs, n)
   virtual const Matrix& preactivation(Index l) const = 0;  ///< z_l = W_l h_l + b_l, (width, n)
@@ -49,7 +49,7 @@ class SlidingSurface {
 
   /// |kinks|^2 inner products of the layers' widths, one pass backwards a kink.
   void build(const std::vector<Kink>& kinks, const std::vector<Matrix>& slopes,
-             const ReluNetwork& network, ConstVectorRef w);
+             const LayeredNetwork& network, ConstVectorRef w);
   Index size() const { return static_cast<Index>(kinks_.size()); }
   /// True where normals depend on w.
   bool curved() const { return curved_; }
@@ -80,7 +80,7 @@ class SlidingSurface {
   std::vector<HiddenLayer> layers_;
   std::vector<Kink> kinks_;
   const std::vector<Matrix>* slopes_ = nullptr;
-  const ReluNetwork* network_ = nullptr;
+  const LayeredNetwork* network_ = nullptr;
   std::vector<Matrix> below_;  ///< dz_s/dz_l of a kink's sample, (width, kinks)
   Matrix products_;
   Eigen::LDLT<Matrix> gram_;

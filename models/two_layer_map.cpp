@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "flow/mini_batch.hpp"
+#include "flow/pieces.hpp"
 #include "models/relu_pieces.hpp"
 #include "numerics/decompositions.hpp"
 #include "numerics/parallel.hpp"
@@ -15,7 +16,10 @@ namespace {
 constexpr Index largest_block = 64;
 
 /// Matrices of activations are (m, n): a column a sample.
-class TwoLayerMap final : public OutputMap, public Resumable, private ReluNetwork {
+class TwoLayerMap final : public OutputMap,
+                          public Resumable,
+                          private MapPieces,
+                          private LayeredNetwork {
  public:
   TwoLayerMap(std::shared_ptr<const Matrix> inputs, Index width, Activation activation, bool bias,
               double scale)
@@ -201,20 +205,22 @@ class TwoLayerMap final : public OutputMap, public Resumable, private ReluNetwor
     });
   }
 
-  bool piecewise() const override { return !activation_.smooth(); }
-  void hold_piece(double tolerance, double decay) override {
+  MapPieces* pieces() override { return activation_.smooth() ? nullptr : this; }
+  void exchange(Archive& archive) override {
+    if (pieces_) archive.part("pieces", *pieces_);
+  }
+
+ private:
+  void hold(double tolerance, double decay) override {
     const double low = activation_.kind() == Activation::Kind::relu ? 0 : Activation::leaky_slope;
     pieces_ = std::make_shared<ReluPieces>(
         std::vector<HiddenLayer>{{d(), m_, 0, bias_ ? m_ * d() : -1}}, low, tolerance, decay);
     columns_ = std::make_shared<Matrix>(inputs_->transpose());
     normals_of_revision_ = 0;
   }
-  void exchange(Archive& archive) override {
-    if (pieces_) archive.part("pieces", *pieces_);
-  }
   std::uint64_t revision() const override { return pieces_ ? pieces_->revision() : 0; }
-  double piece_margin(ConstVectorRef u) override { return pieces_->margin(*this, w_, u); }
-  void enter_piece(VectorRef w, ConstVectorRef u, bool afresh) override {
+  double margin(ConstVectorRef u) override { return pieces_->margin(*this, w_, u); }
+  void enter(VectorRef w, ConstVectorRef u, bool afresh) override {
     if (afresh)
       pieces_->enter_afresh(*this);
     else
@@ -233,7 +239,6 @@ class TwoLayerMap final : public OutputMap, public Resumable, private ReluNetwor
     }
   }
 
- private:
   void move_to(ConstVectorRef w) override {
     outputs_.resize(outputs());
     evaluate(w, outputs_);

@@ -106,7 +106,7 @@ class Settling {
         tested_length = 0;
         was_marginal_ = false;
       }
-      if (system_.piecewise() && stands_on_kinks(t, speed)) return;
+      if (system_.pieces() != nullptr && stands_on_kinks(t, speed)) return;
       // Steps that end at kinks at once tell nothing.
       if (length <= 1e-9 * t) continue;
       // What a step of this length moves: the distance to rest, but for modes slower than it.
@@ -127,7 +127,7 @@ class Settling {
     HessianModes modes(system_, t, result_.state);
     ++result_.statistics.linearisations;
     ++result_.statistics.factorisations;
-    if (modes.unstable() > 0 && system_.piecewise() && held_by_kinks(t, modes))
+    if (modes.unstable() > 0 && system_.pieces() != nullptr && held_by_kinks(t, modes))
       modes.set_unstable_aside();
     note(modes);
     if (modes.unstable() > 0) {
@@ -186,7 +186,7 @@ class Settling {
       for (const double side : {1.0, -1.0}) {
         const Vector mode = side * modes.unstable_mode(k);
         moved = result_.state + reach * mode;
-        system_.enter_piece(t, moved, true);
+        system_.pieces()->enter(t, moved, true);
         system_.rhs(t, moved, slope);
         if (mode.dot(slope) > 0.1 * modes.growth() * reach) held = false;
       }

@@ -336,7 +336,7 @@ void check_continuation(Model& model, const FlowSettings& flow,
   const Index p = system->dimension();
   if (!system->has_energy())
     throw ParameterError("range", "needs a flow that descends a loss, which this model's does not");
-  if (system->piecewise())
+  if (system->pieces() != nullptr)
     throw ParameterError("range",
                          "needs a smooth model: stationary points of networks with kinks (relu, "
                          "leaky_relu) lie on the kinks; [sweep] follows their flow");

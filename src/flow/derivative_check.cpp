@@ -167,10 +167,10 @@ void compare_loss(const Loss& original, Vector w, double decay, RandomStream& st
                   DerivativeChecks& all) {
   Loss loss(original);
   OutputMap& map = loss.map();
-  if (map.piecewise()) {
-    map.hold_piece(rounding_tolerance, decay);
+  if (MapPieces* pieces = map.pieces()) {
+    pieces->hold(rounding_tolerance, decay);
     loss.linearise(w);
-    map.enter_piece(w, loss.last_output_gradient(), true);
+    pieces->enter(w, loss.last_output_gradient(), true);
   }
   // As far as the matrices are no larger than 128 MB each.
   constexpr double most_entries = 1 << 24;
@@ -306,7 +306,7 @@ std::vector<PointChecks> compare_derivatives(Model& model, FlowSettings flow, st
   // The flow itself, in its own time: the rest follows from it.
   if (flow.discrete() || loss_model != nullptr) flow.kind = descent_kind();
   flow.accelerated = false;
-  const bool kinks = model.system(flow)->piecewise();
+  const bool kinks = model.system(flow)->pieces() != nullptr;
   Vector start = model.initial_state(flow);
   // A start of zeros may lie on kinks.
   if (kinks) start = around(start, 1e-3, stream);
@@ -320,9 +320,9 @@ std::vector<PointChecks> compare_derivatives(Model& model, FlowSettings flow, st
       manifold->to_manifold(y);
     if (loss_model != nullptr)
       compare_loss(loss_model->loss(), y, flow.weight_decay, stream, checks);
-    if (kinks) {
-      system->hold_piece(rounding_tolerance);
-      system->enter_piece(0, y, true);
+    if (FlowPieces* pieces = system->pieces()) {
+      pieces->hold(rounding_tolerance);
+      pieces->enter(0, y, true);
     }
     for (DerivativeCheck& check : compare_derivatives(*system, y, stream))
       checks.push_back(std::move(check));

@@ -104,7 +104,9 @@ class HeavyBallMatrix final : public NewtonMatrix {
 }  // namespace
 
 GradientFlow::GradientFlow(const Loss& loss, DecayAndRate terms)
-    : loss_(loss), terms_(std::move(terms)) {}
+    : loss_(loss), terms_(std::move(terms)) {
+  symmetric_ = pieces() == nullptr || !loss_.map().pieces()->curved();
+}
 
 void GradientFlow::rhs(double, ConstVectorRef y, VectorRef dydt) {
   loss_.gradient(y, dydt);
@@ -113,7 +115,7 @@ void GradientFlow::rhs(double, ConstVectorRef y, VectorRef dydt) {
 
 void GradientFlow::descend(ConstVectorRef y, VectorRef gradient) {
   add_decay(terms_.decay, y, gradient);
-  loss_.map().project(gradient);
+  loss_.project(gradient);
   if (terms_.rate.size() == 1)
     gradient *= -terms_.rate[0];
   else
@@ -146,8 +148,10 @@ void GradientFlow::settled_jacobian_times(double, ConstVectorRef y, ConstVectorR
 
 void GradientFlow::finish_jacobian(ConstVectorRef v, VectorRef out) {
   add_decay(terms_.decay, v, out);
-  loss_.map().project(out);
-  loss_.map().turn(loss_.last_output_gradient(), v, out);
+  if (MapPieces* pieces = loss_.map().pieces()) {
+    pieces->project(out);
+    pieces->turn(loss_.last_output_gradient(), v, out);
+  }
   if (terms_.rate.size() == 1)
     out *= -terms_.rate[0];
   else
@@ -163,28 +167,27 @@ double GradientFlow::inner_product(ConstVectorRef, ConstVectorRef u, ConstVector
   return (u.array() * v.array() / terms_.rate.array()).sum();
 }
 
-double GradientFlow::piece_margin(double, ConstVectorRef y) {
-  loss_.linearise(y);
-  return loss_.map().piece_margin(loss_.last_output_gradient());
+void GradientFlow::hold(double tolerance) {
+  loss_.map().pieces()->hold(tolerance, terms_.decay[0]);
 }
 
-void GradientFlow::enter_piece(double, VectorRef y, bool afresh) {
+double GradientFlow::margin(double, ConstVectorRef y) {
   loss_.linearise(y);
-  loss_.map().enter_piece(y, loss_.last_output_gradient(), afresh);
+  return loss_.map().pieces()->margin(loss_.last_output_gradient());
+}
+
+void GradientFlow::enter(double, VectorRef y, bool afresh) {
+  loss_.linearise(y);
+  loss_.map().pieces()->enter(y, loss_.last_output_gradient(), afresh);
 }
 
 void GradientFlow::exchange(Archive& archive) {
   if (auto* map = dynamic_cast<Resumable*>(&loss_.map())) archive.part("map", *map);
 }
 
-/// In surfaces that are curved the Jacobian is not symmetric: its matrix is a general one.
-bool GradientFlow::symmetric() const {
-  return !(piecewise() && loss_.map().curved_pieces());
-}
-
 std::vector<NewtonOffer> GradientFlow::newton_offers() const {
   std::vector<NewtonOffer> offers = newton_offers_of(loss_);
-  if (symmetric()) return offers;
+  if (symmetric_) return offers;
   for (NewtonOffer& offer : offers) {
     if (offer.kind != LinearKind::dense) continue;
     const double product = offer.cost.linearise_flops / static_cast<double>(dimension());
@@ -196,7 +199,7 @@ std::vector<NewtonOffer> GradientFlow::newton_offers() const {
 }
 
 std::unique_ptr<NewtonMatrix> GradientFlow::newton_matrix(LinearKind kind) {
-  if (kind == LinearKind::dense && !symmetric())
+  if (kind == LinearKind::dense && !symmetric_)
     return make_dense_newton_matrix(
         *this, dense_hessian_offer(loss_).cost.linearise_flops / static_cast<double>(dimension()));
   return std::make_unique<GradientFlowMatrix>(make_shifted_hessian(loss_, kind), terms_,

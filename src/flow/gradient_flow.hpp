@@ -20,7 +20,7 @@ struct DecayAndRate {
 
 /// w' = -eta (grad F(w) + Lambda w), the gradient flow of E = F + 1/2 w.Lambda w in the metric
 /// 1/eta. State: w, shape (p).
-class GradientFlow : public System, public Resumable {
+class GradientFlow : public System, public Resumable, private FlowPieces {
  public:
   GradientFlow(const Loss& loss, DecayAndRate terms);
 
@@ -36,10 +36,9 @@ class GradientFlow : public System, public Resumable {
   double energy(ConstVectorRef y) override;
   double inner_product(ConstVectorRef y, ConstVectorRef u, ConstVectorRef v) override;
   /// Kinks: only with one learning rate and weight decay for all, which keep a surface's normal.
-  bool piecewise() const override { return terms_.uniform() && loss_.map().piecewise(); }
-  void hold_piece(double tolerance) override { loss_.map().hold_piece(tolerance, terms_.decay[0]); }
-  double piece_margin(double t, ConstVectorRef y) override;
-  void enter_piece(double t, VectorRef y, bool afresh) override;
+  FlowPieces* pieces() override {
+    return terms_.uniform() && loss_.map().pieces() != nullptr ? this : nullptr;
+  }
   /// The piece, where the map has any.
   void exchange(Archive& archive) override;
   std::vector<NewtonOffer> newton_offers() const override;
@@ -51,12 +50,15 @@ class GradientFlow : public System, public Resumable {
   void descend(ConstVectorRef y, VectorRef gradient);
 
  private:
-  bool symmetric() const;
+  void hold(double tolerance) override;
+  double margin(double t, ConstVectorRef y) override;
+  void enter(double t, VectorRef y, bool afresh) override;
   /// hess F v -> (the flow's Jacobian) v, in place.
   void finish_jacobian(ConstVectorRef v, VectorRef out);
 
   Loss loss_;
   DecayAndRate terms_;
+  bool symmetric_;  ///< the Jacobian: in surfaces that are curved it is not
   std::unique_ptr<SettledGradient> settled_;  ///< made when first asked for
 };
 

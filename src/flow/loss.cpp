@@ -5,6 +5,8 @@
 #include <limits>
 #include <stdexcept>
 
+#include "flow/pieces.hpp"
+
 namespace gradflow {
 
 void OutputLoss::residual(ConstVectorRef, VectorRef) const {
@@ -159,10 +161,12 @@ Loss::Loss(std::unique_ptr<OutputMap> map, std::shared_ptr<const OutputLoss> out
 Loss::Loss(const Loss& other) : Loss(other.map_->clone(), other.output_loss_) {}
 
 void Loss::move_to(ConstVectorRef w) {
-  if (have_point_ && map_->revision() == revision_ && w == point_) return;  // never for NaN
+  MapPieces* pieces = map_->pieces();
+  const std::uint64_t revision = pieces != nullptr ? pieces->revision() : 0;
+  if (have_point_ && revision == revision_ && w == point_) return;  // never for NaN
   point_ = w;
   map_->evaluate(w, f_);
-  revision_ = map_->revision();
+  revision_ = revision;
   have_point_ = true;
   have_gradient_ = false;
 }
@@ -183,6 +187,10 @@ void Loss::linearise(ConstVectorRef w) {
   if (have_gradient_) return;
   value_ = output_loss_->gradient(f_, g_);
   have_gradient_ = true;
+}
+
+void Loss::project(VectorRef v) {
+  if (MapPieces* pieces = map_->pieces()) pieces->project(v);
 }
 
 void Loss::gauss_newton_times(ConstVectorRef v, VectorRef out) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -112,6 +113,9 @@ class Loss {
   /// Its Gauss-Newton part J^T D J v.
   void gauss_newton_times(ConstVectorRef v, VectorRef out);
 
+  /// v -> P v where the map slides in surfaces of its pieces; elsewhere v stays.
+  void project(VectorRef v);
+
   OutputMap& map() { return *map_; }
   const OutputMap& map() const { return *map_; }
   const OutputLoss& output_loss() const { return *output_loss_; }
@@ -126,7 +130,7 @@ class Loss {
   void move_to(ConstVectorRef w);
   Vector point_, f_, g_, jv_, djv_, curved_;
   double value_ = 0;
-  std::uint64_t revision_ = 0;
+  std::uint64_t revision_ = 0;  ///< of the map's pieces
   bool have_point_ = false, have_gradient_ = false;
 };
 

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -9,6 +8,7 @@
 namespace gradflow {
 
 class BatchMap;
+class MapPieces;
 
 /// Curvature of the outputs that is block diagonal in the parameters: which parameters stand
 /// together. Block b holds the parameters index[start[b]] ... index[start[b+1]-1]; every parameter
@@ -63,33 +63,8 @@ class OutputMap {
   /// Only called where `curvature_blocks` is non-null.
   virtual void curvature(ConstVectorRef u, VectorRef blocks);
 
-  /// Maps with kinks (ReLU) are smooth pieces that meet at surfaces. Such a map can keep to one
-  /// piece, also beyond its boundary, so that a method sees a smooth function and a boundary to
-  /// stop at. Where the flow of a loss would be pushed back to a surface from both sides it slides
-  /// in it (Filippov's solution, and the gradient flow of Clarke's subdifferential): that is a
-  /// piece too, in which all products are those of the map restricted to the surface.
-  virtual bool piecewise() const { return false; }
-  /// From here on this map, and the clones made of it, keep to the piece last entered. A state may
-  /// be beyond its boundary by the relative tolerance given: that is how well states are known. The
-  /// flow is w' = -(J^T u + decay w), u the loss's gradient l'(f), up to a positive factor.
-  virtual void hold_piece(double /*tolerance*/, double /*decay*/) {}
-  /// At the last point: negative where it lies beyond the boundary of the piece, or where a sliding
-  /// motion would leave its surface. u is l'(f) there.
-  virtual double piece_margin(ConstVectorRef /*u*/) { return 1; }
-  /// Enters the piece in which the flow goes on from the last point; w is that point, which may be
-  /// moved by its rounding error, on to the surface. `afresh`: whatever the piece was before.
-  virtual void enter_piece(VectorRef /*w*/, ConstVectorRef /*u*/, bool /*afresh*/) {}
-
-  /// v -> P v, the part of a vector like w that is tangent at the last point to the surfaces in
-  /// which the piece slides. The flow is -P (J^T u + decay w); J^T already comes projected.
-  virtual void project(VectorRef /*v*/) {}
-  /// Where surfaces of pieces are curved, P depends on w: adds what this adds to the derivative of
-  /// P (J^T u + decay w) along v. The flow's Jacobian is then not symmetric off the surface.
-  virtual bool curved_pieces() const { return false; }
-  virtual void turn(ConstVectorRef /*u*/, ConstVectorRef /*v*/, VectorRef /*out*/) {}
-
-  /// Changes whenever f at the last point may have: a piece was entered.
-  virtual std::uint64_t revision() const { return 0; }
+  /// Non-null where there are kinks (flow/pieces.hpp).
+  virtual MapPieces* pieces() { return nullptr; }
 
   /// n where the outputs are those of n samples, one after another and equally many each, over
   /// which the loss is a sum; 0 where they are not.

@@ -38,7 +38,7 @@ class SettledResiduals {
       out += decay_[0] * point_;
     else
       out.array() += decay_.array() * point_.array();
-    loss.map().project(out);
+    loss.project(out);
   }
   /// Length of scale J^T u, u = l' - D J delta, where delta solves the step's equation: it is
   /// shift delta - scale Lambda w, and a residual of the equation is an error of it.

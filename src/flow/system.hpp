@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "flow/newton_matrix.hpp"
+#include "flow/pieces.hpp"
 #include "numerics/types.hpp"
 
 namespace gradflow {
@@ -53,14 +54,9 @@ class System {
   /// True where the flow has come to a point at which it is not defined (after the last rhs).
   virtual bool at_singular_point() const { return false; }
 
-  /// Right-hand sides that are smooth only between surfaces: the solver keeps to one smooth piece
-  /// up to its boundary, and there enters the next (see OutputMap). `hold_piece` comes first,
-  /// before any Newton matrix is made.
-  virtual bool piecewise() const { return false; }
-  virtual void hold_piece(double /*tolerance*/) {}
-  /// Negative where y lies beyond the piece's boundary.
-  virtual double piece_margin(double /*t*/, ConstVectorRef /*y*/) { return 1; }
-  virtual void enter_piece(double /*t*/, VectorRef /*y*/, bool /*afresh*/) {}
+  /// Non-null where the right-hand side is smooth only between surfaces: the solver keeps to one
+  /// smooth piece up to its boundary, and there enters the next.
+  virtual FlowPieces* pieces() { return nullptr; }
 
   /// The Newton matrices (I - gamma J) that this system has.
   virtual std::vector<NewtonOffer> newton_offers() const { return {}; }

@@ -204,7 +204,7 @@ Outcome integrate(System& system, Stepper& stepper, const SolverSettings& settin
     if (!y0.allFinite())
       throw SolverError(Status::not_finite, "the initial state is not finite", "");
     // Pieces of a ReLU network and noise keep to no symmetry.
-    if (!system.piecewise() && !system.stochastic())
+    if (system.pieces() == nullptr && !system.stochastic())
       stepper.keep_to(InvariantSubspace::around(system, y0));
     stepper.start(times.front(), y0);
     started = true;

@@ -14,13 +14,13 @@ namespace {
 /// one-step method with its step size, others from a start.
 class PiecewiseStepper final : public Stepper {
  public:
-  PiecewiseStepper(System& system, std::unique_ptr<Stepper> inner)
-      : system_(system), inner_(std::move(inner)), state_(system.dimension()) {}
+  PiecewiseStepper(FlowPieces& pieces, Index dimension, std::unique_ptr<Stepper> inner)
+      : pieces_(pieces), inner_(std::move(inner)), state_(dimension) {}
 
   void start(double t0, ConstVectorRef y0) override {
     time_ = previous_ = t0;
     state_ = y0;
-    system_.enter_piece(t0, state_, true);
+    pieces_.enter(t0, state_, true);
     inner_->start(t0, state_);
     time_before_ = t0;
     at_boundary_ = false;
@@ -80,14 +80,14 @@ class PiecewiseStepper final : public Stepper {
 
  private:
   void cross() {
-    system_.enter_piece(time_, state_, false);
+    pieces_.enter(time_, state_, false);
     if (!inner_->move_to(time_, state_)) inner_->start(time_, state_);
     at_boundary_ = false;
   }
 
   double margin(double t) {
     inner_->interpolate(t, state_);
-    return system_.piece_margin(t, state_);
+    return pieces_.margin(t, state_);
   }
 
   /// Looks at the step's end and within it, for a way out and back; `beyond` is the first time
@@ -100,7 +100,7 @@ class PiecewiseStepper final : public Stepper {
     }
     beyond = time_;
     state_ = inner_->state();
-    return system_.piece_margin(time_, state_) < 0;
+    return pieces_.margin(time_, state_) < 0;
   }
 
   /// The first time in the last step before `beyond`, just outside: Illinois's regula falsi.
@@ -124,7 +124,7 @@ class PiecewiseStepper final : public Stepper {
       throw SolverError(Status::no_convergence,
                         "the flow does not leave the point where smooth pieces meet",
                         "try another seed, or a smooth activation");
-    if (events_ - events_before_ < 10'000 + 10 * system_.dimension()) return;
+    if (events_ - events_before_ < 10'000 + 10 * state_.size()) return;
     if (time_ < 1.01 * time_before_)
       throw SolverError(
           Status::step_budget,
@@ -136,7 +136,7 @@ class PiecewiseStepper final : public Stepper {
     time_before_ = time_;
   }
 
-  System& system_;
+  FlowPieces& pieces_;
   std::unique_ptr<Stepper> inner_;
   double time_ = 0, previous_ = 0;
   Vector state_;
@@ -149,8 +149,9 @@ class PiecewiseStepper final : public Stepper {
 
 }  // namespace
 
-std::unique_ptr<Stepper> make_piecewise_stepper(System& system, std::unique_ptr<Stepper> inner) {
-  return std::make_unique<PiecewiseStepper>(system, std::move(inner));
+std::unique_ptr<Stepper> make_piecewise_stepper(FlowPieces& pieces, Index dimension,
+                                                std::unique_ptr<Stepper> inner) {
+  return std::make_unique<PiecewiseStepper>(pieces, dimension, std::move(inner));
 }
 
 }  // namespace gradflow

@@ -99,9 +99,10 @@ std::unique_ptr<Stepper> make_smooth_stepper(System& system, const SolverSetting
 }  // namespace
 
 std::unique_ptr<Stepper> make_stepper(System& system, const SolverSettings& settings) {
-  if (!system.piecewise()) return make_smooth_stepper(system, settings);
+  FlowPieces* pieces = system.pieces();
+  if (pieces == nullptr) return make_smooth_stepper(system, settings);
   // A tenth, so that the events of a step add less than the step itself.
-  system.hold_piece(0.1 * settings.rtol);
+  pieces->hold(0.1 * settings.rtol);
   SolverSettings used = settings;
   if (used.method == "auto") used.method = system.preferred_method();
   // A one-step method loses nothing at a boundary; with an exact matrix it has its order of 5.
@@ -110,7 +111,7 @@ std::unique_ptr<Stepper> make_stepper(System& system, const SolverSettings& sett
       used.method = "rodas";
       used.linear = *exact;
     }
-  return make_piecewise_stepper(system, make_smooth_stepper(system, used));
+  return make_piecewise_stepper(*pieces, system.dimension(), make_smooth_stepper(system, used));
 }
 
 }  // namespace gradflow

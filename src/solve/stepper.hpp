@@ -105,10 +105,11 @@ enum class Effort { steps, evaluations };
 std::unique_ptr<Stepper> make_switching_stepper(std::unique_ptr<Stepper> first,
                                                 std::unique_ptr<Stepper> second, double affordable,
                                                 Effort effort = Effort::steps);
-/// Any of these within the smooth pieces of a right-hand side (System::piecewise): each step ends
+/// Any of these within the smooth pieces of a right-hand side (flow/pieces.hpp): each step ends
 /// at a boundary that it meets, located on the dense output, and the next begins in the piece
 /// beyond.
-std::unique_ptr<Stepper> make_piecewise_stepper(System& system, std::unique_ptr<Stepper> inner);
+std::unique_ptr<Stepper> make_piecewise_stepper(FlowPieces& pieces, Index dimension,
+                                                std::unique_ptr<Stepper> inner);
 /// System::discrete_step, t = k step: gradient descent on a gradient flow; `method` is its name in
 /// results and messages.
 std::unique_ptr<Stepper> make_descent_stepper(System& system, double step,

@@ -9,7 +9,7 @@ using namespace gradflow;
 namespace {
 
 /// y' = 1 in pieces of a given length, without a bound on how many.
-class ManyPieces final : public System {
+class ManyPieces final : public System, private FlowPieces {
  public:
   explicit ManyPieces(double length) : length_(length) {}
   Index dimension() const override { return 1; }
@@ -17,27 +17,31 @@ class ManyPieces final : public System {
   void jacobian_times(double, ConstVectorRef, ConstVectorRef, VectorRef out) override {
     out.setZero();
   }
-  bool piecewise() const override { return true; }
-  double piece_margin(double, ConstVectorRef y) override { return begin_ + length_ - y[0]; }
-  void enter_piece(double, VectorRef y, bool) override { begin_ = y[0]; }
+  FlowPieces* pieces() override { return this; }
 
  private:
+  void hold(double) override {}
+  double margin(double, ConstVectorRef y) override { return begin_ + length_ - y[0]; }
+  void enter(double, VectorRef y, bool) override { begin_ = y[0]; }
+
   double length_, begin_ = 0;
 };
 
 /// y' = 1 up to y = 0, then -(y + 2).
-class Kink final : public System {
+class Kink final : public System, private FlowPieces {
  public:
   Index dimension() const override { return 1; }
   void rhs(double, ConstVectorRef y, VectorRef dydt) override { dydt[0] = above_ ? -y[0] - 2 : 1; }
   void jacobian_times(double, ConstVectorRef, ConstVectorRef v, VectorRef out) override {
     out = above_ ? Vector(-v) : Vector(0 * v);
   }
-  bool piecewise() const override { return true; }
-  double piece_margin(double, ConstVectorRef y) override { return above_ ? 1.0 : -y[0]; }
-  void enter_piece(double, VectorRef, bool afresh) override { above_ = !afresh; }
+  FlowPieces* pieces() override { return this; }
 
  private:
+  void hold(double) override {}
+  double margin(double, ConstVectorRef y) override { return above_ ? 1.0 : -y[0]; }
+  void enter(double, VectorRef, bool afresh) override { above_ = !afresh; }
+
   bool above_ = false;
 };
 
