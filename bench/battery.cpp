@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <functional>
 #include <limits>
 #include <set>
@@ -17,13 +16,14 @@
 #include "bench/problems.hpp"
 #include "bench/solvers.hpp"
 #include "flow/parameters.hpp"
+#include "numerics/short_number.hpp"
 
 namespace gradflow::bench {
 namespace {
 
 constexpr double error_asked = 1e-5;
 constexpr double reference_rtol = 1e-9;  ///< far below the error asked
-constexpr double reference_cap = 120;  ///< processor seconds
+constexpr double reference_cap = 120;    ///< processor seconds
 constexpr double auto_cap = 120;
 /// What is shorter is repeated, and never cut: the clock and the caches would decide.
 constexpr double short_run = 0.02;
@@ -227,12 +227,6 @@ const std::vector<std::string>& pairs() {
   return all;
 }
 
-std::string number(double value) {
-  char text[40];
-  std::snprintf(text, sizeof text, "%.3g", value);
-  return text;
-}
-
 }  // namespace
 
 void measure_battery(std::ostream& out, bool quick) {
@@ -263,8 +257,9 @@ void measure_battery(std::ostream& out, bool quick) {
       } catch (const ParameterError&) {  // a matrix that the problem does not offer
       }
     }
-    out << ours.note << " | " << number(ours.seconds) << " | " << best_solver << " | "
-        << number(best) << " | " << number(ours.seconds / best) << " |" << std::endl;
+    out << ours.note << " | " << short_number(ours.seconds, 3) << " | " << best_solver << " | "
+        << short_number(best, 3) << " | " << short_number(ours.seconds / best, 3) << " |"
+        << std::endl;
   }
 }
 

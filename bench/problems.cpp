@@ -8,6 +8,7 @@
 
 #include "flow/registry.hpp"
 #include "io/data_file.hpp"
+#include "numerics/short_number.hpp"
 #include "solve/stationary_point.hpp"
 
 namespace gradflow::bench {
@@ -29,12 +30,6 @@ std::string text_of(const ParameterValue& value) {
   std::ostringstream out;
   out << std::boolalpha;
   std::visit([&](const auto& held) { write(out, held); }, value);
-  return out.str();
-}
-
-std::string short_number(double value) {
-  std::ostringstream out;
-  out << value;
   return out.str();
 }
 

@@ -6,7 +6,7 @@
 #include "flow/loss_model.hpp"
 #include "flow/mini_batch.hpp"
 #include "models/deep_linear_map.hpp"
-#include "models/initial_seed.hpp"
+#include "models/initial_state.hpp"
 #include "models/noisy_linear_network.hpp"
 #include "models/supervised_data.hpp"
 #include "numerics/decompositions.hpp"

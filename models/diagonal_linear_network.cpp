@@ -7,7 +7,7 @@
 #include "flow/loss_model.hpp"
 #include "flow/mirror_flow.hpp"
 #include "models/diagonal_map.hpp"
-#include "models/initial_seed.hpp"
+#include "models/initial_state.hpp"
 #include "models/training_data.hpp"
 #include "numerics/random.hpp"
 
@@ -265,13 +265,9 @@ std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
     if (fourier) p.resolve("dimension", 2 * p.integer("frequencies") + 1);
     if (!p.has_file("points") && p.has_file("targets"))
       p.fix_size("samples", p.file_vector("targets").size(), "targets");
-    if (!fourier && p.has_file("initial")) {
-      const Index entries = p.file_vector("initial").size();
-      if (entries % factors_of(kind) != 0)
-        throw ParameterError("initial", "has " + std::to_string(entries) +
-                                            " entries, expected an even number 2d: u, v");
-      p.fix_size("dimension", entries / factors_of(kind), "initial");
-    }
+    if (!fourier && p.has_file("initial"))
+      p.fix_size("dimension", initial_sets(p, factors_of(kind), "an even number 2d: u, v"),
+                 "initial");
   }
   const Index n = p.integer("samples"), d = p.integer("dimension");
   RandomStream data_stream(seed, "data"), test(seed, "test"),
@@ -341,13 +337,7 @@ std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
 
   Vector initial(factors_of(kind) * d);
   if (p.has_file("initial")) {
-    const Index entries = initial.size();
-    initial = p.file_vector("initial");
-    if (initial.size() != entries)
-      throw ParameterError("initial",
-                           "has " + std::to_string(initial.size()) + " entries, expected " +
-                               (factors_of(kind) == 2 ? "2 dimension = " : "dimension = ") +
-                               std::to_string(entries));
+    initial = read_initial(p, initial.size(), factors_of(kind) == 2 ? "2 dimension" : "dimension");
   } else {
     start.fill_normal(initial, p.real("initial_scale") * std::sqrt(p.real("initial_variance")));
   }

@@ -4,7 +4,7 @@
 
 #include "flow/linear_map.hpp"
 #include "flow/loss_model.hpp"
-#include "models/initial_seed.hpp"
+#include "models/initial_state.hpp"
 #include "models/training_data.hpp"
 #include "numerics/decompositions.hpp"
 #include "numerics/random.hpp"
@@ -103,10 +103,7 @@ std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
 
   Vector initial(d);
   if (p.has_file("initial")) {
-    initial = p.file_vector("initial");
-    if (initial.size() != d)
-      throw ParameterError("initial", "has " + std::to_string(initial.size()) +
-                                          " entries, expected dimension = " + std::to_string(d));
+    initial = read_initial(p, d, "dimension");
   } else {
     start.fill_normal(initial, std::sqrt(p.real("initial_variance")));
   }

@@ -5,7 +5,7 @@
 
 #include "flow/loss_model.hpp"
 #include "flow/mini_batch.hpp"
-#include "models/initial_seed.hpp"
+#include "models/initial_state.hpp"
 #include "numerics/decompositions.hpp"
 #include "numerics/random.hpp"
 
@@ -283,11 +283,7 @@ std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
   const Index size = (rows + columns) * rank;
   Vector initial(size);
   if (p.has_file("initial")) {
-    initial = p.file_vector("initial");
-    if (initial.size() != size)
-      throw ParameterError(
-          "initial", "has " + std::to_string(initial.size()) +
-                         " entries, expected (rows + columns) rank = " + std::to_string(size));
+    initial = read_initial(p, size, "(rows + columns) rank");
   } else {
     start.fill_normal(initial, std::sqrt(p.real("initial_variance")));
   }

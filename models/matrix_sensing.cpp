@@ -5,7 +5,7 @@
 
 #include "flow/loss_model.hpp"
 #include "flow/mini_batch.hpp"
-#include "models/initial_seed.hpp"
+#include "models/initial_state.hpp"
 #include "models/supervised_data.hpp"
 #include "numerics/decompositions.hpp"
 #include "numerics/random.hpp"

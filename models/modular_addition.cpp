@@ -6,7 +6,7 @@
 #include "flow/gauss_newton_blocks.hpp"
 #include "flow/loss_model.hpp"
 #include "flow/mini_batch.hpp"
-#include "models/initial_seed.hpp"
+#include "models/initial_state.hpp"
 #include "models/supervised_data.hpp"
 #include "numerics/parallel.hpp"
 #include "numerics/random.hpp"
@@ -367,15 +367,12 @@ class ModularAddition final : public LossModel {
                  *train_);
   }
   const Score& test(const State& s) {
-    if (!scored_ || serial_ != s.serial) {
+    return test_score_.at(s, [&](Score& made) {
       test_map_->evaluate(weights(s), test_outputs_);
-      test_score_ = score(
+      made = score(
           Eigen::Map<const Matrix>(test_outputs_.data(), p_, static_cast<Index>(test_->size())),
           *test_);
-      serial_ = s.serial;
-      scored_ = true;
-    }
-    return test_score_;
+    });
   }
   void fourier_power(ConstVectorRef w, double* out, Index frequencies) const {
     const Eigen::Map<const RowMatrix> W(w.data(), width_, 2 * p_);
@@ -400,21 +397,15 @@ class ModularAddition final : public LossModel {
   std::shared_ptr<const Pairs> train_, test_;
   std::unique_ptr<OutputMap> test_map_;
   Vector test_outputs_;
-  Score test_score_;
-  std::uint64_t serial_ = 0;
-  bool scored_ = false;
+  OncePerSample<Score> test_score_;
 };
 
 std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
   const Index modulus = p.integer("modulus");
   if (p.has_file("initial")) {
-    const Index entries = p.file_vector("initial").size();
-    if (entries % (3 * modulus) != 0)
-      throw ParameterError("initial", "has " + std::to_string(entries) +
-                                          " entries, expected a multiple of 3 modulus = " +
-                                          std::to_string(3 * modulus) +
-                                          ": W (width, 2p), V (p, width)");
-    p.fix_size("width", entries / (3 * modulus), "initial");
+    const std::string expected = "a multiple of 3 modulus = " + std::to_string(3 * modulus) +
+                                 ": W (width, 2p), V (p, width)";
+    p.fix_size("width", initial_sets(p, 3 * modulus, expected), "initial");
     for (const char* name : {"input_variance", "output_variance", "initial_scale"})
       p.unused(name, "initial");
   }

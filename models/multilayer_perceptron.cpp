@@ -7,7 +7,7 @@
 #include "flow/loss_model.hpp"
 #include "flow/mini_batch.hpp"
 #include "models/formulas.hpp"
-#include "models/initial_seed.hpp"
+#include "models/initial_state.hpp"
 #include "models/perceptron_data.hpp"
 #include "models/perceptron_layers.hpp"
 #include "models/perceptron_layout.hpp"

@@ -369,12 +369,7 @@ class SeparableClassification final : public Model {
   }
 
   const Reading& at(const State& s) {
-    if (!filled_ || serial_ != s.serial) {
-      reading_ = read(s.t, s.y);
-      serial_ = s.serial;
-      filled_ = true;
-    }
-    return reading_;
+    return reading_.at(s, [&](Reading& reading) { reading = read(s.t, s.y); });
   }
 
   Summary summarise(const Trajectory& run) {
@@ -399,9 +394,7 @@ class SeparableClassification final : public Model {
   MirrorFlow real_;
   AcceleratedMirrorFlow accelerated_;
   bool accelerated_run_ = true;
-  Reading reading_;
-  std::uint64_t serial_ = 0;
-  bool filled_ = false;
+  OncePerSample<Reading> reading_;
 };
 
 std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "models/initial_state.hpp"
 #include "numerics/random.hpp"
 #include "numerics/short_number.hpp"
 
@@ -103,12 +104,7 @@ void take_potential(Parameters& p, SeparableProblem& problem) {
 void take_start(const Parameters& p, SeparableProblem& problem) {
   const Index n = problem.inputs->rows(), d = problem.inputs->cols();
   problem.initial = Vector::Zero(d);
-  if (p.has_file("initial")) {
-    problem.initial = p.file_vector("initial");
-    if (problem.initial.size() != d)
-      throw ParameterError("initial", "has " + std::to_string(problem.initial.size()) +
-                                          " entries, expected dimension = " + std::to_string(d));
-  }
+  if (p.has_file("initial")) problem.initial = read_initial(p, d, "dimension");
   // Slightly off where the inverse gradient is not Lipschitz at 0, towards where the flow goes.
   Vector weights(n);
   margin_weights(problem.loss, *problem.margins * problem.initial, weights);

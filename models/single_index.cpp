@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "models/formulas.hpp"
-#include "models/initial_seed.hpp"
+#include "models/initial_state.hpp"
 #include "models/single_index_asymptotics.hpp"
 #include "models/single_index_packs.hpp"
 #include "numerics/hermite.hpp"
@@ -225,22 +225,14 @@ void refuse_weight_decay(const FlowSettings& flow) {
 
 std::vector<Observable> single_index_observables(const SingleIndexProblem& problem,
                                                  std::function<NeuronView(const State&)> read) {
-  struct Cache {
-    std::uint64_t serial = 0;
-    bool filled = false;
-    Vector moments;
-  };
   const Index size = problem.phi.size(), m = problem.width;
-  const auto moments = [read, size,
-                        cache = std::make_shared<Cache>()](const State& s) -> const Vector& {
-    if (!cache->filled || cache->serial != s.serial) {
+  const auto moments = [read, size, cache = std::make_shared<OncePerSample<Vector>>()](
+                           const State& s) -> const Vector& {
+    return cache->at(s, [&](Vector& made) {
       const NeuronView view = read(s);
-      cache->moments.resize(size);
-      power_moments(view.a, view.s, cache->moments);
-      cache->serial = s.serial;
-      cache->filled = true;
-    }
-    return cache->moments;
+      made.resize(size);
+      power_moments(view.a, view.s, made);
+    });
   };
   const Axis degree = counting_axis("degree", size, "Hermite degree");
   const Axis neuron = counting_axis("neuron", m, "neuron");

@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "numerics/hermite.hpp"
+
 namespace gradflow {
 
 NetworkActivation::NetworkActivation(const SingleIndexProblem& problem)
@@ -22,7 +24,7 @@ void NetworkActivation::evaluate(const double* z, Index n, double* value, double
       v += sigma_[k] * h;
       d1 += sigma_[k] * root * before;
       if (k >= 2) d2 += sigma_[k] * root * std::sqrt(static_cast<double>(k - 1)) * before2;
-      const double next = (z[i] * h - root * before) / std::sqrt(static_cast<double>(k + 1));
+      const double next = next_hermite(k, z[i], h, before);
       before2 = before;
       before = h;
       h = next;
@@ -37,8 +39,7 @@ double target_value(const Vector& phi, double z) {
   double h = 1, before = 0, sum = 0;
   for (Index k = 0; k < phi.size(); ++k) {
     sum += phi[k] * h;
-    const double next = (z * h - std::sqrt(static_cast<double>(k)) * before) /
-                        std::sqrt(static_cast<double>(k + 1));
+    const double next = next_hermite(k, z, h, before);
     before = h;
     h = next;
   }

@@ -5,7 +5,7 @@
 #include <memory>
 
 #include "flow/jacobian_newton.hpp"
-#include "models/initial_seed.hpp"
+#include "models/initial_state.hpp"
 #include "models/single_index_asymptotics.hpp"
 #include "models/single_index_packs.hpp"
 #include "numerics/decompositions.hpp"
@@ -247,11 +247,7 @@ class MeanFieldModel final : public Model {
 
 std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
   if (p.has_file("initial")) {
-    const Index entries = p.file_vector("initial").size();
-    if (entries % 2 != 0)
-      throw ParameterError("initial", "has " + std::to_string(entries) +
-                                          " entries, expected an even number 2m: a, s");
-    p.fix_size("width", entries / 2, "initial");
+    p.fix_size("width", initial_sets(p, 2, "an even number 2m: a, s"), "initial");
     p.unused("initial_second_layer", "initial");
     p.unused("dimension", "initial");
   }

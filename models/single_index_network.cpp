@@ -2,7 +2,7 @@
 
 #include <memory>
 
-#include "models/initial_seed.hpp"
+#include "models/initial_state.hpp"
 #include "models/single_index.hpp"
 #include "models/single_index_activation.hpp"
 #include "models/single_index_empirical.hpp"
@@ -100,11 +100,7 @@ std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
   const Index m = problem.width, d = problem.dimension;
   Vector initial(m + m * d);
   if (p.has_file("initial")) {
-    initial = p.file_vector("initial");
-    if (initial.size() != m + m * d)
-      throw ParameterError("initial", "has " + std::to_string(initial.size()) +
-                                          " entries, expected width (1 + dimension) = " +
-                                          std::to_string(m + m * d) + ": a, U row by row");
+    initial = read_initial(p, m + m * d, "width (1 + dimension)", ": a, U row by row");
     p.unused("initial_second_layer", "initial");
     const double off = (weights(initial, m, d).rowwise().norm().array() - 1).abs().maxCoeff();
     if (!(off < 1e-6)) throw ParameterError("initial", "has rows of U that are not unit vectors");

@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "flow/jacobian_newton.hpp"
-#include "models/initial_seed.hpp"
+#include "models/initial_state.hpp"
 #include "numerics/decompositions.hpp"
 
 namespace gradflow {

@@ -118,13 +118,4 @@ SupervisedData read_supervised_data(Parameters& p, std::uint64_t seed, Index dim
   return data;
 }
 
-Vector read_initial(const Parameters& p, Index size, const std::string& formula) {
-  Vector initial = p.file_vector("initial");
-  if (initial.size() != size)
-    throw ParameterError("initial", "has " + std::to_string(initial.size()) +
-                                        " entries, expected " + formula + " = " +
-                                        std::to_string(size));
-  return initial;
-}
-
 }  // namespace gradflow

@@ -30,7 +30,4 @@ SupervisedData read_supervised_data(Parameters& p, std::uint64_t seed, Index dim
                                     Index outputs, bool teacher_asked,
                                     const std::function<Matrix(const Matrix&)>& teacher);
 
-/// The vector of file `initial`, which must have `size` entries, that is `formula`.
-Vector read_initial(const Parameters& p, Index size, const std::string& formula);
-
 }  // namespace gradflow

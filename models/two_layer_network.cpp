@@ -5,7 +5,7 @@
 
 #include "flow/loss_model.hpp"
 #include "models/formulas.hpp"
-#include "models/initial_seed.hpp"
+#include "models/initial_state.hpp"
 #include "models/supervised_data.hpp"
 #include "models/training_data.hpp"
 #include "numerics/random.hpp"
@@ -234,13 +234,9 @@ std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
   const bool bias = p.boolean("bias");
   const Index per_neuron = d + (bias ? 2 : 1);
   if (p.has_file("initial")) {
-    const Index entries = p.file_vector("initial").size();
-    if (entries % per_neuron != 0)
-      throw ParameterError("initial", "has " + std::to_string(entries) +
-                                          " entries, expected a multiple of " +
-                                          std::to_string(per_neuron) + ": " +
-                                          (bias ? "W (m, d), b (m), a (m)" : "W (m, d), a (m)"));
-    p.fix_size("width", entries / per_neuron, "initial");
+    const std::string expected = "a multiple of " + std::to_string(per_neuron) + ": " +
+                                 (bias ? "W (m, d), b (m), a (m)" : "W (m, d), a (m)");
+    p.fix_size("width", initial_sets(p, per_neuron, expected), "initial");
     for (const char* name :
          {"initial_variance", "initial_scale", "initial_balance", "initial_balanced"})
       p.unused(name, "initial");

@@ -56,8 +56,7 @@ class BlockHessian final : public ShiftedHessian {
       Eigen::Map<Matrix> inverse(inverse_.data() + offset, n, n);
       Matrix& block = small_factorisation_.storage(n);
       block = scale * curved;
-      for (Index i = 0; i < n; ++i)
-        block(i, i) += shift.size() == 1 ? shift[0] : shift[parameter(b, i)];
+      for (Index i = 0; i < n; ++i) block(i, i) += one_or_each::entry(shift, parameter(b, i));
       if (n == 1) {
         if (block(0, 0) == 0) return false;
         inverse(0, 0) = 1 / block(0, 0);

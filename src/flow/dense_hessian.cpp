@@ -75,10 +75,7 @@ class DenseHessian final : public ShiftedHessian {
     Matrix& m = factorisation_.storage(hessian_.rows());
     m = scale * hessian_;
     if (with_curvature) m += scale * curvature_;
-    if (shift.size() == 1)
-      m.diagonal().array() += shift[0];
-    else
-      m.diagonal() += shift;
+    for (Index i = 0; i < m.rows(); ++i) m(i, i) += one_or_each::entry(shift, i);
     return factorisation_.factorise_in_place() != SymmetricFactorisation::Outcome::singular;
   }
   /// What a further thread works with: a product needs work space of its own.

@@ -3,23 +3,19 @@
 #include <cmath>
 
 #include "flow/jacobian_newton.hpp"
+#include "flow/one_or_each.hpp"
 #include "flow/shifted_hessian.hpp"
 
 namespace gradflow {
 namespace {
 
-/// Adds Lambda v to out for a decay of one or p entries.
+/// out += Lambda v.
 void add_decay(const Vector& decay, ConstVectorRef v, VectorRef out) {
-  if (decay.size() == 1) {
-    if (decay[0] != 0) out += decay[0] * v;
-  } else {
-    out.array() += decay.array() * v.array();
-  }
+  if (decay.size() > 1 || decay[0] != 0) one_or_each::add_product(decay, v, out);
 }
 
 double decay_energy(const Vector& decay, ConstVectorRef w) {
-  if (decay.size() == 1) return 0.5 * decay[0] * w.squaredNorm();
-  return 0.5 * (decay.array() * w.array().square()).sum();
+  return 0.5 * one_or_each::square_sum(decay, w);
 }
 
 /// I + gamma eta (H + Lambda), divided by eta: (1/eta + gamma Lambda) + gamma H.
@@ -34,15 +30,13 @@ class GradientFlowMatrix final : public NewtonMatrix {
 
   bool factorise(double gamma) override {
     for (Index i = 0; i < shift_.size(); ++i)
-      shift_[i] = 1 / entry(terms_.rate, i) + gamma * entry(terms_.decay, i);
+      shift_[i] =
+          1 / one_or_each::entry(terms_.rate, i) + gamma * one_or_each::entry(terms_.decay, i);
     return hessian_->factorise(shift_, gamma);
   }
 
   bool solve(VectorRef b, double tolerance) override {
-    if (terms_.rate.size() == 1)
-      b /= terms_.rate[0];
-    else
-      b.array() /= terms_.rate.array();
+    one_or_each::divide(terms_.rate, b);
     return hessian_->solve(b, tolerance);
   }
 
@@ -53,7 +47,6 @@ class GradientFlowMatrix final : public NewtonMatrix {
   void linearise_at_predictions() override { hessian_->settle_residuals(terms_.decay); }
 
  private:
-  static double entry(const Vector& v, Index i) { return v.size() == 1 ? v[0] : v[i]; }
   std::unique_ptr<ShiftedHessian> hessian_;
   DecayAndRate terms_;
   Vector shift_;
@@ -116,10 +109,8 @@ void GradientFlow::rhs(double, ConstVectorRef y, VectorRef dydt) {
 void GradientFlow::descend(ConstVectorRef y, VectorRef gradient) {
   add_decay(terms_.decay, y, gradient);
   loss_.project(gradient);
-  if (terms_.rate.size() == 1)
-    gradient *= -terms_.rate[0];
-  else
-    gradient.array() *= -terms_.rate.array();
+  one_or_each::multiply(terms_.rate, gradient);
+  gradient *= -1;
 }
 
 void GradientFlow::jacobian_times(double, ConstVectorRef y, ConstVectorRef v, VectorRef out) {
@@ -130,12 +121,7 @@ void GradientFlow::jacobian_times(double, ConstVectorRef y, ConstVectorRef v, Ve
 
 bool GradientFlow::settle(double, ConstVectorRef y, double gamma) {
   if (!settled_) settled_ = std::make_unique<SettledGradient>(loss_);
-  Vector shift = terms_.rate.cwiseInverse();
-  if (terms_.decay.size() > shift.size()) shift = Vector::Constant(terms_.decay.size(), shift[0]);
-  if (terms_.decay.size() == 1)
-    shift.array() += gamma * terms_.decay[0];
-  else
-    shift += gamma * terms_.decay;
+  const Vector shift = one_or_each::sum(terms_.rate.cwiseInverse(), gamma * terms_.decay);
   return settled_->find(y, shift, gamma, terms_.decay);
 }
 
@@ -152,10 +138,8 @@ void GradientFlow::finish_jacobian(ConstVectorRef v, VectorRef out) {
     pieces->project(out);
     pieces->turn(loss_.last_output_gradient(), v, out);
   }
-  if (terms_.rate.size() == 1)
-    out *= -terms_.rate[0];
-  else
-    out.array() *= -terms_.rate.array();
+  one_or_each::multiply(terms_.rate, out);
+  out *= -1;
 }
 
 double GradientFlow::energy(ConstVectorRef y) {
@@ -220,10 +204,7 @@ void LangevinDynamics::discrete_step(double t, double step, VectorRef y) {
   if (position != stream_.position()) stream_.seek(position);
   stream_.fill_normal(noise_, std::sqrt(step));
   GradientFlow::discrete_step(t, step, y);
-  if (noise_scale_.size() == 1)
-    y += noise_scale_[0] * noise_;
-  else
-    y += noise_scale_.cwiseProduct(noise_);
+  one_or_each::add_product(noise_scale_, noise_, y);
 }
 
 HeavyBallFlow::HeavyBallFlow(const Loss& loss, Vector decay, double friction)

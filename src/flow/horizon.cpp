@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "numerics/short_number.hpp"
+
 namespace gradflow {
 namespace {
 
@@ -14,13 +16,6 @@ bool same_class(const GrowthClass& part, const Growth& growth) {
 bool faster(const GrowthClass& a, const GrowthClass& b) {
   if (a.family != b.family) return static_cast<int>(a.family) > static_cast<int>(b.family);
   return a.exponent > b.exponent;
-}
-
-std::string number(double value) {
-  std::string text = std::to_string(value);
-  text.erase(text.find_last_not_of('0') + 1);
-  if (text.back() == '.') text.pop_back();
-  return text;
 }
 
 /// log phi(r u).
@@ -94,7 +89,7 @@ std::string Horizon::name(const GrowthClass& part) {
     return std::abs(w - part.weight.front()) > 1e-12 * part.weight.front();
   });
   const std::string which = part.family == Growth::Family::exponential ? "max"
-                            : part.family == Growth::Family::power     ? number(part.exponent)
+                            : part.family == Growth::Family::power     ? short_number(part.exponent)
                                                                        : "1";
   return std::string("the ") + (weighted ? "weighted " : "") + which + "-norm";
 }

@@ -64,10 +64,7 @@ class KrylovHessian final : public ShiftedHessian {
       out += curved_;
     }
     out *= scale_;
-    if (shift_.uniform())
-      out += shift_.values[0] * v;
-    else
-      out.array() += shift_.values.array() * v.array();
+    one_or_each::add_product(shift_.values, v, out);
   }
 
   /// Below this share of b rounding in the products sets the residual.

@@ -6,6 +6,7 @@
 
 #include "flow/gradient_flow.hpp"
 #include "flow/mini_batch.hpp"
+#include "flow/one_or_each.hpp"
 #include "flow/riemannian_flow.hpp"
 #include "numerics/decompositions.hpp"
 #include "numerics/random.hpp"
@@ -80,12 +81,10 @@ double LossModel::loss_at(const State& state) {
 }
 
 const Vector& LossModel::gradient_at(const State& state) {
-  if (!gradient_.filled || gradient_.serial != state.serial) {
-    loss_.gradient(weights(state), gradient_.values);
-    gradient_.serial = state.serial;
-    gradient_.filled = true;
-  }
-  return gradient_.values;
+  return gradient_.at(state, [&](Vector& gradient) {
+    gradient.resize(loss_.dimension());
+    loss_.gradient(weights(state), gradient);
+  });
 }
 
 const Vector& LossModel::outputs_at(const State& state) {
@@ -107,9 +106,7 @@ std::vector<Observable> LossModel::observables(const FlowSettings& flow) {
                  true,
                  [this, decay](const State& s, double* out) {
                    const auto w = weights(s);
-                   const double squares = decay.decay.size() == 1 ? decay.decay[0] * w.squaredNorm()
-                                                                  : decay.decay.dot(w.cwiseAbs2());
-                   *out = loss_at(s) + 0.5 * squares;
+                   *out = loss_at(s) + 0.5 * one_or_each::square_sum(decay.decay, w);
                  }});
   all.push_back({"norm", "2-norm of the parameters", {}, true, [this](const State& s, double* out) {
                    *out = weights(s).norm();
@@ -119,10 +116,9 @@ std::vector<Observable> LossModel::observables(const FlowSettings& flow) {
                  {},
                  true,
                  [this, decay](const State& s, double* out) {
-                   const Vector& gradient = gradient_at(s);
-                   *out = decay.decay.size() == 1
-                              ? (gradient + decay.decay[0] * weights(s)).norm()
-                              : (gradient + decay.decay.cwiseProduct(weights(s))).norm();
+                   Vector gradient = gradient_at(s);
+                   one_or_each::add_product(decay.decay, weights(s), gradient);
+                   *out = gradient.norm();
                  }});
   for (Observable& observable : spectral_observables(decay)) all.push_back(std::move(observable));
   for (Observable& observable : curvature_observables(flow)) all.push_back(std::move(observable));
@@ -137,22 +133,19 @@ Loss& LossModel::spectral_loss() {
 
 const CurvatureEstimate& LossModel::curvature_at(const State& state, Index probes,
                                                  std::uint64_t seed) {
-  if (!curvature_.filled || curvature_.serial != state.serial) {
+  return curvature_.at(state, [&](CurvatureEstimate& estimate) {
     Loss& loss = spectral_loss();
     Vector gradient(loss.dimension());
     loss.gradient(weights(state), gradient);
     const auto hessian = [&loss](ConstVectorRef v, VectorRef out) { loss.hessian_times(v, out); };
     if (probes == 0) {
-      curvature_.estimate = {scalar_curvature(gradient, hessian), 0};
-    } else {
-      // The same probes at every state: curves are as smooth as the curvature is.
-      RandomStream stream(seed, "curvature");
-      curvature_.estimate = estimate_scalar_curvature(gradient, hessian, probes, stream);
+      estimate = {scalar_curvature(gradient, hessian), 0};
+      return;
     }
-    curvature_.serial = state.serial;
-    curvature_.filled = true;
-  }
-  return curvature_.estimate;
+    // The same probes at every state: curves are as smooth as the curvature is.
+    RandomStream stream(seed, "curvature");
+    estimate = estimate_scalar_curvature(gradient, hessian, probes, stream);
+  });
 }
 
 std::vector<Observable> LossModel::curvature_observables(const FlowSettings& flow) {
@@ -181,21 +174,16 @@ std::vector<Observable> LossModel::curvature_observables(const FlowSettings& flo
 }
 
 const HessianSpectrum& LossModel::spectrum_at(const State& state, const Vector& decay) {
-  if (!spectrum_.filled || spectrum_.serial != state.serial) {
-    spectrum_.hessian = hessian_spectrum(spectral_loss(), weights(state), decay, spectrum_count);
-    spectrum_.serial = state.serial;
-    spectrum_.filled = true;
-  }
-  return spectrum_.hessian;
+  return spectrum_.at(state, [&](HessianSpectrum& spectrum) {
+    spectrum = hessian_spectrum(spectral_loss(), weights(state), decay, spectrum_count);
+  });
 }
 
 TangentProjection& LossModel::projection_at(const State& state) {
-  if (!projection_) projection_ = std::make_unique<TangentProjection>(loss_);
-  if (projection_serial_ != state.serial) {
-    projection_->linearise(weights(state));
-    projection_serial_ = state.serial;
-  }
-  return *projection_;
+  return *projection_.at(state, [&](std::unique_ptr<TangentProjection>& projection) {
+    if (!projection) projection = std::make_unique<TangentProjection>(loss_);
+    projection->linearise(weights(state));
+  });
 }
 
 std::vector<Observable> LossModel::spectral_observables(const DecayAndRate& terms) {
@@ -270,10 +258,7 @@ std::vector<Observable> LossModel::spectral_observables(const DecayAndRate& term
            return;
          }
          Vector velocity = -gradient_at(s);
-         if (decay.size() == 1)
-           velocity -= decay[0] * weights(s);
-         else
-           velocity -= decay.cwiseProduct(weights(s));
+         one_or_each::add_product(-decay, weights(s), velocity);
          const double whole = velocity.squaredNorm();
          *out =
              whole > 0

@@ -41,28 +41,13 @@ class LossModel : public Model {
   auto weights(const State& state) const { return state.y.head(loss_.dimension()); }
 
  private:
-  struct Gradient {
-    std::uint64_t serial = 0;
-    bool filled = false;
-    Vector values;
-  };
   /// Sharpness, spectra, time-scale separation, tangent kernel: off unless named.
   std::vector<Observable> spectral_observables(const DecayAndRate& terms);
-  struct Spectrum {
-    std::uint64_t serial = 0;
-    bool filled = false;
-    HessianSpectrum hessian;
-  };
   /// Of hess F + Lambda, worked out once for all observables of a sample.
   const HessianSpectrum& spectrum_at(const State& state, const Vector& decay);
   TangentProjection& projection_at(const State& state);
 
   std::vector<Observable> curvature_observables(const FlowSettings& flow);
-  struct Curvature {
-    std::uint64_t serial = 0;
-    bool filled = false;
-    CurvatureEstimate estimate;
-  };
   const CurvatureEstimate& curvature_at(const State& state, Index probes, std::uint64_t seed);
   /// A loss whose point moves apart from that of loss_, which `outputs_at` relies on.
   Loss& spectral_loss();
@@ -75,12 +60,11 @@ class LossModel : public Model {
   Loss loss_;
   Vector initial_;
   std::vector<ParameterGroup> groups_;
-  Gradient gradient_;
-  Spectrum spectrum_;
-  Curvature curvature_;
+  OncePerSample<Vector> gradient_;
+  OncePerSample<HessianSpectrum> spectrum_;
+  OncePerSample<CurvatureEstimate> curvature_;
   std::unique_ptr<Loss> spectral_loss_;
-  std::unique_ptr<TangentProjection> projection_;
-  std::uint64_t projection_serial_ = 0;
+  OncePerSample<std::unique_ptr<TangentProjection>> projection_;
   static constexpr Index spectrum_count = 10;
 };
 

@@ -18,6 +18,27 @@ struct State {
   std::uint64_t serial;
 };
 
+/// What the observables of a model share at one state: made once a sample.
+template <class T>
+class OncePerSample {
+ public:
+  /// `make(value)` is called where the sample is another; until then the value is the last one's.
+  template <class Make>
+  T& at(const State& state, Make&& make) {
+    if (!filled_ || serial_ != state.serial) {
+      make(value_);
+      serial_ = state.serial;
+      filled_ = true;
+    }
+    return value_;
+  }
+
+ private:
+  T value_{};
+  std::uint64_t serial_ = 0;
+  bool filled_ = false;
+};
+
 /// A named dimension of an observable or a measurement, with its coordinate values.
 struct Axis {
   std::string name;

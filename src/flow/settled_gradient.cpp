@@ -1,5 +1,6 @@
 #include "flow/settled_gradient.hpp"
 
+#include "flow/one_or_each.hpp"
 #include "numerics/symmetric_factorisation.hpp"
 
 namespace gradflow {
@@ -15,14 +16,8 @@ bool SettledGradient::find(ConstVectorRef w, ConstVectorRef shift, double scale,
 
   // b = l' - scale D J diag(1/shift) Lambda w.
   step_ = w;
-  if (decay.size() == 1)
-    step_ *= decay[0];
-  else
-    step_.array() *= decay.array();
-  if (shift.size() == 1)
-    step_ /= shift[0];
-  else
-    step_.array() /= shift.array();
+  one_or_each::multiply(decay, step_);
+  one_or_each::divide(shift, step_);
   outputs_.resize(n);
   gradient_.resize(n);
   loss_.map().jacobian_times(step_, outputs_);

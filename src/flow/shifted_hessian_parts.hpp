@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "flow/one_or_each.hpp"
 #include "flow/shifted_hessian.hpp"
 
 /// What the kinds of shifted Hessians share.
@@ -14,14 +15,9 @@ inline double as_double(Index n) {
 /// Entry i of a shift that may be one number for all.
 struct Shift {
   Vector values;
-  double operator[](Index i) const { return values.size() == 1 ? values[0] : values[i]; }
+  double operator[](Index i) const { return one_or_each::entry(values, i); }
   bool uniform() const { return values.size() == 1; }
-  void divide(VectorRef b) const {
-    if (uniform())
-      b /= values[0];
-    else
-      b.array() /= values.array();
-  }
+  void divide(VectorRef b) const { one_or_each::divide(values, b); }
 };
 
 /// Of the step after which residuals are settled: the point, Lambda, and J^T l' + Lambda w.
@@ -34,10 +30,7 @@ class SettledResiduals {
   }
   void slope(Loss& loss, VectorRef out) const {
     loss.map().transpose_times(loss.last_output_gradient(), out);
-    if (decay_.size() == 1)
-      out += decay_[0] * point_;
-    else
-      out.array() += decay_.array() * point_.array();
+    one_or_each::add_product(decay_, point_, out);
     loss.project(out);
   }
   /// Length of scale J^T u, u = l' - D J delta, where delta solves the step's equation: it is
@@ -45,8 +38,7 @@ class SettledResiduals {
   double pull(const Shift& shift, double scale, const Vector& delta) const {
     double sum = 0;
     for (Index i = 0; i < delta.size(); ++i) {
-      const double decay = decay_.size() == 1 ? decay_[0] : decay_[i];
-      const double entry = shift[i] * delta[i] - scale * decay * point_[i];
+      const double entry = shift[i] * delta[i] - scale * one_or_each::entry(decay_, i) * point_[i];
       sum += entry * entry;
     }
     return std::sqrt(sum);

@@ -68,8 +68,6 @@ Matrix states_at(System& system, const SolverSettings& settings, ConstVectorRef 
                  const std::vector<double>& times, const RunsControl& runs,
                  const std::string& name) {
   Matrix states = Matrix::Constant(y0.size(), static_cast<Index>(times.size()), nan);
-  const SolverSettings used = tightened(system, settings, y0);
-  const std::unique_ptr<Stepper> stepper = make_stepper(system, used);
   IntegrationControl control;
   const bool with_start = times.front() > 0;
   if (with_start) control.times = {0.0};
@@ -90,7 +88,7 @@ Matrix states_at(System& system, const SolverSettings& settings, ConstVectorRef 
     else if (archive.reading())
       throw ArchiveError("\"states\" has not the shape that it should have");
   };
-  const Outcome outcome = integrate(system, *stepper, used, y0, control);
+  const Outcome outcome = integrate(system, settings, y0, control);
   if (outcome.status != Status::ok) throw SolverError(outcome.status, outcome.message, "");
   return states;
 }

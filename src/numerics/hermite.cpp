@@ -29,7 +29,7 @@ struct HermitePair {
 
   /// From degree k to k + 1.
   void raise(Index k, double x) {
-    const double next = (x * scaled_n - root(k) * scaled_before) / root(k + 1);
+    const double next = next_hermite(k, x, scaled_n, scaled_before);
     scaled_before = scaled_n;
     scaled_n = next;
     if (std::abs(next) > 0x1p300) {
@@ -267,9 +267,7 @@ QuadratureRule gauss_legendre(Index n) {
 void evaluate_hermite(double x, VectorRef h) {
   if (h.size() > 0) h[0] = 1;
   if (h.size() > 1) h[1] = x;
-  for (Index k = 1; k + 1 < h.size(); ++k) {
-    h[k + 1] = (x * h[k] - root(k) * h[k - 1]) / root(k + 1);
-  }
+  for (Index k = 1; k + 1 < h.size(); ++k) h[k + 1] = next_hermite(k, x, h[k], h[k - 1]);
 }
 
 HermiteSeries hermite_series_by_quadrature(const std::function<double(double)>& f, Index degree,

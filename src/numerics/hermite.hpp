@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cmath>
 #include <functional>
 #include <span>
 
@@ -26,6 +27,11 @@ QuadratureRule gauss_legendre(Index n);
 /// sets h[k] = h_k(x) for k < h.size(), by
 /// sqrt(k + 1) h_{k+1} = x h_k - sqrt(k) h_{k-1}. Derivatives follow from h_k' = sqrt(k) h_{k-1}.
 void evaluate_hermite(double x, VectorRef h);
+/// h_{k+1} of the last two, one after the other.
+inline double next_hermite(Index k, double x, double h, double before) {
+  return (x * h - std::sqrt(static_cast<double>(k)) * before) /
+         std::sqrt(static_cast<double>(k + 1));
+}
 
 /// The expansion f = sum_k coefficients[k] h_k in L^2(N(0, 1)), cut after a degree K.
 struct HermiteSeries {

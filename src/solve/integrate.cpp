@@ -413,4 +413,11 @@ Outcome integrate(System& system, Stepper& stepper, const SolverSettings& settin
   return outcome;
 }
 
+Outcome integrate(System& system, const SolverSettings& settings, ConstVectorRef y0,
+                  const IntegrationControl& control) {
+  const SolverSettings used = tightened(system, settings, y0);
+  const std::unique_ptr<Stepper> stepper = make_stepper(system, used);
+  return integrate(system, *stepper, used, y0, control);
+}
+
 }  // namespace gradflow

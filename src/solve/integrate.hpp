@@ -54,5 +54,8 @@ SolverSettings tightened(System& system, SolverSettings settings, ConstVectorRef
 /// cut, all but its seconds. Errors: ArchiveError for a checkpoint that is not of this run.
 Outcome integrate(System& system, Stepper& stepper, const SolverSettings& settings,
                   ConstVectorRef y0, const IntegrationControl& control);
+/// The same by the stepper that the settings ask for, with tightened tolerances.
+Outcome integrate(System& system, const SolverSettings& settings, ConstVectorRef y0,
+                  const IntegrationControl& control);
 
 }  // namespace gradflow

@@ -39,8 +39,6 @@ StationaryPoint flow_limit(System& system, const SolverSettings& settings, Const
                            Checkpoints* checkpoints) {
   StationaryPoint point;
   Vector slope(y0.size());
-  const SolverSettings used = tightened(system, settings, y0);
-  const std::unique_ptr<Stepper> stepper = make_stepper(system, used);
   IntegrationControl control;
   control.times = {0, longest};
   control.sample = [](std::size_t, double, ConstVectorRef) {};
@@ -51,7 +49,7 @@ StationaryPoint flow_limit(System& system, const SolverSettings& settings, Const
     point.speed = slope.norm();
     return point.speed <= speed * std::max(1.0, y.norm());
   };
-  point.outcome = integrate(system, *stepper, used, y0, control);
+  point.outcome = integrate(system, settings, y0, control);
   point.y = point.outcome.final_state;
   point.t = point.outcome.t_end;
   point.converged = point.outcome.status == Status::ok && point.outcome.stopped_early;
