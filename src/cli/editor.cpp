@@ -3,6 +3,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "flow/flow_kind.hpp"
 #include "flow/registry.hpp"
 #include "study/bisection.hpp"
 #include "study/design_groups.hpp"
@@ -279,7 +280,7 @@ std::string new_config(const std::string& model) {
     for (const ParameterInfo& key : section.declaration) {
       const std::string value = toml_value(key.default_value);
       const std::string what = "  # " + key.meaning + " (" + key.expectation() + ")\n";
-      const bool accelerated = info.flows.front() == "mirror";
+      const bool accelerated = flow_kind(info.flows.front()).accelerates;
       if (section.name == "model" && key.name == "name")
         text += "name = " + toml_text(info.name) + "\n";
       else if (section.name == "time" && key.name == "end" && !accelerated)

@@ -65,7 +65,7 @@ TomlValue parse_value(const std::string& option, std::size_t equals, const std::
   if (!value)
     throw ConfigError(position, key +
                                     ": the value is not valid TOML; texts need quotes, as in "
-                                    "--set 'model.name=\"linear_regression\"'");
+                                    "--set 'solver.method=\"rodas\"'");
   place(*value, position);
   return *std::move(value);
 }
