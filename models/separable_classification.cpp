@@ -10,6 +10,7 @@
 #include "models/separable_numbers.hpp"
 #include "models/separable_prediction.hpp"
 #include "models/separable_problem.hpp"
+#include "models/separable_stops.hpp"
 #include "numerics/short_number.hpp"
 
 namespace gradflow {
@@ -22,72 +23,6 @@ constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 std::vector<double> list(ConstVectorRef v) {
   return {v.begin(), v.end()};
 }
-
-/// Before the arithmetic does.
-class ArithmeticEnds : public StopCondition {
- public:
-  explicit ArithmeticEnds(AcceleratedMirrorFlow flow) : flow_(std::move(flow)) {}
-  bool met(double, ConstVectorRef y) override { return flow_.arithmetic_ends(y); }
-
- protected:
-  const AcceleratedMirrorFlow::Reading& read(ConstVectorRef y) {
-    flow_.read(y, reading_);
-    return reading_;
-  }
-
- private:
-  AcceleratedMirrorFlow flow_;
-  AcceleratedMirrorFlow::Reading reading_;
-};
-
-/// The loss falls no more.
-class LossSettled final : public ArithmeticEnds {
- public:
-  using ArithmeticEnds::ArithmeticEnds;
-  bool met(double t, ConstVectorRef y) override {
-    const double decay = read(y).decay;
-    return ArithmeticEnds::met(t, y) || (y[y.size() - 1] > 1 && decay < 1e-12);
-  }
-};
-
-/// Within the angle of the prediction while log t has grown by a tenth, and headed there too. A
-/// path that only passes by the prediction has it in beta, but not in what beta gains as |beta|
-/// doubles.
-class DirectionSettled final : public ArithmeticEnds {
- public:
-  DirectionSettled(AcceleratedMirrorFlow flow, std::function<double(ConstVectorRef)> angle)
-      : ArithmeticEnds(std::move(flow)), angle_(std::move(angle)) {}
-
-  bool met(double t, ConstVectorRef y) override {
-    if (ArithmeticEnds::met(t, y)) return true;
-    const AcceleratedMirrorFlow::Reading& now = read(y);
-    beta_.insert(beta_.end(), now.beta.begin(), now.beta.end());
-    size_.push_back(now.beta.stableNorm());
-    std::size_t half = size_.size() - 1;
-    while (half > 0 && size_[half] > 0.5 * size_.back()) --half;
-    const Index d = now.beta.size();
-    const Vector gain =
-        now.beta - Eigen::Map<const Vector>(beta_.data() + half * static_cast<std::size_t>(d), d);
-    if (angle_(now.beta.stableNormalized()) > settled_angle ||
-        angle_(gain.stableNormalized()) > settled_angle) {
-      since_ = nan;
-      return false;
-    }
-    if (std::isnan(since_)) since_ = std::max(1.0, now.log_time);
-    return now.log_time >= 1.1 * since_;
-  }
-
-  void exchange(Archive& archive) override {
-    archive("beta", beta_);
-    archive("size", size_);
-    archive("since", since_);
-  }
-
- private:
-  std::function<double(ConstVectorRef)> angle_;
-  std::vector<double> beta_, size_;  ///< after each step; beta a row each
-  double since_ = nan;               ///< log t since when it is within the angle
-};
 
 class SeparableClassification final : public Model {
  public:
@@ -302,10 +237,10 @@ class SeparableClassification final : public Model {
 
   std::unique_ptr<StopCondition> stop_condition(const FlowSettings& flow) override {
     if (!flow.accelerated) return nullptr;
-    if (!flow.until_settled) return std::make_unique<ArithmeticEnds>(accelerated_flow());
+    if (!flow.until_settled) return stop_before_arithmetic_ends(accelerated_flow());
     // Without a direction to wait for: until the loss is at its least value, which is not 0.
-    if (!has_direction()) return std::make_unique<LossSettled>(accelerated_flow());
-    return std::make_unique<DirectionSettled>(
+    if (!has_direction()) return stop_with_settled_loss(accelerated_flow());
+    return stop_with_settled_direction(
         accelerated_flow(), [this](ConstVectorRef direction) { return angle(direction); });
   }
 

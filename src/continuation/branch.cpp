@@ -1,3 +1,5 @@
+// One class follows a branch: step, correction and what is located between two points share the
+// points as they were looked at, and would each take all of it as arguments.
 #include "continuation/branch.hpp"
 
 #include <algorithm>

@@ -31,6 +31,9 @@ struct RunOptions {
   std::vector<std::filesystem::path> reuse = {};  ///< folders of studies whose points may be taken
   ProgressMode progress = ProgressMode::automatic;
   const std::atomic<bool>* interrupt = nullptr;
+  bool interrupted() const {
+    return interrupt != nullptr && interrupt->load(std::memory_order_relaxed);
+  }
   /// What an earlier call's results are found to be, a line at a time, before anything is run.
   std::function<void(const std::string&)> tell = [](const std::string&) {};
 };

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "flow/hessian_preconditioner.hpp"
-#include "models/modular_addition.hpp"
+#include "models/modular_addition_map.hpp"
 #include "numerics/decompositions.hpp"
 #include "numerics/parallel.hpp"
 #include "tests/finite_differences.hpp"

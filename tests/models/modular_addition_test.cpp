@@ -1,4 +1,5 @@
 #include "models/modular_addition.hpp"
+#include "models/modular_addition_map.hpp"
 
 #include <set>
 

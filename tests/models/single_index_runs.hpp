@@ -125,4 +125,14 @@ inline double newton_residual(System& system, NewtonMatrix& newton, const Vector
   return (x - gamma * jx - b).norm() / b.norm();
 }
 
+/// The reference runs: ReLU cut at K = 8, phi = h_0 - h_1 + (2/3) h_2, uniform quantiles, m = 50.
+inline Values baseline_values(double epsilon, std::int64_t width = 50) {
+  return {{"width", width},
+          {"epsilon", epsilon},
+          {"degree", std::int64_t{8}},
+          {"activation", std::string("relu")},
+          {"target_hermite", std::vector<double>{1, -1, 2.0 / 3}},
+          {"initial_second_layer", std::string("uniform_quantiles")}};
+}
+
 }  // namespace gradflow::test

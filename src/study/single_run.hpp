@@ -1,0 +1,10 @@
+#pragma once
+
+#include "study/runner.hpp"
+
+namespace gradflow {
+
+/// Runs a config without axes, or goes on with it.
+RunSummary run_single(const Config& config, const RunOptions& options);
+
+}  // namespace gradflow
