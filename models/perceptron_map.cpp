@@ -25,7 +25,7 @@ class PerceptronMap final : public OutputMap,
                 Activation activation, bool bias, double scale)
       : inputs_(std::move(inputs)),
         layout_(std::move(widths), bias),
-        activation_(activation),
+        activation_(std::move(activation)),
         scale_(scale) {}
   std::unique_ptr<OutputMap> clone() const override {
     auto copy =
@@ -352,8 +352,8 @@ class PerceptronMap final : public OutputMap,
 std::unique_ptr<OutputMap> make_perceptron_map(std::shared_ptr<const Matrix> inputs,
                                                std::vector<Index> widths, Activation activation,
                                                bool bias, double output_scale) {
-  return std::make_unique<PerceptronMap>(std::move(inputs), std::move(widths), activation, bias,
-                                         output_scale);
+  return std::make_unique<PerceptronMap>(std::move(inputs), std::move(widths),
+                                         std::move(activation), bias, output_scale);
 }
 
 }  // namespace gradflow

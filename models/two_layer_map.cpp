@@ -25,7 +25,7 @@ class TwoLayerMap final : public OutputMap,
               double scale)
       : inputs_(std::move(inputs)),
         m_(width),
-        activation_(activation),
+        activation_(std::move(activation)),
         bias_(bias),
         scale_(scale),
         a_(width) {
@@ -388,7 +388,8 @@ class TwoLayerMap final : public OutputMap,
 std::unique_ptr<OutputMap> make_two_layer_map(std::shared_ptr<const Matrix> inputs, Index width,
                                               Activation activation, bool bias,
                                               double output_scale) {
-  return std::make_unique<TwoLayerMap>(std::move(inputs), width, activation, bias, output_scale);
+  return std::make_unique<TwoLayerMap>(std::move(inputs), width, std::move(activation), bias,
+                                       output_scale);
 }
 
 }  // namespace gradflow

@@ -162,7 +162,7 @@ NewtonOffer block_hessian_offer(const Loss& loss) {
   const double block = as_double(loss.map().curvature_blocks()->largest());
   return {.kind = LinearKind::structured,
           .counts_inertia = true,
-          .cost = {n * loss.map().product_flops(),
+          .cost = {n * loss.map().product_flops() + 2 * n * p * block,
                    2 * n * n * p + n * n * n / 3 + 2 * p * block * (n + block),
                    4 * n * p + 2 * n * n + 2 * p * block, 16 * p * (n + block) + 16 * n * n}};
 }

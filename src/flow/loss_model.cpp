@@ -16,7 +16,6 @@ namespace gradflow {
 LossModel::LossModel(Loss loss, Vector initial, std::vector<ParameterGroup> groups)
     : loss_(std::move(loss)), initial_(std::move(initial)), groups_(std::move(groups)) {
   if (groups_.empty()) groups_.push_back({"w", 0, loss_.dimension()});
-  gradient_.values.resize(loss_.dimension());
 }
 
 std::vector<std::string> LossModel::flows() {

@@ -79,14 +79,16 @@ std::vector<LinearKind> direct_kinds(const System& system, double most_flops) {
   std::vector<LinearKind> kinds;
   for (const LinearKind kind : {LinearKind::structured, LinearKind::dense}) {
     const NewtonOffer* offer = find_offer(offers, kind);
-    if (offer == nullptr || !offer->exact || !fits(*offer)) continue;
-    if (kind == LinearKind::dense && offer->cost.factorise_flops > most_flops) continue;
-    kinds.push_back(kind);
+    if (offer != nullptr && offer->exact && fits(*offer) &&
+        offer->cost.factorise_flops <= most_flops)
+      kinds.push_back(kind);
   }
   return kinds;
 }
 
 std::optional<LinearKind> affordable_exact_kind(const System& system) {
+  const std::vector<NewtonOffer> offers = system.newton_offers();
+  if (find_offer(offers, LinearKind::structured) != nullptr) return LinearKind::structured;
   const std::vector<LinearKind> kinds = direct_kinds(system, small_flops);
   return kinds.empty() ? std::nullopt : std::optional(kinds.front());
 }

@@ -27,10 +27,10 @@ std::optional<LinearKind> affordable_exact_kind(const System& system);
 /// iteration fails; none where no such matrix fits.
 std::optional<LinearKind> fallback_kind(const System& system);
 
-/// Those that hold all of the curvature in a direct factorisation: one of structure before a dense
-/// one, which may take `most_flops`.
+/// Those that hold all of the curvature in a direct factorisation of at most so many flops: one of
+/// structure before a dense one.
 std::vector<LinearKind> direct_kinds(const System& system, double most_flops);
-/// Of a dense factorisation that takes some seconds.
+/// Of a factorisation that takes some seconds, p = 3000 of a dense Hessian.
 inline constexpr double flops_of_some_seconds = 9e9;
 
 }  // namespace gradflow

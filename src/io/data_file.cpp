@@ -304,13 +304,4 @@ std::string converted_type(const fs::path& path) {
   return &type == entry_types.data() ? "" : std::string(type.name);
 }
 
-Vector as_vector(const Matrix& matrix, const fs::path& path) {
-  if (matrix.cols() != 1 && matrix.rows() != 1) {
-    throw DataFileError(path, "has shape (" + std::to_string(matrix.rows()) + ", " +
-                                  std::to_string(matrix.cols()) +
-                                  ") where one row or one column is needed");
-  }
-  return matrix.reshaped();
-}
-
 }  // namespace gradflow

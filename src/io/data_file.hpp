@@ -35,7 +35,4 @@ class DataFileError : public FileError {
 /// Errors: DataFileError for contents, FileError for a file that cannot be read.
 Matrix read_data_file(const std::filesystem::path& path);
 
-/// The entries of an n x 1 or a 1 x n matrix. Errors: DataFileError, which names `path`.
-Vector as_vector(const Matrix& matrix, const std::filesystem::path& path);
-
 }  // namespace gradflow

@@ -1,6 +1,5 @@
 #include "numerics/fit.hpp"
 
-#include <boost/math/distributions/students_t.hpp>
 #include <cmath>
 #include <limits>
 #include <optional>
@@ -12,17 +11,6 @@ namespace {
 
 void require(bool condition, const char* message) {
   if (!condition) throw std::invalid_argument(message);
-}
-
-Interval student_interval(double estimate, double error, Index points, double confidence) {
-  require(confidence > 0 && confidence < 1, "confidence level must lie between 0 and 1");
-  if (points <= 2) {
-    constexpr double infinity = std::numeric_limits<double>::infinity();
-    return {-infinity, infinity};
-  }
-  const boost::math::students_t student(static_cast<double>(points - 2));
-  const double reach = boost::math::quantile(student, 0.5 + 0.5 * confidence) * error;
-  return {estimate - reach, estimate + reach};
 }
 
 /// `known_sd`: of a value of weight 1; estimated from the residuals without it.
@@ -72,14 +60,6 @@ LineFit fit_line_with_errors(ConstVectorRef x, ConstVectorRef y, ConstVectorRef 
   return weighted_line(x, y, errors.array().square().inverse().matrix(), 1.0);
 }
 
-Interval slope_interval(const LineFit& fit, double confidence) {
-  return student_interval(fit.slope, fit.slope_error, fit.points, confidence);
-}
-
-Interval intercept_interval(const LineFit& fit, double confidence) {
-  return student_interval(fit.intercept, fit.intercept_error, fit.points, confidence);
-}
-
 PowerLaw fit_power_law(ConstVectorRef x, ConstVectorRef y) {
   require((x.array() > 0).all() && (y.array() > 0).all(), "a power law needs positive x and y");
   PowerLaw law;
@@ -87,18 +67,6 @@ PowerLaw fit_power_law(ConstVectorRef x, ConstVectorRef y) {
   law.exponent = law.line.slope;
   law.prefactor = std::exp(law.line.intercept);
   return law;
-}
-
-Vector local_exponents(ConstVectorRef x, ConstVectorRef y) {
-  const Index n = x.size();
-  require(y.size() == n && n >= 2, "local exponents need two vectors of one length, at least 2");
-  require((x.array() > 0).all() && (y.array() > 0).all(), "local exponents need positive x and y");
-  Vector exponents(n - 1);
-  for (Index i = 0; i + 1 < n; ++i) {
-    require(x[i + 1] != x[i], "local exponents need different neighbouring x");
-    exponents[i] = std::log(y[i + 1] / y[i]) / std::log(x[i + 1] / x[i]);
-  }
-  return exponents;
 }
 
 }  // namespace gradflow

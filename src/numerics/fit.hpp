@@ -16,11 +16,6 @@ struct LineFit {
   Index points = 0;
 };
 
-struct Interval {
-  double low = 0;
-  double high = 0;
-};
-
 /// A fitted power law y = prefactor * x^exponent: the line log y = log(prefactor) + exponent log x,
 /// whose errors are in `line`.
 struct PowerLaw {
@@ -43,17 +38,7 @@ LineFit fit_line(ConstVectorRef x, ConstVectorRef y, ConstVectorRef weights);
 /// where the line and the errors are right. Throws as above, and for errors that are not positive.
 LineFit fit_line_with_errors(ConstVectorRef x, ConstVectorRef y, ConstVectorRef errors);
 
-/// Confidence intervals by Student's t with points - 2 degrees of freedom; (-inf, inf) for two
-/// points. Throws std::invalid_argument unless 0 < confidence < 1.
-Interval slope_interval(const LineFit& fit, double confidence = 0.95);
-Interval intercept_interval(const LineFit& fit, double confidence = 0.95);
-
 /// Least squares in log-log. Throws as `fit_line`, and for x or y that are not positive.
 PowerLaw fit_power_law(ConstVectorRef x, ConstVectorRef y);
-
-/// Local exponents d log y/d log x by differences of neighbours: element i belongs to the geometric
-/// mean of x_i and x_{i+1}; one element fewer than points. Throws for x or y that are not positive
-/// and for equal neighbouring x.
-Vector local_exponents(ConstVectorRef x, ConstVectorRef y);
 
 }  // namespace gradflow

@@ -223,24 +223,4 @@ TimeScale fit_time_scale(std::span<const double> epsilon, std::span<const double
   return scale;
 }
 
-double sup_distance(std::span<const double> times_a, std::span<const double> a,
-                    std::span<const double> times_b, std::span<const double> b) {
-  double most = 0;
-  std::size_t k = 0;
-  for (std::size_t i = 0; i < times_a.size(); ++i) {
-    const double t = times_a[i];
-    if (times_b.empty() || t < times_b.front() || t > times_b.back()) continue;
-    while (k + 1 < times_b.size() && times_b[k + 1] < t) ++k;
-    double other = b[k];
-    if (k + 1 < times_b.size() && t > times_b[k]) {
-      const double low = times_b[k], high = times_b[k + 1];
-      const double fraction =
-          low > 0 ? std::log(t / low) / std::log(high / low) : (t - low) / (high - low);
-      other += fraction * (b[k + 1] - b[k]);
-    }
-    most = std::max(most, std::abs(a[i] - other));
-  }
-  return most;
-}
-
 }  // namespace gradflow

@@ -61,9 +61,4 @@ struct TimeScaleTheory {
 TimeScale fit_time_scale(std::span<const double> epsilon, std::span<const double> t,
                          const TimeScaleTheory& theory = {});
 
-/// sup |a - b| over the times of a that b covers, b interpolated linearly in log t (in t next to
-/// 0).
-double sup_distance(std::span<const double> times_a, std::span<const double> a,
-                    std::span<const double> times_b, std::span<const double> b);
-
 }  // namespace gradflow

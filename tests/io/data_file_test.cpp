@@ -258,11 +258,3 @@ TEST_CASE("Files of other kinds, and files that are not there, are errors") {
   fs::create_directory(scratch.path / "folder");
   for (const std::string name : {"folder.csv", "folder"}) refused(name, "is a folder");
 }
-
-TEST_CASE("A vector is one row or one column") {
-  Vector expected(3);
-  expected << 1, 2, 3;
-  CHECK(as_vector(expected, "a.csv") == expected);
-  CHECK(as_vector(expected.transpose(), "a.csv") == expected);
-  CHECK_THROWS_AS(as_vector(Matrix::Zero(2, 2), "a.csv"), DataFileError);
-}

@@ -37,13 +37,6 @@ TEST_CASE("A line fit gives the certified values of NIST's Norris data") {
   CHECK(fit.intercept_error == Approx(0.232818234301152).epsilon(1e-11));
   CHECK(fit.slope_error == Approx(0.429796848199937e-03).epsilon(1e-11));
   CHECK(fit.residual_sd == Approx(0.884796396144373).epsilon(1e-11));
-
-  // Student's t at 34 degrees of freedom, 97.5 %: 2.032245 (tables).
-  const Interval slope = slope_interval(fit);
-  CHECK(slope.high - fit.slope == Approx(2.032245 * fit.slope_error).epsilon(1e-6));
-  CHECK(fit.slope - slope.low == Approx(2.032245 * fit.slope_error).epsilon(1e-6));
-  const Interval intercept = intercept_interval(fit, 0.95);
-  CHECK(intercept.high - intercept.low == Approx(2 * 2.032245 * fit.intercept_error).epsilon(1e-6));
 }
 
 TEST_CASE("Integer weights act like repeated points, and a common factor changes no estimate") {
@@ -70,6 +63,7 @@ TEST_CASE("Intervals cover the true slope as often as they say") {
   RandomStream stream(17, "data");
   const Vector x = Vector::LinSpaced(6, 0, 1);
   constexpr int trials = 4000;
+  constexpr double student = 2.131847;  // at 4 degrees of freedom, 95 % (tables)
   int covered = 0, covered_intercept = 0;
   for (int t = 0; t < trials; ++t) {
     Vector noise(6), w(6);
@@ -78,9 +72,8 @@ TEST_CASE("Intervals cover the true slope as often as they say") {
     for (Index i = 0; i < 6; ++i) w[i] = i % 2 == 0 ? 1 : 16;
     const Vector y = (2 - 3 * x.array() + noise.array() / w.array().sqrt()).matrix();
     const LineFit fit = fit_line(x, y, w);
-    const Interval slope = slope_interval(fit, 0.9), intercept = intercept_interval(fit, 0.9);
-    covered += slope.low < -3 && -3 < slope.high ? 1 : 0;
-    covered_intercept += intercept.low < 2 && 2 < intercept.high ? 1 : 0;
+    covered += std::abs(fit.slope + 3) < student * fit.slope_error ? 1 : 0;
+    covered_intercept += std::abs(fit.intercept - 2) < student * fit.intercept_error ? 1 : 0;
   }
   // Binomial with p = 0.9: four standard deviations.
   const double tolerance = 4 * std::sqrt(0.09 / trials);
@@ -95,7 +88,6 @@ TEST_CASE("Two points give the line through them and no statement of error") {
   CHECK(fit.slope == -2);
   CHECK(fit.intercept == 7);
   CHECK(std::isnan(fit.slope_error));
-  CHECK(std::isinf(slope_interval(fit).high));
 }
 
 TEST_CASE("Known errors of the values give those of the line, of two points too") {
@@ -135,9 +127,6 @@ TEST_CASE("A power law is recovered over twelve decades") {
   CHECK(law.exponent == Approx(-0.75).epsilon(1e-14));
   CHECK(law.prefactor == Approx(3.5).epsilon(1e-13));
   CHECK(law.line.slope_error < 1e-14);
-  const Vector local = local_exponents(x, y);
-  REQUIRE(local.size() == 12);
-  for (Index i = 0; i < 12; ++i) CHECK(local[i] == Approx(-0.75).epsilon(1e-14));
 }
 
 TEST_CASE("Fits refuse what they cannot answer") {
@@ -153,6 +142,4 @@ TEST_CASE("Fits refuse what they cannot answer") {
   CHECK_THROWS_AS(fit_line(three, bad), std::invalid_argument);
   CHECK_THROWS_AS(fit_power_law(three, bad), std::invalid_argument);
   CHECK_THROWS_AS(fit_power_law(three, -three), std::invalid_argument);
-  CHECK_THROWS_AS(local_exponents(Vector::Ones(3), three), std::invalid_argument);
-  CHECK_THROWS_AS(slope_interval(fit_line(three, three), 1.0), std::invalid_argument);
 }

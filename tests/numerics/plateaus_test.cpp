@@ -93,12 +93,3 @@ TEST_CASE("Exponents are recovered with logarithm and correction taken out") {
   CHECK(scale.constant == Approx(2.7).epsilon(1e-8));
   CHECK(std::isnan(fit_time_scale(std::vector<double>{1e-3}, std::vector<double>{1}).exponent));
 }
-
-TEST_CASE("The distance of two curves is the largest difference on their common times") {
-  const std::vector<double> coarse{0, 1, 10, 100}, a{0, 1, 2, 3}, fine{0, 1, 3, 10, 30};
-  std::vector<double> b;
-  for (const double x : fine) b.push_back(x < 1 ? x : 1 + std::log10(x));
-  CHECK(sup_distance(fine, b, coarse, a) < 1e-12);
-  b[2] += 0.25;
-  CHECK(sup_distance(fine, b, coarse, a) == Approx(0.25).epsilon(1e-12));
-}
