@@ -246,6 +246,12 @@ std::vector<NewtonOffer> HeavyBallFlow::newton_offers() const {
   return offers;
 }
 
+System& HeavyBallFlow::descent() {
+  if (!descent_)
+    descent_ = std::make_unique<GradientFlow>(loss_, DecayAndRate{decay_, Vector::Ones(1)});
+  return *descent_;
+}
+
 std::unique_ptr<NewtonMatrix> HeavyBallFlow::newton_matrix(LinearKind kind) {
   auto hessian = make_shifted_hessian(loss_, kind);
   NewtonOffer offer = hessian->offer();

@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "flow/inertial_flow.hpp"
 #include "flow/loss.hpp"
 #include "flow/settled_gradient.hpp"
 #include "flow/system.hpp"
@@ -81,7 +82,7 @@ class LangevinDynamics final : public GradientFlow {
 
 /// w'' + mu w' = -grad F(w) - Lambda w as a first-order system. State: w then w', shape (2p).
 /// Its energy F + 1/2 w.Lambda w + 1/2 |w'|^2 falls at the rate mu |w'|^2.
-class HeavyBallFlow final : public System {
+class HeavyBallFlow final : public System, public InertialFlow {
  public:
   HeavyBallFlow(const Loss& loss, Vector decay, double friction);
 
@@ -89,19 +90,22 @@ class HeavyBallFlow final : public System {
   void rhs(double t, ConstVectorRef y, VectorRef dydt) override;
   void jacobian_times(double t, ConstVectorRef y, ConstVectorRef v, VectorRef out) override;
   bool has_energy() const override { return true; }
-  /// The dissipation sees velocities alone, so that a growth rate in it says nothing of saddles: a
-  /// ball at a turning point has an infinite one.
+  /// None that its metric shows (InertialFlow): a ball at a turning point has an infinite rate of
+  /// growth in it.
   bool has_saddles() const override { return false; }
   bool has_condition() const override { return false; }
   double energy(ConstVectorRef y) override;
   double inner_product(ConstVectorRef y, ConstVectorRef u, ConstVectorRef v) override;
   std::vector<NewtonOffer> newton_offers() const override;
   std::unique_ptr<NewtonMatrix> newton_matrix(LinearKind kind) override;
+  System& descent() override;
+  double friction() const override { return friction_; }
 
  private:
   Loss loss_;
   Vector decay_;
   double friction_;
+  std::unique_ptr<GradientFlow> descent_;  ///< made when first asked for
 };
 
 }  // namespace gradflow

@@ -94,9 +94,9 @@ SolverSettings tightened(SolverSettings settings, ConstVectorRef y0) {
 
 SolverSettings tightened(System& system, SolverSettings settings, ConstVectorRef y0) {
   settings = tightened(std::move(settings), y0);
-  if (!settings.saddle_guard || !system.has_energy() || !system.has_saddles()) return settings;
+  if (!settings.saddle_guard || !knows_saddles(system)) return settings;
   const GrowingMode mode = fastest_growing_mode(system, 0, y0);
-  if (!(mode.rate > 1e-6 * mode.fastest)) return settings;
+  if (!(mode.rate > resolved_growth * mode.fastest)) return settings;
   // The mode has length one in the system's metric; tolerances are of entries.
   const double deviation = mode.amplitude * mode.mode.cwiseAbs().maxCoeff();
   if (deviation > rounding * y0.cwiseAbs().maxCoeff())
@@ -335,9 +335,14 @@ Outcome integrate(System& system, Stepper& stepper, const SolverSettings& settin
     }
   }
   if (condition && started) outcome.amplification = condition->amplification();
-  // What the flow itself makes of an error is not the method's.
-  const double accumulated = started ? stepper.accumulated_error() : 0,
-               amplified = outcome.amplification ? outcome.amplification->largest : 1;
+  auto* const inertial = descent ? nullptr : dynamic_cast<InertialFlow*>(&system);
+  // What the flow itself makes of an error is not the method's. An inertial flow is not watched on
+  // its way: what it leaves a saddle by at its start is an estimate from above.
+  const double accumulated = started ? stepper.accumulated_error() : 0;
+  double amplified = outcome.amplification ? outcome.amplification->largest : 1;
+  if (inertial != nullptr && accumulated > most_accumulated)
+    amplified = std::exp(fastest_growing_mode(system, times.front(), y0).rate *
+                         (outcome.t_end - times.front()));
   if (outcome.status == Status::ok && accumulated > most_accumulated * amplified) {
     const std::string text =
         "the estimated errors of its steps, each within the tolerance, add up to " +
@@ -350,29 +355,34 @@ Outcome integrate(System& system, Stepper& stepper, const SolverSettings& settin
   }
   const double hidden = hidden_deviation(y0);
   const bool unresolved = hidden > 0 && hidden < 100 * settings.atol;
+  if (unresolved && inertial != nullptr)
+    grew = fastest_growing_mode(system, times.front(), y0).rate > 0;
   if (outcome.status == Status::ok && grew && unresolved)
     warn(tolerance_coarse_for_saddle,
          "the start has entries of " + short_number(hidden) +
              ", which atol = " + short_number(settings.atol) +
              " does not resolve: a saddle that they leave is left late, early, or to the wrong "
              "side; start from larger ones");
-  if (outcome.status == Status::ok && system.has_energy() && system.has_saddles() && !descent &&
+  if (outcome.status == Status::ok && knows_saddles(system) && !descent &&
       outcome.t_end > times.front()) {
     // At rest although a mode would have grown by many orders within the run: a saddle. Of a mode
     // of which the state holds no more than rounding, the exact flow has none either, and stays;
     // one below the tolerance, or without the guard, may have been damped.
     const GrowingMode mode = fastest_growing_mode(system, outcome.t_end, outcome.final_state);
     const double elapsed = outcome.t_end - times.front();
-    // From rounding to the size of the state.
+    const bool holds_nothing = settings.saddle_guard && !unresolved &&
+                               mode.amplitude <= rounding * outcome.final_state.norm();
+    // From rounding to the size of the state; where the growth is not known, and a symmetry keeps
+    // the run where it is, within the run's own time.
+    const bool kept = holds_nothing && inertial != nullptr && stepper.subspace();
     const bool grown =
-        mode.rate * elapsed > -std::log(rounding) ||
+        mode.rate * elapsed > (kept ? 1 : -std::log(rounding)) ||
         (mode.rate > 0 && outcome.amplification && outcome.amplification->to_end > 1 / rounding);
-    if (grown && mode.rate > 1e-6 * mode.fastest &&
+    if (grown && mode.rate > resolved_growth * mode.fastest &&
         mode.amplitude <= std::max(settings.atol, rounding * outcome.final_state.norm())) {
       const std::string where =
           "the run ends at a saddle with a growth rate of " + short_number(mode.rate);
-      if (settings.saddle_guard && !unresolved &&
-          mode.amplitude <= rounding * outcome.final_state.norm()) {
+      if (holds_nothing) {
         warn(stays_on_saddle,
              where +
                  ", of whose mode the state holds nothing: the exact flow stays there too; "
@@ -387,6 +397,14 @@ Outcome integrate(System& system, Stepper& stepper, const SolverSettings& settin
       }
     }
   }
+  // An inertial flow has no condition; of one whose start rests on a saddle this is known.
+  if (outcome.status == Status::ok && inertial != nullptr && settings.condition &&
+      (outcome.warnings & stays_on_saddle) == 0 &&
+      rounding_leaves(*inertial, y0, outcome.t_end - times.front(), rounding))
+    fail(Status::rounding_decides,
+         "the start rests on a saddle, up to rounding: rounding errors decide when and to which "
+         "side it is left",
+         "other initial values do not leave it to rounding");
   if (condition && started) {
     const GrownError& rounded = condition->rounding();
     const GrownError &relative = condition->relative_tolerance(),
