@@ -5,6 +5,7 @@
 
 #include "flow/jacobian_newton.hpp"
 #include "models/initial_state.hpp"
+#include "models/single_index_risk.hpp"
 #include "numerics/decompositions.hpp"
 
 namespace gradflow {
@@ -332,8 +333,13 @@ void OverlapFlow::jacobian_times(double, ConstVectorRef y, ConstVectorRef v, Vec
 double OverlapFlow::risk(ConstVectorRef y) {
   const Point& p = at(y, false);
   const double m = static_cast<double>(m_);
-  const auto a = y.head(m_);
-  return 0.5 * problem_.phi.squaredNorm() - a.dot(p.v) / m + 0.5 * a.dot(p.u * a) / (m * m);
+  const auto a = y.head(m_), s = y.segment(m_, m_);
+  return population_risk(problem_, a, s, 0.5 * problem_.phi.squaredNorm(), a.dot(p.v) / m,
+                         0.5 * a.dot(p.u * a) / (m * m), [&](Matrix& across) {
+                           // Of overlaps as they are stored: to their rounding.
+                           across = p.r - s * s.transpose();
+                           across.diagonal() = (1 - s.array()) * (1 + s.array());
+                         });
 }
 
 std::vector<NewtonOffer> OverlapFlow::newton_offers() const {

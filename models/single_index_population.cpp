@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "models/single_index_risk.hpp"
+
 namespace gradflow {
 
 using namespace sphere;
@@ -126,7 +128,11 @@ double NetworkFlow::energy(ConstVectorRef y) {
   const Point& p = at(y, false);
   const double m = static_cast<double>(m_);
   const auto a = y.head(m_);
-  return 0.5 * m * problem_.phi.squaredNorm() - a.dot(p.v) + 0.5 * a.dot(p.u * a) / m;
+  return m * population_risk(problem_, a, p.s, 0.5 * problem_.phi.squaredNorm(), a.dot(p.v) / m,
+                             0.5 * a.dot(p.u * a) / (m * m), [&](Matrix& across) {
+                               const auto beside = weights(y, m_, d_).rightCols(d_ - 1);
+                               across.noalias() = beside * beside.transpose();
+                             });
 }
 
 double NetworkFlow::inner_product(ConstVectorRef, ConstVectorRef u, ConstVectorRef v) {

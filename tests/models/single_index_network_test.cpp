@@ -45,6 +45,42 @@ TEST_CASE("Population and empirical flow descend their risk in their metric") {
   }
 }
 
+TEST_CASE("The population risk of a network that has learnt its target keeps its digits") {
+  // One neuron at an angle t from the target, a = 1 + e, and sigma = phi:
+  // R = 1/2 sum_k phi_k^2 [(1 - a c^k)^2 + a^2 (1 - c^{2k})], c = cos t.
+  const std::vector<double> phi{0.4, 0.5, -0.3, 0.2};
+  for (const char* name : {"single_index_network", "single_index_overlaps"})
+    for (const double t : {1e-3, 1e-5, 1e-7, 1e-9, 0.0})
+      for (const double e : {0.0, 1e-7, -1e-8}) {
+        // An overlap is stored as it is: 1 - s has the digits that s leaves it, to 1e-16.
+        const bool overlaps = std::string(name) == "single_index_overlaps";
+        if (overlaps && t > 0 && t < 1e-5) continue;
+        Values values{{"width", std::int64_t{1}},
+                      {"epsilon", 5e-2},
+                      {"activation_hermite", phi},
+                      {"target_hermite", phi}};
+        if (!overlaps) values.emplace_back("dimension", std::int64_t{3});
+        const auto model = build(name, values, 1);
+        const double a = 1 + e, log_c = std::log1p(-2 * std::pow(std::sin(t / 2), 2));
+        double exact = 0;
+        for (std::size_t k = 0; k < phi.size(); ++k) {
+          const double n = static_cast<double>(k), power = std::expm1(n * log_c);
+          const double along = (a - 1) + a * power, across = -std::expm1(2 * n * log_c);
+          exact += 0.5 * phi[k] * phi[k] * (along * along + a * a * across);
+        }
+        const Vector y = overlaps ? Vector{{a, std::cos(t)}}
+                                  : Vector{{a, std::cos(t), 0.6 * std::sin(t), 0.8 * std::sin(t)}};
+        double risk = 0;
+        for (const Observable& observable : model->observables(gradient()))
+          if (observable.name == "risk") observable.evaluate(State{0, y, 1}, &risk);
+        CAPTURE(name, t, e);
+        // 1 - a c^k is known to 1e-16 of at least 1e-8, where it counts; as it stands R would be
+        // known to 1e-16, of 1e-14 and less.
+        CHECK(risk == Approx(exact).epsilon(overlaps ? 1e-5 : 1e-7).margin(1e-30));
+        CHECK(risk >= 0);
+      }
+}
+
 TEST_CASE("The networks' Jacobians agree with finite differences along the sphere") {
   for (const std::int64_t samples : {0, 60}) {
     const auto model = build("single_index_network", values_of(6, 10, samples), 1);
