@@ -52,14 +52,16 @@ constexpr double krylov_reach = 10;
 /// Growth over the gamma of a solve up to which it is that of the flow.
 constexpr double solved_growth = 0.3;
 
+/// So few entries that draws of an error along a vector are repeated.
+constexpr Index few_entries = 16;
+
 /// Share of fresh directions that a vector takes in which nothing grows.
 constexpr double fresh_share = 0.1;
 
-/// log sqrt(exp(2 a) + exp(2 b)).
+/// log sqrt(e^{2a} + e^{2b}); a and b may be those of 0.
 double log_hypot(double a, double b) {
-  const double larger = std::max(a, b);
-  if (larger == -infinity) return larger;
-  return larger + 0.5 * std::log1p(std::exp(-2 * std::abs(a - b)));
+  const double apart = std::abs(a - b);
+  return std::max(a, b) + (apart < infinity ? 0.5 * std::log1p(std::exp(-2 * apart)) : 0);
 }
 
 }  // namespace
@@ -70,6 +72,7 @@ Condition::Condition(System& system, const SolverSettings& settings)
   used_ = std::min(vectors, static_cast<std::size_t>(n));
   Vector numbers(n + 1);  // n + 1, so that shifts do not come back to the same numbers at once
   RandomStream(0, "tangents").fill_normal(numbers);
+  numbers *= std::sqrt(static_cast<double>(n + 1)) / numbers.norm();
   gauss_.resize(2 * numbers.size());
   gauss_ << numbers, numbers;
   image_.resize(n);
@@ -77,36 +80,6 @@ Condition::Condition(System& system, const SolverSettings& settings)
   work_.resize(n);
   rounding_.resize(n);
   krylov_.resize(n, std::min<Index>(n, krylov_products));
-}
-
-void GrownError::exchange(Archive& archive) {
-  archive("size", size);
-  archive("time", time);
-}
-
-void Condition::Tangent::exchange(Archive& archive) {
-  archive("direction", direction);
-  archive("growth", growth);
-  archive("rate", rate);
-  archive("error", error);
-}
-
-void Condition::exchange(Archive& archive) {
-  archive("used", used_);
-  for (std::size_t k = 0; k < used_; ++k) archive.part("tangent" + std::to_string(k), tangents_[k]);
-  for (std::size_t s = 0; s < sources; ++s) archive.part("grown" + std::to_string(s), grown_[s]);
-  archive("shift", shift_);
-  archive("rounding", rounding_);
-  archive("resolution", resolution_);
-  archive("time", time_);
-  archive("seen_until", seen_until_);
-  archive("last_step", last_step_);
-  archive("steps_unseen", steps_unseen_);
-  archive("looks", looks_);
-  archive("fastest", fastest_);
-  archive("largest_amplification", amplification_.largest);
-  archive("amplification_time", amplification_.time);
-  archive("amplification_to_end", amplification_.to_end);
 }
 
 void Condition::shift() {
@@ -194,19 +167,23 @@ void Condition::grow_errors(const Vector& y, Tangent& tangent, double rate, doub
   // Of what v holds of faster or decaying modes, J v = rate v is not true: they take no part.
   work_ = (v.array() * image_.array() > 0)
               .select(v.array().sign() * v.array().abs().min(image_.array().abs() / rate), 0.0);
+  // Of few entries one draw may be all but across v: the mean of squares over several.
+  const Index several = y.size() < few_entries ? std::min(y.size() + 1, few_entries / 2) : 1;
   std::array<double, sources> fresh;
   for (std::size_t s = 0; s < sources; ++s) {
-    noise_ = draws();
-    if (s == 0) noise_.array() *= rounding_.array();
-    if (s == 1) noise_.array() *= rtol_ * y.array().abs();
-    if (s == 2) noise_ *= atol_;
-    if (subspace) subspace->project(noise_);
-    fresh[s] = std::log(std::abs(inner_product(y, work_, noise_)));
-    // Each step's rounding is its own: they add up in squares. Errors of the tolerances are those
-    // of the path, at most as large at each step.
-    if (s == 0) fresh[s] += 0.5 * std::log(static_cast<double>(steps_looked_at_));
-    double& error = tangent.error[s];
-    error = std::min(s == 0 ? log_hypot(error, fresh[s]) : std::max(error, fresh[s]), largest_log);
+    double size = 0;
+    for (Index k = 0; k < several; ++k) {
+      noise_ = draws(k);
+      if (s == 0) noise_.array() *= rounding_.array();
+      if (s == 1) noise_.array() *= rtol_ * y.array().abs();
+      if (s == 2) noise_ *= atol_;
+      if (subspace) subspace->project(noise_);
+      size = std::hypot(size, inner_product(y, work_, noise_));
+    }
+    fresh[s] = std::log(size / std::sqrt(static_cast<double>(several)));
+    // Each step leaves its own.
+    const double all = fresh[s] + 0.5 * std::log(static_cast<double>(steps_looked_at_));
+    tangent.error[s] = std::min(log_hypot(tangent.error[s], all), largest_log);
   }
   if (tangent.growth < grown_log) return;
   // Of an error of amplitude one the largest entry beside the state.

@@ -69,7 +69,8 @@ class Condition {
   /// What the arithmetic of the last step left in each entry: that of the right-hand side, by a
   /// change of the last digits, and that of the solve. And `resolution_`.
   void measure_rounding(Stepper& stepper);
-  /// The errors along a tangent after a growth of exp(gain), with fresh ones. J v in `image_`.
+  /// The errors along a tangent after a growth of exp(gain), and fresh ones where those are larger.
+  /// J v in `image_`.
   void grow_errors(const Vector& y, Tangent& tangent, double rate, double gain,
                    const std::optional<InvariantSubspace>& subspace);
   /// v <- exp(span J) v, of length one, on a Krylov space of v: `product` puts J of its argument
@@ -83,7 +84,9 @@ class Condition {
   /// False, and v as it was, where it has no length.
   bool normalise(ConstVectorRef y, VectorRef v);
   /// Fixed Gaussian numbers, one an entry, shifted anew at each look; `later`: by so many entries.
-  auto draws(Index later = 0) const { return gauss_.segment(shift_ + later, image_.size()); }
+  auto draws(Index later = 0) const {
+    return gauss_.segment((shift_ + later) % (gauss_.size() / 2), image_.size());
+  }
   void shift();
 
   System& system_;
@@ -98,7 +101,7 @@ class Condition {
   double resolution_ = 0;  ///< of a growth rate, by the rounding of products with J
   double time_ = 0, seen_until_ = 0, last_step_ = 0;
   int steps_unseen_ = 0, looks_ = 0;
-  int steps_looked_at_ = 1;  ///< those between the last two looks
+  int steps_looked_at_ = 0;                                   ///< of the look that is being taken
   double fastest_ = std::numeric_limits<double>::infinity();  ///< rate of growth at the last look
   std::optional<double> settled_at_;  ///< time at which the system settled last
   Amplification amplification_;

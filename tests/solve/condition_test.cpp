@@ -1,7 +1,6 @@
 #include "solve/condition.hpp"
 
 #include <cmath>
-#include <limits>
 
 #include "models/registry.hpp"
 #include "numerics/random.hpp"
@@ -112,7 +111,7 @@ EnergySystem rotated_saddle(double angle) {
 
 TEST_CASE("Where rounding decides on which side a saddle is left, the status says so") {
   // The exact flow from z = (0.2, 0) stays at z2 = 0; a computed one is off by rounding, which 37
-  // growth times make one where it is one unit in the last place.
+  // growth times make one.
   for (const std::string& method : methods) {
     EnergySystem system = rotated_saddle(0.7);
     const Vector y0{{0.2 * std::cos(0.7), 0.2 * std::sin(0.7)}};
@@ -121,8 +120,8 @@ TEST_CASE("Where rounding decides on which side a saddle is left, the status say
     const bool stays = (outcome.warnings & stays_on_saddle) != 0;
     CHECK((stays || outcome.status == Status::rounding_decides ||
            outcome.status == Status::saddle_unresolved));
-    // The steps leave a handful of roundings at once, in which the processors differ.
-    CHECK(outcome.amplification->largest > 1 / (16 * std::numeric_limits<double>::epsilon()));
+    // From some roundings of 2e-16 to one.
+    CHECK(outcome.amplification->largest > 1e14);
     // Not after 20 growth times.
     EnergySystem shorter = rotated_saddle(0.7);
     const Outcome early = run(shorter, method, y0, 12);
