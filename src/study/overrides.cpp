@@ -6,6 +6,7 @@
 #include <optional>
 #include <sstream>
 
+#include "io/utf8.hpp"
 #include "study/key_name.hpp"
 
 namespace gradflow {
@@ -60,6 +61,8 @@ std::optional<TomlValue> parsed(const std::string& value) {
 TomlValue parse_value(const std::string& option, std::size_t equals, const std::string& key,
                       const SourcePosition& position) {
   const std::string text = option.substr(equals + 1);
+  if (valid_utf8(text) != text)
+    throw ConfigError(position, key + ": the value has bytes that are not UTF-8");
   std::optional<TomlValue> value = parsed(text);
   if (!value) value = parsed(with_quotes(text));
   if (!value)
