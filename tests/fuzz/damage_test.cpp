@@ -2,6 +2,7 @@
 #include <fstream>
 
 #include "study/config.hpp"
+#include "study/prolonged_run.hpp"
 #include "study/runner.hpp"
 #include "tests/catch.hpp"
 #include "tests/cli/process.hpp"
@@ -149,6 +150,77 @@ TEST_CASE("A thousand damaged points are run again, and no wrong number gets int
   CHECK(harmed > inputs / 8);
   CHECK(hit <= harmed);
   CHECK(hit >= harmed - harmed / 50);
+}
+
+TEST_CASE("Damaged runs of a bisection are run again, and its crossings stay where they are") {
+  const Scratch scratch;
+  scratch.write("study.toml", small_run + R"([study]
+seed = { count = 3 }
+[study.bisect]
+key = "flow.weight_decay"
+between = [1e-3, 1e3]
+measure = "final_norm"
+level = 0.3
+tolerance = 0.3
+)");
+  const Config config = Config::load(scratch / "study.toml", {});
+  RunOptions options;
+  options.folder = scratch / "s";
+  options.progress = ProgressMode::none;
+  const std::size_t runs = run_config(config, options).ran;
+  REQUIRE(runs > 12);
+  options.resume = true;
+  const fs::path result = scratch / "s" / "result.nc", whole = scratch / "whole.nc";
+  fs::copy_file(result, whole);
+  RandomStream draws(6, "damaged chains");
+  int again = 0;
+  constexpr int rounds = inputs / 20;
+  for (int round = 0; round < rounds; ++round) {
+    for (const auto& entry : fs::directory_iterator(scratch / "s" / "points"))
+      damage(entry.path(), draws);
+    const std::size_t ran = run_config(config, options).ran;
+    CHECK(ran <= runs);
+    again += ran > 0 ? 1 : 0;
+    CHECK(differences(whole, result).empty());
+  }
+  CHECK(again > rounds / 2);
+}
+
+TEST_CASE("From a damaged state no run goes on: it begins anew, to the same bits") {
+  const Scratch scratch;
+  scratch.write("run.toml", small_run);
+  const fs::path config = scratch / "run.toml", before = scratch / "before", now = scratch / "now";
+  RunOptions options;
+  options.progress = ProgressMode::none;
+  options.folder = before;
+  run_config(Config::load(config, {}), options);
+  options.folder = now;
+  std::vector<std::string> told;
+  options.tell = [&](const std::string& line) { told.push_back(line); };
+  const auto prolong = [&] {
+    fs::remove_all(now);
+    fs::copy(before, now, fs::copy_options::recursive);
+    const ProlongedRun prolonged = prolonged_run(config, {}, now, 20);
+    options.prolongs = prolonged.prolongs;
+    options.resume = true;
+    told.clear();
+    run_config(Config::load(config, prolonged.overrides), options);
+    return std::any_of(told.begin(), told.end(), [](const std::string& line) {
+      return line.find("goes on at t = ") != std::string::npos;
+    });
+  };
+  REQUIRE(prolong());
+  const fs::path whole = scratch / "whole.nc";
+  fs::copy_file(now / "result.nc", whole);
+  const fs::path state = before / "parts" / "000000" / "run.part";
+  const std::string bytes = contents(state);
+  RandomStream draws(7, "damaged states");
+  for (int round = 0; round < inputs / 5; ++round) {
+    const std::string bad = damaged(bytes, draws);
+    write(state, bad);
+    CHECK(prolong() == (bad == bytes));
+    CHECK(differences(whole, now / "result.nc").empty());
+  }
 }
 
 TEST_CASE("A thousand damaged results are made anew, refused, or as they were") {
