@@ -105,6 +105,8 @@ class Rock4Stepper final : public OneStepStepper {
     archive.part("spectrum", spectrum_);
   }
 
+  /// Products with J are known, in a metric in which J is symmetric.
+  bool symmetric() const { return system_.autonomous() && system_.has_saddles(); }
   double inner_product(ConstVectorRef u, ConstVectorRef v) {
     return system_.has_saddles() ? system_.inner_product(state_, u, v) : u.dot(v);
   }
@@ -184,14 +186,30 @@ class Rock4Stepper final : public OneStepStepper {
     increment_.swap(bend_);
     stage(m.bend_time * h, 1, stage_slope_);
     for_stretches([&](Index, Index first, Index count) {
-      next_.segment(first, count) +=
-          state_.segment(first, count) +
+      next_.segment(first, count) += state_.segment(first, count);
+      bend_slope_.segment(first, count) =
           (m.bend * h) * (stage_slope_.segment(first, count) - bend_slope_.segment(first, count));
     });
+    const double unsmoothed = add_bend(h, m.degree);
     evaluate(time_ + h, next_, next_slope_);
-    const double error = weighted_norm(error_, state_, next_);
+    const double error = std::hypot(weighted_norm(error_, state_, next_), unsmoothed);
     if (!std::isfinite(error)) return std::numeric_limits<double>::quiet_NaN();
     return error > 1 ? std::min(error, smoothed_error(error, h, m.degree)) : error;
+  }
+
+  /// Adds the correction beta D, in bend_slope_, to the step. It is not damped as the stages are, and
+  /// h |J| times as large in stiff modes as the second differences of the stages there: where that
+  /// shows, (I - h J)^-1 D takes its place, which is as good to order 4. \returns what of the
+  /// correction counts as an error, where a system does not tell how to smooth it
+  double add_bend(double h, Index degree) {
+    constexpr double seen = 1, counted = 0.3;
+    const double size = weighted_norm(bend_slope_, state_, state_);
+    const bool stiff = size > seen;
+    const bool smoothed =
+        stiff && symmetric() &&
+        solve_smoothing(h, bend_slope_, seen / size, static_cast<int>(degree));
+    next_ += smoothed ? bend_ : bend_slope_;
+    return stiff && !smoothed ? counted * size : 0;
   }
 
   /// Of a step that would be rejected, the norm of (I - h J)^-1 times its error estimate, as in
@@ -200,7 +218,7 @@ class Rock4Stepper final : public OneStepStepper {
   /// rates of those modes: without this, ten rejections and a dozen small steps follow each time.
   double smoothed_error(double error, double h, Index degree) {
     constexpr double most = 10, small = 0.1;
-    if (error > most || !(system_.autonomous() && system_.has_saddles())) return error;
+    if (error > most || !symmetric()) return error;
     if (!solve_smoothing(h, error_, small, static_cast<int>(degree))) return error;
     return weighted_norm(bend_, state_, next_) + weighted_norm(before_, state_, next_);
   }
@@ -233,7 +251,7 @@ class Rock4Stepper final : public OneStepStepper {
   /// from what rounding leaves; a difference, which rounding has a larger part in, where f depends
   /// on t itself, and for mirror flows, of which a product far out was not finite.
   double first_stage(double h, const Rock4Coefficients& m) {
-    if (system_.autonomous() && system_.has_saddles()) {
+    if (symmetric()) {
       system_.jacobian_times(time_, state_, increment_, stage_slope_);
       keep(stage_slope_);
       statistics_.rhs_evaluations += evaluations_a_product;

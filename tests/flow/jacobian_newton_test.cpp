@@ -30,6 +30,7 @@ class Diagonal final : public Preconditioner {
     return true;
   }
   void solve(VectorRef b) override { b.array() /= 1 - gamma_ * d_.array(); }
+  NewtonCost cost() const override { return {}; }
   std::string name() const override { return "the diagonal"; }
 
  private:
