@@ -169,6 +169,12 @@ void GradientFlow::exchange(Archive& archive) {
   if (auto* map = dynamic_cast<Resumable*>(&loss_.map())) archive.part("map", *map);
 }
 
+std::string GradientFlow::preferred_method() const {
+  // With outputs affine in w no slow manifold is curved, for which a Rosenbrock method would pay in
+  // each step; without iterations its steps are a quarter of BDF's, and its errors far below.
+  return loss_.map().affine() ? "rodas" : System::preferred_method();
+}
+
 std::vector<NewtonOffer> GradientFlow::newton_offers() const {
   std::vector<NewtonOffer> offers = newton_offers_of(loss_);
   if (symmetric_) return offers;

@@ -43,6 +43,7 @@ class GradientFlow : public System, public Resumable, private FlowPieces {
   /// The piece, where the map has any.
   void exchange(Archive& archive) override;
   std::vector<NewtonOffer> newton_offers() const override;
+  std::string preferred_method() const override;
   std::unique_ptr<NewtonMatrix> newton_matrix(LinearKind kind) override;
 
  protected:
