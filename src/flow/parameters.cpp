@@ -33,9 +33,8 @@ std::string quoted_list(const std::vector<std::string>& texts) {
 std::string range_text(const ParameterInfo& info) {
   const bool below = std::isfinite(info.minimum),
              above = std::isfinite(info.maximum) && info.maximum < largest_integer;
-  const std::string low = (info.minimum_excluded ? " > " : " >= ") + short_number(info.minimum, 12);
-  const std::string high =
-      (info.maximum_excluded ? " < " : " <= ") + short_number(info.maximum, 12);
+  std::string low = (info.minimum_excluded ? " > " : " >= ") + short_number(info.minimum, 12);
+  std::string high = (info.maximum_excluded ? " < " : " <= ") + short_number(info.maximum, 12);
   if (below && above) return low + " and" + high;
   if (below) return low;
   if (above) return high;

@@ -74,7 +74,7 @@ double number_at(const std::string& text, std::size_t byte, std::size_t& end) {
 
 FormulaError in_our_words(const mu::ParserError& error, const std::string& text,
                           const FormulaNames& names) {
-  const std::string token = error.GetToken();
+  const std::string& token = error.GetToken();
   std::size_t byte = error.GetPos() < 0 ? text.size() : static_cast<std::size_t>(error.GetPos());
   // The position may be behind the token.
   if (!token.empty() && text.compare(std::min(byte, text.size()), token.size(), token) != 0)
