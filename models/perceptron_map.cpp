@@ -56,7 +56,7 @@ class PerceptronMap final : public OutputMap,
     f = scale_ * Eigen::Map<const Vector>(z_.back().data(), outputs());
   }
   void jacobian_times(ConstVectorRef v, VectorRef jv) override {
-    push(v);
+    push(along_surface(v));
     jv = scale_ * Eigen::Map<const Vector>(dz_.back().data(), outputs());
   }
   void transpose_times(ConstVectorRef u, VectorRef jtu) override {
@@ -67,9 +67,10 @@ class PerceptronMap final : public OutputMap,
   /// The derivative of J^T u along v (Pearlmutter, "Fast exact multiplication by the Hessian",
   /// 1994). Where neurons slide it is that of F less the multipliers times the z that are kept at
   /// 0, which the backward pass has by the forces at them.
-  void curvature_times(ConstVectorRef u, ConstVectorRef v, VectorRef out) override {
+  void curvature_times(ConstVectorRef u, ConstVectorRef direction, VectorRef out) override {
     need_second();
     need_forces(u);
+    const auto v = along_surface(direction);
     push(v);
     pull(u, true);
     tangent_.back().setZero();
@@ -203,7 +204,7 @@ class PerceptronMap final : public OutputMap,
   void turn(ConstVectorRef u, ConstVectorRef v, VectorRef out) override {
     if (!slides()) return;
     need_forces(u);
-    surface_->turn(w_, v, flow_, out);
+    surface_->turn(w_, along_surface(v), flow_, out);
   }
 
   void move_to(ConstVectorRef w) override {
@@ -239,6 +240,14 @@ class PerceptronMap final : public OutputMap,
     pieces_->holding_forces(*surface_, w_, flow_, forces_);
     have_forces_ = true;
   }
+  /// P v. The flow in a surface has the derivatives P J^T J P and P H P: without the P on the right
+  /// matrices are not symmetric, and what takes half of one for the whole is far off.
+  Eigen::Map<const Vector> along_surface(ConstVectorRef v) {
+    if (!slides()) return {v.data(), v.size()};
+    direction_ = v;
+    project(direction_);
+    return {direction_.data(), direction_.size()};
+  }
   /// K -= J N (N^T N)^{-1} (J N)^T: one forward pass a sliding neuron.
   void take_normals_out(MatrixRef k) {
     need_surface();
@@ -246,7 +255,8 @@ class PerceptronMap final : public OutputMap,
     for (Index s = 0; s < surface_->size(); ++s) {
       normal_.setZero(parameters());
       surface_->add(s, 1, normal_);
-      jacobian_times(normal_, along_.col(s));
+      push(normal_);
+      along_.col(s) = scale_ * Eigen::Map<const Vector>(dz_.back().data(), outputs());
     }
     solved_ = along_.transpose();
     for (Index i = 0; i < outputs(); ++i) surface_->solve(solved_.col(i));
@@ -343,7 +353,7 @@ class PerceptronMap final : public OutputMap,
   std::shared_ptr<ReluPieces> pieces_;
   std::optional<SlidingSurface> surface_;  ///< of this map's point; pieces are those of all clones
   bool have_surface_ = false, have_forces_ = false;
-  Vector forces_, forces_of_, flow_, normal_, outputs_;
+  Vector forces_, forces_of_, flow_, normal_, direction_, outputs_;
   Matrix along_, solved_;
 };
 

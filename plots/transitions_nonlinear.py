@@ -21,7 +21,7 @@ fig, axes = plt.subplots(1, 3, figsize=(style.PAGE, 2.7))
 for way, color in (("up", style.BLUE), ("down", style.RED)):
     theory.draw(axes[0], tanh, theory.norm_squared(tanh, way), way, color, f"tanh, {way}")
 decay = relu["weight_decay"].values
-relu_norm = relu["norm"].isel(time=-1).values**2
+relu_norm = theory.norm_squared(relu, "up")
 axes[0].plot(decay, relu_norm, "o", color=style.GREEN, ms=2.3, label="ReLU")
 for at, color in ((ONSET_TANH, style.GREY), (ONSET_RELU, style.GREEN)):
     axes[0].axvline(at, color=color, lw=0.7, ls=":")

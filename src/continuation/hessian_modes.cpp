@@ -30,14 +30,17 @@ Matrix energy_hessian(System& system, double t, ConstVectorRef y) {
   const Index p = system.dimension();
   const Vector metric = metric_diagonal(system, y);
   Matrix hessian(p, p);
+  FlowPieces* const pieces = system.pieces();
   Vector unit = Vector::Zero(p);
   for (Index j = 0; j < p; ++j) {
     unit[j] = 1;
     system.jacobian_times(t, y, unit, hessian.col(j));
+    // A surface that turns takes disturbances along; what is left is symmetric.
+    if (pieces != nullptr) pieces->keep(y, hessian.col(j));
     unit[j] = 0;
   }
   for (Index j = 0; j < p; ++j) hessian.col(j).array() *= -metric.array();
-  // Rounding, and what curved pieces add off their surface.
+  // Rounding.
   const Matrix transposed = hessian.transpose();
   return 0.5 * (hessian + transposed);
 }

@@ -28,6 +28,8 @@ constexpr double growth_fraction = 0.25;
 constexpr double saddle_exponent = 700;
 constexpr int most_newton_steps = 12;
 constexpr std::int64_t steps_between_looks = 200;
+/// A saddle may have been left without coming to rest: its limit on the steps is looked at again.
+constexpr std::int64_t steps_between_saddle_looks = 50;
 
 /// The settings with the method that "auto" stands for here.
 SolverSettings chosen(const System& system, SolverSettings settings, ConstVectorRef y0) {
@@ -113,7 +115,9 @@ class Settling {
       const bool near = speed * std::min(length, 1e300) <= settings_.tolerance * size() ||
                         speed <= rest_speed * size();
       const bool anew = length > 4 * tested_length || speed < 0.1 * tested_speed;
-      if (!(speed == 0 || (near && anew))) continue;
+      const bool again =
+          saddle_limit_ < infinity && stepper_->statistics().steps >= next_saddle_look_;
+      if (!(speed == 0 || (near && anew) || again)) continue;
       tested_speed = speed;
       tested_length = length;
       if (test(t)) return;
@@ -132,6 +136,7 @@ class Settling {
     note(modes);
     if (modes.unstable() > 0) {
       saddle_limit_ = growth_fraction / modes.growth();
+      next_saddle_look_ = stepper_->statistics().steps + steps_between_saddle_looks;
       if (saddle_since_ < 0) saddle_since_ = t;
       return false;
     }
@@ -147,7 +152,8 @@ class Settling {
     }
     polish(t, modes);
     result_.time = t;
-    result_.rest = marginal || was_marginal_ ? Rest::marginal : Rest::settled;
+    const bool stays = was_marginal_ && flat > 1e-3 * symmetric_speed;
+    result_.rest = marginal || stays ? Rest::marginal : Rest::settled;
     return true;
   }
 
@@ -265,6 +271,7 @@ class Settling {
   Vector slope_, work_, metric_;
   Settled result_;
   double saddle_limit_ = infinity;  ///< longest step while a saddle is being left
+  std::int64_t next_saddle_look_ = 0;
   double saddle_since_ = -1;
   bool was_marginal_ = false;  ///< at the last test
   // Of flows with kinks: the state some steps ago.

@@ -14,6 +14,8 @@ constexpr double smallest_jump = 1e-6;
 constexpr double kink_share = 0.25;
 /// Halvings after which what shrinks has shrunk.
 constexpr int halvings_to_tell = 5;
+/// The same beside a fold, where |w|^2 shrinks by the root of the width, down to less than a half.
+constexpr int halvings_apart = 3;
 
 constexpr double cut_share = 0.47;
 
@@ -83,62 +85,112 @@ class Search {
   }
 
   Way run() {
-    for (std::size_t i = 0; i + 1 < chain_.size(); ++i) look_at(i);
+    for (std::size_t i = 0; i + 1 < chain_.size(); ++i) {
+      pair_ = i;
+      refinements_ = 0;
+      found_.clear();
+      look_between(chain_[i], chain_[i + 1], Signs::all);
+      for (const Found& found : found_)
+        if (!is_part_of_earlier(found)) way_.transitions.push_back(found.transition);
+    }
     way_.half_norm_integral = std::abs(way_.half_norm_integral);
     return std::move(way_);
   }
 
  private:
-  void look_at(std::size_t i) {
-    Bracket bracket(chain_[i], chain_[i + 1], largest_, steepest_);
-    extras_before_ = {chain_[i]};
-    extras_after_ = {chain_[i + 1]};
-    const bool settled = chain_[i].settled && chain_[i + 1].settled;
+  /// What makes a pair be looked at. Within a pair that holds a transition already: at a fold slopes
+  /// have no bound, and neighbours near it differ by more than a quarter.
+  enum class Signs { all, beside_second_order, beside_first_order };
+
+  /// A transition of the pair at hand, and the turn at which it was found.
+  struct Found {
+    Transition transition;
+    std::size_t turn;
+  };
+
+  /// A value at a transition has no slope of either side: the bracket beside it may look like
+  /// another, and is none.
+  bool is_part_of_earlier(const Found& found) const {
+    return std::any_of(found_.begin(), found_.end(), [&](const Found& other) {
+      return other.turn < found.turn && other.transition.low <= found.transition.high + refine_ &&
+             found.transition.low <= other.transition.high + refine_;
+    });
+  }
+
+  /// Finds the transitions between two neighbours of a chain, and adds what lies between them to
+  /// the integral: along each branch, and across the brackets.
+  void look_between(const ChainPoint& before, const ChainPoint& after, Signs signs) {
+    Bracket bracket(before, after, largest_, steepest_);
+    const bool settled = before.settled && after.settled;
+    const bool inner = signs != Signs::all;
+    bool found = settled && (bracket.changes_rank() ||
+                             (bracket.jumps() && (!inner || std::isfinite(bracket.kink()))));
+    const bool kinks = settled && signs != Signs::beside_first_order && bracket.kinks();
     int order = 0;
-    bool found = settled && (bracket.jumps() || bracket.changes_rank());
-    if (settled && refine_ > 0 && (found || bracket.kinks())) {
-      order = refined(bracket, i);
+    // From the pair's ends to the bracket.
+    std::vector<ChainPoint> extras_before{before}, extras_after{after};
+    if (refine_ > 0 && (found || kinks)) {
+      order = refined(bracket, inner, extras_before, extras_after);
       found = order > 0 || (order == 0 && found);
     }
-    if (found) {
-      const Transition transition = transition_of(bracket, order);
-      way_.transitions.push_back(transition);
-    }
-    integrate();
+    // What is left on either side of a transition may hold another.
+    const bool again = found && refine_ > 0;
+    const Signs left = order == 2 ? Signs::beside_second_order : Signs::beside_first_order;
+    const std::size_t turn = found ? turns_++ : 0;
+    const auto add = [&](const ChainPoint& a, const ChainPoint& b) {
+      if (again)
+        look_between(a, b, left);
+      else
+        way_.half_norm_integral += half_integral(a, b);
+    };
+    for (std::size_t k = 0; k + 1 < extras_before.size(); ++k)
+      add(extras_before[k], extras_before[k + 1]);
+    if (found) found_.push_back({transition_of(bracket, order), turn});
+    way_.half_norm_integral += half_integral(extras_before.back(), extras_after.back());
+    for (std::size_t k = extras_after.size(); k-- > 1;) add(extras_after[k], extras_after[k - 1]);
   }
 
   /// Bisects. The order; 0 where it cannot be told; -1 where there is no transition.
-  int refined(Bracket& bracket, std::size_t i) {
+  int refined(Bracket& bracket, bool inner, std::vector<ChainPoint>& extras_before,
+              std::vector<ChainPoint>& extras_after) {
     std::vector<double> jumps{bracket.jump()}, kinks{bracket.kink()};
     for (int k = 0; bracket.width() > refine_ && k < 60; ++k) {
       // Not the very middle, at which transitions of round numbers lie.
       const double middle =
           bracket.before_.value + cut_share * (bracket.after_.value - bracket.before_.value);
       if (middle == bracket.before_.value || middle == bracket.after_.value) break;
-      ChainPoint between = settle_at_(middle, bracket.before_.state,
-                                      "refined_" + std::to_string(i) + "_" + std::to_string(k));
+      ChainPoint between = settle_at_(
+          middle, bracket.before_.state,
+          "refined_" + std::to_string(pair_) + "_" + std::to_string(refinements_++));
       if (!between.settled) return 0;
       if (bracket.is_before(between)) {
-        extras_before_.push_back(between);
+        extras_before.push_back(between);
         bracket.before_ = std::move(between);
       } else {
-        extras_after_.push_back(between);
+        extras_after.push_back(between);
         bracket.after_ = std::move(between);
       }
       jumps.push_back(bracket.jump());
       kinks.push_back(bracket.kink());
       // A smooth stretch need not be bisected to the end.
-      if (k + 1 == halvings_to_tell && verdict(bracket, jumps, kinks) < 0) return -1;
+      if (k + 1 == halvings_to_tell && verdict(bracket, jumps, kinks, inner) < 0) return -1;
     }
-    return verdict(bracket, jumps, kinks);
+    return verdict(bracket, jumps, kinks, inner);
   }
 
   int verdict(const Bracket& bracket, const std::vector<double>& jumps,
-              const std::vector<double>& kinks) const {
+              const std::vector<double>& kinks, bool inner) const {
     const std::size_t last = jumps.size() - 1;
-    if (last < halvings_to_tell) return 0;
+    if (last < halvings_to_tell) {
+      if (!inner) return 0;
+      // Between two transitions there may be little room; that a second is there is known.
+      if (bracket.jumps() && std::isfinite(bracket.kink())) return 1;
+      return last > 0 && bracket.kinks() && kinks[last] > 0.5 * kinks[0] ? 2 : -1;
+    }
     const std::size_t earlier = last - halvings_to_tell;
     if (jumps[last] > 0.5 * jumps[earlier] && jumps[last] > smallest_jump * largest_) return 1;
+    // A second transition may have been in the bracket until lately.
+    if (jumps[last] > 0.5 * jumps[last - halvings_apart] && bracket.jumps()) return 1;
     if (kinks[last] > 0.5 * kinks[earlier] && kinks[last] > kink_share * bracket.steepness())
       return 2;
     return -1;
@@ -162,21 +214,13 @@ class Search {
     return transition;
   }
 
-  /// Adds the pair looked at last: along each branch, and across the bracket.
-  void integrate() {
-    for (std::size_t k = 0; k + 1 < extras_before_.size(); ++k)
-      way_.half_norm_integral += half_integral(extras_before_[k], extras_before_[k + 1]);
-    for (std::size_t k = 0; k + 1 < extras_after_.size(); ++k)
-      way_.half_norm_integral += half_integral(extras_after_[k + 1], extras_after_[k]);
-    way_.half_norm_integral += half_integral(extras_before_.back(), extras_after_.back());
-  }
-
   std::vector<ChainPoint> chain_;
   double refine_;
   const SettleAt& settle_at_;
   double largest_ = 0, steepest_ = 0;
-  /// The pair's points on either side, from its ends inwards.
-  std::vector<ChainPoint> extras_before_, extras_after_;
+  std::size_t pair_ = 0, refinements_ = 0;  ///< of the chain, and the values settled within it
+  std::vector<Found> found_;                ///< in the pair, in the order of the sweep
+  std::size_t turns_ = 0;
   Way way_;
 };
 

@@ -48,8 +48,10 @@ struct Way {
 /// its slope changes by more than a quarter, or where the rank does. With `refine` > 0 the pair is
 /// bisected to that width, each state settled from the one before the transition: where the change
 /// of |w|^2 stays, the transition is of first order; where it shrinks with the width while the
-/// slope jumps, of second; where neither does there is none. Without, the first and the last of
-/// these signs count, and the order is 0.
+/// slope jumps, of second; where neither does there is none. What is left of the pair on either
+/// side of a transition is looked at again, and so on: several within a pair are each found, where
+/// they are further apart than `refine`. Without, the first and the last of these signs count, and
+/// the order is 0.
 ///
 /// `settle_at(value, from, name)` settles from a state at a value; `name` tells each call from all
 /// others.

@@ -165,6 +165,11 @@ void GradientFlow::enter(double, VectorRef y, bool afresh) {
   loss_.map().pieces()->enter(y, loss_.last_output_gradient(), afresh);
 }
 
+void GradientFlow::keep(ConstVectorRef y, VectorRef v) {
+  loss_.linearise(y);
+  loss_.map().pieces()->project(v);
+}
+
 void GradientFlow::exchange(Archive& archive) {
   if (auto* map = dynamic_cast<Resumable*>(&loss_.map())) archive.part("map", *map);
 }

@@ -55,6 +55,7 @@ class GradientFlow : public System, public Resumable, private FlowPieces {
   void hold(double tolerance) override;
   double margin(double t, ConstVectorRef y) override;
   void enter(double t, VectorRef y, bool afresh) override;
+  void keep(ConstVectorRef y, VectorRef v) override;
   /// hess F v -> (the flow's Jacobian) v, in place.
   void finish_jacobian(ConstVectorRef v, VectorRef out);
 

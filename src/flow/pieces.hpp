@@ -48,6 +48,8 @@ class FlowPieces {
   /// Negative where y lies beyond the piece's boundary.
   virtual double margin(double t, ConstVectorRef y) = 0;
   virtual void enter(double t, VectorRef y, bool afresh) = 0;
+  /// Takes out of v what leads off the surfaces along which the flow slides at y.
+  virtual void keep(ConstVectorRef /*y*/, VectorRef /*v*/) {}
 };
 
 }  // namespace gradflow

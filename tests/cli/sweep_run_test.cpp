@@ -49,3 +49,22 @@ range = [0.05, 0.5]
   CHECK(data.values<std::int32_t>("special_kind")[1] == 1);
   CHECK(data.shape(*data.find("train_loss")).size() == 2);
 }
+
+TEST_CASE("Samples move the transitions of arXiv 2606.17120's network, for each seed to its place") {
+  const Scratch scratch;
+  call_ok({"run", (fs::path(GRADFLOW_SOURCE) / "examples" / "transitions" / "sampled.toml").string(),
+           "--out", "result"},
+          scratch.path);
+  const Dataset data = read_netcdf(scratch / "result" / "result.nc");
+  const auto &rank = data.values<double>("rank"), &decays = data.values<double>("weight_decay");
+  const double expected[4][2] = {{0.39, 0.42}, {0.34, 0.40}, {0.33, 0.42}, {0.33, 0.43}};
+  REQUIRE(rank.size() == 4 * decays.size());
+  for (std::size_t seed = 0; seed < 4; ++seed)
+    for (const int below : {2, 1}) {
+      std::size_t first = 0;
+      while (first < decays.size() && rank[seed * decays.size() + first] >= below) ++first;
+      CAPTURE(seed, below);
+      REQUIRE(first < decays.size());
+      CHECK(decays[first] == Approx(expected[seed][below == 2 ? 0 : 1]).epsilon(1e-9));
+    }
+}

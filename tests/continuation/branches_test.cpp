@@ -114,33 +114,47 @@ TEST_CASE(
 }
 
 TEST_CASE("On a branch of a deep linear network every mode is at one of its two roots") {
-  const std::vector<double> target{0.9, 0.8};
-  const Search search(deep_linear(3, target, 4), 0.02, 0.6, 0.02);
-  const auto observables = search.model->observables({});
-  const auto strengths =
-      std::find_if(observables.begin(), observables.end(),
-                   [](const Observable& o) { return o.name == "mode_strength"; });
-  REQUIRE(strengths != observables.end());
-  std::uint64_t serial = 1000;
-  for (const FoundBranch& found : search.branches.all)
-    for (const BranchPoint& point : found.branch.points) {
-      double value[2];
-      strengths->evaluate(State{0, point.w, ++serial}, value);
-      for (int k = 0; k < 2; ++k) {
-        const DeepLinearMode mode{3, target[static_cast<std::size_t>(k)]};
-        double off = std::abs(value[k]);
-        // At the fold itself the roots are a square root of lambda's rounding apart.
-        if (std::abs(point.lambda - mode.spinodal()) < 1e-9) {
-          CHECK(std::min(off, std::abs(value[k] - mode.spinodal_strength())) <= 1e-4);
-          continue;
+  struct Case {
+    int depth;
+    std::vector<double> target;
+    int width;
+  };
+  for (const Case& c : {Case{2, {0.9, 0.8}, 3}, Case{3, {0.9, 0.8}, 4}, Case{4, {1, 0.7, 0.4}, 4},
+                        Case{5, {1, 0.7}, 3}}) {
+    CAPTURE(c.depth);
+    const Search search(deep_linear(c.depth, c.target, c.width), 0.02, c.depth == 2 ? 1.2 : 0.6,
+                        0.02);
+    const auto observables = search.model->observables({});
+    const auto strengths =
+        std::find_if(observables.begin(), observables.end(),
+                     [](const Observable& o) { return o.name == "mode_strength"; });
+    REQUIRE(strengths != observables.end());
+    std::uint64_t serial = 1000;
+    std::vector<double> values(c.target.size());
+    for (const FoundBranch& found : search.branches.all)
+      for (const BranchPoint& point : found.branch.points) {
+        strengths->evaluate(State{0, point.w, ++serial}, values.data());
+        for (std::size_t k = 0; k < values.size(); ++k) {
+          const double s = c.target[k];
+          CAPTURE(point.lambda, values[k], s);
+          double off = std::abs(values[k]);
+          if (c.depth == 2) {
+            off = std::min(off, std::abs(values[k] - (s - point.lambda)));
+          } else {
+            const DeepLinearMode mode{c.depth, s};
+            // At the fold itself the roots are a square root of lambda's rounding apart.
+            if (std::abs(point.lambda - mode.spinodal()) < 1e-9) {
+              CHECK(std::min(off, std::abs(values[k] - mode.spinodal_strength())) <= 1e-4);
+              continue;
+            }
+            if (point.lambda < mode.spinodal())
+              off = std::min({off, std::abs(values[k] - mode.strength(point.lambda, true)),
+                              std::abs(values[k] - mode.strength(point.lambda, false))});
+          }
+          CHECK(off <= 1e-9);
         }
-        if (point.lambda < mode.spinodal())
-          off = std::min({off, std::abs(value[k] - mode.strength(point.lambda, true)),
-                          std::abs(value[k] - mode.strength(point.lambda, false))});
-        CAPTURE(point.lambda, value[k]);
-        CHECK(off <= 1e-9);
       }
-    }
+  }
 }
 
 TEST_CASE("No step is so long that a branch of a deep linear network shows a branch point") {
@@ -253,4 +267,37 @@ TEST_CASE("A tanh network with two hidden layers folds where its flow loses the 
   const std::vector<double> folds = search.specials(SpecialKind::fold);
   REQUIRE(!folds.empty());
   CHECK(folds.back() == Approx(0.57074608).epsilon(2e-8));
+}
+
+TEST_CASE("A tanh network's branch that parts into groups of neurons folds after its flow left it") {
+  const std::filesystem::path data =
+      std::filesystem::path(GRADFLOW_SOURCE) / "examples" / "transitions" / "data";
+  const auto model =
+      tanh_network({2, 12, 12, 2}, read_data_file(data / "inputs.csv"),
+                   read_data_file(data / "targets.csv"));
+  const auto system = model->system(Search::decay(0.15));
+  const Settled rest = settle(*system, {}, model->initial_state({}));
+  REQUIRE(rest.rest == Rest::settled);
+  CHECK(rest.state.squaredNorm() == Approx(4.877341).epsilon(2e-7));
+  const auto undecayed = model->system(Search::decay(0));
+  StationaryProblem problem(*undecayed, 1e-6);
+  BranchSettings settings;
+  settings.low = 0.15;
+  settings.high = 0.3;
+  const Branch branch =
+      follow_branch(problem, settings, {branch_point_at(problem, rest.state, 0.15)});
+  // Five eigenvalues vanish within 2e-6 of .196095.
+  std::vector<double> points, folds;
+  for (const SpecialPoint& special : branch.specials) {
+    const double lambda = branch.points[special.point].lambda;
+    if (special.kind == SpecialKind::branch_point) points.push_back(lambda);
+    if (special.kind == SpecialKind::fold) {
+      folds.push_back(lambda);
+      CHECK(branch.points[special.point].unstable == 5);
+    }
+  }
+  REQUIRE(!points.empty());
+  for (const double lambda : points) CHECK(lambda == Approx(0.196095).margin(4e-6));
+  REQUIRE(folds.size() == 1);
+  CHECK(folds[0] == Approx(0.20432274).epsilon(2e-8));
 }

@@ -1,40 +1,19 @@
 #include "io/idx_file.hpp"
 
-#include <zlib.h>
-
 #include <string>
 #include <vector>
 
 #include "io/data_file.hpp"
 #include "tests/catch.hpp"
+#include "tests/idx_bytes.hpp"
 #include "tests/scratch.hpp"
 
 using namespace gradflow;
+using testing::gzipped;
+using testing::idx;
 using testing::Scratch;
 
 namespace {
-
-std::string idx(const std::vector<unsigned>& lengths, const std::string& data, char type = 8) {
-  std::string file{'\0', '\0', type, static_cast<char>(lengths.size())};
-  for (const unsigned length : lengths)
-    for (int shift = 24; shift >= 0; shift -= 8) file += static_cast<char>(length >> shift & 255);
-  return file + data;
-}
-
-std::string gzipped(const std::string& bytes) {
-  z_stream stream{};
-  REQUIRE(deflateInit2(&stream, 9, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) == Z_OK);
-  std::string packed(deflateBound(&stream, bytes.size()), '\0');
-  std::string in = bytes;
-  stream.next_in = reinterpret_cast<Bytef*>(in.data());
-  stream.avail_in = static_cast<uInt>(in.size());
-  stream.next_out = reinterpret_cast<Bytef*>(packed.data());
-  stream.avail_out = static_cast<uInt>(packed.size());
-  REQUIRE(deflate(&stream, Z_FINISH) == Z_STREAM_END);
-  packed.resize(stream.total_out);
-  deflateEnd(&stream);
-  return packed;
-}
 
 /// The message of reading such a file, without its folder; "" if it could be read.
 std::string message(const Scratch& scratch, const std::string& name, const std::string& bytes) {
