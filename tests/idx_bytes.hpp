@@ -11,7 +11,8 @@
 namespace gradflow::testing {
 
 /// A file in the IDX format: bytes in an array of these lengths.
-inline std::string idx(const std::vector<unsigned>& lengths, const std::string& data, char type = 8) {
+inline std::string idx(const std::vector<unsigned>& lengths, const std::string& data,
+                       char type = 8) {
   std::string file{'\0', '\0', type, static_cast<char>(lengths.size())};
   for (const unsigned length : lengths)
     for (int shift = 24; shift >= 0; shift -= 8) file += static_cast<char>(length >> shift & 255);

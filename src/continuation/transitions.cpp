@@ -98,8 +98,8 @@ class Search {
   }
 
  private:
-  /// What makes a pair be looked at. Within a pair that holds a transition already: at a fold slopes
-  /// have no bound, and neighbours near it differ by more than a quarter.
+  /// What makes a pair be looked at. Within a pair that holds a transition already: at a fold
+  /// slopes have no bound, and neighbours near it differ by more than a quarter.
   enum class Signs { all, beside_second_order, beside_first_order };
 
   /// A transition of the pair at hand, and the turn at which it was found.
@@ -159,9 +159,9 @@ class Search {
       const double middle =
           bracket.before_.value + cut_share * (bracket.after_.value - bracket.before_.value);
       if (middle == bracket.before_.value || middle == bracket.after_.value) break;
-      ChainPoint between = settle_at_(
-          middle, bracket.before_.state,
-          "refined_" + std::to_string(pair_) + "_" + std::to_string(refinements_++));
+      ChainPoint between =
+          settle_at_(middle, bracket.before_.state,
+                     "refined_" + std::to_string(pair_) + "_" + std::to_string(refinements_++));
       if (!between.settled) return 0;
       if (bracket.is_before(between)) {
         extras_before.push_back(between);

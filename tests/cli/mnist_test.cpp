@@ -22,8 +22,8 @@ void write_digits(const Scratch& scratch, const std::string& images, const std::
     stream.fill_normal(noise, 20);
     for (int k = 0; k < 10; ++k) {
       const double bright = k == digit ? 200 : 30;
-      pixels += static_cast<char>(
-          static_cast<unsigned char>(std::clamp(bright + noise[k], 0.0, 255.0)));
+      pixels +=
+          static_cast<char>(static_cast<unsigned char>(std::clamp(bright + noise[k], 0.0, 255.0)));
     }
   }
   const auto n = static_cast<unsigned>(count);
@@ -64,10 +64,10 @@ TEST_CASE("The configs for MNIST run on files in its format, with fewer samples 
 
   // The sweep of arXiv 2512.11866 with 4 + 4 sigmoid neurons: it learns at the least weight decay
   // and is at its trivial state, the same output for all images, at the largest.
-  call_ok({"run", "sweep.toml", "--out", "sweep", "--set", "model.widths=[10, 4, 4, 10]", "--set",
-           "model.samples=40", "--set", "model.test_samples=20", "--set",
-           "sweep.values=[0.002, 0.5]"},
-          scratch.path);
+  call_ok(
+      {"run", "sweep.toml", "--out", "sweep", "--set", "model.widths=[10, 4, 4, 10]", "--set",
+       "model.samples=40", "--set", "model.test_samples=20", "--set", "sweep.values=[0.002, 0.5]"},
+      scratch.path);
   const Dataset sweep = read_netcdf(scratch / "sweep" / "result.nc");
   CHECK(sweep.values<std::int32_t>("value_status") == std::vector<std::int32_t>{0, 0});
   CHECK(sweep.values<double>("train_accuracy")[0] > 0.5);

@@ -50,11 +50,13 @@ range = [0.05, 0.5]
   CHECK(data.shape(*data.find("train_loss")).size() == 2);
 }
 
-TEST_CASE("Samples move the transitions of arXiv 2606.17120's network, for each seed to its place") {
+TEST_CASE(
+    "Samples move the transitions of arXiv 2606.17120's network, for each seed to its place") {
   const Scratch scratch;
-  call_ok({"run", (fs::path(GRADFLOW_SOURCE) / "examples" / "transitions" / "sampled.toml").string(),
-           "--out", "result"},
-          scratch.path);
+  call_ok(
+      {"run", (fs::path(GRADFLOW_SOURCE) / "examples" / "transitions" / "sampled.toml").string(),
+       "--out", "result"},
+      scratch.path);
   const Dataset data = read_netcdf(scratch / "result" / "result.nc");
   const auto &rank = data.values<double>("rank"), &decays = data.values<double>("weight_decay");
   const double expected[4][2] = {{0.39, 0.42}, {0.34, 0.40}, {0.33, 0.42}, {0.33, 0.43}};

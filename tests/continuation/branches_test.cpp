@@ -269,12 +269,12 @@ TEST_CASE("A tanh network with two hidden layers folds where its flow loses the 
   CHECK(folds.back() == Approx(0.57074608).epsilon(2e-8));
 }
 
-TEST_CASE("A tanh network's branch that parts into groups of neurons folds after its flow left it") {
+TEST_CASE(
+    "A tanh network's branch that parts into groups of neurons folds after its flow left it") {
   const std::filesystem::path data =
       std::filesystem::path(GRADFLOW_SOURCE) / "examples" / "transitions" / "data";
-  const auto model =
-      tanh_network({2, 12, 12, 2}, read_data_file(data / "inputs.csv"),
-                   read_data_file(data / "targets.csv"));
+  const auto model = tanh_network({2, 12, 12, 2}, read_data_file(data / "inputs.csv"),
+                                  read_data_file(data / "targets.csv"));
   const auto system = model->system(Search::decay(0.15));
   const Settled rest = settle(*system, {}, model->initial_state({}));
   REQUIRE(rest.rest == Rest::settled);

@@ -130,7 +130,8 @@ TEST_CASE("A sweep of a network with one hidden layer: transitions of second ord
   CHECK(std::abs(number(data, "hysteresis_area")) < 1e-3);
 }
 
-TEST_CASE("Transitions of singular values close together are found each, within one pair of values") {
+TEST_CASE(
+    "Transitions of singular values close together are found each, within one pair of values") {
   // .9 and .8995: spinodals 3.0e-4 apart with two hidden layers, 5e-4 with one; values .02 apart.
   for (const int depth : {3, 2}) {
     CAPTURE(depth);
