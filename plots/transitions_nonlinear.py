@@ -27,7 +27,7 @@ for at, color in ((ONSET_TANH, style.GREY), (ONSET_RELU, style.GREEN)):
     axes[0].axvline(at, color=color, lw=0.7, ls=":")
 axes[0].set_title("(a)  one hidden layer", loc="left")
 axes[0].set_xlim(0, 1.3)
-axes[0].set_ylim(-0.15, 6)
+axes[0].set_ylim(-0.15, 6.5)
 axes[0].legend(loc="upper right")
 
 for k, seed in enumerate(deep["seed"].values):
