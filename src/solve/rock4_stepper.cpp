@@ -200,7 +200,8 @@ class Rock4Stepper final : public OneStepStepper {
   /// Adds the correction beta D, in bend_slope_, to the step. It is not damped as the stages are, and
   /// h |J| times as large in stiff modes as the second differences of the stages there: where that
   /// shows, (I - h J)^-1 D takes its place, which is as good to order 4. \returns what of the
-  /// correction counts as an error, where a system does not tell how to smooth it
+  /// correction counts as an error: what is left of it, or all where a system does not tell how to
+  /// smooth it
   double add_bend(double h, Index degree) {
     constexpr double seen = 1, counted = 0.3;
     const double size = weighted_norm(bend_slope_, state_, state_);
@@ -209,7 +210,8 @@ class Rock4Stepper final : public OneStepStepper {
         stiff && symmetric() &&
         solve_smoothing(h, bend_slope_, seen / size, static_cast<int>(degree));
     next_ += smoothed ? bend_ : bend_slope_;
-    return stiff && !smoothed ? counted * size : 0;
+    const double left = smoothed ? weighted_norm(before_, state_, state_) : size;
+    return left > seen ? counted * left : 0;
   }
 
   /// Of a step that would be rejected, the norm of (I - h J)^-1 times its error estimate, as in
@@ -233,6 +235,7 @@ class Rock4Stepper final : public OneStepStepper {
     double squared = begun;
     for (int k = 0; k < most_products && squared > small * small * begun; ++k) {
       system_.jacobian_times(time_, state_, direction, image);
+      keep(image);
       statistics_.rhs_evaluations += evaluations_a_product;
       image = direction - gamma * image;
       const double curvature = inner_product(direction, image);
