@@ -82,7 +82,7 @@ TEST_CASE("What check prints begins with how large it all is, and is a config al
   CHECK(said(out, "# points") == "6 = 3 seed x 2 time.end");
   CHECK(said(out, "# parameters") == "4");
   CHECK(said(out, "# residuals") == "3");
-  CHECK(said(out, "# solver").starts_with("cvode, Newton matrix "));
+  CHECK(said(out, "# solver").starts_with("rodas (RODAS5P), Newton matrix "));
   CHECK(said(out, "# a sample").find(" bytes; the result about ") != std::string::npos);
   scratch.write("again.toml", out);
   CHECK(call_ok({"check", "again.toml"}, scratch.path).out == out);
