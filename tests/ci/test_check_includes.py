@@ -1,30 +1,11 @@
 """The check that no include climbs from a floor of src to one above it."""
-import pathlib
-import subprocess
-import sys
-import tempfile
 import unittest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+from made_up_tree import CheckOfTrees, ROOT
 
 
-class CheckIncludes(unittest.TestCase):
-    def check(self, files):
-        """Exit code and messages for a tree of these files."""
-        with tempfile.TemporaryDirectory() as folder:
-            root = pathlib.Path(folder)
-            for folder_of_all in ("src", "models"):
-                (root / folder_of_all).mkdir()
-            for name, text in files.items():
-                (root / name).parent.mkdir(parents=True, exist_ok=True)
-                (root / name).write_text(text, encoding="utf-8")
-            return self.run_on(root)
-
-    @staticmethod
-    def run_on(root):
-        done = subprocess.run([sys.executable, "-B", ROOT / ".ci" / "check_includes", root],
-                              capture_output=True, text=True, check=False)
-        return done.returncode, done.stderr
+class CheckIncludes(CheckOfTrees):
+    script = "check_includes"
 
     def test_no_include_of_this_tree_climbs(self):
         self.assertEqual(self.run_on(ROOT), (0, ""))

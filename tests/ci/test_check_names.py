@@ -1,33 +1,15 @@
 """The check that names of models and of kinds of flows stand in their places alone."""
-import pathlib
-import subprocess
-import sys
-import tempfile
 import unittest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-
-PLACES = {
-    "src/flow/flow_kind.cpp": 'FlowKind heavy_ball{"heavy_ball", "w\'\'", {}};\n',
-    "models/registry.cpp": '#include "models/linear_regression.hpp"\n',
-}
+from made_up_tree import CheckOfTrees, ROOT
 
 
-class CheckNames(unittest.TestCase):
-    def check(self, files):
-        """Exit code and messages for a tree of these files."""
-        with tempfile.TemporaryDirectory() as folder:
-            root = pathlib.Path(folder)
-            for name, text in {**PLACES, **files}.items():
-                (root / name).parent.mkdir(parents=True, exist_ok=True)
-                (root / name).write_text(text, encoding="utf-8")
-            return self.run_on(root)
-
-    @staticmethod
-    def run_on(root):
-        done = subprocess.run([sys.executable, "-B", ROOT / ".ci" / "check_names", root],
-                              capture_output=True, text=True, check=False)
-        return done.returncode, done.stderr
+class CheckNames(CheckOfTrees):
+    script = "check_names"
+    always_there = {
+        "src/flow/flow_kind.cpp": 'FlowKind heavy_ball{"heavy_ball", "w\'\'", {}};\n',
+        "models/registry.cpp": '#include "models/linear_regression.hpp"\n',
+    }
 
     def test_in_this_tree_all_names_are_in_their_places(self):
         self.assertEqual(self.run_on(ROOT), (0, ""))

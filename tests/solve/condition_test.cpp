@@ -6,6 +6,7 @@
 #include "numerics/random.hpp"
 #include "tests/finite_differences.hpp"
 #include "tests/run_model.hpp"
+#include "tests/small_models.hpp"
 #include "tests/solve/systems.hpp"
 
 using namespace gradflow;
@@ -192,28 +193,8 @@ TEST_CASE("solver.condition = false follows nothing") {
 }
 
 TEST_CASE("Two hundred runs from random starts that amplify little have nothing to say") {
-  const auto size = [](int n) { return std::int64_t{n}; };
-  const std::vector<std::pair<std::string, Settings>> models{
-      {"linear_regression", {{"samples", size(10)}, {"dimension", size(20)}}},
-      {"diagonal_linear_network", {{"samples", size(10)}, {"dimension", size(20)}}},
-      {"matrix_completion",
-       {{"rows", size(8)}, {"columns", size(8)}, {"true_rank", size(2)}, {"rank", size(2)}}},
-      {"matrix_sensing", {}},
-      {"deep_linear_network",
-       {{"depth", size(3)},
-        {"width", size(5)},
-        {"target_singular_values", std::vector<double>{3, 2, 1}}}},
-      {"two_layer_network",
-       {{"width", size(10)},
-        {"input_dimension", size(5)},
-        {"samples", size(20)},
-        {"activation", std::string("tanh")}}},
-      {"multilayer_perceptron",
-       {{"widths", std::vector<std::int64_t>{5, 8, 8, 1}},
-        {"samples", size(15)},
-        {"activation", std::string("tanh")}}}};
   int runs = 0;
-  for (const auto& [name, parameters] : models)
+  for (const auto& [name, parameters] : small_models())
     for (std::uint64_t seed = 0; seed < 15; ++seed)
       for (const double decay : {0.0, 1e-4}) {
         CAPTURE(name, seed, decay);

@@ -4,6 +4,7 @@
 #include "solve/saddle.hpp"
 #include "tests/finite_differences.hpp"
 #include "tests/run_model.hpp"
+#include "tests/small_models.hpp"
 
 using namespace gradflow;
 using namespace gradflow::testing;
@@ -188,21 +189,7 @@ TEST_CASE("A heavy ball that rests on a saddle up to rounding is no answer in si
 }
 
 TEST_CASE("Heavy balls from random starts have nothing to say") {
-  const auto size = [](int n) { return std::int64_t{n}; };
-  const std::vector<std::pair<std::string, Settings>> models{
-      {"linear_regression", {{"samples", size(10)}, {"dimension", size(20)}}},
-      {"diagonal_linear_network", {{"samples", size(10)}, {"dimension", size(20)}}},
-      {"matrix_sensing", {}},
-      {"deep_linear_network",
-       {{"depth", size(3)},
-        {"width", size(5)},
-        {"target_singular_values", std::vector<double>{3, 2, 1}}}},
-      {"two_layer_network",
-       {{"width", size(10)},
-        {"input_dimension", size(5)},
-        {"samples", size(20)},
-        {"activation", std::string("tanh")}}}};
-  for (const auto& [name, parameters] : models)
+  for (const auto& [name, parameters] : small_models())
     for (std::uint64_t seed = 0; seed < 2; ++seed)
       for (const double friction : {0.1, 1.0, 10.0}) {
         const auto model = make_model(name, parameters, seed);
