@@ -240,10 +240,11 @@ class PerceptronMap final : public OutputMap,
     pieces_->holding_forces(*surface_, w_, flow_, forces_);
     have_forces_ = true;
   }
-  /// P v. The flow in a surface has the derivatives P J^T J P and P H P: without the P on the right
-  /// matrices are not symmetric, and what takes half of one for the whole is far off.
+  /// P v in plane surfaces. The flow there has the derivatives P J^T J P and P H P: without the P on
+  /// the right matrices are not symmetric, and what takes half of one for the whole is far off.
+  /// Stages of a method leave curved surfaces, and its order hangs on what f does across them: v.
   Eigen::Map<const Vector> along_surface(ConstVectorRef v) {
-    if (!slides()) return {v.data(), v.size()};
+    if (!slides() || curved()) return {v.data(), v.size()};
     direction_ = v;
     project(direction_);
     return {direction_.data(), direction_.size()};

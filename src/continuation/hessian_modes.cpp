@@ -31,13 +31,14 @@ Matrix energy_hessian(System& system, double t, ConstVectorRef y) {
   const Vector metric = metric_diagonal(system, y);
   Matrix hessian(p, p);
   FlowPieces* const pieces = system.pieces();
-  Vector unit = Vector::Zero(p);
+  Vector unit(p);
   for (Index j = 0; j < p; ++j) {
+    unit.setZero();
     unit[j] = 1;
+    // Of the surfaces in which the flow slides: along them it has a symmetric Jacobian.
+    if (pieces != nullptr) pieces->keep(y, unit);
     system.jacobian_times(t, y, unit, hessian.col(j));
-    // A surface that turns takes disturbances along; what is left is symmetric.
     if (pieces != nullptr) pieces->keep(y, hessian.col(j));
-    unit[j] = 0;
   }
   for (Index j = 0; j < p; ++j) hessian.col(j).array() *= -metric.array();
   // Rounding.

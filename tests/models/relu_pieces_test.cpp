@@ -66,11 +66,12 @@ std::unique_ptr<Model> network_on_sphere(const std::string& activation) {
                     5);
 }
 
-/// The system's Jacobian along the surfaces in which its flow slides where it has come to at time
-/// `end`, by its products and by differences of the right-hand side in the same piece.
+/// The system's Jacobian where its flow has come to at time `end`, by its products and by
+/// differences of the right-hand side in the same piece.
 struct Jacobians {
   Matrix products, differences;
-  Matrix kept;           ///< products without what leads off the surfaces
+  Matrix along;          ///< the surfaces in which the flow slides, products alone
+  Matrix differences_along;  ///< without what leads off the surfaces before, not after
   double newton_defect;  ///< |(I - gamma J) x - b| of the dense Newton matrix's x, over |b|
 };
 
@@ -89,18 +90,22 @@ Jacobians jacobians_at_the_end(Model& model, const FlowSettings& flow, double en
   REQUIRE(outcome.status == Status::ok);
   const Vector y = outcome.final_state;
   const Index p = y.size();
-  Jacobians both{Matrix(p, p), Matrix(p, p), Matrix(p, p), 0};
-  Vector ahead(p), behind(p), along(p);
+  Jacobians both{Matrix(p, p), Matrix(p, p), Matrix(p, p), Matrix(p, p), 0};
+  Vector ahead(p), behind(p);
   const double step = 1e-5;
+  const auto difference = [&](const Vector& v) -> Vector {
+    system->rhs(end, y + step * v, ahead);
+    system->rhs(end, y - step * v, behind);
+    return (ahead - behind) / (2 * step);
+  };
   for (Index j = 0; j < p; ++j) {
-    along = Vector::Unit(p, j);
-    system->jacobian_times(end, y, along, both.products.col(j));
-    both.kept.col(j) = both.products.col(j);
-    system->pieces()->keep(y, both.kept.col(j));
-    system->pieces()->keep(y, along);
-    system->rhs(end, y + step * along, ahead);
-    system->rhs(end, y - step * along, behind);
-    both.differences.col(j) = (ahead - behind) / (2 * step);
+    Vector v = Vector::Unit(p, j);
+    system->jacobian_times(end, y, v, both.products.col(j));
+    both.differences.col(j) = difference(v);
+    system->pieces()->keep(y, v);
+    both.differences_along.col(j) = difference(v);
+    system->jacobian_times(end, y, v, both.along.col(j));
+    system->pieces()->keep(y, both.along.col(j));
   }
   const std::vector<NewtonOffer> offers = system->newton_offers();
   if (std::none_of(offers.begin(), offers.end(),
@@ -304,7 +309,7 @@ TEST_CASE("Along the plane surfaces of one hidden layer the flow has a symmetric
   // Off the surfaces nothing moves: there are some.
   CHECK(both.products.completeOrthogonalDecomposition().rank() < both.products.rows());
   CHECK((both.products - both.products.transpose()).norm() <= 1e-13 * both.products.norm());
-  CHECK((both.products - both.differences).norm() <= 1e-7 * both.products.norm());
+  CHECK((both.products - both.differences_along).norm() <= 1e-7 * both.products.norm());
   CHECK(both.newton_defect <= 1e-12);
 }
 
@@ -312,9 +317,9 @@ TEST_CASE("The Jacobian on a curved surface in which a deep neuron slides is tha
   const auto model = deep_network("relu", 1);
   const Jacobians both = jacobians_at_the_end(*model, decayed(), 10);
   // A flow along a curved surface has a Jacobian that is not symmetric: there is one here.
-  CHECK((both.products - both.products.transpose()).norm() > 1e-4 * both.products.norm());
+  CHECK((both.products - both.products.transpose()).norm() > 1e-3 * both.products.norm());
   // What it has along the surface is.
-  CHECK((both.kept - both.kept.transpose()).norm() <= 1e-12 * both.kept.norm());
+  CHECK((both.along - both.along.transpose()).norm() <= 1e-12 * both.along.norm());
   CHECK(both.newton_defect <= 1e-12);
   // Differences at 1e-5 have errors of 1e-10 and rounding of 1e-11, relative.
   CHECK((both.products - both.differences).norm() < 1e-7 * both.products.norm());
