@@ -12,6 +12,8 @@ import contextlib
 import os
 import sys
 
+import ending
+import files
 import style
 from overview import arrays, bisections, branches, page, sweeps, trajectories
 from overview.drawing import Request
@@ -45,8 +47,8 @@ def checked_out(options):
     if extension and extension not in style.PICTURES:
         raise Refused(f"--out {out}: there are no pictures of the kind {extension}"
                       + nearest(extension, list(style.PICTURES)))
-    if os.path.isdir(out):
-        raise Refused(f"--out {out}: is a folder, expected the picture to write")
+    if wrong := files.hindrance(out):
+        raise Refused(f"--out {out}: {wrong}, expected the picture to write")
     return out
 
 
@@ -96,16 +98,7 @@ def draw(options):
 
 def main(words):
     options = arguments(words)
-    try:
-        print(draw(options))
-    except Refused as refusal:
-        print(f"gradflow: {refusal}", file=sys.stderr)
-        return 2
-    except Exception as problem:
-        what = f"{type(problem).__name__}: {problem}".splitlines()[0]
-        print(f"gradflow: {', '.join(options.results)}: cannot be plotted: {what}", file=sys.stderr)
-        return 2
-    return 0
+    return ending.end(lambda: draw(options), ", ".join(options.results))
 
 
 if __name__ == "__main__":

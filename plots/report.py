@@ -10,6 +10,8 @@ import contextlib
 import os
 import sys
 
+import ending
+import files
 from overview.reading import Refused, Result, Runs
 from webpage import page
 
@@ -25,35 +27,22 @@ def arguments(words):
 def write(options):
     """Writes the page and returns its path."""
     out = options.out or os.path.join(options.result, "report.html")
-    if os.path.isdir(out):
-        raise Refused(f"--out {out}: is a folder, expected the page to write")
+    if wrong := files.hindrance(out):
+        raise Refused(f"--out {out}: {wrong}, expected the page to write")
     with contextlib.closing(Result(options.result)) as result:
         runs = Runs([result])
         if not result.axes and "status" not in result.data.variables:
             raise Refused(f"{result.file}: holds no runs, but another program's data; gradflow plot "
                           "draws them")
         text = page.of(runs, options.result)
-    folder = os.path.dirname(out)
-    if folder:
-        os.makedirs(folder, exist_ok=True)
-    aside = f"{out}.{os.getpid()}"
-    with open(aside, "w", encoding="utf-8") as file:
+    with files.replacing(out) as aside, open(aside, "w", encoding="utf-8") as file:
         file.write(text)
-    os.replace(aside, out)
     return out
 
 
 def main(words):
     options = arguments(words)
-    try:
-        print(write(options))
-    except Refused as refusal:
-        print(f"gradflow: {refusal}", file=sys.stderr)
-        return 2
-    except OSError as problem:
-        print(f"gradflow: {problem.filename or options.result}: {problem.strerror}", file=sys.stderr)
-        return 2
-    return 0
+    return ending.end(lambda: write(options), options.result)
 
 
 if __name__ == "__main__":

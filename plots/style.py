@@ -27,6 +27,7 @@ from matplotlib import backend_bases, font_manager, ft2font, ticker  # noqa: E40
 
 logging.getLogger("matplotlib").setLevel(logging.WARNING)
 
+import files  # noqa: E402
 import ticks  # noqa: E402
 from ticks import tex  # noqa: E402, F401
 
@@ -115,9 +116,6 @@ def use():
 def save(fig, path):
     """Writes PATH as a picture of 200 dpi, and a PDF beside it. Returns the picture's path."""
     stem, extension = os.path.splitext(path)
-    folder = os.path.dirname(path)
-    if folder:
-        os.makedirs(folder, exist_ok=True)
     if not extension:
         path, extension = stem + ".png", ".png"
     _write(fig, path, extension.lower())
@@ -133,7 +131,8 @@ def _write(fig, path, extension):
     fig.set_dpi(DPI)
     canvas = backend_bases.get_registered_canvas_class(extension[1:])(fig)
     metadata = {"metadata": PICTURES[extension]} if PICTURES[extension] else {}
-    getattr(canvas, "print_" + extension[1:])(path, **metadata)
+    with files.replacing(path) as aside:
+        getattr(canvas, "print_" + extension[1:])(aside, **metadata)
 
 
 def log_ticks(axis):

@@ -97,6 +97,8 @@ class Config {
   /// The content of a varied key at a place along its dimension, for points of a model; that
   /// without the study where a variant leaves it, empty where the model has none.
   std::string content_at(const ConfigAxis& axis, std::size_t place, std::size_t model) const;
+  /// The keys that name files, and a hash of the numbers that stand there, at all points.
+  std::map<std::string, std::string> hashes_of_inputs() const;
   /// The expressions of a key as they are written, in variants too.
   std::string expression_text(const std::string& key) const;
   /// Of an axis's values, the logarithm of the state's length over that of the first point, as far

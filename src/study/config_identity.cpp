@@ -12,6 +12,9 @@
 namespace gradflow {
 namespace {
 
+/// What the content of a key that names a file begins with.
+const std::string file_content = "contents ";
+
 /// Of what is no number: a word for it; of a list of numbers all of them.
 std::string short_text(const ParameterValue& value) {
   if (const auto* b = std::get_if<bool>(&value)) return *b ? "true" : "false";
@@ -89,7 +92,7 @@ Config::coordinate(const ConfigAxis& axis) const {
 std::string Config::content(const std::string& key, const ParameterInfo& info,
                             const ParameterValue& value) const {
   const auto of_file = [&](const std::string& file) {
-    return "contents " + inputs_.content_hash(inputs_.locate(file, position_of(key)));
+    return file_content + inputs_.content_hash(inputs_.locate(file, position_of(key)));
   };
   if (const auto* text = std::get_if<std::string>(&value);
       text != nullptr && info.type == ParameterType::file && !text->empty())
@@ -131,6 +134,21 @@ std::string Config::content_at(const ConfigAxis& axis, std::size_t place, std::s
   const RunConfig given = base(model);
   const auto own = given.sections.find(section);
   return own != given.sections.end() ? content(axis.key, *info, own->second.value(name)) : "";
+}
+
+std::map<std::string, std::string> Config::hashes_of_inputs() const {
+  std::map<std::string, std::string> contents;
+  const auto take = [&](const std::string& key, const std::string& content) {
+    if (content.find(file_content) != std::string::npos) contents[key] += content + "\n";
+  };
+  for (std::size_t model = 0; model < models(); ++model) {
+    for (const auto& [key, value] : common_contents(model)) take(key, value);
+    for (const ConfigAxis& axis : axes())
+      for (std::size_t k = 0; k < axis.values.size(); ++k)
+        take(axis.key, content_at(axis, k, model));
+  }
+  for (auto& [key, text] : contents) text = hex_checksum(text);
+  return contents;
 }
 
 std::string Config::expression_text(const std::string& key) const {
@@ -187,6 +205,7 @@ bool Config::has_own_data() const {
 StudyHead Config::head() const {
   StudyHead head;
   head.fingerprint = fingerprint();
+  head.inputs = hashes_of_inputs();
   head.version = result_version;
   for (std::size_t m = 0; m < models(); ++m) {
     const ModelInfo& info = schema_.model(m);

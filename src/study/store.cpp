@@ -6,10 +6,10 @@
 #include <new>
 
 #include "io/atomic_file.hpp"
-#include "io/checksum.hpp"
 #include "io/netcdf_file.hpp"
 #include "io/packed_file.hpp"
 #include "study/config.hpp"
+#include "study/folder_mark.hpp"
 
 namespace gradflow {
 namespace {
@@ -50,29 +50,6 @@ void remove_temporaries(const fs::path& folder) {
 }
 
 constexpr const char* mark_name = "resolved.toml";
-
-/// The text of DIR/resolved.toml: what tells whose folder it is, with a checksum of its own.
-std::string mark_of(const StudyHead& owner) {
-  const std::string text = "# result version " + std::to_string(owner.version) +
-                           "\n# fingerprint " + owner.fingerprint + "\n" + owner.resolved;
-  return "# checksum " + hex_checksum(text) + "\n" + text;
-}
-
-/// Does the checksum in the first line fit what follows?
-bool is_intact_mark(const std::string& text) {
-  const std::string head = text.substr(0, text.find('\n'));
-  return text.size() > head.size() &&
-         head == "# checksum " + hex_checksum(text.substr(head.size() + 1));
-}
-
-/// What stands in a mark behind "# `name` ", to the end of the line; empty where it does not.
-std::string entry(const std::string& mark, const std::string& name) {
-  const std::string begin = "\n# " + name + " ";
-  const std::size_t at = mark.find(begin);
-  if (at == std::string::npos) return "";
-  const std::size_t from = at + begin.size();
-  return mark.substr(from, mark.find('\n', from) - from);
-}
 
 /// Are there points as gradflow 0.2 kept them, in a file each?
 bool has_old_points(const fs::path& folder) {
@@ -120,7 +97,8 @@ Store::Store(fs::path folder, StudyHead owner, Access access,
          ": this file system has no locks: nothing keeps a second gradflow out of the folder, and "
          "points may be run twice (to the same result)");
   resumed_ = holds_results(access != Access::fresh, tell);
-  require_file(result_);
+  for (const char* name : {"result.nc", "config.toml", "processes.json"})
+    require_file(folder_ / name);
   if (resumed_) refuse_foreign_result(result_);
   if (!together)
     for (const fs::path& each : {folder_, folder_ / "points"}) remove_temporaries(each);
@@ -253,15 +231,18 @@ bool Store::holds_any() const {
 
 /// Refuses an intact mark of other results than those of this very config.
 void Store::check_mark(const std::string& found, bool resume) const {
-  if (const std::string version = entry(found, "result version");
+  if (const std::string version = mark_entry(found, "result version");
       version != std::to_string(owner_.version))
     throw FolderRefused(folder_.string() + " holds results of result version " +
                         (version.empty() ? "0" : version) + ", and this gradflow makes version " +
                         std::to_string(owner_.version) + "; give another folder with --out");
-  const std::string fingerprint = entry(found, "fingerprint");
-  if (fingerprint != owner_.fingerprint && !(resume && is_earlier(fingerprint)))
-    throw FolderRefused(folder_.string() +
-                        " holds results of another config; give another folder with --out");
+  const std::string fingerprint = mark_entry(found, "fingerprint");
+  if (fingerprint != owner_.fingerprint && !(resume && is_earlier(fingerprint))) {
+    const std::string difference = mark_difference(found, mark_of(owner_));
+    throw FolderRefused(folder_.string() + " holds results of another config" +
+                        (difference.empty() ? "" : " (" + difference + ")") +
+                        "; give another folder with --out");
+  }
   if (!resume)
     throw FolderRefused(folder_.string() +
                         " holds results of this config already; go on with "

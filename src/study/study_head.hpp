@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -40,6 +41,8 @@ struct StudyHead {
 
   std::string fingerprint;   ///< of what can change a number
   std::string prolongs;      ///< a single run's fingerprint before it was prolonged; not kept
+  /// The keys of data files, and a hash of the numbers in them; not kept.
+  std::map<std::string, std::string> inputs = {};
   std::int64_t version = 0;  ///< result_version
   std::vector<Axis> axes;    ///< none: a single run; of a bisection the last is that of its runs
   std::vector<WorkedOut> worked_out;

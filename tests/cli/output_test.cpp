@@ -21,9 +21,10 @@ Finished shell(const std::string& command, const fs::path& folder) {
 TEST_CASE("Output that cannot be written ends with exit code 2 and one line") {
   const Scratch scratch;
   scratch.write("run.toml", small_run);
+  call_ok({"run", "run.toml", "--out", "done"}, scratch.path);
   for (const std::string command :
        {"check run.toml", "models", "models linear_regression", "--version", "--help", "run --help",
-        "figures --list", "run run.toml --out full"}) {
+        "figures --list", "run run.toml --out full", "plot done", "report done"}) {
     INFO(command);
     check_one_line(shell(command + " > /dev/full", scratch.path),
                    "the output cannot be written: No space left on device");
@@ -56,12 +57,18 @@ TEST_CASE("Pipes and devices where a file is expected are refused in one line, a
   check_one_line(call({"check", "run.toml", "--set", "model.initial=\"first\""}, scratch.path),
                  not_regular);
   check_one_line(call({"plot", "first"}, scratch.path), not_regular);
+  REQUIRE(::mkfifo((scratch / "pipe.svg").c_str(), 0600) == 0);
+  call_ok({"run", "run.toml", "--out", "done"}, scratch.path);
+  for (const std::string command : {"plot", "report"})
+    check_one_line(call({command, "done", "--out", "pipe.svg"}, scratch.path), not_regular);
+  CHECK(fs::is_fifo(scratch / "pipe.svg"));
 
   // In a folder of results, before anything is run.
   scratch.write("study.toml", small_run + "[study]\nseed = [0, 1]\n");
   call_ok({"run", "study.toml", "--out", "s"}, scratch.path);
   for (const std::string name :
-       {"points/x-1-0.points", "points/claims", "points/study", "result.nc", "resolved.toml"}) {
+       {"points/x-1-0.points", "points/claims", "points/study", "result.nc", "resolved.toml",
+        "processes.json"}) {
     INFO(name);
     fs::copy(scratch / "s", scratch / "t", fs::copy_options::recursive);
     fs::remove(scratch / "t" / name);

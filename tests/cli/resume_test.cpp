@@ -325,7 +325,8 @@ TEST_CASE("A folder is gone on with only by the config that began it, and only w
 
   const std::string bytes = contents(scratch / "new" / "result.nc");
   refused({"run", "run.toml", "--out", "new"}, "--resume");
-  refused({"run", "run.toml", "--out", "new", "--set", "seed=1"}, "another config");
+  refused({"run", "run.toml", "--out", "new", "--set", "seed=1"},
+          "another config (seed: 0 there, 1 here)");
   refused({"run", "run.toml", "--out", "new", "--set", "seed=1", "--resume"}, "another config");
   CHECK(contents(scratch / "new" / "result.nc") == bytes);
   // The same values in another spelling are the same config.
@@ -345,7 +346,14 @@ TEST_CASE("A folder is gone on with only by the config that began it, and only w
   call_ok(with_data, scratch.path);
   call_ok(with_data, scratch.path);
   scratch.write("x.csv", "1,2\n3,5\n");
-  refused(with_data, "another config");
+  refused(with_data, "another config (other numbers in the file of model.inputs)");
+  scratch.write("x.csv", "1,2\n3,4\n");
+  std::vector<std::string> elsewhere = with_data;
+  scratch.write("y.csv", "1,2\n3,4\n");
+  elsewhere.back() = "model.inputs=\"y.csv\"";
+  call_ok(elsewhere, scratch.path);
+  elsewhere.insert(elsewhere.end(), {"--set", "flow.weight_decay=0.125"});
+  refused(elsewhere, " there, 0.125 here)");
 }
 
 TEST_CASE("A run killed before anything is done is known by its folder") {
