@@ -9,7 +9,7 @@
 #include "models/initial_state.hpp"
 #include "models/noisy_linear_network.hpp"
 #include "models/supervised_data.hpp"
-#include "numerics/decompositions.hpp"
+#include "numerics/factorisations.hpp"
 #include "numerics/random.hpp"
 
 namespace gradflow {
@@ -65,7 +65,7 @@ class DeepLinearNetwork final : public LossModel {
       : LossModel(make_loss(task, widths, noise_variance), std::move(initial), layers(widths)),
         task_(std::move(task)),
         widths_(std::move(widths)),
-        svd_(task_.target, Eigen::ComputeFullU | Eigen::ComputeFullV) {}
+        svd_(full_svd(task_.target)) {}
 
   std::vector<Observable> own_observables() override {
     const Index p = widths_.back(), d = widths_.front(), modes = std::min(p, d);
@@ -90,19 +90,18 @@ class DeepLinearNetwork final : public LossModel {
                    {counting_axis("mode", modes, "mode, by size", 1)},
                    true,
                    [this, modes](const State& s, double* out) {
-                     Eigen::Map<Vector>(out, modes) =
-                         Eigen::JacobiSVD<Matrix>(product(s)).singularValues();
+                     Eigen::Map<Vector>(out, modes) = jacobi_singular_values(product(s));
                    }});
-    all.push_back(rank_observable(svd_.singularValues(), [this, p](const State& s) -> Vector {
+    all.push_back(rank_observable(svd_.values, [this, p](const State& s) -> Vector {
       const Eigen::Map<const Matrix> outputs(outputs_at(s).data(), p, task_.right->cols());
-      return Eigen::JacobiSVD<Matrix>(outputs).singularValues();
+      return jacobi_singular_values(outputs);
     }));
     all.push_back({"mode_strength",
                    "u_i . W_L ... W_1 v_i in the singular vectors u_i, v_i of the target",
                    {counting_axis("mode", modes, "mode, by size", 1)},
                    true,
                    [this, modes](const State& s, double* out) {
-                     const Matrix inner = svd_.matrixU().transpose() * product(s) * svd_.matrixV();
+                     const Matrix inner = svd_.u.transpose() * product(s) * svd_.v;
                      Eigen::Map<Vector>(out, modes) = inner.diagonal();
                    }});
     all.push_back({"imbalance",
@@ -145,7 +144,7 @@ class DeepLinearNetwork final : public LossModel {
   }
 
   std::vector<Measurement> constants(const FlowSettings&) override {
-    const Vector& sigma = svd_.singularValues();
+    const Vector& sigma = svd_.values;
     return {{"target_singular_values",
              "singular values s_i of the target, or of the whitened input-output correlation",
              {counting_axis("mode", sigma.size(), "mode, by size", 1)},
@@ -176,7 +175,7 @@ class DeepLinearNetwork final : public LossModel {
 
   Task task_;
   std::vector<Index> widths_;
-  Eigen::JacobiSVD<Matrix> svd_;
+  Svd svd_;
 };
 
 /// x standard Gaussian, y_k = rho_k x_k + sqrt(1 - rho_k^2) noise: unit variances, diagonal
@@ -229,9 +228,9 @@ Task make_task(Parameters& p, std::uint64_t seed) {
   task.train = draw_sample(data, n, correlations);
   const Moments train = moments(*task.train);
   task.test = moments(draw_sample(test, p.integer("test_samples"), correlations));
-  const Eigen::SelfAdjointEigenSolver<Matrix> root(train.xx);
-  task.right = std::make_shared<Matrix>(root.operatorSqrt());
-  task.target = train.yx * root.operatorInverseSqrt();
+  const SymmetricEigen root = symmetric_eigen(train.xx);
+  task.right = std::make_shared<Matrix>(root.square_root());
+  task.target = train.yx * root.inverse_square_root();
   task.constant = 0.5 * (train.yy - task.target.squaredNorm());
   return task;
 }
@@ -240,7 +239,7 @@ Task make_task(Parameters& p, std::uint64_t seed) {
 Matrix random_orthogonal(RandomStream& stream, Index n) {
   Matrix g(n, n);
   stream.fill_normal(g);
-  return Eigen::HouseholderQR<Matrix>(g).householderQ();
+  return orthogonal_factor(g);
 }
 
 Vector draw_initial(const Parameters& p, std::uint64_t seed, const std::vector<Index>& widths,
@@ -257,13 +256,13 @@ Vector draw_initial(const Parameters& p, std::uint64_t seed, const std::vector<I
     // W_l = scale O_l D O_{l-1}^T with r ones in D: balanced for any orthogonal O_l, and
     // aligned where O_0 and O_L are the target's singular vectors.
     const Index r = *std::min_element(widths.begin(), widths.end());
-    const Eigen::JacobiSVD<Matrix> svd(target, Eigen::ComputeFullU | Eigen::ComputeFullV);
+    const Svd svd = full_svd(target);
     Matrix before = random_orthogonal(stream, widths[0]);
-    if (law == "aligned") before = svd.matrixV();
+    if (law == "aligned") before = svd.v;
     Index offset = 0;
     for (std::size_t l = 0; l + 1 < widths.size(); ++l) {
       Matrix after = random_orthogonal(stream, widths[l + 1]);
-      if (law == "aligned" && l + 2 == widths.size()) after = svd.matrixU();
+      if (law == "aligned" && l + 2 == widths.size()) after = svd.u;
       RowMap(w.data() + offset, widths[l + 1], widths[l]) =
           scale * after.leftCols(r) * before.leftCols(r).transpose();
       offset += widths[l] * widths[l + 1];

@@ -6,7 +6,7 @@
 #include "flow/loss_model.hpp"
 #include "models/initial_state.hpp"
 #include "models/training_data.hpp"
-#include "numerics/decompositions.hpp"
+#include "numerics/factorisations.hpp"
 #include "numerics/random.hpp"
 
 namespace gradflow {
@@ -23,7 +23,7 @@ class LinearRegression final : public LossModel {
         targets_(std::move(targets)),
         test_inputs_(std::move(test_inputs)),
         test_targets_(std::move(test_targets)),
-        minimum_norm_(inputs_->completeOrthogonalDecomposition().solve(targets_)) {}
+        minimum_norm_(minimum_norm_solution(*inputs_, targets_)) {}
 
   std::vector<Observable> own_observables() override {
     std::vector<Observable> all;

@@ -6,7 +6,7 @@
 #include "flow/loss_model.hpp"
 #include "flow/mini_batch.hpp"
 #include "models/initial_state.hpp"
-#include "numerics/decompositions.hpp"
+#include "numerics/factorisations.hpp"
 #include "numerics/random.hpp"
 
 namespace gradflow {
@@ -165,8 +165,7 @@ class MatrixCompletion final : public LossModel {
                    {counting_axis("mode", modes, "mode, by size", 1)},
                    true,
                    [this, modes](const State& s, double* out) {
-                     Eigen::Map<Vector>(out, modes) =
-                         Eigen::BDCSVD<Matrix>(matrix(s)).singularValues().head(modes);
+                     Eigen::Map<Vector>(out, modes) = singular_values(matrix(s)).head(modes);
                    }});
     all.push_back({"matrix",
                    "the matrix U V^T",
@@ -190,7 +189,7 @@ class MatrixCompletion final : public LossModel {
   }
 
   std::vector<Measurement> constants(const FlowSettings&) override {
-    const Vector sigma = Eigen::BDCSVD<Matrix>(target_).singularValues();
+    const Vector sigma = singular_values(target_);
     const Axis rows = counting_axis("row", target_.rows(), "row"),
                columns = counting_axis("column", target_.cols(), "column");
     const auto flat = [&](const Matrix& m) {

@@ -7,7 +7,7 @@
 #include "flow/mini_batch.hpp"
 #include "models/initial_state.hpp"
 #include "models/supervised_data.hpp"
-#include "numerics/decompositions.hpp"
+#include "numerics/factorisations.hpp"
 #include "numerics/random.hpp"
 
 namespace gradflow {
@@ -137,8 +137,7 @@ class MatrixSensing final : public LossModel {
                    {counting_axis("mode", modes, "mode, by size", 1)},
                    true,
                    [this, modes](const State& s, double* out) {
-                     Eigen::Map<Vector>(out, modes) =
-                         Eigen::BDCSVD<Matrix>(matrix(s)).singularValues().head(modes);
+                     Eigen::Map<Vector>(out, modes) = singular_values(matrix(s)).head(modes);
                    }});
     all.push_back({"matrix",
                    "the matrix U V^T",
@@ -162,7 +161,7 @@ class MatrixSensing final : public LossModel {
   }
 
   std::vector<Measurement> constants(const FlowSettings&) override {
-    const Vector sigma = Eigen::BDCSVD<Matrix>(target_).singularValues();
+    const Vector sigma = singular_values(target_);
     return {{"target_singular_values",
              "singular values of the target",
              {counting_axis("target_mode", sigma.size(), "mode of the target, by size", 1)},

@@ -14,7 +14,7 @@
 #include "models/perceptron_map.hpp"
 #include "models/supervised_data.hpp"
 #include "models/training_data.hpp"
-#include "numerics/decompositions.hpp"
+#include "numerics/factorisations.hpp"
 #include "numerics/random.hpp"
 
 namespace gradflow {
@@ -35,8 +35,7 @@ double accuracy(const Matrix& outputs, const std::vector<Index>& labels) {
 
 /// Of (outputs, n) over sqrt(n), by size.
 Vector singular_values_of(ConstMatrixRef outputs) {
-  return Eigen::JacobiSVD<Matrix>(outputs / std::sqrt(static_cast<double>(outputs.cols())))
-      .singularValues();
+  return jacobi_singular_values(outputs / std::sqrt(static_cast<double>(outputs.cols())));
 }
 
 std::shared_ptr<OutputLoss> make_output_loss(const PerceptronData& data, Index outputs,

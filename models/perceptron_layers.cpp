@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <limits>
 
-#include "numerics/decompositions.hpp"
+#include "numerics/factorisations.hpp"
 
 namespace gradflow {
 namespace {
@@ -20,16 +20,16 @@ Matrix with_ones(const Matrix& h, bool bias) {
 }
 
 /// S = U diag(s) V^T with the singular values that count.
-struct ThinSvd {
+struct Truncated {
   Matrix u, v;
   Vector s;
 
-  ThinSvd(const Matrix& m, double tolerance) {
-    const Eigen::BDCSVD<Matrix> svd(m, Eigen::ComputeThinU | Eigen::ComputeThinV);
-    const Vector& all = svd.singularValues();
+  Truncated(const Matrix& m, double tolerance) {
+    const Svd svd = thin_svd(m);
+    const Vector& all = svd.values;
     const Index r = (all.array() > tolerance * all[0]).count();
-    u = svd.matrixU().leftCols(r);
-    v = svd.matrixV().leftCols(r);
+    u = svd.u.leftCols(r);
+    v = svd.v.leftCols(r);
     s = all.head(r);
   }
   Index rank() const { return s.size(); }
@@ -106,9 +106,9 @@ Index count_rays(const PerceptronLayout& layout, ConstVectorRef w, std::size_t l
 }
 
 HiddenLayerForces forces(const PerceptronLayout& layout, ConstVectorRef w, const Point& at,
-                         const std::vector<ThinSvd>& svd, std::size_t l, double weight_decay) {
+                         const std::vector<Truncated>& svd, std::size_t l, double weight_decay) {
   const Index width = layout.widths[l + 1];
-  const ThinSvd &below = svd[l], &own = svd[l + 1];
+  const Truncated &below = svd[l], &own = svd[l + 1];
   HiddenLayerForces f;
   f.preactivation = at.z[l];
   f.attraction = 2 * below.coefficients(at.z[l]) * below.inverse_rows();
@@ -179,7 +179,7 @@ PerceptronLayers analyse_layers(const PerceptronLayout& layout, Activation activ
   const Point at = evaluate(layout, activation, inputs, w, output_gradient);
   PerceptronLayers all = unknown(layout, inputs.rows());
   if (!at.finite) return all;
-  std::vector<ThinSvd> svd;
+  std::vector<Truncated> svd;
   for (std::size_t l = 0; l < layout.layers(); ++l) {
     svd.emplace_back(at.inputs[l], rank_tolerance);
     const auto k = static_cast<Index>(l);

@@ -8,7 +8,7 @@
 #include "models/initial_state.hpp"
 #include "models/single_index_asymptotics.hpp"
 #include "models/single_index_packs.hpp"
-#include "numerics/decompositions.hpp"
+#include "numerics/factorisations.hpp"
 
 namespace gradflow {
 namespace {
@@ -110,14 +110,12 @@ class MeanFieldMatrix final : public NewtonMatrix {
     // the factorisation is accurate whatever the range.
     scale_ = c.diagonal().cwiseAbs().cwiseMax(1e-300).cwiseSqrt().cwiseInverse();
     c = scale_.asDiagonal() * c * scale_.asDiagonal();
-    llt_.compute(c);
-    definite_ = llt_.info() == Eigen::Success;
+    definite_ = cholesky_.factorise(c);
     negative_ = negative_in_chunk_.sum();
     if (!definite_) {
-      lu_.compute(c);
+      lu_.factorise(c);
       // Inertia of B + U U^T is that of the blocks less the negative ones of C.
-      const Eigen::SelfAdjointEigenSolver<Matrix> eigen(c, Eigen::EigenvaluesOnly);
-      negative_ -= (eigen.eigenvalues().array() < 0).count();
+      negative_ -= (symmetric_eigenvalues(c).array() < 0).count();
     }
     return true;
   }
@@ -142,9 +140,9 @@ class MeanFieldMatrix final : public NewtonMatrix {
       projection_[k] += static_cast<double>(k) * coefficients_[k - 1];
     projection_.array() *= root_weight_.array() * scale_.array();
     if (definite_)
-      llt_.solveInPlace(projection_);
+      cholesky_.solve(projection_);
     else
-      projection_ = lu_.solve(projection_).eval();
+      lu_.solve(projection_);
     coefficients_ = gamma_ * root_weight_.array() * scale_.array() * projection_.array();
     packs::for_each(m_, [&](Index i, Index count, Index) {
       const Pack a = load(y_.data() + i, count), s = load(y_.data() + m_ + i, count);
@@ -184,8 +182,8 @@ class MeanFieldMatrix final : public NewtonMatrix {
   Vector g_, sums11_, sums12_, sums22_, projection_, coefficients_, scale_;
   PowerSums e11_, e12_, e22_, first_, second_;
   Matrix small_;
-  Eigen::LLT<Matrix> llt_;
-  Eigen::PartialPivLU<Matrix> lu_;
+  Cholesky cholesky_;
+  Lu lu_;
   bool definite_ = true;
   Index negative_ = 0;
   Eigen::Array<Index, Eigen::Dynamic, 1> negative_in_chunk_;

@@ -6,7 +6,7 @@
 #include "flow/jacobian_newton.hpp"
 #include "models/initial_state.hpp"
 #include "models/single_index_risk.hpp"
-#include "numerics/decompositions.hpp"
+#include "numerics/factorisations.hpp"
 
 namespace gradflow {
 namespace {
@@ -44,7 +44,7 @@ class OverlapPreconditioner final : public Preconditioner {
     matrix_ = -gamma * jacobian_;
     matrix_.diagonal().array() += 1;
     if (!matrix_.allFinite()) return false;
-    lu_.compute(matrix_);
+    lu_.factorise(matrix_);
     return true;
   }
   void solve(VectorRef b) override {
@@ -63,8 +63,7 @@ class OverlapPreconditioner final : public Preconditioner {
     work_.array() *= p_.r.array();
     again_.noalias() = work_ * a;
     rows -= gamma_ / m * a.array() * (product_.array() - s.array() * again_.array());
-    head_ = b.head(2 * m_);
-    b.head(2 * m_) = lu_.solve(head_);
+    lu_.solve(b.head(2 * m_));
   }
   NewtonCost cost() const override { return cost_of(m_); }
   static NewtonCost cost_of(Index width) {
@@ -80,8 +79,8 @@ class OverlapPreconditioner final : public Preconditioner {
   double gamma_ = 0;
   OverlapFlow::Point p_;
   Matrix jacobian_, matrix_, dr_, work_;
-  Vector product_, again_, scaled_, head_;
-  Eigen::PartialPivLU<Matrix> lu_;
+  Vector product_, again_, scaled_;
+  Lu lu_;
 };
 
 class OverlapModel final : public Model {

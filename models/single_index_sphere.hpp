@@ -4,7 +4,7 @@
 
 #include "flow/jacobian_newton.hpp"
 #include "flow/manifold.hpp"
-#include "numerics/decompositions.hpp"
+#include "numerics/factorisations.hpp"
 #include "numerics/types.hpp"
 
 /// What the flows of single-index networks share whose weights u_i lie on the sphere. State: a (m),
@@ -89,13 +89,14 @@ class SecondLayerPreconditioner final : public Preconditioner {
     matrix_ = gamma / epsilon_ * k_;
     matrix_.diagonal().array() += 1;
     if (!matrix_.allFinite()) return false;
-    lu_.compute(matrix_);
+    lu_.factorise(matrix_);
     return true;
   }
   void solve(VectorRef b) override {
     flow_.second_layer_coupling(y_, b, coupling_);
     coupling_ = b.head(m_) + gamma_ / epsilon_ * coupling_;
-    b.head(m_) = lu_.solve(coupling_);
+    lu_.solve(coupling_);
+    b.head(m_) = coupling_;
   }
   NewtonCost cost() const override { return second_layer_cost(m_); }
   std::string name() const override { return "the block of the second layer"; }
@@ -106,7 +107,7 @@ class SecondLayerPreconditioner final : public Preconditioner {
   Index m_;
   Vector y_, coupling_;
   Matrix k_, matrix_;
-  Eigen::PartialPivLU<Matrix> lu_;
+  Lu lu_;
 };
 
 template <class Flow>

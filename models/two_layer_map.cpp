@@ -5,7 +5,7 @@
 #include "flow/mini_batch.hpp"
 #include "flow/pieces.hpp"
 #include "models/relu_pieces.hpp"
-#include "numerics/decompositions.hpp"
+#include "numerics/factorisations.hpp"
 #include "numerics/parallel.hpp"
 #include "numerics/symmetric_product.hpp"
 
@@ -278,8 +278,7 @@ class TwoLayerMap final : public OutputMap,
         span.col(static_cast<Index>(s)).head(d()) = columns_->col(held[k][s]);
         if (bias_) span(d(), static_cast<Index>(s)) = 1;
       }
-      normals_[k] = Eigen::HouseholderQR<Matrix>(span).householderQ() *
-                    Matrix::Identity(span.rows(), span.cols());
+      normals_[k] = orthonormal_columns(span);
     }
   }
   /// v, or what is left of it where sliding neurons keep to their surfaces.

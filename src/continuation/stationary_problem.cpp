@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "continuation/hessian_modes.hpp"
-#include "numerics/decompositions.hpp"
+#include "numerics/factorisations.hpp"
 
 namespace gradflow {
 namespace {
@@ -79,10 +79,10 @@ PointModes point_modes(StationaryProblem& problem, ConstVectorRef w, double lamb
   Matrix a = problem.hessian(w);
   a.diagonal().array() += lambda;
   ++problem.statistics().factorisations;
-  const Eigen::SelfAdjointEigenSolver<Matrix> eigen(a);
+  SymmetricEigen eigen = symmetric_eigen(a);
   PointModes modes;
-  modes.values = eigen.eigenvalues();
-  modes.vectors = eigen.eigenvectors();
+  modes.values = std::move(eigen.values);
+  modes.vectors = std::move(eigen.vectors);
   modes.largest = modes.values.cwiseAbs().maxCoeff();
   modes.threshold = problem.flat_tolerance() * modes.largest;
   for (Index i = modes.values.size(); i-- > 0;) {

@@ -1,5 +1,4 @@
 #include "flow/shifted_hessian_parts.hpp"
-#include "numerics/decompositions.hpp"
 #include "numerics/memory.hpp"
 #include "numerics/parallel.hpp"
 

@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "flow/lanczos.hpp"
-#include "numerics/decompositions.hpp"
+#include "numerics/factorisations.hpp"
 #include "numerics/memory.hpp"
 
 namespace gradflow {
@@ -29,12 +29,11 @@ class DenseNewtonMatrix final : public NewtonMatrix {
     matrix_ = -gamma * jacobian_;
     matrix_.diagonal().array() += 1;
     if (!matrix_.allFinite()) return false;
-    lu_.compute(matrix_);
+    lu_.factorise(matrix_);
     return true;
   }
   bool solve(VectorRef b, double) override {
-    x_ = lu_.solve(b);
-    b = x_;
+    lu_.solve(b);
     return b.allFinite();
   }
   std::string name() const override { return "dense LU"; }
@@ -42,8 +41,8 @@ class DenseNewtonMatrix final : public NewtonMatrix {
  private:
   System& system_;
   Matrix jacobian_, matrix_;
-  Vector unit_, x_;
-  Eigen::PartialPivLU<Matrix> lu_;
+  Vector unit_;
+  Lu lu_;
 };
 
 class GmresNewtonMatrix final : public NewtonMatrix {
@@ -202,11 +201,10 @@ SpectrumEnds spectrum_ends(System& system, double t, ConstVectorRef y, Index ite
   const JacobianKrylovSpace space = lanczos(system, t, y, iterations);
   const Index used = space.diagonal.size();
   if (used == 0) return ends;
-  Eigen::SelfAdjointEigenSolver<Matrix> eigen;
-  eigen.computeFromTridiagonal(space.diagonal, space.off_diagonal, Eigen::EigenvaluesOnly);
-  ends.lowest = eigen.eigenvalues()[0];
-  ends.second_lowest = eigen.eigenvalues()[std::min<Index>(1, used - 1)];
-  ends.highest = eigen.eigenvalues()[used - 1];
+  const Vector values = tridiagonal_eigenvalues(space.diagonal, space.off_diagonal);
+  ends.lowest = values[0];
+  ends.second_lowest = values[std::min<Index>(1, used - 1)];
+  ends.highest = values[used - 1];
   return ends;
 }
 

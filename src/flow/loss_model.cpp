@@ -8,7 +8,7 @@
 #include "flow/mini_batch.hpp"
 #include "flow/one_or_each.hpp"
 #include "flow/riemannian_flow.hpp"
-#include "numerics/decompositions.hpp"
+#include "numerics/factorisations.hpp"
 #include "numerics/random.hpp"
 
 namespace gradflow {
@@ -273,9 +273,7 @@ std::vector<Observable> LossModel::spectral_observables(const DecayAndRate& term
                      outputs_at(s);
                      Matrix kernel(n, n);
                      loss_.map().gram(Vector(), kernel);
-                     const Eigen::SelfAdjointEigenSolver<Matrix> eigen(kernel,
-                                                                       Eigen::EigenvaluesOnly);
-                     Eigen::Map<Vector>(out, n) = eigen.eigenvalues().reverse();
+                     Eigen::Map<Vector>(out, n) = symmetric_eigenvalues(kernel).reverse();
                    }});
     all.push_back({"kkt_residual",
                    "|P w|, P the projection on ker J: 0 where the norm is stationary among "

@@ -6,7 +6,7 @@
 #include <stdexcept>
 
 #include "flow/shifted_hessian.hpp"
-#include "numerics/decompositions.hpp"
+#include "numerics/factorisations.hpp"
 
 namespace gradflow {
 namespace {
@@ -26,22 +26,21 @@ constexpr double same_tail = 40;
 class SmallSymmetric {
  public:
   bool factorise(ConstMatrixRef a) {
-    llt_.compute(a);
-    cholesky_ = llt_.info() == Eigen::Success;
-    if (!cholesky_) lu_.compute(a);
+    definite_ = cholesky_.factorise(a);
+    if (!definite_) lu_.factorise(a);
     return a.allFinite();
   }
   void solve(VectorRef b) const {
-    if (cholesky_)
-      llt_.solveInPlace(b);
+    if (definite_)
+      cholesky_.solve(b);
     else
-      b = lu_.solve(b);
+      lu_.solve(b);
   }
 
  private:
-  Eigen::LLT<Matrix> llt_;
-  Eigen::PartialPivLU<Matrix> lu_;
-  bool cholesky_ = false;
+  Cholesky cholesky_;
+  Lu lu_;
+  bool definite_ = false;
 };
 
 /// I + gamma (A diag(c) + A H B) with A, B diagonal and positive, H symmetric: dividing by A and

@@ -2,7 +2,7 @@
 #include <cmath>
 
 #include "flow/hessian_preconditioner.hpp"
-#include "numerics/decompositions.hpp"
+#include "numerics/factorisations.hpp"
 #include "numerics/memory.hpp"
 #include "numerics/random.hpp"
 
@@ -22,8 +22,7 @@ class NystromPreconditioner final : public HessianPreconditioner {
         coefficients_(rank_) {
     RandomStream stream(0, "nystrom");
     stream.fill_normal(probe_);
-    Eigen::HouseholderQR<Matrix> qr(probe_);
-    probe_ = qr.householderQ() * Matrix::Identity(loss.dimension(), rank_);
+    probe_ = orthonormal_columns(probe_);
   }
 
   void linearise(Loss& loss) override {
@@ -33,16 +32,12 @@ class NystromPreconditioner final : public HessianPreconditioner {
     sketch_ += nu * probe_;
     Matrix core = probe_.transpose() * sketch_;
     core = (0.5 * (core + core.transpose())).eval();
-    Eigen::LLT<Matrix> llt(core);
-    if (llt.info() == Eigen::Success) {
-      llt.matrixU().solveInPlace<Eigen::OnTheRight>(sketch_);
-      const Eigen::JacobiSVD<Matrix> svd_small(Matrix(Eigen::HouseholderQR<Matrix>(sketch_)
-                                                          .matrixQR()
-                                                          .topRows(rank_)
-                                                          .template triangularView<Eigen::Upper>()),
-                                               Eigen::ComputeFullU | Eigen::ComputeFullV);
-      basis_.noalias() = sketch_ * svd_small.matrixV();
-      eigenvalues_ = (svd_small.singularValues().array().square() - nu).max(0).matrix();
+    Cholesky cholesky;
+    if (cholesky.factorise(core)) {
+      cholesky.divide_by_upper(sketch_);
+      const Svd small = full_svd(triangular_factor(sketch_));
+      basis_.noalias() = sketch_ * small.v;
+      eigenvalues_ = (small.values.array().square() - nu).max(0).matrix();
       for (Index j = 0; j < rank_; ++j) {
         const double length = basis_.col(j).norm();
         if (length > 0) basis_.col(j) /= length;

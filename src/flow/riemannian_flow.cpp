@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "numerics/decompositions.hpp"
+#include "numerics/factorisations.hpp"
 
 namespace gradflow {
 namespace {
@@ -26,15 +26,14 @@ void TangentProjection::linearise(ConstVectorRef w) {
   const Index n = gram_.rows();
   // More residuals than parameters can never have full rank: straight to the eigenvalues.
   full_rank_ = false;
-  if (n <= loss_.dimension() && llt_.compute(gram_).info() == Eigen::Success) {
-    const auto pivots = llt_.matrixLLT().diagonal().array().square();
-    reciprocal_condition_ = pivots.minCoeff() / pivots.maxCoeff();
+  if (n <= loss_.dimension() && cholesky_.factorise(gram_)) {
+    reciprocal_condition_ = cholesky_.pivot_ratio();
     full_rank_ = reciprocal_condition_ > rank_tolerance;
     rank_ = n;
   }
   if (!full_rank_) {
-    const Eigen::SelfAdjointEigenSolver<Matrix> eigen(gram_);
-    const Vector& values = eigen.eigenvalues();
+    const SymmetricEigen eigen = symmetric_eigen(gram_);
+    const Vector& values = eigen.values;
     const double largest = std::max(values[n - 1], 0.0);
     Vector inverse = Vector::Zero(n);
     rank_ = 0;
@@ -46,8 +45,7 @@ void TangentProjection::linearise(ConstVectorRef w) {
     const Index counted = first_rank_ >= 0 ? first_rank_ : rank_;
     reciprocal_condition_ =
         largest > 0 && counted > 0 ? std::max(values[n - counted], 0.0) / largest : 0;
-    inverse_.noalias() =
-        eigen.eigenvectors() * inverse.asDiagonal() * eigen.eigenvectors().transpose();
+    inverse_.noalias() = eigen.vectors * inverse.asDiagonal() * eigen.vectors.transpose();
   }
   if (first_rank_ < 0) first_rank_ = rank_;
 }
@@ -55,7 +53,7 @@ void TangentProjection::linearise(ConstVectorRef w) {
 void TangentProjection::least_step(ConstVectorRef r, VectorRef step) {
   if (full_rank_) {
     solved_ = r;
-    llt_.solveInPlace(solved_);
+    cholesky_.solve(solved_);
   } else {
     solved_.noalias() = inverse_ * r;
   }

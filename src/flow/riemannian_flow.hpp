@@ -2,7 +2,7 @@
 
 #include "flow/loss.hpp"
 #include "flow/system.hpp"
-#include "numerics/decompositions.hpp"
+#include "numerics/factorisations.hpp"
 
 namespace gradflow {
 
@@ -30,7 +30,7 @@ class TangentProjection {
  private:
   Loss loss_;
   Matrix gram_, inverse_;
-  Eigen::LLT<Matrix> llt_;
+  Cholesky cholesky_;
   bool full_rank_ = false;
   Index rank_ = 0, first_rank_ = -1;
   double reciprocal_condition_ = 1;

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <limits>
 
-#include "numerics/decompositions.hpp"
+#include "numerics/factorisations.hpp"
 #include "numerics/random.hpp"
 
 namespace gradflow {
@@ -73,9 +73,9 @@ HessianSpectrum hessian_spectrum(Loss& loss, ConstVectorRef w, ConstVectorRef de
   HessianSpectrum spectrum;
   const HessianOperator operation(loss, decay);
   if (p <= dense_limit || p <= 3 * count) {
-    const Eigen::SelfAdjointEigenSolver<Matrix> eigen(dense(operation));
-    spectrum.values = eigen.eigenvalues();
-    spectrum.vectors = eigen.eigenvectors();
+    SymmetricEigen eigen = symmetric_eigen(dense(operation));
+    spectrum.values = std::move(eigen.values);
+    spectrum.vectors = std::move(eigen.vectors);
     spectrum.complete = true;
     return spectrum;
   }
@@ -112,9 +112,7 @@ double largest_hessian_eigenvalue(Loss& loss, ConstVectorRef w) {
   loss.linearise(w);
   HessianOperator hessian(loss, Vector::Zero(1));
   if (loss.dimension() <= few)
-    return Eigen::SelfAdjointEigenSolver<Matrix>(dense(hessian), Eigen::EigenvaluesOnly)
-        .eigenvalues()
-        .tail(1)[0];
+    return symmetric_eigenvalues(dense(hessian)).tail(1)[0];
   const double size = hessian.size();
   if (!(size > 0)) return size;  // 0, or NaN
   // Shifted, as below: Spectra asks for residuals relative to the eigenvalue itself.

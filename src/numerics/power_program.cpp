@@ -8,7 +8,7 @@
 #include <numeric>
 #include <vector>
 
-#include "numerics/decompositions.hpp"
+#include "numerics/factorisations.hpp"
 
 namespace gradflow {
 namespace {
@@ -96,7 +96,7 @@ Vector nonnegative_least_squares(ConstMatrixRef m, ConstVectorRef y) {
       std::vector<Index> set;
       for (Index j = 0; j < n; ++j)
         if (passive[static_cast<std::size_t>(j)] != 0) set.push_back(j);
-      const Vector z = m(Eigen::all, set).colPivHouseholderQr().solve(y);
+      const Vector z = least_squares(m(Eigen::all, set), y);
       double step = 1;
       for (std::size_t k = 0; k < set.size(); ++k)
         if (z[static_cast<Index>(k)] <= 0) {
@@ -188,7 +188,7 @@ PowerSolution minimise_power(ConstVectorRef weight, double p, ConstMatrixRef a, 
     const Vector multipliers = mu(active);
     residual.head(n) = g - active_rows.transpose() * multipliers;
     residual.tail(k) = active_rows * x - Vector(scaled_b(active));
-    const Vector step = kkt.completeOrthogonalDecomposition().solve(residual);
+    const Vector step = minimum_norm_solution(kkt, residual);
     x -= step.head(n);
     for (Index i = 0; i < k; ++i) mu[active[static_cast<std::size_t>(i)]] -= step[n + i];
     keep();

@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "flow/lanczos.hpp"
-#include "numerics/decompositions.hpp"
+#include "numerics/factorisations.hpp"
 
 namespace gradflow {
 namespace {
@@ -60,12 +60,11 @@ GrowingMode fastest_growing_mode(System& system, double t, ConstVectorRef y, int
   GrowingMode found;
   const JacobianKrylovSpace space = lanczos(system, t, y, products);
   if (space.diagonal.size() == 0) return found;
-  Eigen::SelfAdjointEigenSolver<Matrix> eigen;
-  eigen.computeFromTridiagonal(space.diagonal, space.off_diagonal);
+  const SymmetricEigen eigen = tridiagonal_eigen(space.diagonal, space.off_diagonal);
   const Index last = space.diagonal.size() - 1;
-  found.rate = eigen.eigenvalues()[last];
-  found.fastest = eigen.eigenvalues().cwiseAbs().maxCoeff();
-  found.mode = space.basis * eigen.eigenvectors().col(last);
+  found.rate = eigen.values[last];
+  found.fastest = eigen.values.cwiseAbs().maxCoeff();
+  found.mode = space.basis * eigen.vectors.col(last);
   if (found.rate > 0) {
     Vector slope(system.dimension());
     system.rhs(t, y, slope);

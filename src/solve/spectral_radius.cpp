@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "flow/lanczos.hpp"
-#include "numerics/decompositions.hpp"
+#include "numerics/factorisations.hpp"
 #include "numerics/random.hpp"
 #include "solve/outcome.hpp"
 
@@ -59,11 +59,10 @@ double SpectralRadius::by_lanczos(double t, ConstVectorRef y) {
     const Index size = space.diagonal.size();
     products_ += size;
     if (size == 0) return std::numeric_limits<double>::quiet_NaN();
-    Eigen::SelfAdjointEigenSolver<Matrix> eigen;
-    eigen.computeFromTridiagonal(space.diagonal, space.off_diagonal);
-    const double rate = std::max(0.0, -eigen.eigenvalues()[0]);
-    const double residual = space.remainder * std::abs(eigen.eigenvectors()(size - 1, 0));
-    mode_ = space.basis * eigen.eigenvectors().col(0);
+    const SymmetricEigen eigen = tridiagonal_eigen(space.diagonal, space.off_diagonal);
+    const double rate = std::max(0.0, -eigen.values[0]);
+    const double residual = space.remainder * std::abs(eigen.vectors(size - 1, 0));
+    mode_ = space.basis * eigen.vectors.col(0);
     longest_image = std::max(longest_image, space.longest_image);
     radius = std::max(rate + residual, longest_image);
     if (!(residual > known * radius)) break;
