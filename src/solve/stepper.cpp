@@ -26,7 +26,7 @@ std::unique_ptr<NewtonMatrix> choose_newton_matrix(System& system, const SolverS
                          "\"rock4\", \"dopri5\" or \"cvode_adams\"");
   if (kind == LinearKind::automatic) kind = automatic_kind(system, reason);
   if (settings.linear == LinearKind::automatic && settings.method == "rodas" &&
-      kind == LinearKind::gauss_newton)
+      kind == LinearKind::gauss_newton && !find_offer(offers, kind)->exact)
     if (const auto exact = affordable_exact_kind(system)) {
       kind = *exact;
       reason = "exact, for the order of a Rosenbrock method";

@@ -1,6 +1,11 @@
 #include "models/linear_regression.hpp"
 
+#include <string>
+#include <tuple>
+#include <vector>
+
 #include "numerics/decompositions.hpp"
+#include "solve/stepper.hpp"
 #include "tests/catch.hpp"
 #include "tests/finite_differences.hpp"
 #include "tests/run_model.hpp"
@@ -103,6 +108,18 @@ TEST_CASE("Linear regression's flow is its closed form to 2e-9, by every method 
         CHECK(worst_error(data, lambda, run) < (coarse ? 2e-8 : 2e-9));
       }
     }
+}
+
+TEST_CASE("Linear regression takes a Rosenbrock method with the cheaper of its exact matrices") {
+  for (const auto& [n, d, linear] :
+       std::vector<std::tuple<Index, Index, std::string>>{{6, 15, "gauss_newton"}, {15, 6, "dense"}}) {
+    const auto model = model_of(gaussian_data(n, d, 7));
+    const auto system = model->system({});
+    const auto stepper = make_stepper(*system, {});
+    INFO(n << " samples, " << d << " parameters: " << stepper->linear());
+    CHECK(stepper->method().rfind("rodas (RODAS5P)", 0) == 0);
+    CHECK(stepper->linear().rfind(linear + " ", 0) == 0);
+  }
 }
 
 TEST_CASE("Over long times, in the slow phase, linear regression stays on its closed form") {
