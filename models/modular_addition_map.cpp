@@ -166,7 +166,7 @@ class ModularAdditionMap final : public OutputMap, public GaussNewtonBlocks {
 
   /// J^T J holds for the weights of each output the same block, sum_i q_i q_i^T with q = h^2, and
   /// for those of each one-hot entry (4 V^T V) o sum_i h_i h_i^T over the pairs i with that entry.
-  std::vector<Sets> gauss_newton_sets() const override {
+  std::vector<Sets> gauss_newton_sets(bool) const override {
     std::vector<Sets> all(static_cast<std::size_t>(1 + 2 * p_));
     for (Index k = 0; k < p_; ++k) {
       auto& set = all[0].emplace_back();
@@ -178,7 +178,8 @@ class ModularAdditionMap final : public OutputMap, public GaussNewtonBlocks {
     }
     return all;
   }
-  void begin_gauss_newton_blocks() override {
+  Index blocks_of_an_output(bool) const override { return 3; }
+  void begin_gauss_newton_blocks(ConstMatrixRef) override {
     vt_v_.noalias() = 4 * vt_ * vt_.transpose();
     grouped_.resize(width_, 2 * n());
     Index place = 0;
@@ -201,7 +202,7 @@ class ModularAdditionMap final : public OutputMap, public GaussNewtonBlocks {
     block.noalias() = group * group.transpose();
     block.array() *= vt_v_.array();
   }
-  double gauss_newton_block_flops() const override {
+  double gauss_newton_block_flops(bool) const override {
     const double m = static_cast<double>(width_), p = static_cast<double>(p_);
     return 2 * m * m * (3 * static_cast<double>(n()) + p);
   }

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <optional>
 
+#include "flow/gauss_newton_blocks.hpp"
 #include "flow/mini_batch.hpp"
 #include "flow/pieces.hpp"
 #include "models/perceptron_layout.hpp"
@@ -15,8 +16,12 @@ namespace {
 using ConstRowMap = Eigen::Map<const RowMatrix>;
 using RowMap = Eigen::Map<RowMatrix>;
 
+/// A block of its own for each neuron takes half as many gradients as it has inputs.
+constexpr Index most_inputs_of_own_block = 300;
+
 /// Activations and their derivatives are (width, n): a column a sample.
 class PerceptronMap final : public OutputMap,
+                            public GaussNewtonBlocks,
                             public Resumable,
                             private MapPieces,
                             private LayeredNetwork {
@@ -172,6 +177,75 @@ class PerceptronMap final : public OutputMap,
     });
   }
 
+  /// Of neuron k in layer l the block is sum_i |S_i^T df_i/dz_ki|^2 (h_i, 1) (h_i, 1)^T, h the
+  /// layer's inputs: exact, and one matrix for all neurons of the last layer where D is a multiple
+  /// of the identity. Hidden neurons with many inputs share one too, with the mean of their squares:
+  /// the Kronecker factor of inputs of K-FAC (Martens and Grosse 2015, arXiv 1503.05671).
+  bool takes_roots() const override { return true; }
+  std::vector<Sets> gauss_newton_sets(bool with_roots) const override {
+    std::vector<Sets> all;
+    for (std::size_t l = 0; l < layers(); ++l) {
+      const bool shared = neurons_share_block(l, with_roots);
+      if (shared) all.emplace_back();
+      for (Index k = 0; k < layout_.widths[l + 1]; ++k) {
+        if (!shared) all.emplace_back();
+        std::vector<Index>& set = all.back().emplace_back();
+        const Index in = layout_.widths[l];
+        for (Index j = 0; j < in; ++j) set.push_back(layout_.matrix[l] + k * in + j);
+        if (layout_.bias) set.push_back(layout_.offset[l] + k);
+      }
+    }
+    return all;
+  }
+  Index blocks_of_an_output(bool with_roots) const override {
+    Index blocks = 0;
+    for (std::size_t l = 0; l < layers(); ++l)
+      blocks += neurons_share_block(l, with_roots) ? 1 : layout_.widths[l + 1];
+    return blocks;
+  }
+  void begin_gauss_newton_blocks(ConstMatrixRef roots) override {
+    with_roots_ = roots.size() > 0;
+    squares_.resize(layers());
+    for (std::size_t l = 0; l < layers(); ++l) squares_[l].setZero(layout_.widths[l + 1], n());
+    const Index each = layout_.widths.back();
+    Vector u(outputs());
+    for (Index c = 0; c < each; ++c) {
+      for (Index i = 0; i < n(); ++i)
+        if (with_roots_)
+          u.segment(i * each, each) = roots.col(i * each + c);
+        else
+          u.segment(i * each, each) = Vector::Unit(each, c);
+      pull(u);
+      for (std::size_t l = 0; l < layers(); ++l) squares_[l] += delta_[l].cwiseAbs2();
+    }
+  }
+  void gauss_newton_block(Index b, MatrixRef block) const override {
+    std::size_t l = 0;
+    for (Index blocks = 0;; b -= blocks, ++l) {
+      blocks = neurons_share_block(l, with_roots_) ? 1 : layout_.widths[l + 1];
+      if (b < blocks) break;
+    }
+    Vector square = squares_[l].row(b);
+    if (neurons_share_block(l, with_roots_)) square = squares_[l].colwise().mean();
+    const Index in = layout_.widths[l];
+    Matrix weighted(block.rows(), n());
+    weighted.topRows(in) = value_[l] * square.cwiseSqrt().asDiagonal();
+    if (layout_.bias) weighted.row(in) = square.cwiseSqrt();
+    block.setZero();
+    block.selfadjointView<Eigen::Lower>().rankUpdate(weighted);
+  }
+  double gauss_newton_block_flops(bool with_roots) const override {
+    const double samples = static_cast<double>(n());
+    double flops = static_cast<double>(layout_.widths.back()) * evaluate_flops();
+    for (std::size_t l = 0; l < layers(); ++l) {
+      const double in = static_cast<double>(layout_.widths[l] + (layout_.bias ? 1 : 0));
+      const double blocks =
+          neurons_share_block(l, with_roots) ? 1 : static_cast<double>(layout_.widths[l + 1]);
+      flops += blocks * samples * in * in;
+    }
+    return flops;
+  }
+
   MapPieces* pieces() override { return activation_.smooth() || layers() == 1 ? nullptr : this; }
   void exchange(Archive& archive) override {
     if (pieces_) archive.part("pieces", *pieces_);
@@ -221,6 +295,9 @@ class PerceptronMap final : public OutputMap,
     return pulled_[static_cast<std::size_t>(l)];
   }
 
+  bool neurons_share_block(std::size_t l, bool with_roots) const {
+    return layout_.widths[l] > most_inputs_of_own_block || (l + 1 == layers() && !with_roots);
+  }
   bool slides() const { return pieces_ && !pieces_->kinks().empty(); }
   void make_surface() {
     if (pieces_) surface_.emplace(pieces_->layers());
@@ -350,6 +427,8 @@ class PerceptronMap final : public OutputMap,
   std::vector<Matrix> value_, dvalue_, z_, dz_, first_, second_, delta_, pulled_, tangent_,
       unit_delta_;
   Matrix product_, inner_;
+  std::vector<Matrix> squares_;  ///< |S_i^T df_i/dz_ki|^2, of each layer (width, n)
+  bool with_roots_ = false;
   bool have_second_ = false;
   std::shared_ptr<ReluPieces> pieces_;
   std::optional<SlidingSurface> surface_;  ///< of this map's point; pieces are those of all clones

@@ -11,6 +11,7 @@ namespace gradflow {
 namespace {
 
 constexpr double most_bytes = 2e9;
+constexpr Index few_blocks = 4;
 
 /// Right-hand sides that one solve takes at once: enough for products of matrices, few enough to
 /// share out.
@@ -20,11 +21,15 @@ const GaussNewtonBlocks& blocks_of(const Loss& loss) {
   return dynamic_cast<const GaussNewtonBlocks&>(loss.map());
 }
 
+bool with_roots(const Loss& loss) {
+  return !loss.output_loss().uniform_root();
+}
+
 class BlockPreconditioner final : public HessianPreconditioner {
  public:
   explicit BlockPreconditioner(const Loss& loss) {
     Index place = 0;
-    for (GaussNewtonBlocks::Sets& sets : blocks_of(loss).gauss_newton_sets()) {
+    for (GaussNewtonBlocks::Sets& sets : blocks_of(loss).gauss_newton_sets(with_roots(loss))) {
       const auto size = static_cast<Index>(sets.front().size());
       const auto count = static_cast<Index>(sets.size());
       for (Index first = 0; first < count; first += sets_of_a_part) {
@@ -38,12 +43,13 @@ class BlockPreconditioner final : public HessianPreconditioner {
   }
 
   void linearise(Loss& loss) override {
-    dynamic_cast<GaussNewtonBlocks&>(loss.map()).begin_gauss_newton_blocks();
+    if (with_roots(loss)) fill_roots(loss);
+    dynamic_cast<GaussNewtonBlocks&>(loss.map()).begin_gauss_newton_blocks(roots_);
   }
 
   void factorise(const Loss& loss, const Shift& shift, double scale) override {
     const GaussNewtonBlocks& map = blocks_of(loss);
-    const double root = *loss.output_loss().uniform_root();
+    const double root = loss.output_loss().uniform_root().value_or(1);
     parallel_for(static_cast<Index>(blocks_.size()), [&](Index b) {
       Block& block = blocks_[static_cast<std::size_t>(b)];
       const auto size = static_cast<Index>(block.sets.front().size());
@@ -88,6 +94,19 @@ class BlockPreconditioner final : public HessianPreconditioner {
     Index block, first, number, place;
   };
 
+  /// S_i e_c of all samples at once.
+  void fill_roots(const Loss& loss) {
+    const Index n = loss.map().samples(), each = loss.outputs() / n;
+    roots_.resize(each, loss.outputs());
+    column_.resize(loss.outputs());
+    for (Index c = 0; c < each; ++c) {
+      column_.setZero();
+      for (Index i = 0; i < n; ++i) column_[i * each + c] = 1;
+      loss.output_loss().root_times(loss.last_outputs(), column_);
+      for (Index i = 0; i < n; ++i) roots_.col(i * each + c) = column_.segment(i * each, each);
+    }
+  }
+
   static double mean_shift(const GaussNewtonBlocks::Sets& sets, const Shift& shift) {
     if (shift.uniform()) return shift.values[0];
     double sum = 0, count = 0;
@@ -100,17 +119,18 @@ class BlockPreconditioner final : public HessianPreconditioner {
 
   std::vector<Block> blocks_;
   std::vector<Part> parts_;
-  Vector gathered_;
+  Vector gathered_, column_;
+  Matrix roots_;
 };
 
 }  // namespace
 
 std::optional<NewtonCost> block_preconditioner_cost(const Loss& loss) {
   const auto* map = dynamic_cast<const GaussNewtonBlocks*>(&loss.map());
-  if (map == nullptr || !loss.output_loss().uniform_root()) return std::nullopt;
+  if (map == nullptr || (with_roots(loss) && !map->takes_roots())) return std::nullopt;
   NewtonCost cost;
-  cost.factorise_flops = map->gauss_newton_block_flops();
-  for (const GaussNewtonBlocks::Sets& sets : map->gauss_newton_sets()) {
+  cost.factorise_flops = map->gauss_newton_block_flops(with_roots(loss));
+  for (const GaussNewtonBlocks::Sets& sets : map->gauss_newton_sets(with_roots(loss))) {
     const double n = static_cast<double>(sets.front().size());
     cost.factorise_flops += n * n * n / 3;
     cost.solve_flops += 2 * n * n * static_cast<double>(sets.size());
@@ -118,6 +138,10 @@ std::optional<NewtonCost> block_preconditioner_cost(const Loss& loss) {
   }
   if (cost.memory_bytes > most_bytes) return std::nullopt;
   return cost;
+}
+
+bool few_blocks_an_output(const Loss& loss) {
+  return blocks_of(loss).blocks_of_an_output(with_roots(loss)) <= few_blocks;
 }
 
 std::unique_ptr<HessianPreconditioner> make_block_preconditioner(const Loss& loss) {

@@ -31,9 +31,12 @@ std::unique_ptr<HessianPreconditioner> make_nystrom_preconditioner(const Loss& l
 NewtonCost nystrom_preconditioner_cost(const Loss& loss, Index rank);
 
 /// Diagonal blocks (flow/gauss_newton_blocks.hpp), each with its Cholesky factor; null where the
-/// loss's map offers none, D is no multiple of the identity, or their factors take more than 2 GB.
+/// loss's map offers none, not with this loss, or their factors take more than 2 GB.
 /// Of the stiff directions of a network they hold those that many outputs share.
 std::unique_ptr<HessianPreconditioner> make_block_preconditioner(const Loss& loss);
 std::optional<NewtonCost> block_preconditioner_cost(const Loss& loss);
+/// Are the blocks that an output depends on so few that conjugate gradients end after some twenty
+/// iterations, however stiff the loss is?
+bool few_blocks_an_output(const Loss& loss);
 
 }  // namespace gradflow

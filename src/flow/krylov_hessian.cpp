@@ -130,7 +130,9 @@ NewtonOffer krylov_hessian_offer(const Loss& loss, Index rank) {
           // Where the matrix is indefinite, some solves are those of its Gauss-Newton part.
           .exact = loss.map().affine(),
           .cost = {once.linearise_flops, once.factorise_flops, 20 * iteration, once.memory_bytes},
-          .taken = blocks ? Taken::beside_large_matrices : Taken::where_none_fits};
+          .taken = !blocks                      ? Taken::where_none_fits
+                   : few_blocks_an_output(loss) ? Taken::beside_large_matrices
+                                                : Taken::after_explicit};
 }
 
 std::unique_ptr<ShiftedHessian> make_krylov_hessian(const Loss& loss, Index rank) {

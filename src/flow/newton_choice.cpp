@@ -23,6 +23,10 @@ bool fits(const NewtonOffer& offer) {
   return offer.cost.memory_bytes <= most_bytes;
 }
 
+bool is_beside_large_matrices(const NewtonOffer& offer) {
+  return offer.taken == Taken::beside_large_matrices || offer.taken == Taken::after_explicit;
+}
+
 std::string flops_of_a_set_up(const NewtonOffer& offer, double flops) {
   char text[40];
   std::snprintf(text, sizeof text, ": %.2g flops a set-up", flops);
@@ -50,7 +54,7 @@ LinearKind automatic_kind(const System& system, std::string& reason) {
       reason = offer.about;
       return offer.kind;
     }
-    if (offer.taken == Taken::beside_large_matrices || offer.taken == Taken::where_none_fits)
+    if (is_beside_large_matrices(offer) || offer.taken == Taken::where_none_fits)
       otherwise = &offer;
     if (offer.taken != Taken::by_cost || !fits(offer)) continue;
     if (best == nullptr || offer.cost.set_up_flops() < best->cost.set_up_flops()) best = &offer;
@@ -62,7 +66,7 @@ LinearKind automatic_kind(const System& system, std::string& reason) {
   }
   double flops = best->cost.set_up_flops();
   if (best->kind == LinearKind::dense && best->cost.factorise_flops > large_flops &&
-      otherwise != nullptr && otherwise->taken == Taken::beside_large_matrices) {
+      otherwise != nullptr && is_beside_large_matrices(*otherwise)) {
     const double instead =
         otherwise->cost.set_up_flops() + solves_of_a_set_up * otherwise->cost.solve_flops;
     if (instead < flops) {

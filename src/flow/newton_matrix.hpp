@@ -33,6 +33,7 @@ struct NewtonOffer {
     first,                  ///< whatever it costs
     by_cost,                ///< where its set-up has the fewest flops
     beside_large_matrices,  ///< where none of them fits, or a dense one takes longer
+    after_explicit,         ///< as that, once explicit methods have done what they can
     where_none_fits,
     if_asked
   };

@@ -45,7 +45,7 @@ class CvodeStepper final : public Stepper {
       newton_ = choose_newton_matrix(system, settings, linear_);
       newton_->linearise_at_predictions();
     }
-    const NewtonCost cost = newton_cost();
+    const NewtonCost cost = newton_ ? newton_->cost() : NewtonCost{};
     const double flops = cost.set_up_flops() + 2 * cost.solve_flops + 3 * system.rhs_flops();
     steps_between_starts_ =
         static_cast<std::int64_t>(std::clamp(flops_between_starts / std::max(flops, 1.0),
@@ -203,7 +203,9 @@ class CvodeStepper final : public Stepper {
   }
   std::string method() const override { return adams_ ? "cvode_adams" : "cvode"; }
   std::string linear() const override { return linear_; }
-  NewtonCost newton_cost() const override { return newton_ ? newton_->cost() : NewtonCost{}; }
+  const NewtonOffer* newton_offer() const override {
+    return newton_ ? &newton_->offer() : nullptr;
+  }
 
  private:
   /// Near rest, at steps far beyond 1/lambda, the curvature that a Gauss-Newton matrix leaves out

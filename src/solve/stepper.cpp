@@ -69,11 +69,14 @@ constexpr double most_steps_of_dopri5 = 3000;
 std::unique_ptr<Stepper> make_automatic_cvode(System& system, const SolverSettings& settings) {
   auto cvode = make_cvode_stepper(system, settings, false);
   if (settings.linear != LinearKind::automatic) return cvode;
-  const NewtonCost cost = cvode->newton_cost();
+  const NewtonOffer* offer = cvode->newton_offer();
+  if (offer == nullptr) return cvode;
+  const NewtonCost& cost = offer->cost;
   // A set-up serves three steps, each with two solves; dopri5 has six stages.
   const double implicit_step = cost.set_up_flops() / 3 + 2 * cost.solve_flops;
   const double ratio = implicit_step / (6 * system.rhs_flops());
-  if (!(system.rhs_flops() > 0) || ratio < dear_step) return cvode;
+  const bool last = offer->taken == NewtonOffer::Taken::after_explicit || ratio >= dear_step;
+  if (!(system.rhs_flops() > 0) || !last) return cvode;
   auto stabilised = make_switching_stepper(make_rock4_stepper(system, settings), std::move(cvode),
                                            implicit_steps * implicit_step / system.rhs_flops(),
                                            Effort::evaluations);

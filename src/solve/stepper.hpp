@@ -70,8 +70,8 @@ class Stepper {
   virtual void interpolate_nodes(const std::array<double, nodes>& t, Matrix& y, Matrix& ydot);
 
   virtual const Statistics& statistics() = 0;
-  /// Of the Newton matrix; zeros without one.
-  virtual NewtonCost newton_cost() const { return {}; }
+  /// That of the Newton matrix; null without one.
+  virtual const NewtonOffer* newton_offer() const { return nullptr; }
   virtual std::string method() const = 0;
   virtual std::string linear() const { return "none"; }
   /// Smallest spacing of states that the method knows: its fixed step, or 0 with dense output.
