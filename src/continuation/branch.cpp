@@ -263,7 +263,7 @@ class Follower {
 
   /// The eigenvalue nearest to the Rayleigh quotient of `mode`.
   static double eigenvalue_along(const PointModes& modes, const Vector& mode) {
-    const Vector parts = modes.vectors.transpose() * mode;
+    const Vector parts = modes.vectors().transpose() * mode;
     const double quotient = parts.cwiseAbs2().dot(modes.values);
     Index nearest = 0;
     (modes.values.array() - quotient).abs().minCoeff(&nearest);
@@ -391,13 +391,13 @@ class Follower {
   /// The branch through it on which lambda is a coordinate.
   static void open_branch_point(SpecialPoint& special, const Looked& at) {
     const PointModes& modes = at.modes;
-    const auto flat = modes.vectors.middleCols(modes.unstable, modes.flat);
+    const auto flat = modes.vectors().middleCols(modes.unstable, modes.flat);
     special.centre = at.point.w - flat * (flat.transpose() * at.point.w);
-    Vector parts = modes.vectors.transpose() * special.centre;
+    Vector parts = modes.vectors().transpose() * special.centre;
     for (Index i = 0; i < parts.size(); ++i)
       parts[i] =
           i >= modes.unstable && i < modes.unstable + modes.flat ? 0 : parts[i] / modes.values[i];
-    special.through = normalised(-(modes.vectors * parts), 1);
+    special.through = normalised(-(modes.vectors() * parts), 1);
   }
 
   /// Flat modes of symmetries at a branch point: those that the branch through it has beside it.
@@ -418,9 +418,9 @@ class Follower {
       return std::abs(modes.values[a]) < std::abs(modes.values[b]);
     });
     const Index window = std::max(modes.flat, count);
-    Matrix kernel(modes.vectors.rows(), count);
+    Matrix kernel(modes.vectors().rows(), count);
     for (Index k = 0; k < count; ++k)
-      kernel.col(k) = modes.vectors.col(order[static_cast<std::size_t>(window - count + k)]);
+      kernel.col(k) = modes.vectors().col(order[static_cast<std::size_t>(window - count + k)]);
     return kernel;
   }
 

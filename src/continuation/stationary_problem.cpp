@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "continuation/hessian_modes.hpp"
-#include "numerics/factorisations.hpp"
 
 namespace gradflow {
 namespace {
@@ -13,10 +12,6 @@ constexpr int most_iterations = 25;
 constexpr int most_factorisations = 8;
 /// A chord iteration that contracts less gets a new matrix.
 constexpr double chord_contraction = 0.1;
-/// A critical mode in the window of flat ones is told by what it holds of w: at a fold all of it is
-/// of order 1, and what rounding mixes into symmetries' modes (1e-16 over the critical eigenvalue)
-/// is not.
-constexpr double critical_part = 1e-3;
 
 }  // namespace
 
@@ -57,43 +52,11 @@ void StationaryProblem::solve(VectorRef x) {
   factors_.solve_in_place(x);
 }
 
-Vector PointModes::solve(ConstVectorRef b) const {
-  Vector parts = vectors.transpose() * b;
-  auto window = parts.segment(unstable, flat);
-  const double inside = window.norm();
-  // At a fold rounding mixes the critical mode with those of symmetries. These are orthogonal to w,
-  // so that w's part in the window is the critical mode.
-  double quotient = 0;
-  if (inside > critical_part * b.norm())
-    quotient = window.cwiseAbs2().dot(values.segment(unstable, flat)) / (inside * inside);
-  for (Index i = 0; i < parts.size(); ++i)
-    if (i < unstable || i >= unstable + flat) parts[i] /= values[i];
-  if (inside > critical_part * b.norm())
-    window /= std::copysign(std::max(std::abs(quotient), 1e-18 * largest), quotient);
-  else
-    window.setZero();
-  return vectors * parts;
-}
-
 PointModes point_modes(StationaryProblem& problem, ConstVectorRef w, double lambda) {
   Matrix a = problem.hessian(w);
   a.diagonal().array() += lambda;
   ++problem.statistics().factorisations;
-  SymmetricEigen eigen = symmetric_eigen(a);
-  PointModes modes;
-  modes.values = std::move(eigen.values);
-  modes.vectors = std::move(eigen.vectors);
-  modes.largest = modes.values.cwiseAbs().maxCoeff();
-  modes.threshold = problem.flat_tolerance() * modes.largest;
-  for (Index i = modes.values.size(); i-- > 0;) {
-    const double value = modes.values[i];
-    if (value < -modes.threshold)
-      ++modes.unstable;
-    else if (value <= modes.threshold)
-      ++modes.flat;
-    if (std::abs(value) > modes.threshold) modes.lowest = value;
-  }
-  return modes;
+  return PointModes(a, problem.flat_tolerance());
 }
 
 Corrected correct(StationaryProblem& problem, ConstVectorRef w, double lambda, const Plane& plane,

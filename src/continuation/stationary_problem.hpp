@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 
+#include "continuation/point_modes.hpp"
 #include "flow/system.hpp"
 #include "numerics/symmetric_factorisation.hpp"
 #include "solve/outcome.hpp"
@@ -44,19 +45,7 @@ class StationaryProblem {
   Statistics statistics_;
 };
 
-/// Eigenpairs of A = H + lambda I at a stationary point, split as HessianModes does. 9 p^3 flops.
-struct PointModes {
-  Vector values;
-  Matrix vectors;
-  double largest = 0, threshold = 0;
-  Index unstable = 0, flat = 0;
-  double lowest = 0;  ///< flat modes apart; 0 where all are flat
-
-  /// A^+ b over the modes that are not flat, and the critical one of a fold.
-  Vector solve(ConstVectorRef b) const;
-  double inverse_form(ConstVectorRef b) const { return b.dot(solve(b)); }
-};
-
+/// The modes of A = H + lambda I at a stationary point.
 PointModes point_modes(StationaryProblem& problem, ConstVectorRef w, double lambda);
 
 /// A plane c . (w - w0) + d (lambda - lambda0) = 0 that a solution is looked for in.
