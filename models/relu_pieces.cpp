@@ -6,19 +6,6 @@
 namespace gradflow {
 namespace {
 
-constexpr double high = 1;
-
-/// Above rounding.
-constexpr double least_tolerance = 1e-12;
-
-/// With neurons smaller than this part of the largest, that length counts instead of their own: the
-/// side of a neuron that has died away is a matter of rounding.
-constexpr double small_neuron = 1e-3;
-
-/// Normals with less than this of their square out of the span of others are dependent on them: to
-/// slide on the others is to slide on theirs.
-constexpr double dependent = 1e-12;
-
 void exchange_kinks(Archive& archive, const std::string& name, std::vector<Kink>& kinks) {
   std::vector<std::int64_t> numbers;
   for (const Kink& s : kinks) numbers.insert(numbers.end(), {s.layer, s.neuron, s.sample});
@@ -29,15 +16,15 @@ void exchange_kinks(Archive& archive, const std::string& name, std::vector<Kink>
 }
 
 double force_scale(const Matrix& pulled, Index neuron) {
-  return std::max(
-      pulled.row(neuron).cwiseAbs().maxCoeff() + small_neuron * pulled.cwiseAbs().maxCoeff(),
-      1e-300);
+  return std::max(pulled.row(neuron).cwiseAbs().maxCoeff() +
+                      ReluPieces::small_neuron * pulled.cwiseAbs().maxCoeff(),
+                  1e-300);
 }
 
 /// The largest entry's part below which none counts.
 void floor(Vector& size) {
   const double largest = size.maxCoeff();
-  size.array() += largest > 0 ? small_neuron * largest : 1;
+  size.array() += largest > 0 ? ReluPieces::small_neuron * largest : 1;
 }
 
 }  // namespace
@@ -100,6 +87,17 @@ void ReluPieces::holding_forces(SlidingSurface& surface, ConstVectorRef w, Vecto
   for (Index c = 0; c < surface.size(); ++c) surface.add(c, force[c], g);
 }
 
+/// dF/d sigma(z_s): what the backward pass has, where slopes at kinks are 0, and what the forces at
+/// kinks above add, by dz_r/dz_s.
+double ReluPieces::pull(const LayeredNetwork& network, const Kink& s, ConstVectorRef w) const {
+  double whole = network.activation_gradient(s.layer)(s.neuron, s.sample);
+  for (Index e = 0; e < surface_.size(); ++e) {
+    const Kink& r = kinks_[static_cast<std::size_t>(e)];
+    if (r.layer > s.layer && r.sample == s.sample) whole += force_[e] * surface_.through(e, s, w);
+  }
+  return whole;
+}
+
 /// How far the forces at the kinks are within [low, 1] dF/d sigma. From the sides: with slope 1 the
 /// flow must drive z down, with slope low up. Both are linear in the forces, where slopes have a
 /// pole.
@@ -110,16 +108,12 @@ void ReluPieces::hold(LayeredNetwork& network, ConstVectorRef w, ConstVectorRef 
   holding_forces(surface_, w, gradient_, force_);
   above_.resize(surface_.size());
   below_.resize(surface_.size());
+  scale_.resize(surface_.size());
   for (Index c = 0; c < surface_.size(); ++c) {
     const Kink& s = kinks_[static_cast<std::size_t>(c)];
     const Matrix& pulled = network.activation_gradient(s.layer);
-    double whole = pulled(s.neuron, s.sample);
-    // What the forces at kinks above it add: dz_r/dz_s, where the backward pass has slope 0.
-    for (Index e = 0; e < surface_.size(); ++e) {
-      const Kink& r = kinks_[static_cast<std::size_t>(e)];
-      if (r.layer > s.layer && r.sample == s.sample) whole += force_[e] * surface_.through(e, s, w);
-    }
-    const double scale = force_scale(pulled, s.neuron);
+    const double whole = pull(network, s, w);
+    const double scale = scale_[c] = force_scale(pulled, s.neuron);
     double beneath = low_ * whole, beyond = high * whole;  // dF/dz_s for z_s < 0 and > 0
     for (const Follower& f : followers_) {
       if (f.of != s) continue;
@@ -191,20 +185,22 @@ void ReluPieces::enter_afresh(const LayeredNetwork& network) {
   followers_.clear();
 }
 
+/// Lets a neuron go from surface c, to one side of it.
+void ReluPieces::let_go(Index c, bool down) {
+  const Kink s = kinks_[static_cast<std::size_t>(c)];
+  slope(s) = down ? low_ : high;
+  for (const Follower& f : followers_)
+    if (f.of == s) slope(f.kink) = down == (f.ratio > 0) ? low_ : high;
+  std::erase_if(followers_, [&](const Follower& f) { return f.of == s; });
+  kinks_.erase(kinks_.begin() + c);
+}
+
 /// Lets neurons go from the surfaces that no longer hold them, to the side to which they are
 /// driven.
 void ReluPieces::release(LayeredNetwork& network, ConstVectorRef w, ConstVectorRef u) {
   hold(network, w, u);
-  for (Index c = surface_.size(); c-- > 0;) {
-    if (std::min(above_[c], below_[c]) >= -tolerance_) continue;
-    const Kink s = kinks_[static_cast<std::size_t>(c)];
-    const bool down = above_[c] < below_[c];
-    slope(s) = down ? low_ : high;
-    for (const Follower& f : followers_)
-      if (f.of == s) slope(f.kink) = down == (f.ratio > 0) ? low_ : high;
-    std::erase_if(followers_, [&](const Follower& f) { return f.of == s; });
-    kinks_.erase(kinks_.begin() + c);
-  }
+  for (Index c = surface_.size(); c-- > 0;)
+    if (std::min(above_[c], below_[c]) < -tolerance_) let_go(c, above_[c] < below_[c]);
 }
 
 /// Moves w on to the surfaces in which neurons slide; they are linear in the first layer, and met
@@ -339,7 +335,10 @@ void ReluPieces::enter_next(LayeredNetwork& network, VectorRef w, ConstVectorRef
       }
     }
   }
-  if (!kinks_.empty()) regroup(network, w, u);
+  if (!kinks_.empty()) {
+    regroup(network, w, u);
+    make_consistent(network, w, u);
+  }
 }
 
 }  // namespace gradflow

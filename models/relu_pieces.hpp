@@ -21,6 +21,16 @@ namespace gradflow {
 /// Where w' has a decay, it is w' = -(grad F + decay w). u is the loss's gradient by the outputs.
 class ReluPieces {
  public:
+  static constexpr double high = 1;  ///< slope
+  /// Above rounding.
+  static constexpr double least_tolerance = 1e-12;
+  /// With neurons smaller than this part of the largest, that length counts instead of their own:
+  /// the side of a neuron that has died away is a matter of rounding.
+  static constexpr double small_neuron = 1e-3;
+  /// Normals with less than this of their square out of the span of others are dependent on them:
+  /// to slide on the others is to slide on theirs.
+  static constexpr double dependent = 1e-12;
+
   /// Slope `low` for z < 0, 1 for z > 0. A surface is met at `tolerance` beyond it, in units of
   /// |(w_k, b_k)| |(h_i, 1)|, and left when the force is so far out of its range, in units of the
   /// neuron's largest dF/d sigma: a neuron that leaves along a tangent does not come back for an
@@ -78,7 +88,13 @@ class ReluPieces {
   void measure(const LayeredNetwork& network, ConstVectorRef w);
   double distance(const LayeredNetwork& network, const Kink& s) const;
   void hold(LayeredNetwork& network, ConstVectorRef w, ConstVectorRef u);
+  double pull(const LayeredNetwork& network, const Kink& s, ConstVectorRef w) const;
+  void let_go(Index c, bool down);
   void release(LayeredNetwork& network, ConstVectorRef w, ConstVectorRef u);
+  void make_consistent(LayeredNetwork& network, VectorRef w, ConstVectorRef u);
+  void measure_rates(const LayeredNetwork& network, ConstVectorRef w);
+  bool wrong_side(const LayeredNetwork& network, ConstVectorRef w, Kink& worst);
+  bool pivot(LayeredNetwork& network, const Kink& s, ConstVectorRef w, ConstVectorRef u);
   void settle(LayeredNetwork& network, VectorRef w);
   bool driven_back(LayeredNetwork& network, const Kink& s, ConstVectorRef w, ConstVectorRef u);
 
@@ -86,14 +102,16 @@ class ReluPieces {
   double low_, tolerance_, decay_;
   std::uint64_t revision_ = 0;
   std::vector<Matrix> slopes_;
-  std::vector<Kink> kinks_, crossed_, with_one_;
+  std::vector<Kink> kinks_, crossed_, with_one_, meeting_;
   std::vector<Follower> followers_;
   std::vector<Vector> size_;    ///< |(w_k, b_k)|, not less than a small part of the layer's largest
   std::vector<Vector> length_;  ///< |(h_i, 1)|, likewise
   Matrix distances_;            ///< of a layer's neurons from the surfaces of the samples
   SlidingSurface surface_, candidate_;
-  Vector gradient_, force_, above_,
-      below_;  ///< of each kink: how far its force is within its range
+  Vector gradient_, force_;
+  // Of each kink: how far its force is within its range, in units of its scale.
+  Vector above_, below_, scale_;
+  std::vector<Matrix> rates_, rate_scales_;  ///< dz/dt, and what it is small against
 };
 
 }  // namespace gradflow

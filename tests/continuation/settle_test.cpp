@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "numerics/decompositions.hpp"
 #include "tests/continuation/deep_linear_theory.hpp"
 #include "tests/finite_differences.hpp"
 
@@ -20,6 +21,26 @@ FlowSettings decay(double lambda) {
   FlowSettings flow;
   flow.weight_decay = lambda;
   return flow;
+}
+
+/// Two hidden layers of 12 ReLU neurons; 32 whitened inputs in the plane, y = diag(1.2, 0.6) x. The
+/// first layer's neurons come to lie on two rays, so that at samples of one side the second layer's
+/// inputs span a plane: the surfaces of some fifteen samples meet where a neuron has two directions
+/// to leave them by.
+std::unique_ptr<Model> two_relu_layers(std::uint64_t seed) {
+  RandomStream stream(1, "inputs");
+  Matrix inputs(32, 2);
+  stream.fill_normal(inputs);
+  const Eigen::SelfAdjointEigenSolver<Matrix> second(inputs.transpose() * inputs / 32);
+  inputs = (inputs * second.operatorInverseSqrt()).eval();
+  const Matrix targets = inputs * Vector{{1.2, 0.6}}.asDiagonal();
+  Parameters p(find_model("multilayer_perceptron")->parameters);
+  p.set("activation", std::string("relu"));
+  p.set("widths", std::vector<std::int64_t>{2, 12, 12, 2});
+  p.set("bias", false);
+  p.set_file("inputs", "inputs", inputs);
+  p.set_file("targets", "targets", targets);
+  return find_model("multilayer_perceptron")->make(p, seed);
 }
 
 }  // namespace
@@ -109,4 +130,53 @@ TEST_CASE("The longest time ends the way to rest as not settled") {
   const Settled rest = settle(*system, settings, Vector::Constant(3, std::cbrt(0.79)));
   CHECK(rest.rest == Rest::not_settled);
   CHECK(rest.message.find("1000") != std::string::npos);
+}
+
+TEST_CASE("Two hidden layers of ReLU neurons settle where many kinks meet, at a minimum") {
+  for (const std::uint64_t seed : {0, 1})
+    for (const double lambda : {0.2, 0.3}) {
+      CAPTURE(seed, lambda);
+      const auto model = two_relu_layers(seed);
+      const FlowSettings flow = decay(lambda);
+      const auto system = model->system(flow);
+      SettleSettings settings;
+      // Some 100 to 1000 are taken; from kink to kink for ever otherwise.
+      settings.solver.max_steps = 4000;
+      const Settled rest = settle(*system, settings, model->initial_state(flow));
+      INFO(rest.message);
+      REQUIRE(rest.rest == Rest::settled);
+      CHECK(rest.statistics.steps < 4000);
+      REQUIRE(rest.state.norm() > 0.5);
+      // The network itself, not held in a piece, has no way down: along a kink's normal the loss
+      // rises in proportion, along the surface by second order. What is left of rest is 1e-8 of
+      // |w|, times slopes of the order of one.
+      const auto whole = model->system(flow);
+      const double loss = whole->energy(rest.state);
+      RandomStream stream(2, "directions");
+      const double reach = 1e-4;
+      double lowest = 1;
+      for (int k = 0; k < 300; ++k) {
+        const Vector d = random_vector(rest.state.size(), stream).normalized();
+        lowest = std::min(lowest, whole->energy(rest.state + reach * d) - loss);
+      }
+      CHECK(lowest > -1e-11);
+    }
+}
+
+TEST_CASE("Gradient descent in small steps comes to where two hidden ReLU layers settle") {
+  const auto model = two_relu_layers(1);
+  const FlowSettings flow = decay(0.2);
+  const auto system = model->system(flow);
+  const Settled rest = settle(*system, {}, model->initial_state(flow));
+  REQUIRE(rest.rest == Rest::settled);
+  const auto whole = model->system(flow);
+  Vector w = model->initial_state(flow), slope(w.size());
+  const double step = 0.01;
+  for (int k = 0; k < 40'000; ++k) {
+    whole->rhs(0, w, slope);
+    w += step * slope;
+  }
+  // On kinks descent goes to and fro by a step times a slope, which the loss feels in proportion.
+  CHECK(whole->energy(w) == Approx(whole->energy(rest.state)).epsilon(1e-3));
+  CHECK(w.norm() == Approx(rest.state.norm()).epsilon(1e-2));
 }
