@@ -5,6 +5,7 @@ import os
 
 import numpy as np
 
+import fits
 import style
 from matplotlib import pyplot as plt
 
@@ -18,21 +19,14 @@ exact = states[0]
 rtol, step = flow["rtol"].values, descent["step"].values
 error = np.linalg.norm(states - exact, axis=2).max(axis=1)
 apart = np.linalg.norm(descent["parameters"].values - exact, axis=2).max(axis=1)
-
-
-def order(x, y):
-    """Exponent and prefactor of y in x."""
-    rate, constant = np.polyfit(np.log(x), np.log(y), 1)
-    return rate, np.exp(constant)
-
+in_rtol, in_step = fits.power_law(rtol[1:], error[1:]), fits.power_law(step, apart)
 
 fig, axes = plt.subplots(1, 2, figsize=(style.PAGE, 2.6))
-for ax, x, y, color, label in (
-        (axes[0], rtol[1:], error[1:], style.BLUE, "relative tolerance of the flow"),
-        (axes[1], step, apart, style.RED, r"step $\eta$ of gradient descent")):
-    rate, constant = order(x, y)
+for ax, x, y, law, color, label in (
+        (axes[0], rtol[1:], error[1:], in_rtol, style.BLUE, "relative tolerance of the flow"),
+        (axes[1], step, apart, in_step, style.RED, r"step $\eta$ of gradient descent")):
     ax.loglog(x, y, "o", color=color)
-    ax.loglog(x, constant * x**rate, color=color, lw=0.8, label=f"exponent {rate:.2f}")
+    ax.loglog(x, law(x), color=color, lw=0.8, label=f"exponent {law.exponent:.2f}")
     ax.set_xlabel(label)
     ax.legend(loc="upper left")
 style.log_ticks(axes[0].xaxis)
@@ -50,10 +44,10 @@ style.save(fig, options.out)
 rows = [(f"max over t of |w - w(rtol = 1e-10)|, rtol = {rtol[k]:.0e}", None,
          f"{error[k]:.1e} ({int(flow['steps'][k])} steps, {int(flow['events'][k])} changes)")
         for k in range(len(rtol) - 1, 0, -1)]
-rows.append(("  its order in rtol", 1, f"{order(rtol[1:], error[1:])[0]:.2f}"))
+rows.append(("  its order in rtol", 1, f"{in_rtol.exponent:.2f}"))
 rows += [(f"max over t of |w - w(rtol = 1e-10)|, descent, step {step[k]:.1e}", None,
           f"{apart[k]:.1e}") for k in range(len(step))]
-rows.append(("  its order in the step", 1, f"{order(step, apart)[0]:.2f}"))
+rows.append(("  its order in the step", 1, f"{in_step.exponent:.2f}"))
 rows.append(("largest defect of the energy identity in a decade", 0,
              float(flow["energy_defect_max"].max())))
 style.table(rows)

@@ -4,6 +4,7 @@ import os
 
 import numpy as np
 
+import fits
 import grokking
 import style
 from matplotlib import pyplot as plt
@@ -132,7 +133,7 @@ end = tolerances["parameters"].values
 error = np.linalg.norm(end - end[0], axis=2).max(axis=1)
 rtol = tolerances["rtol"].values
 good = np.isfinite(error) & (error > 0) & (rtol >= 1e-8) & (rtol <= 1e-5)
-order = np.polyfit(np.log(rtol[good]), np.log(error[good]), 1)[0]
+order = fits.power_law(rtol[good], error[good]).exponent
 energy, bound, balance = least_energy(run["point"].values, run["target"].values,
                                       tolerances["parameters"].values[0, -1], decay)
 published_loss, published_norm = paper["train_loss"][1][-1], paper["norm_squared"][1][-1]

@@ -4,6 +4,7 @@ import os
 
 import numpy as np
 
+import fits
 import grokking
 import style
 from matplotlib import pyplot as plt
@@ -64,8 +65,7 @@ style.save(fig, options.out)
 learnt, generalised = (np.array([
     first(times[k], study[f"{what}_accuracy"].values[k], level) for k in range(len(decays))])
     for what, level in (("train", 0.995), ("test", 0.5)))
-slope, covariance = np.polyfit(np.log(decays), np.log(generalised), 1, cov=True)
-order, order_error = slope[0], covariance[0, 0] ** 0.5
+law = fits.power_law(decays, generalised)
 middle = int(np.argmin(np.abs(decays - 2e-3)))
 
 
@@ -87,7 +87,7 @@ rows += [(f"lambda = {d:g}: train accuracy 1 at t, test accuracy 1/2 at t", None
 rows += [(f"  lambda t of test accuracy 1/2, lambda = {d:g}", None, d * generalised[k])
          for k, d in enumerate(decays)]
 rows += [
-    ("exponent of t(test accuracy 1/2) in lambda", -1, f"{order:.3f} +- {order_error:.1g}"),
+    ("exponent of t(test accuracy 1/2) in lambda", -1, f"{law.exponent:.3f} +- {law.error:.1g}"),
     ("least train, test accuracy at tau = 20", 1,
      "{:g}, {:g}".format(*(study[f"{w}_accuracy"].values[:, -1].min() for w in ("train", "test")))),
     ("exponent of t(test accuracy 1/2) in lambda, the two smallest lambda", -1,

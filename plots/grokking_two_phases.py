@@ -4,6 +4,7 @@ import os
 
 import numpy as np
 
+import fits
 import style
 from matplotlib import pyplot as plt
 
@@ -84,7 +85,7 @@ for runs, _, text, *_ in PROBLEMS:
     times = runs["slow_grok_time"].values
     one_level = law_at_one_level(runs)
     drift = np.abs(one_level / one_level[0] - 1)
-    drift_order = np.polyfit(np.log(decays[3:]), np.log(drift[3:]), 1)[0]
+    drift_order = fits.power_law(decays[3:], drift[3:]).exponent
     rows += [
         (f"{text}: order of the slow error, tau in [{first:g}, {last:g}]", 1,
          with_error(runs, "slow_error")),

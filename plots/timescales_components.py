@@ -1,7 +1,5 @@
 """Hermite components of the risk against log t with the predicted and measured learning times."""
 
-import numpy as np
-
 import style
 import timescales as ts
 from matplotlib import pyplot as plt

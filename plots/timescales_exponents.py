@@ -2,6 +2,7 @@
 
 import numpy as np
 
+import fits
 import style
 import timescales as ts
 from matplotlib import pyplot as plt
@@ -16,7 +17,7 @@ spread = float(two["initial_spread"][0])
 log_prefactor = 4 * 2 * (2**0.5 - 1) / spread  # kappa = |phi_1/sigma_1| = 2
 window = epsilon <= 1.01e-10
 tail = epsilon <= 1.01e-12
-fits = [
+windows = [
     ("t_0", epsilon, t[:, 0], window, {}, "1"),
     ("t_1, logarithm taken out", epsilon, t[:, 1], window, {"log_prefactor": log_prefactor}, "1/2"),
     ("t_2 - t_1, with a term eps^(1/12)", epsilon, t[:, 2] - t[:, 1], window,
@@ -25,10 +26,11 @@ fits = [
     ("t_3, epsilon <= 1e-12", epsilon, t3[:, 3], tail, {}, "1/6"),
 ]
 rows, constants = [], {}
-for name, e, times, mask, kind, theory in fits:
-    exponent, error, constant = ts.power_fit(e[mask], times[mask], **kind)
-    rows.append((f"exponent of {name}", theory, ts.with_error(exponent, error)))
-    constants[name] = constant
+for name, e, times, mask, kind, theory in windows:
+    law = fits.power_law(e[mask], times[mask], **kind)
+    rows.append((f"exponent of {name}", theory,
+                 ts.with_error(law.exponent, 2 * law.error + law.drift)))
+    constants[name] = law.constant
 rows += [
     ("constant of t_0: ln 2/(2 sigma_0^2)", np.log(2) * np.pi, constants["t_0"]),
     ("constant of t_1: 1/(2 lambda)", 1.0, constants["t_1, logarithm taken out"]),

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+import fits
 import style
 import timescales as ts
 from matplotlib import pyplot as plt
@@ -46,9 +47,9 @@ for ax, letter, (name, title, degree, expected) in zip(axes.flat, "abcdefg", CAS
                  int(ts.values(runs, "canonical_degrees")[-1])))
     if name == "two_missing":
         late = epsilon <= 1.01e-8
-        rate, error, _ = ts.power_fit(epsilon[late], times[late, 4])
+        law = fits.power_law(epsilon[late], times[late, 4])
         rows.append(("(g) two_missing: exponent of t_4 in epsilon, epsilon <= 1e-8", "-1/4",
-                     ts.with_error(rate, error)))
+                     ts.with_error(law.exponent, 2 * law.error + law.drift)))
         rows.append(("(g) two_missing: the same from the last two epsilons alone", "-1/4",
                      float(np.diff(np.log(times[-2:, 4]))[0] / np.diff(np.log(epsilon[-2:]))[0])))
 

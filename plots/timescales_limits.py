@@ -2,6 +2,7 @@
 
 import numpy as np
 
+import fits
 import style
 import timescales as ts
 from matplotlib import pyplot as plt
@@ -30,13 +31,14 @@ ax.plot(t, reduced[0, -1], color=style.BLACK, lw=0.9, ls="--", label="reduced")
 low = axes[1, 0]
 for j, (law, color) in enumerate(zip(laws, (style.BLUE, style.RED))):
     distance = np.abs(finite[j] - reduced[j]).max(axis=1)
-    rate, error, constant = ts.slope(m, distance)
+    law_in_m = fits.power_law(m, distance)
     low.plot(m, distance, "o", color=color, ms=3.5, label=law.split("_")[0])
-    low.plot(m, constant * m**rate, color=color, lw=0.8)
+    low.plot(m, law_in_m(m), color=color, lw=0.8)
     for size, value in published[law].items():
         rows.append((f"sup|R_m - R_reduced|, {law}, m = {size}", f"{value:.4f}",
                      f"{distance[list(m).index(size)]:.4f}"))
-    rows.append((f"exponent in m, {law}", "-1", ts.with_error(rate, error)))
+    rows.append((f"exponent in m, {law}", "-1",
+                 ts.with_error(law_in_m.exponent, 2 * law_in_m.error)))
     rows.append((f"  from the last two m alone, {law}", "-1",
                  float(np.log(distance[-1] / distance[-2]) / np.log(m[-1] / m[-2]))))
 low.set_xlabel("width $m$")
@@ -44,9 +46,9 @@ low.set_xlabel("width $m$")
 def power_law(ax, x, y, error, against, color, mark, label):
     """Points with standard errors of log y and the power of `against` through them."""
     ax.errorbar(x, y, yerr=y * error, fmt=mark, color=color, ms=3.5, capsize=2, label=label)
-    rate, rate_error, constant = ts.weighted_slope(against, y, error)
-    ax.plot(x, constant * against**rate, color=color, lw=0.8)
-    return ts.with_error(rate, rate_error)
+    law = fits.power_law(against, y, error)
+    ax.plot(x, law(against), color=color, lw=0.8)
+    return ts.with_error(law.exponent, 2 * law.error)
 
 
 # Dimension, against d = infinity (entry 0). Random overlaps act as a variance 1/(d epsilon) added to
@@ -91,7 +93,8 @@ def finite_samples(run, name, colors, marks, scatter_too):
     rows.append((f"exponent of sup|R_n - R_population|, mean over draws, in n, {name}", "-1/2",
                  power_law(axes[1, 2], n, mean, error, n, colors[0], marks[0],
                            rf"$\sup_t|R_n - R|$, {name}")))
-    rate = ts.with_error(*ts.weighted_slope(n, scatter, scatter_error)[:2])
+    law = fits.power_law(n, scatter, scatter_error)
+    rate = ts.with_error(law.exponent, 2 * law.error)
     if scatter_too:
         rate = power_law(axes[1, 2], n, scatter, scatter_error, n, colors[1], marks[1],
                          f"scatter over draws, {name}")
@@ -105,7 +108,7 @@ events = relu["events"].values[1:].mean(axis=1)
 sizes = ts.values(relu, "samples")[1:]
 rows.append(("activation changes at the most samples, ReLU, mean over draws", None,
              f"{events[-1]:.0f} at n = {int(sizes[-1])}"))
-rows.append(("  exponent in n", "1", float(ts.slope(sizes, events)[0])))
+rows.append(("  exponent in n", "1", fits.power_law(sizes, events).exponent))
 rows.append(("  largest defect of the energy identity", 0, float(relu["energy_defect_max"].max())))
 axes[1, 2].set_xlabel("samples $n$")
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+import fits
 import style
 import timescales as ts
 from matplotlib import pyplot as plt
@@ -42,19 +43,21 @@ difference = [run[:, :early] - exact[:run.shape[0], :early] for run in noisy] + 
 difference = [part[None, :, 1:] for part in difference]
 scatter, scatter_error = (np.array([ts.mean_and_scatter(part)[k][0] for part in difference])
                           for k in (1, 3))
-rate, error, constant = ts.weighted_slope(rate_of_noise, scatter, scatter_error)
+law = fits.power_law(rate_of_noise, scatter, scatter_error)
+rate = ts.with_error(law.exponent, 2 * law.error)
 right.errorbar(rate_of_noise, scatter, yerr=scatter * scatter_error, fmt="o", color=style.BLUE, ms=3.5,
                capsize=2, label=r"scatter over seeds, $t \leq 0.24$")
-right.plot(rate_of_noise, constant * rate_of_noise**rate, color=style.BLUE, lw=0.8,
-           label=f"power {ts.with_error(rate, error)}".replace("+-", r"$\pm$"))
+right.plot(rate_of_noise, law(rate_of_noise), color=style.BLUE, lw=0.8,
+           label=f"power {rate}".replace("+-", r"$\pm$"))
 # The mean difference of the larger steps, over all their times.
 late = (noisy - exact[None, :noisy.shape[1]])[:, :, 1:].mean(axis=2)
 bias, bias_error = late.mean(axis=1), late.std(axis=1, ddof=1) / late.shape[1]**0.5
-drift, drift_error, drift_constant = ts.weighted_slope(step, bias, bias_error / bias)
+law = fits.power_law(step, bias, bias_error / bias)
+drift = ts.with_error(law.exponent, 2 * law.error)
 right.errorbar(step, bias, yerr=bias_error, fmt="s", color=style.RED, mfc="white", ms=3.5,
                capsize=2, label=r"mean over seeds and $t \leq 0.8$")
-right.plot(step, drift_constant * step**drift, color=style.RED, lw=0.8,
-           label=f"power {ts.with_error(drift, drift_error)}".replace("+-", r"$\pm$"))
+right.plot(step, law(step), color=style.RED, lw=0.8,
+           label=f"power {drift}".replace("+-", r"$\pm$"))
 right.set_xscale("log")
 style.log_ticks(right.xaxis)
 style.log_axis(right, r"$R_{\mathrm{SGD}} - R_{\mathrm{flow}}$")
@@ -65,9 +68,9 @@ for ax, text in ((left, "(a)"), (right, "(b)")):
     style.panel_label(ax, text)
 style.save(fig, options.out)
 
-rows = [("exponent of the scatter in step/batch", "1/2", ts.with_error(rate, error)),
+rows = [("exponent of the scatter in step/batch", "1/2", rate),
         ("exponent of the mean difference in the step, three larger, t <= 0.8", "1",
-         ts.with_error(drift, drift_error))]
+         drift)]
 for k in np.argsort(-rate_of_noise):
     part = difference[k][0]
     seeds = part.shape[0]

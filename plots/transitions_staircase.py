@@ -2,8 +2,6 @@
 
 import os
 
-import numpy as np
-
 import style
 import transitions as theory
 from matplotlib import pyplot as plt
