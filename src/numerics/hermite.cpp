@@ -8,8 +8,6 @@
 #include <stdexcept>
 #include <vector>
 
-#include "numerics/decompositions.hpp"
-
 namespace gradflow {
 
 namespace {
@@ -20,8 +18,8 @@ double root(Index k) {
   return std::sqrt(static_cast<double>(k));
 }
 
-/// h_n(x) = scaled_n 2^exponent and h_{n-1}(x) = scaled_before 2^exponent: at the outer nodes of
-/// large rules the polynomials themselves overflow.
+/// h_n(x) = scaled_n 2^exponent and h_{n-1}(x) = scaled_before 2^exponent: far out, polynomials of
+/// high degree overflow.
 struct HermitePair {
   double scaled_n = 1;
   double scaled_before = 0;
@@ -39,12 +37,6 @@ struct HermitePair {
     }
   }
 };
-
-HermitePair hermite_pair(Index n, double x) {
-  HermitePair h;
-  for (Index k = 0; k < n; ++k) h.raise(k, x);
-  return h;
-}
 
 /// The ends of panels: [-reach, reach] and the kinks inside.
 std::vector<double> break_points(double reach, std::span<const double> kinks) {
@@ -210,33 +202,6 @@ Vector exact_coefficients(const Activation& activation, Index degree) {
 
 }  // namespace
 
-QuadratureRule gauss_hermite(Index n) {
-  if (n < 1) throw std::invalid_argument("a Gauss-Hermite rule has at least one node");
-  // Golub-Welsch for the nodes: eigenvalues of the Jacobi matrix. Each is then polished by Newton's
-  // method and gets its weight from h_{n-1}, since the eigenvectors' small components, whose
-  // squares the outer weights would be, are accurate only relative to 1.
-  Vector off_diagonal(n - 1);
-  for (Index k = 1; k < n; ++k) off_diagonal[k - 1] = root(k);
-  Eigen::SelfAdjointEigenSolver<Matrix> jacobi;
-  jacobi.computeFromTridiagonal(Vector::Zero(n), off_diagonal, Eigen::EigenvaluesOnly);
-
-  QuadratureRule rule{jacobi.eigenvalues(), Vector(n)};
-  for (Index i = n / 2; i < n; ++i) {
-    double& x = rule.nodes[i];
-    if (2 * i + 1 == n) x = 0;
-    for (int step = 0; step < 2 && x != 0; ++step) {
-      const HermitePair h = hermite_pair(n, x);
-      x -= h.scaled_n / (root(n) * h.scaled_before);
-    }
-    const HermitePair h = hermite_pair(n, x);
-    const double weight = 1 / (static_cast<double>(n) * h.scaled_before * h.scaled_before);
-    rule.weights[i] = std::ldexp(weight, -2 * h.exponent);
-    rule.nodes[n - 1 - i] = -x;
-    rule.weights[n - 1 - i] = rule.weights[i];
-  }
-  return rule;
-}
-
 QuadratureRule gauss_legendre(Index n) {
   if (n < 1) throw std::invalid_argument("a Gauss-Legendre rule has at least one node");
   const auto count = static_cast<double>(n);
@@ -262,12 +227,6 @@ QuadratureRule gauss_legendre(Index n) {
     rule.weights[i] = rule.weights[n - 1 - i] = 1 / ((1 - x * x) * slope * slope);
   }
   return rule;
-}
-
-void evaluate_hermite(double x, VectorRef h) {
-  if (h.size() > 0) h[0] = 1;
-  if (h.size() > 1) h[1] = x;
-  for (Index k = 1; k + 1 < h.size(); ++k) h[k + 1] = next_hermite(k, x, h[k], h[k - 1]);
 }
 
 HermiteSeries hermite_series_by_quadrature(const std::function<double(double)>& f, Index degree,

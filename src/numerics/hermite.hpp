@@ -12,22 +12,16 @@ namespace gradflow {
 /// Nodes and weights: the integral of f is approximated by the sum of weights[i] f(nodes[i]).
 struct QuadratureRule {
   Vector nodes;    ///< ascending
-  Vector weights;  ///< positive (those of far Gauss-Hermite nodes may underflow to 0)
+  Vector weights;  ///< positive
 };
-
-/// Gauss-Hermite rule for expectations under N(0, 1): exact for polynomials of degree 2n - 1;
-/// weights sum to 1. Throws std::invalid_argument for n < 1. Cost n^2.
-QuadratureRule gauss_hermite(Index n);
 
 /// Gauss-Legendre rule on [0, 1]: exact for polynomials of degree 2n - 1; weights sum to 1. Throws
 /// std::invalid_argument for n < 1. Cost n^2.
 QuadratureRule gauss_legendre(Index n);
 
 /// Normalised probabilists' Hermite polynomials h_k = He_k/sqrt(k!), orthonormal under N(0, 1):
-/// sets h[k] = h_k(x) for k < h.size(), by
-/// sqrt(k + 1) h_{k+1} = x h_k - sqrt(k) h_{k-1}. Derivatives follow from h_k' = sqrt(k) h_{k-1}.
-void evaluate_hermite(double x, VectorRef h);
-/// h_{k+1} of the last two, one after the other.
+/// h_{k+1}(x) of h_k and h_{k-1}, by sqrt(k + 1) h_{k+1} = x h_k - sqrt(k) h_{k-1}. Derivatives
+/// follow from h_k' = sqrt(k) h_{k-1}.
 inline double next_hermite(Index k, double x, double h, double before) {
   return (x * h - std::sqrt(static_cast<double>(k)) * before) /
          std::sqrt(static_cast<double>(k + 1));

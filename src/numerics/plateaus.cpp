@@ -1,12 +1,8 @@
 #include "numerics/plateaus.hpp"
 
 #include <algorithm>
-#include <boost/math/distributions/students_t.hpp>
 #include <cmath>
 #include <limits>
-#include <numeric>
-
-#include "numerics/decompositions.hpp"
 
 namespace gradflow {
 namespace {
@@ -155,72 +151,6 @@ std::vector<Plateau> find_plateaus(std::span<const double> times, std::span<cons
     if (end > start) plateaus.push_back(plateau);
   }
   return plateaus;
-}
-
-TimeScale fit_time_scale(std::span<const double> epsilon, std::span<const double> t,
-                         const TimeScaleTheory& theory) {
-  std::vector<double> x, y;
-  for (std::size_t i = 0; i < std::min(epsilon.size(), t.size()); ++i) {
-    if (!(epsilon[i] > 0) || !(t[i] > 0) || !std::isfinite(t[i])) continue;
-    double value = t[i];
-    if (theory.log_prefactor > 0) {
-      const double log_term =
-          std::log(theory.log_prefactor) - theory.log_exponent * std::log(epsilon[i]);
-      if (!(log_term > 0)) continue;
-      value /= log_term;
-    }
-    x.push_back(std::log(epsilon[i]));
-    y.push_back(std::log(value));
-  }
-  const auto points = static_cast<Index>(x.size());
-  const bool corrected = theory.correction_exponent > 0;
-  const Index parameters = corrected ? 3 : 2;
-  TimeScale scale{nan, nan, nan, nan, points};
-  if (points < parameters + 1) return scale;
-  // By falling epsilon, so that the smaller half is the tail.
-  std::vector<Index> order(x.size());
-  std::iota(order.begin(), order.end(), 0);
-  std::sort(order.begin(), order.end(), [&](Index i, Index j) {
-    return x[static_cast<std::size_t>(i)] > x[static_cast<std::size_t>(j)];
-  });
-  struct Fit {
-    Vector c, error;
-  };
-  const auto fit = [&](Index first) {
-    const Index count = points - first;
-    Matrix design(count, parameters);
-    Vector target(count);
-    for (Index i = 0; i < count; ++i) {
-      const auto at = static_cast<std::size_t>(order[static_cast<std::size_t>(first + i)]);
-      design(i, 0) = 1;
-      design(i, 1) = x[at];
-      if (corrected) design(i, 2) = std::exp(theory.correction_exponent * x[at]);
-      target[i] = y[at];
-    }
-    const Eigen::ColPivHouseholderQR<Matrix> qr(design);
-    Fit result;
-    result.c = qr.solve(target);
-    const double freedom = static_cast<double>(count - parameters);
-    const double variance = (target - design * result.c).squaredNorm() / freedom;
-    const Matrix inverse = (design.transpose() * design).inverse();
-    const double quantile =
-        boost::math::quantile(boost::math::students_t_distribution<double>(freedom), 0.975);
-    result.error = quantile * (variance * inverse.diagonal().array()).max(0).sqrt().matrix();
-    return result;
-  };
-  const Fit all = fit(0);
-  scale.exponent = all.c[1];
-  scale.exponent_error = all.error[1];
-  double constant_error = all.error[0];
-  const Index half = points / 2;
-  if (points - half >= parameters + 1) {
-    const Fit small = fit(half);
-    scale.exponent_error += std::abs(small.c[1] - all.c[1]);
-    constant_error += std::abs(small.c[0] - all.c[0]);
-  }
-  scale.constant = std::exp(all.c[0]);
-  scale.constant_error = scale.constant * constant_error;
-  return scale;
 }
 
 }  // namespace gradflow

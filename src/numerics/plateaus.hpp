@@ -3,10 +3,8 @@
 #include <span>
 #include <vector>
 
-#include "numerics/types.hpp"
-
-/// Numbers read off runs that learn in steps: when a component is learnt, where the loss stays, and
-/// how such times scale. Functions of arrays alone.
+/// Numbers read off runs that learn in steps: when a component is learnt, and where the loss stays.
+/// Functions of arrays alone.
 namespace gradflow {
 
 /// First time at which `values` is at or below `level`: the bracketing samples, refined by the
@@ -34,31 +32,5 @@ struct Plateau {
 /// Nothing depends on the units of R or t, and nothing is to be set. Samples at t <= 0 are left
 /// out.
 std::vector<Plateau> find_plateaus(std::span<const double> times, std::span<const double> loss);
-
-/// t = c epsilon^p as a straight line in logarithms, after what theory has besides the power.
-struct TimeScale {
-  double exponent = 0;
-  double exponent_error = 0;  ///< half width of a 95 % interval, see `fit_time_scale`
-  double constant = 0;        ///< c
-  double constant_error = 0;
-  Index points = 0;
-};
-
-/// What to take out before the fit.
-struct TimeScaleTheory {
-  /// t = c epsilon^p log(A/epsilon^q) where A > 0: the logarithm is divided out.
-  double log_prefactor = 0;
-  double log_exponent = 0.5;
-  /// t = c epsilon^p (1 + b epsilon^q) where q > 0: log t is fitted with a term epsilon^q.
-  double correction_exponent = 0;
-};
-
-/// Fits c and p to (epsilon, t). The times of one flow scatter by rounding only, so that what
-/// limits the exponent is the drift of its local value as epsilon falls: the error is that of the
-/// regression (Student's t, 95 %) plus the change of the fit when the larger half of the epsilons
-/// is left out. Pairs that are not finite and positive are left out. All NaN with fewer pairs than
-/// parameters + 1.
-TimeScale fit_time_scale(std::span<const double> epsilon, std::span<const double> t,
-                         const TimeScaleTheory& theory = {});
 
 }  // namespace gradflow

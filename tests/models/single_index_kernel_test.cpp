@@ -2,10 +2,11 @@
 
 #include <cmath>
 
-#include "numerics/hermite.hpp"
 #include "tests/catch.hpp"
+#include "tests/numerics/gauss_hermite.hpp"
 
 using namespace gradflow;
+using namespace gradflow::test;
 
 TEST_CASE("The overlap kernel of every activation is the Gaussian integral E sigma(x) sigma(y)") {
   // x = z1, y = r z1 + sqrt(1 - r^2) z2 by a product rule: kinks leave an error of about 1/nodes^2

@@ -5,8 +5,8 @@
 #include <span>
 
 #include "flow/jacobian_newton.hpp"
-#include "numerics/plateaus.hpp"
 #include "tests/models/single_index_runs.hpp"
+#include "tests/models/time_scale.hpp"
 
 using namespace gradflow;
 using namespace gradflow::test;
