@@ -1,8 +1,6 @@
 #include "solve/rosenbrock_tableau.hpp"
 
 #include <initializer_list>
-#include <stdexcept>
-#include <string>
 
 namespace gradflow {
 namespace {
@@ -37,100 +35,8 @@ void set_stiffly_accurate_weights(RosenbrockTableau& tableau) {
   tableau.e = Vector::Unit(tableau.stages, last);
 }
 
-// Coefficients of RODAS4 and RODAS4P: subroutine ROCOE of Hairer & Wanner's RODAS (METH = 1, 3);
-// the same numbers stand in Boost.Odeint's rosenbrock4 (RODAS4) and OrdinaryDiffEq.jl (both).
-
-RosenbrockTableau make_rodas4() {
-  RosenbrockTableau tableau{"RODAS4", 6, 4, 3, 3, 1, 1, 0.25, {}, {}, {}, {}, {}, {}, {}};
-  tableau.a =
-      matrix(6, 6,
-             {{},
-              {1.544},
-              {0.9466785280815826, 0.2557011698983284},
-              {3.314825187068521, 2.896124015972201, 0.9986419139977817},
-              {1.221224509226641, 6.019134481288629, 12.53708332932087, -0.6878860361058950},
-              {1.221224509226641, 6.019134481288629, 12.53708332932087, -0.6878860361058950, 1}});
-  tableau.C =
-      matrix(6, 6,
-             {{},
-              {-5.6688},
-              {-2.430093356833875, -0.2063599157091915},
-              {-0.1073529058151375, -9.594562251023355, -20.47028614809616},
-              {7.496443313967647, -10.24680431464352, -33.99990352819905, 11.70890893206160},
-              {8.083246795921522, -7.981132988064893, -31.52159432874371, 16.31930543123136,
-               -6.058818238834054}});
-  tableau.c = vector(6, {0, 0.386, 0.21, 0.63, 1, 1});
-  tableau.d = vector(6, {0.25, -0.1043, 0.1035, -0.0362, 0, 0});
-  tableau.h = matrix(2, 6,
-                     {{10.12623508344586, -7.487995877610167, -34.80091861555747,
-                       -7.992771707568823, 1.025137723295662},
-                      {-0.6762803392801253, 6.087714651680015, 16.43084320892478, 24.76722511418386,
-                       -6.594389125716872}});
-  set_stiffly_accurate_weights(tableau);
-  return tableau;
-}
-
-RosenbrockTableau make_rodas4p() {
-  RosenbrockTableau tableau{"RODAS4P", 6, 4, 3, 3, 1, 1, 0.25, {}, {}, {}, {}, {}, {}, {}};
-  tableau.a =
-      matrix(6, 6,
-             {{},
-              {3},
-              {1.831036793486759, 0.4955183967433795},
-              {2.304376582692669, -0.05249275245743001, -1.176798761832782},
-              {-7.170454962423024, -4.741636671481785, -16.31002631330971, -1.062004044111401},
-              {-7.170454962423024, -4.741636671481785, -16.31002631330971, -1.062004044111401, 1}});
-  tableau.C = matrix(6, 6,
-                     {{},
-                      {-12},
-                      {-8.791795173947035, -2.207865586973518},
-                      {10.81793056857153, 6.780270611428266, 19.53485944642410},
-                      {34.19095006749676, 15.49671153725963, 54.74760875964130, 14.16005392148534},
-                      {34.62605830930532, 15.30084976114473, 56.99955578662667, 18.40807009793095,
-                       -5.714285714285717}});
-  tableau.c = vector(6, {0, 0.75, 0.21, 0.63, 1, 1});
-  tableau.d = vector(6, {0.25, -0.5, -0.023504, -0.0362, 0, 0});
-  tableau.h = matrix(2, 6,
-                     {{25.09876703708589, 11.62013104361867, 28.49148307714626, -5.664021568594133},
-                      {1.638054557396973, -0.7373619806678748, 8.477918219238990, 15.99253148779520,
-                       -1.882352941176471}});
-  set_stiffly_accurate_weights(tableau);
-  return tableau;
-}
-
-// Coefficients of RODAS4P2 and RODAS5P: OrdinaryDiffEq.jl, lib/OrdinaryDiffEqRosenbrock, to which
-// Steinebach contributed them.
-
-RosenbrockTableau make_rodas4p2() {
-  RosenbrockTableau tableau{"RODAS4P2", 6, 4, 3, 3, 2, 1, 0.25, {}, {}, {}, {}, {}, {}, {}};
-  tableau.a =
-      matrix(6, 6,
-             {{},
-              {3},
-              {0.906377755268814, -0.189707390391685},
-              {3.758617027739064, 1.161741776019525, -0.849258085312803},
-              {7.089566927282776, 4.573591406461604, -8.423496976860259, -0.959280113459775},
-              {7.089566927282776, 4.573591406461604, -8.423496976860259, -0.959280113459775, 1}});
-  tableau.C =
-      matrix(6, 6,
-             {{},
-              {-12},
-              {-6.354581592719008, 0.338972550544623},
-              {-8.575016317114033, -7.606483992117508, 12.224997650124820},
-              {-5.888975457523102, -8.157396617841821, 24.805546872612922, 12.790401512796979},
-              {-4.408651676063871, -6.692003137674639, 24.625568527593117, 16.627521966636085,
-               -5.714285714285718}});
-  tableau.c = vector(6, {0, 0.75, 0.321448134013046, 0.519745732277726, 1, 1});
-  tableau.d = vector(6, {0.25, -0.5, -0.189532918363016, 0.085612108792769, 0, 0});
-  tableau.h = matrix(2, 6,
-                     {{-5.323528268423303, -10.042123754867493, 17.175254928256965,
-                       -5.079931171878093, -0.016185991706112},
-                      {6.984505741529879, 6.914061169603662, -0.849178943070653, 18.104410789349338,
-                       -3.516963011559032}});
-  set_stiffly_accurate_weights(tableau);
-  return tableau;
-}
-
+// Coefficients of RODAS5P: OrdinaryDiffEq.jl, lib/OrdinaryDiffEqRosenbrock, to which Steinebach
+// contributed them.
 RosenbrockTableau make_rodas5p() {
   RosenbrockTableau tableau{"RODAS5P", 8,  5,  4,  4,  2,  1, 0.21193756319429014,
                             {},        {}, {}, {}, {}, {}, {}};
@@ -213,21 +119,6 @@ void RosenbrockTableau::dense_weights(double theta, VectorRef w) const {
   w = theta * (m + (1 - theta) * w);
 }
 
-const RosenbrockTableau& rodas4() {
-  static const RosenbrockTableau tableau = make_rodas4();
-  return tableau;
-}
-
-const RosenbrockTableau& rodas4p() {
-  static const RosenbrockTableau tableau = make_rodas4p();
-  return tableau;
-}
-
-const RosenbrockTableau& rodas4p2() {
-  static const RosenbrockTableau tableau = make_rodas4p2();
-  return tableau;
-}
-
 const RosenbrockTableau& rodas5p() {
   static const RosenbrockTableau tableau = make_rodas5p();
   return tableau;
@@ -236,21 +127,6 @@ const RosenbrockTableau& rodas5p() {
 const RosenbrockTableau& ros34pw2() {
   static const RosenbrockTableau tableau = make_ros34pw2();
   return tableau;
-}
-
-std::array<const RosenbrockTableau*, 5> rosenbrock_tableaus() {
-  return {&rodas4(), &rodas4p(), &rodas4p2(), &rodas5p(), &ros34pw2()};
-}
-
-const RosenbrockTableau& rosenbrock_tableau(std::string_view name) {
-  std::string names;
-  for (const RosenbrockTableau* tableau : rosenbrock_tableaus()) {
-    if (tableau->name == name) return *tableau;
-    names += names.empty() ? "" : ", ";
-    names += tableau->name;
-  }
-  throw std::invalid_argument("no Rosenbrock method named \"" + std::string(name) +
-                              "\"; there are " + names);
 }
 
 }  // namespace gradflow

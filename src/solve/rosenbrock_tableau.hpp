@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <string_view>
 
 #include "numerics/types.hpp"
@@ -36,15 +35,12 @@ namespace gradflow {
 /// by fixed-step runs (solution / embedded solution):
 ///
 ///   method      J exact   J = any A   J one step old
-///   RODAS4      4 / 3     1 / 1       2 / 2
-///   RODAS4P     4 / 3     1 / 1       2 / 2
-///   RODAS4P2    4 / 3     2 / 1       3 / 2
 ///   RODAS5P     5 / 4     2 / 1       3 / 2
 ///   ROS34PW2    3 / 2     3 / 2       3 / 2
 ///
-/// Dense output of RODAS4, RODAS4P, RODAS4P2 and RODAS5P is of order 1 for any A, of ROS34PW2 2.
-/// These are orders for h → 0 at fixed A. They say nothing of stability: where A misses a stiff
-/// direction, that direction is integrated explicitly.
+/// Dense output of RODAS5P is of order 1 for any A, of ROS34PW2 2. These are orders for h → 0 at
+/// fixed A. They say nothing of stability: where A misses a stiff direction, that direction is
+/// integrated explicitly.
 struct RosenbrockTableau {
   std::string_view name;
   int stages;            ///< s; every vector below has s entries
@@ -67,21 +63,6 @@ struct RosenbrockTableau {
   void dense_weights(double theta, VectorRef w) const;
 };
 
-/// RODAS4: Hairer & Wanner (1996), Section VI.4, their code RODAS with METH = 1. Six stages, order
-/// 4(3); both solutions are stiffly accurate and L-stable.
-const RosenbrockTableau& rodas4();
-
-/// RODAS4P: Steinebach, Order reduction of ROW-methods for DAEs and method of lines applications,
-/// Preprint 1741, TH Darmstadt (1995); RODAS with METH = 3. As RODAS4, and of order 4 for
-/// semi-discretised linear parabolic problems too (Lubich & Ostermann's conditions), where RODAS4
-/// falls back.
-const RosenbrockTableau& rodas4p();
-
-/// RODAS4P2: Steinebach, Improvement of Rosenbrock–Wanner method RODASP, in Progress in
-/// Differential-Algebraic Equations II, Springer (2020), 165–184. As RODAS4P, built so that order 2
-/// remains for inexact J.
-const RosenbrockTableau& rodas4p2();
-
 /// RODAS5P: Steinebach, Construction of Rosenbrock–Wanner method Rodas5P and numerical benchmarks
 /// within the Julia Differential Equations package, BIT 63 (2023), 27. Eight stages, order 5(4),
 /// stiffly accurate, A-stable with R(∞) = 0; dense output of order 4.
@@ -92,11 +73,5 @@ const RosenbrockTableau& rodas5p();
 /// stiffly accurate, L-stable for J exact. Its embedded solution is not L-stable: |R̂(∞)| = 0.478.
 /// The paper has no dense output; the one here is that of PETSc's TSROSWRA34PW2.
 const RosenbrockTableau& ros34pw2();
-
-/// All of the above, in that order.
-std::array<const RosenbrockTableau*, 5> rosenbrock_tableaus();
-
-/// The tableau of that name ("RODAS5P"); throws std::invalid_argument, which lists the names.
-const RosenbrockTableau& rosenbrock_tableau(std::string_view name);
 
 }  // namespace gradflow
