@@ -11,6 +11,7 @@
 #include "numerics/short_number.hpp"
 #include "solve/integrate.hpp"
 #include "solve/stepper.hpp"
+#include "solve/tolerances.hpp"
 
 namespace gradflow {
 namespace {
@@ -33,8 +34,7 @@ constexpr std::int64_t steps_between_saddle_looks = 50;
 
 /// The settings with the method that "auto" stands for here.
 SolverSettings chosen(const System& system, SolverSettings settings, ConstVectorRef y0) {
-  const double rms = std::sqrt(y0.squaredNorm() / static_cast<double>(y0.size()));
-  if (rms > 0) settings.atol = std::min(settings.atol, 1e-6 * rms);
+  settings = tightened_to_size(std::move(settings), y0);
   if (settings.method != "auto" || settings.linear != LinearKind::automatic) return settings;
   if (system.dimension() > HessianModes::largest_dense) return settings;
   const std::vector<LinearKind> kinds = direct_kinds(system, flops_of_some_seconds);

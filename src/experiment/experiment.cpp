@@ -11,6 +11,7 @@
 #include "experiment/sweep.hpp"
 #include "numerics/short_number.hpp"
 #include "solve/integrate.hpp"
+#include "solve/tolerances.hpp"
 
 namespace gradflow {
 namespace {
@@ -138,10 +139,8 @@ void record_verification(Finished& e) {
   if (!solver.verify || e.failed) return;
   Outcome& outcome = e.run.outcome;
   const Recording& samples = e.run.samples;
-  SolverSettings tight =
-      tightened(*e.model().system(e.flow), solver, e.model().initial_state(e.flow));
-  tight.rtol *= 0.1;
-  tight.atol *= 0.1;
+  const SolverSettings tight = with_tolerances_times(
+      tightened(*e.model().system(e.flow), solver, e.model().initial_state(e.flow)), 0.1);
   const TrajectoryRun second =
       run_trajectory(e.setup, e.flow, tight, e.time, e.setup.output, e.interrupted, e.journal,
                      e.attempt.part("verification"));
@@ -369,8 +368,7 @@ Experiment run_experiment(const Setup& setup, PhaseReferences& references,
         (attempt.failures.empty() ? "" : ", ") + std::string(status_name(outcome.status));
     attempt.wall_seconds = outcome.wall_seconds;
     ++attempt.number;
-    solver.rtol *= 0.1;
-    solver.atol *= 0.1;
+    solver = with_tolerances_times(solver, 0.1);
   }
 }
 

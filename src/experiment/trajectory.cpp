@@ -10,6 +10,7 @@
 #include "solve/integrate.hpp"
 #include "solve/stationary_point.hpp"
 #include "solve/stepper.hpp"
+#include "solve/tolerances.hpp"
 
 namespace gradflow {
 namespace {
@@ -78,31 +79,27 @@ Vector start_of_run(Model& model, const FlowSettings& flow, const SolverSettings
   FlowSettings fast = flow;
   fast.kind = descent_kind();
   fast.weight_decay = 0;
-  SolverSettings tight = settings;
-  tight.rtol = std::min(settings.rtol, 1e-10);
-  tight.atol = std::min(settings.atol, 1e-13);
+  SolverSettings tight = no_looser_than(settings, 1e-10, 1e-13);
   tight.method = "auto";
-  const StationaryPoint limit =
-      flow_limit(*model.system(fast), tight, start, 1e-12, 1e12, interrupted, checkpoints);
-  if (limit.outcome.status != Status::ok)
-    throw SolverError(limit.outcome.status, "on the way to Phi(w0): " + limit.outcome.message, "");
-  if (!limit.converged)
-    throw SolverError(Status::no_convergence,
-                      "the flow without weight decay has not reached its limit by t = 1e12",
-                      "the slow flow starts there");
-  if (!limit.certificate.stable())
+  InterpolatingLimit limit;
+  try {
+    limit = interpolating_limit(*model.system(fast), *model.system(flow), tight, start, 1e-12,
+                                interrupted, checkpoints);
+  } catch (const SolverError& error) {
+    throw SolverError(error.status(), std::string("on the way to Phi(w0): ") + error.what(), "");
+  }
+  if (limit.saddle)
     throw SolverError(
         Status::saddle_unresolved,
         "the flow without weight decay ends at a saddle, from which there is no slow flow",
         "other initial values leave it");
-  start = limit.y;
-  const std::unique_ptr<System> slow = model.system(flow);
-  slow->correct(0, start);
-  if (!((start - limit.y).norm() <= 1e-3 * limit.y.norm()) || !(slow->misfit(start) < 1e-8))
-    throw SolverError(Status::no_convergence,
-                      "the limit of the flow without weight decay does not fit the data",
-                      "the slow flow is that on a manifold of interpolating minimisers");
-  return start;
+  using Missing = InterpolatingLimit::Missing;
+  if (limit.missing != Missing::nothing)
+    throw SolverError(Status::no_convergence, limit.reason,
+                      limit.missing == Missing::limit
+                          ? "the slow flow starts there"
+                          : "the slow flow is that on a manifold of interpolating minimisers");
+  return limit.y;
 }
 
 /// Where among the samples a run is at t, from 0 to 1: samples are spread as the config wants it,

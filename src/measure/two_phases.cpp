@@ -97,25 +97,16 @@ PhaseReference phase_reference(System& gradient_flow, System& riemannian, ConstV
                                const SolverSettings& settings, const PhaseWindows& windows,
                                const RunsControl& runs) {
   PhaseReference reference;
-  const StationaryPoint limit =
-      flow_limit(gradient_flow, settings, y0, 1e-11, 1e12, runs.interrupted,
-                 runs.checkpoints ? runs.checkpoints("limit") : nullptr);
-  if (limit.outcome.status != Status::ok)
-    throw SolverError(limit.outcome.status, limit.outcome.message, "");
+  const InterpolatingLimit limit =
+      interpolating_limit(gradient_flow, riemannian, settings, y0, 1e-11, runs.interrupted,
+                          runs.checkpoints ? runs.checkpoints("limit") : nullptr);
   reference.limit = limit.y;
-  const auto without = [&](std::int32_t warning, const std::string& why) {
-    reference.missing = why;
-    reference.warning = warning;
+  using Missing = InterpolatingLimit::Missing;
+  if (limit.missing != Missing::nothing) {
+    reference.missing = limit.reason;
+    reference.warning = limit.missing == Missing::limit ? limit_not_reached : assumption_broken;
     return reference;
-  };
-  if (!limit.converged)
-    return without(limit_not_reached,
-                   "the flow without weight decay has not converged by t = 1e12");
-  riemannian.correct(0, reference.limit);
-  if (!((reference.limit - limit.y).norm() <= 1e-3 * limit.y.norm()) ||
-      !(riemannian.misfit(reference.limit) < 1e-8))
-    return without(assumption_broken,
-                   "the limit of the flow without weight decay does not fit the data");
+  }
   reference.limit_speed = limit.speed;
   reference.limit_time = limit.t;
   reference.fast_times = windows.fast_times();

@@ -12,6 +12,7 @@
 #include "solve/condition.hpp"
 #include "solve/energy_identity.hpp"
 #include "solve/saddle.hpp"
+#include "solve/tolerances.hpp"
 
 namespace gradflow {
 namespace {
@@ -35,19 +36,6 @@ constexpr double most_accumulated = 1000;
 
 /// An error of this share of the state is one that the result shows.
 constexpr double spoiled = 0.1;
-
-double root_mean_square(ConstVectorRef y) {
-  return std::sqrt(y.squaredNorm() / static_cast<double>(std::max<Index>(1, y.size())));
-}
-
-/// The smallest entry of a start other than 0, where it is so far below the others that it was put
-/// there to grow; 0 without.
-double hidden_deviation(ConstVectorRef y0) {
-  double smallest = std::numeric_limits<double>::infinity();
-  for (Index i = 0; i < y0.size(); ++i)
-    if (y0[i] != 0) smallest = std::min(smallest, std::abs(y0[i]));
-  return smallest < 1e-8 * root_mean_square(y0) ? smallest : 0;
-}
 
 /// The time in the stepper's last step at which `level` falls to 0, by Illinois's regula falsi on
 /// the dense output; its end is below.
@@ -84,8 +72,8 @@ bool is_at_end(const Archive::Entries& state, std::size_t times) {
 }  // namespace
 
 SolverSettings tightened(SolverSettings settings, ConstVectorRef y0) {
+  settings = tightened_to_size(std::move(settings), y0);
   const double rms = root_mean_square(y0);
-  if (rms > 0) settings.atol = std::min(settings.atol, 1e-6 * rms);
   // Below the rounding of the others there is no step to be had.
   const double hidden = hidden_deviation(y0);
   if (hidden > 0) settings.atol = std::min(settings.atol, std::max(1e-3 * hidden, 1e-16 * rms));

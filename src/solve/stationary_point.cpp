@@ -57,4 +57,31 @@ StationaryPoint flow_limit(System& system, const SolverSettings& settings, Const
   return point;
 }
 
+InterpolatingLimit interpolating_limit(System& descent, System& slow,
+                                       const SolverSettings& settings, ConstVectorRef y0,
+                                       double speed, const std::function<bool()>& interrupted,
+                                       Checkpoints* checkpoints) {
+  using Missing = InterpolatingLimit::Missing;
+  const StationaryPoint point =
+      flow_limit(descent, settings, y0, speed, 1e12, interrupted, checkpoints);
+  if (point.outcome.status != Status::ok)
+    throw SolverError(point.outcome.status, point.outcome.message, "");
+  InterpolatingLimit limit;
+  limit.y = point.y;
+  limit.speed = point.speed;
+  limit.t = point.t;
+  if (!point.converged) {
+    limit.missing = Missing::limit;
+    limit.reason = "the flow without weight decay has not converged by t = 1e12";
+    return limit;
+  }
+  limit.saddle = !point.certificate.stable();
+  slow.correct(0, limit.y);
+  if (!((limit.y - point.y).norm() <= 1e-3 * point.y.norm()) || !(slow.misfit(limit.y) < 1e-8)) {
+    limit.missing = Missing::fit;
+    limit.reason = "the limit of the flow without weight decay does not fit the data";
+  }
+  return limit;
+}
+
 }  // namespace gradflow

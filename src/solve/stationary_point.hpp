@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <optional>
+#include <string>
 
 #include "solve/integrate.hpp"
 
@@ -49,5 +50,26 @@ StationaryPoint flow_limit(System& system, const SolverSettings& settings, Const
                            double speed = 1e-12, double longest = 1e12,
                            const std::function<bool()>& interrupted = {},
                            Checkpoints* checkpoints = nullptr);
+
+/// Phi(w0): where the flow without weight decay ends, on the manifold of interpolating minimisers
+/// on which the slow flow goes on from there.
+struct InterpolatingLimit {
+  Vector y;          ///< the limit, corrected onto the manifold where it was reached
+  double speed = 0;  ///< |rhs| of the limit
+  double t = 0;      ///< time at which it was reached
+  enum class Missing { nothing, limit, fit };
+  Missing missing = Missing::nothing;
+  std::string reason;  ///< what is missing, in words; empty where nothing is
+  /// The limit is no minimum. It may fit the data nevertheless, as far as its certificate can tell.
+  bool saddle = false;
+};
+
+/// Phi(w0) of `descent`, without weight decay, from y0, found as by `flow_limit` within t = 1e12
+/// and corrected by `slow`. It fits the data where the correction moves it by less than 1e-3 of its
+/// size and leaves a misfit below 1e-8. \throws SolverError where the run fails
+InterpolatingLimit interpolating_limit(System& descent, System& slow,
+                                       const SolverSettings& settings, ConstVectorRef y0,
+                                       double speed, const std::function<bool()>& interrupted,
+                                       Checkpoints* checkpoints);
 
 }  // namespace gradflow

@@ -1,5 +1,6 @@
 #include "solve/stationary_point.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "tests/finite_differences.hpp"
@@ -56,4 +57,32 @@ TEST_CASE("The limit of a gradient flow is found and certified, with its distanc
   // The speed is 1e-12 of |w|; modes slower than 1e-8 of the fastest apart, rest is 1e-4 away at
   // most.
   CHECK(limit.certificate.distance <= 1e-4);
+}
+
+TEST_CASE(
+    "The limit without decay is on the manifold of minimisers, or it is said what is missing") {
+  using Missing = InterpolatingLimit::Missing;
+  FlowSettings slow_flow;
+  slow_flow.kind = slow_limit_kind();
+  const auto limit_of = [&](Model& model, const Vector& start, double speed) {
+    return interpolating_limit(*model.system({}), *model.system(slow_flow), {}, start, speed, {},
+                               nullptr);
+  };
+  const auto diagonal = make_model("diagonal_linear_network", {});
+  const Vector start = diagonal->initial_state({});
+  const InterpolatingLimit limit = limit_of(*diagonal, start, 1e-12);
+  CHECK(limit.missing == Missing::nothing);
+  CHECK(limit.reason.empty());
+  CHECK_FALSE(limit.saddle);
+  // Corrected until the residuals are at rounding.
+  CHECK(diagonal->system(slow_flow)->misfit(limit.y) <= 1e-14);
+  CHECK(limit.speed <= 1e-12 * std::max(1.0, limit.y.norm()));
+  // No speed is below this.
+  const InterpolatingLimit late = limit_of(*diagonal, start, -1);
+  CHECK(late.missing == Missing::limit);
+  CHECK(late.reason == "the flow without weight decay has not converged by t = 1e12");
+  // At the origin u v has no slope: a saddle, where the outputs are 0.
+  const InterpolatingLimit origin = limit_of(*diagonal, Vector::Zero(start.size()), 1e-12);
+  CHECK(origin.missing == Missing::fit);
+  CHECK(origin.saddle);
 }
