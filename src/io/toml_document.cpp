@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <utility>
 
 // toml++ takes for granted, by assertions, what it then refuses with a position if it is let, and
 // its tables of characters that are not ASCII have no defined answer for many (3.3.0): they are
@@ -40,12 +41,12 @@ TomlValue convert(const toml::node& node, const std::string& origin, SourcePosit
   if (const auto* table = node.as_table()) {
     TomlValue::Table entries;
     for (const auto& [key, value] : *table)
-      entries.emplace_back(std::string(key.str()),
-                           convert(value, origin, position_of(key.source(), origin)));
+      entries.push_back(
+          {std::string(key.str()), convert(value, origin, position_of(key.source(), origin))});
     // toml++ sorts by key; the order of the file is the order of the axes of a study.
     std::stable_sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) {
-      return std::pair(a.second.position.line, a.second.position.column) <
-             std::pair(b.second.position.line, b.second.position.column);
+      return std::pair(a.value.position.line, a.value.position.column) <
+             std::pair(b.value.position.line, b.value.position.column);
     });
     out.value = std::move(entries);
   } else if (const auto* array = node.as_array()) {

@@ -1,10 +1,8 @@
 #pragma once
 
-#include <filesystem>
 #include <stdexcept>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <variant>
 #include <vector>
 
@@ -27,10 +25,12 @@ class ConfigError : public std::runtime_error {
   explicit ConfigError(const std::string& message) : std::runtime_error(message) {}
 };
 
+struct TomlEntry;
+
 /// A value of a TOML document with its position. Tables keep the order of the file.
 struct TomlValue {
   using List = std::vector<TomlValue>;
-  using Table = std::vector<std::pair<std::string, TomlValue>>;
+  using Table = std::vector<TomlEntry>;
   /// monostate: a date or a time, which nothing here takes.
   std::variant<bool, std::int64_t, double, std::string, List, Table, std::monostate> value;
   SourcePosition position;
@@ -39,6 +39,13 @@ struct TomlValue {
   const List* list() const { return std::get_if<List>(&value); }
   /// "a table", "an integer", "the text "x"", ...
   std::string description() const;
+};
+
+/// An entry of a table. No std::pair: clang would ask for the whole of it, and so of the value,
+/// where that is still being declared.
+struct TomlEntry {
+  std::string key;
+  TomlValue value;
 };
 
 /// Parses TOML 1.0. \throws ConfigError with the position of the first error.

@@ -52,7 +52,7 @@ std::optional<TomlValue> parsed(const std::string& value) {
   if (value.find('\n') != std::string::npos) return std::nullopt;
   try {
     auto table = std::get<TomlValue::Table>(parse_toml("value = " + value, "").value);
-    if (table.size() == 1) return std::move(table.front().second);
+    if (table.size() == 1) return std::move(table.front().value);
   } catch (const ConfigError&) {
   }
   return std::nullopt;
@@ -78,8 +78,8 @@ TomlValue& entry_of(TomlValue& table, const std::string& name, const SourcePosit
   auto& entries = std::get<TomlValue::Table>(table.value);
   for (auto& [existing, entry] : entries)
     if (existing == name) return entry;
-  entries.emplace_back(name, TomlValue{TomlValue::Table{}, position});
-  return entries.back().second;
+  entries.push_back({name, TomlValue{TomlValue::Table{}, position}});
+  return entries.back().value;
 }
 
 }  // namespace

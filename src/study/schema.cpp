@@ -90,7 +90,7 @@ bool names_model(const TomlValue::Table& top) {
   if (section == nullptr) return false;
   const TomlValue::Table* keys = section->table();
   return keys == nullptr || std::any_of(keys->begin(), keys->end(), [](const auto& entry) {
-           return !nearest_name(entry.first, {"name"}).empty();
+           return !nearest_name(entry.key, {"name"}).empty();
          });
 }
 

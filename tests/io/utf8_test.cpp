@@ -42,5 +42,5 @@ TEST_CASE("Texts with such characters are written as TOML that reads back to the
   const std::string written = toml_text(text);
   CHECK(written == "\"a\\u0001\\u001B\\u007F\\u009B\\u202E\\u2066\\t\\n\\\"\\\\λ\"");
   const TomlValue document = parse_toml("x = " + written, "test");
-  CHECK(std::get<std::string>(document.table()->front().second.value) == text);
+  CHECK(std::get<std::string>(document.table()->front().value.value) == text);
 }

@@ -2,8 +2,6 @@
 
 #include <unistd.h>
 
-#include <fstream>
-
 #include "io/atomic_file.hpp"
 #include "io/netcdf_file.hpp"
 #include "tests/catch.hpp"
@@ -94,7 +92,6 @@ TEST_CASE("Points run through the axes with the last one fastest, each with its 
       configs.load(base + "[study]\n\"flow.weight_decay\" = [0.1, 0.2]\nseed = [5, 6, 7]\n");
   REQUIRE(config.points() == 6);
   for (std::size_t k = 0; k < 6; ++k) {
-    CHECK(config.coordinates(k) == std::vector<std::size_t>{k / 3, k % 3});
     const RunConfig run = config.run(k);
     CHECK(run.seed() == 5 + k % 3);
     CHECK(run.flow().weight_decay == (k < 3 ? 0.1 : 0.2));
@@ -189,14 +186,14 @@ TEST_CASE("Texts, numbers and lists are written as TOML that reads back to the s
   for (const double x :
        {0.1, 1e-300, 5e-324, 1.7976931348623157e308, -0.0, 3.0, 1e6, 123456789.123456789}) {
     const TomlValue value = parse_toml("x = " + toml_value(ParameterValue(x)), "");
-    const double back = std::get<double>(value.table()->front().second.value);
+    const double back = std::get<double>(value.table()->front().value.value);
     CHECK(std::signbit(back) == std::signbit(x));
     CHECK(back == x);
   }
   for (const std::string text :
        {"", "a\"b\\c", "line\nbreak\ttab", "\x01\x1f\x7f", "λ → 0", "#[]='"}) {
     const TomlValue value = parse_toml("x = " + toml_value(ParameterValue(text)), "");
-    CHECK(std::get<std::string>(value.table()->front().second.value) == text);
+    CHECK(std::get<std::string>(value.table()->front().value.value) == text);
   }
   CHECK(toml_value(ParameterValue(std::vector<double>{1, 2.5})) == "[1.0, 2.5]");
   CHECK(toml_value(ParameterValue(std::vector<std::string>{"a", "b"})) == "[\"a\", \"b\"]");
@@ -206,10 +203,10 @@ TEST_CASE("Texts, numbers and lists are written as TOML that reads back to the s
 TEST_CASE("Positions are those of the keys, in nested and inline tables too") {
   const TomlValue document = parse_toml("a = 1\n[b]\n  c = { d = [1,\n 'x'] }\n", "f.toml");
   const TomlValue::Table& top = *document.table();
-  CHECK(top[0].second.position.text() == "f.toml:1:1");
-  const auto& c = (*top[1].second.table())[0].second;
+  CHECK(top[0].value.position.text() == "f.toml:1:1");
+  const auto& c = (*top[1].value.table())[0].value;
   CHECK(c.position.text() == "f.toml:3:3");
-  const auto& d = (*c.table())[0].second;
+  const auto& d = (*c.table())[0].value;
   CHECK(d.position.text() == "f.toml:3:9");
   CHECK((*d.list())[1].position.text() == "f.toml:4:2");
   CHECK((*d.list())[1].description() == "the text \"x\"");
