@@ -5,13 +5,10 @@
 #include <cstdlib>
 #include <filesystem>
 #include <map>
-#include <optional>
 #include <stdexcept>
-#include <string_view>
 
 #include "cli/commands.hpp"
 #include "io/folder_lock.hpp"
-#include "numerics/short_number.hpp"
 #include "study/assembler.hpp"
 #include "study/build_info.hpp"
 #include "study/config.hpp"

@@ -1,7 +1,5 @@
 #include "experiment/recording.hpp"
 
-#include <algorithm>
-
 namespace gradflow {
 
 std::uint64_t next_serial() {

@@ -1,7 +1,6 @@
 #include "flow/riemannian_flow.hpp"
 
 #include <algorithm>
-#include <cmath>
 
 #include "numerics/factorisations.hpp"
 

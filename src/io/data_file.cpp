@@ -1,6 +1,5 @@
 #include "io/data_file.hpp"
 
-#include <algorithm>
 #include <array>
 #include <bit>
 #include <charconv>

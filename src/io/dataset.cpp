@@ -1,6 +1,5 @@
 #include "io/dataset.hpp"
 
-#include <algorithm>
 #include <functional>
 #include <numeric>
 #include <utility>

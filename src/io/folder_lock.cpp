@@ -10,7 +10,6 @@
 #include <cerrno>
 #include <chrono>
 #include <string>
-#include <string_view>
 #include <thread>
 
 #include "io/system_call.hpp"

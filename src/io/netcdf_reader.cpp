@@ -1,8 +1,6 @@
 #include <algorithm>
 #include <array>
 #include <functional>
-#include <limits>
-#include <memory>
 #include <stdexcept>
 #include <string>
 #include <string_view>

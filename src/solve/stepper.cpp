@@ -1,7 +1,6 @@
 #include "solve/stepper.hpp"
 
 #include <algorithm>
-#include <optional>
 #include <sstream>
 
 #include "flow/newton_choice.hpp"

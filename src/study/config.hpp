@@ -50,11 +50,8 @@ class Config {
   std::size_t points() const { return design_.points(); }
   /// The keys that expressions give, with their values.
   const std::vector<WorkedOutKey>& worked_out() const { return worked_out_; }
-  /// Index of each axis's value at a point (row-major, the last axis fastest).
-  std::vector<std::size_t> coordinates(std::size_t point) const {
-    return design_.coordinates(point);
-  }
-  /// Of a bisection at a value of its key, or at the low end.
+  /// The config of a point (row-major, the last axis fastest). Of a bisection at a value of its
+  /// key, or at the low end.
   RunConfig run(std::size_t point, std::optional<double> bisected = std::nullopt) const;
   /// Does an expression's value follow from that of the key that is bisected?
   bool follows_bisection(const WorkedOutKey& key) const {

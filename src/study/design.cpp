@@ -267,13 +267,6 @@ std::vector<std::size_t> Design::places(std::size_t point) const {
   return places;
 }
 
-std::vector<std::size_t> Design::coordinates(std::size_t point) const {
-  const std::vector<std::size_t> at = places(point);
-  std::vector<std::size_t> index;
-  for (const ConfigAxis& axis : axes_) index.push_back(at[axis.dimension]);
-  return index;
-}
-
 const ConfigAxis* Design::find(const std::string& name) const {
   for (const ConfigAxis& axis : axes_)
     if (!is_of_variants(axis) && (axis.name == name || axis.key == name)) return &axis;

@@ -93,8 +93,6 @@ class Design {
   std::size_t stride(std::size_t dimension) const;
   /// A point's place along each dimension.
   std::vector<std::size_t> places(std::size_t point) const;
-  /// Index of the value of each of `axes()` at a point.
-  std::vector<std::size_t> coordinates(std::size_t point) const;
   /// The key that `name` means, by itself or its coordinate's name, and that has values all along
   /// its dimension, not in some variants; null where there is none.
   const ConfigAxis* find(const std::string& name) const;
