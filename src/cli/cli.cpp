@@ -221,6 +221,32 @@ void report_errors(const ConfigErrors& errors) {
     report("gradflow: ... and " + std::to_string(others.size() - shown) + " more");
 }
 
+void add_run_options(CLI::App& run, RunArguments& arguments, std::string& jobs) {
+  run.add_option("CONFIG", arguments.config, "TOML file; -: stdin")->required();
+  run.add_option("--out", arguments.out, "folder of the results (results/<config's name>)");
+  run.add_option("--set", arguments.overrides, "KEY=VALUE, overrides a key (TOML syntax)")
+      ->allow_extra_args(false);
+  run.add_option("--jobs", jobs, "worker processes of a study; auto: one a core")
+      ->check(number_of_jobs_or_auto);
+  run.add_flag("--resume", arguments.resume, "go on with the results in the folder");
+  run.add_option("--extend", arguments.extend,
+                 "END: prolong the finished single run in the folder to this time.end");
+  run.add_flag("--overwrite", arguments.overwrite,
+               "remove the results that are in the folder, whatever config they are of");
+  run.add_flag("--quiet", arguments.quiet,
+               "no progress, no warnings, no summary: the result's path alone");
+  run.add_flag("--join", arguments.join,
+               "work on a study together with all others that run it into the same folder");
+  run.add_option("--shard", arguments.shard,
+                 "K/N: only the points whose number is K modulo N (implies --join)");
+  run.add_option("--reuse", arguments.reuse,
+                 "take the points that this study shares with the one in a folder from there")
+      ->allow_extra_args(false);
+  run.add_flag("--dry-run", arguments.dry_run, "say what would be run, write nothing");
+  run.add_option("--progress", arguments.progress, "auto, lines or none")
+      ->check(CLI::IsMember({"auto", "lines", "none"}));
+}
+
 int run_command(int argc, char** argv) {
   CLI::App app{"gradflow: the gradient flow of machine-learning losses as a stiff ODE"};
   app.require_subcommand(0, 1);
@@ -230,30 +256,8 @@ int run_command(int argc, char** argv) {
   RunArguments arguments;
   arguments.jobs = 1;
   auto* run = app.add_subcommand("run", "run a config: one run, or every point of its study");
-  run->add_option("CONFIG", arguments.config, "TOML file; -: stdin")->required();
-  run->add_option("--out", arguments.out, "folder of the results (results/<config's name>)");
-  run->add_option("--set", arguments.overrides, "KEY=VALUE, overrides a key (TOML syntax)")
-      ->allow_extra_args(false);
   std::string jobs = "1";
-  run->add_option("--jobs", jobs, "worker processes of a study; auto: one a core")
-      ->check(number_of_jobs_or_auto);
-  run->add_flag("--resume", arguments.resume, "go on with the results in the folder");
-  run->add_option("--extend", arguments.extend,
-                  "END: prolong the finished single run in the folder to this time.end");
-  run->add_flag("--overwrite", arguments.overwrite,
-                "remove the results that are in the folder, whatever config they are of");
-  run->add_flag("--quiet", arguments.quiet,
-                "no progress, no warnings, no summary: the result's path alone");
-  run->add_flag("--join", arguments.join,
-                "work on a study together with all others that run it into the same folder");
-  run->add_option("--shard", arguments.shard,
-                  "K/N: only the points whose number is K modulo N (implies --join)");
-  run->add_option("--reuse", arguments.reuse,
-                  "take the points that this study shares with the one in a folder from there")
-      ->allow_extra_args(false);
-  run->add_flag("--dry-run", arguments.dry_run, "say what would be run, write nothing");
-  run->add_option("--progress", arguments.progress, "auto, lines or none")
-      ->check(CLI::IsMember({"auto", "lines", "none"}));
+  add_run_options(*run, arguments, jobs);
 
   std::string folder;
   std::vector<std::string> shards;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <utility>
 
 #include "flow/gradient_flow.hpp"
@@ -185,6 +186,64 @@ TangentProjection& LossModel::projection_at(const State& state) {
   });
 }
 
+namespace {
+
+/// How far the Hessian's fast modes are from its slow ones: of the spectrum of hess F + Lambda, and
+/// the flow's velocity.
+std::vector<Observable> separation_observables(
+    const std::function<const HessianSpectrum&(const State&)>& decayed,
+    const std::function<Vector(const State&)>& velocity, Index residuals) {
+  // The minimisers have p - N dimensions at least: no more than N modes are fast. Without this the
+  // last growing mode, as it passes through 0, would be the only slow one for a moment.
+  const auto separation = [residuals](Vector values) {
+    const Index slow = values.size() - residuals;
+    if (slow > 0 && values.allFinite()) {
+      const double largest = values.head(slow).cwiseAbs().maxCoeff();
+      values.head(slow).setConstant(-largest);
+    }
+    return scale_separation(values);
+  };
+  std::vector<Observable> all;
+  all.push_back({"spectral_gap",
+                 "largest ratio of an eigenvalue of hess F + lambda to the largest |.| below it",
+                 {},
+                 false,
+                 [decayed, separation](const State& s, double* out) {
+                   *out = separation(decayed(s).values).gap;
+                 }});
+  all.push_back({"fast_modes",
+                 "number of modes above the largest gap; 0 where it is below 10",
+                 {},
+                 false,
+                 [decayed, separation](const State& s, double* out) {
+                   const ScaleSeparation scales = separation(decayed(s).values);
+                   *out =
+                       std::isnan(scales.gap) ? scales.gap : static_cast<double>(scales.fast_modes);
+                 }});
+  all.push_back({"fast_velocity_share",
+                 "share of |grad F + lambda w|^2 in the fast modes",
+                 {},
+                 false,
+                 [decayed, velocity, separation](const State& s, double* out) {
+                   const HessianSpectrum& spectrum = decayed(s);
+                   const ScaleSeparation scales = separation(spectrum.values);
+                   const Index fast = scales.fast_modes;
+                   if (std::isnan(scales.gap)) {
+                     *out = scales.gap;
+                     return;
+                   }
+                   const Vector v = velocity(s);
+                   const double whole = v.squaredNorm();
+                   *out = whole > 0
+                              ? (spectrum.vectors.rightCols(fast).transpose() * v).squaredNorm() /
+                                    whole
+                              : 0;
+                 }});
+  return all;
+}
+
+}  // namespace
+
 std::vector<Observable> LossModel::spectral_observables(const DecayAndRate& terms) {
   const Vector& decay = terms.decay;
   const auto decayed = [this, decay](const State& s) -> const HessianSpectrum& {
@@ -216,54 +275,13 @@ std::vector<Observable> LossModel::spectral_observables(const DecayAndRate& term
                      for (Index k = 0; k < count; ++k) out[count + k] = values[count - 1 - k];
                    }});
   }
-  // The minimisers have p - N dimensions at least: no more than N modes are fast. Without this the
-  // last growing mode, as it passes through 0, would be the only slow one for a moment.
-  const Index residuals = loss_.outputs();
-  const auto separation = [residuals](Vector values) {
-    const Index slow = values.size() - residuals;
-    if (slow > 0 && values.allFinite()) {
-      const double largest = values.head(slow).cwiseAbs().maxCoeff();
-      values.head(slow).setConstant(-largest);
-    }
-    return scale_separation(values);
+  const auto velocity = [this, decay](const State& s) {
+    Vector v = -gradient_at(s);
+    one_or_each::add_product(-decay, weights(s), v);
+    return v;
   };
-  all.push_back({"spectral_gap",
-                 "largest ratio of an eigenvalue of hess F + lambda to the largest |.| below it",
-                 {},
-                 false,
-                 [decayed, separation](const State& s, double* out) {
-                   *out = separation(decayed(s).values).gap;
-                 }});
-  all.push_back({"fast_modes",
-                 "number of modes above the largest gap; 0 where it is below 10",
-                 {},
-                 false,
-                 [decayed, separation](const State& s, double* out) {
-                   const ScaleSeparation scales = separation(decayed(s).values);
-                   *out =
-                       std::isnan(scales.gap) ? scales.gap : static_cast<double>(scales.fast_modes);
-                 }});
-  all.push_back(
-      {"fast_velocity_share",
-       "share of |grad F + lambda w|^2 in the fast modes",
-       {},
-       false,
-       [this, decay, decayed, separation](const State& s, double* out) {
-         const HessianSpectrum& spectrum = decayed(s);
-         const ScaleSeparation scales = separation(spectrum.values);
-         const Index fast = scales.fast_modes;
-         if (std::isnan(scales.gap)) {
-           *out = scales.gap;
-           return;
-         }
-         Vector velocity = -gradient_at(s);
-         one_or_each::add_product(-decay, weights(s), velocity);
-         const double whole = velocity.squaredNorm();
-         *out =
-             whole > 0
-                 ? (spectrum.vectors.rightCols(fast).transpose() * velocity).squaredNorm() / whole
-                 : 0;
-       }});
+  for (Observable& observable : separation_observables(decayed, velocity, n))
+    all.push_back(std::move(observable));
   if (n <= 2000) {
     all.push_back({"tangent_kernel_eigenvalues",
                    "eigenvalues of the tangent kernel J J^T",
