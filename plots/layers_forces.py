@@ -10,8 +10,10 @@ from matplotlib import pyplot as plt
 options = style.arguments(__doc__)
 style.use()
 run = style.load(os.path.join(options.runs, "forces"))
-last = run.isel(time=-1)
-snapshot = run.isel(snapshot_time=-1)
+if "time" in run.dims:  # of the digits
+    last, snapshot = run.isel(time=-1), run.isel(snapshot_time=-1)
+else:
+    last = snapshot = run.squeeze()
 CLASSES = 3  # sample i belongs to class i mod 3
 COLORS = (style.BLUE, style.RED, style.GREEN)
 LONGEST = 0.3  # of the widest spread that an arrow takes
