@@ -21,8 +21,10 @@ constexpr double wrong_rate = 10;
 /// pivoting (Dantzig's principal pivoting; bounded least squares in one layer, which ends): a
 /// surface on the wrong side gets a growing force, until the flow keeps to it or it changes sides,
 /// and a kink that comes to the end of its range on the way is let go. Where that does not end, the
-/// piece stays as it is.
-void ReluPieces::make_consistent(LayeredNetwork& network, VectorRef w, ConstVectorRef u) {
+/// piece stays as it is. So it does where all kinks hold, unless the flow stays at the point: a
+/// surface to whose other side it goes is met again at once.
+void ReluPieces::make_consistent(LayeredNetwork& network, VectorRef w, ConstVectorRef u,
+                                 bool stays) {
   const auto worst = [&](Index& c) {
     c = -1;
     double least = -tolerance_;
@@ -36,7 +38,7 @@ void ReluPieces::make_consistent(LayeredNetwork& network, VectorRef w, ConstVect
   network.move_to(w);
   hold(network, w, u);
   Index out = -1;
-  if (!worst(out)) return;
+  if (!worst(out) && !stays) return;
   const std::vector<Matrix> slopes = slopes_;
   const std::vector<Kink> kinks = kinks_;
   const std::vector<Follower> followers = followers_;
@@ -47,11 +49,11 @@ void ReluPieces::make_consistent(LayeredNetwork& network, VectorRef w, ConstVect
       for (Index i = 0; i < network.preactivation(l).cols(); ++i)
         if (const Kink s{l, k, i}; slides_at(s) || distance(network, s) <= 2 * tolerance_)
           meeting_.push_back(s);
-  do {
+  while (worst(out)) {
     let_go(out, above_[out] < below_[out]);
     network.move_to(w);
     hold(network, w, u);
-  } while (worst(out));
+  }
   bool found = false;
   const std::size_t most = 50 + 4 * meeting_.size();
   for (std::size_t count = 0; count < most && !found; ++count) {

@@ -157,6 +157,7 @@ void ReluPieces::exchange(Archive& archive) {
   archive("layers", layers);
   slopes_.resize(layers);
   for (std::size_t l = 0; l < layers; ++l) archive("slopes" + std::to_string(l), slopes_[l]);
+  archive("last", last_);
   exchange_kinks(archive, "kinks", kinks_);
   std::vector<Kink> following, followed;
   std::vector<double> ratios;
@@ -183,6 +184,7 @@ void ReluPieces::enter_afresh(const LayeredNetwork& network) {
   }
   kinks_.clear();
   followers_.clear();
+  last_.resize(0);
 }
 
 /// Lets a neuron go from surface c, to one side of it.
@@ -305,13 +307,16 @@ void ReluPieces::regroup(LayeredNetwork& network, VectorRef w, ConstVectorRef u)
 
 void ReluPieces::enter_next(LayeredNetwork& network, VectorRef w, ConstVectorRef u) {
   ++revision_;
+  const bool stays = last_.size() == w.size() && (w - last_).norm() <= least_tolerance * w.norm();
+  last_ = w;
   if (!kinks_.empty()) release(network, w, u);
   settle(network, w);
   measure(network, w);
   for (Index l = 0; l < depth(); ++l) {
     const HiddenLayer& layer = layers_[static_cast<std::size_t>(l)];
     const Index n = network.preactivation(l).cols();
-    const Index most = layer.inputs + (layer.has_bias() ? 1 : 0) - 1;
+    // More would hold a neuron of the first layer at 0; normals of deep ones lie in all layers below.
+    const Index most = l > 0 ? n : layer.inputs + (layer.has_bias() ? 1 : 0) - 1;
     for (Index k = 0; k < layer.width; ++k) {
       bool out = false;
       for (Index i = 0; i < n && !out; ++i)
@@ -335,10 +340,8 @@ void ReluPieces::enter_next(LayeredNetwork& network, VectorRef w, ConstVectorRef
       }
     }
   }
-  if (!kinks_.empty()) {
-    regroup(network, w, u);
-    make_consistent(network, w, u);
-  }
+  if (!kinks_.empty()) regroup(network, w, u);
+  if (!kinks_.empty() || stays) make_consistent(network, w, u, stays);
 }
 
 }  // namespace gradflow

@@ -91,7 +91,7 @@ class ReluPieces {
   double pull(const LayeredNetwork& network, const Kink& s, ConstVectorRef w) const;
   void let_go(Index c, bool down);
   void release(LayeredNetwork& network, ConstVectorRef w, ConstVectorRef u);
-  void make_consistent(LayeredNetwork& network, VectorRef w, ConstVectorRef u);
+  void make_consistent(LayeredNetwork& network, VectorRef w, ConstVectorRef u, bool stays);
   void measure_rates(const LayeredNetwork& network, ConstVectorRef w);
   bool wrong_side(const LayeredNetwork& network, ConstVectorRef w, Kink& worst);
   bool pivot(LayeredNetwork& network, const Kink& s, ConstVectorRef w, ConstVectorRef u);
@@ -102,6 +102,7 @@ class ReluPieces {
   double low_, tolerance_, decay_;
   std::uint64_t revision_ = 0;
   std::vector<Matrix> slopes_;
+  Vector last_;  ///< the point at which a piece was entered last
   std::vector<Kink> kinks_, crossed_, with_one_, meeting_;
   std::vector<Follower> followers_;
   std::vector<Vector> size_;    ///< |(w_k, b_k)|, not less than a small part of the layer's largest
