@@ -208,14 +208,14 @@ class PerceptronMap final : public OutputMap,
     squares_.resize(layers());
     for (std::size_t l = 0; l < layers(); ++l) squares_[l].setZero(layout_.widths[l + 1], n());
     const Index each = layout_.widths.back();
-    Vector u(outputs());
+    outputs_.resize(outputs());
     for (Index c = 0; c < each; ++c) {
       for (Index i = 0; i < n(); ++i)
         if (with_roots_)
-          u.segment(i * each, each) = roots.col(i * each + c);
+          outputs_.segment(i * each, each) = roots.col(i * each + c);
         else
-          u.segment(i * each, each) = Vector::Unit(each, c);
-      pull(u);
+          outputs_.segment(i * each, each) = Vector::Unit(each, c);
+      pull(outputs_);
       for (std::size_t l = 0; l < layers(); ++l) squares_[l] += delta_[l].cwiseAbs2();
     }
   }
@@ -225,12 +225,19 @@ class PerceptronMap final : public OutputMap,
       blocks = neurons_share_block(l, with_roots_) ? 1 : layout_.widths[l + 1];
       if (b < blocks) break;
     }
-    Vector square = squares_[l].row(b);
-    if (neurons_share_block(l, with_roots_)) square = squares_[l].colwise().mean();
+    // In memory of the thread's own, for all blocks.
+    thread_local std::vector<double> memory;
     const Index in = layout_.widths[l];
-    Matrix weighted(block.rows(), n());
-    weighted.topRows(in) = value_[l] * square.cwiseSqrt().asDiagonal();
-    if (layout_.bias) weighted.row(in) = square.cwiseSqrt();
+    memory.resize(static_cast<std::size_t>((most_inputs() + 2) * n()));
+    Eigen::Map<Vector> root(memory.data(), n());
+    Eigen::Map<Matrix> weighted(memory.data() + n(), block.rows(), n());
+    if (neurons_share_block(l, with_roots_))
+      root = squares_[l].colwise().mean().transpose();
+    else
+      root = squares_[l].row(b).transpose();
+    root = root.cwiseSqrt();
+    for (Index i = 0; i < n(); ++i) weighted.col(i).head(in) = root[i] * value_[l].col(i);
+    if (layout_.bias) weighted.row(in) = root.transpose();
     block.setZero();
     block.selfadjointView<Eigen::Lower>().rankUpdate(weighted);
   }
@@ -295,6 +302,9 @@ class PerceptronMap final : public OutputMap,
     return pulled_[static_cast<std::size_t>(l)];
   }
 
+  Index most_inputs() const {
+    return *std::max_element(layout_.widths.begin(), layout_.widths.end() - 1);
+  }
   bool neurons_share_block(std::size_t l, bool with_roots) const {
     return layout_.widths[l] > most_inputs_of_own_block || (l + 1 == layers() && !with_roots);
   }

@@ -11,7 +11,7 @@ namespace gradflow {
 
 Cholesky::Cholesky() = default;
 
-bool Cholesky::factorise(const Matrix& a) {
+bool Cholesky::factorise(ConstMatrixRef a) {
   llt_.compute(a);
   return llt_.info() == Eigen::Success;
 }
@@ -31,8 +31,9 @@ double Cholesky::pivot_ratio() const {
 
 Lu::Lu() = default;
 
-void Lu::factorise(const Matrix& a) {
+void Lu::factorise(ConstMatrixRef a) {
   lu_.compute(a);
+  x_.resize(a.rows());
 }
 
 void Lu::solve(VectorRef b) const {

@@ -56,7 +56,7 @@ class Cholesky {
  public:
   Cholesky();
   /// False where A is not positive definite.
-  bool factorise(const Matrix& a);
+  bool factorise(ConstMatrixRef a);
   void solve(VectorRef b) const;  ///< b becomes A^{-1} b
   /// X becomes X L^{-T}.
   void divide_by_upper(Matrix& x) const;
@@ -71,7 +71,7 @@ class Cholesky {
 class Lu {
  public:
   Lu();
-  void factorise(const Matrix& a);
+  void factorise(ConstMatrixRef a);
   void solve(VectorRef b) const;  ///< b becomes A^{-1} b
 
  private:
