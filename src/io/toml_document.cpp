@@ -171,7 +171,7 @@ class TomlGuard {
 std::string bare_word_at(std::string_view text, const SourcePosition& position) {
   for (int line = 1; line < position.line; ++line) {
     const std::size_t end = text.find('\n');
-    if (end == text.npos) return "";
+    if (end == std::string_view::npos) return "";
     text.remove_prefix(end + 1);
   }
   text = text.substr(0, text.find('\n'));
@@ -185,7 +185,7 @@ std::string bare_word_at(std::string_view text, const SourcePosition& position) 
   while (begin > 0 && in_word(begin - 1)) --begin;
   while (end < text.size() && in_word(end)) ++end;
   const std::size_t before = text.substr(0, begin).find_last_not_of(" \t");
-  if (before == text.npos || std::strchr("=[,", text[before]) == nullptr) return "";
+  if (before == std::string_view::npos || std::strchr("=[,", text[before]) == nullptr) return "";
   const bool is_text = end > begin && std::isalpha(static_cast<unsigned char>(text[begin])) != 0;
   return is_text ? std::string(text.substr(begin, end - begin)) : "";
 }

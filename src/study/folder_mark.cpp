@@ -34,7 +34,7 @@ std::vector<std::pair<std::string, std::string>> entries(const std::string& mark
                equals != std::string::npos && line[0] != ' ') {
       found.emplace_back(section + line.substr(0, equals), line.substr(equals + 3));
     } else if (!found.empty()) {
-      found.back().second += "\n" + line;  // of a value on several lines
+      found.back().second.append("\n").append(line);  // of a value on several lines
     }
   }
   return found;
@@ -97,7 +97,7 @@ std::string mark_difference(const std::string& there, const std::string& here) {
     return key.rfind(input_entry, 0) == 0;
   });
   for (const std::string& key : keys)
-    if (const std::string text = compared(key); !text.empty()) return text;
+    if (std::string text = compared(key); !text.empty()) return text;
   return "";
 }
 
