@@ -86,16 +86,16 @@ class MultilayerPerceptron final : public LossModel {
     const bool labelled = !data_.labels.empty();
     const Index k = layout_.widths.back();
     std::vector<Observable> all;
-    all.push_back(
-        {"train_error",
-         cross_entropy_ ? "training mean cross-entropy" : "training mean squared error an output entry",
-         {},
-         true,
-         [this](const State& s, double* out) {
-           const Vector& f = outputs_at(s);
-           *out = cross_entropy_ ? loss().output_loss().value(f)
-                                 : mean_squared_error(f, flat(data_.targets));
-         }});
+    all.push_back({"train_error",
+                   cross_entropy_ ? "training mean cross-entropy"
+                                  : "training mean squared error an output entry",
+                   {},
+                   true,
+                   [this](const State& s, double* out) {
+                     const Vector& f = outputs_at(s);
+                     *out = cross_entropy_ ? loss().output_loss().value(f)
+                                           : mean_squared_error(f, flat(data_.targets));
+                   }});
     if (labelled)
       all.push_back({"train_accuracy",
                      "fraction of the training samples with the right label",

@@ -179,8 +179,8 @@ class PerceptronMap final : public OutputMap,
 
   /// Of neuron k in layer l the block is sum_i |S_i^T df_i/dz_ki|^2 (h_i, 1) (h_i, 1)^T, h the
   /// layer's inputs: exact, and one matrix for all neurons of the last layer where D is a multiple
-  /// of the identity. Hidden neurons with many inputs share one too, with the mean of their squares:
-  /// the Kronecker factor of inputs of K-FAC (Martens and Grosse 2015, arXiv 1503.05671).
+  /// of the identity. Hidden neurons with many inputs share one too, with the mean of their
+  /// squares: the Kronecker factor of inputs of K-FAC (Martens and Grosse 2015, arXiv 1503.05671).
   bool takes_roots() const override { return true; }
   std::vector<Sets> gauss_newton_sets(bool with_roots) const override {
     std::vector<Sets> all;
@@ -225,21 +225,24 @@ class PerceptronMap final : public OutputMap,
       blocks = neurons_share_block(l, with_roots_) ? 1 : layout_.widths[l + 1];
       if (b < blocks) break;
     }
-    // In memory of the thread's own, for all blocks.
-    thread_local std::vector<double> memory;
     const Index in = layout_.widths[l];
-    memory.resize(static_cast<std::size_t>((most_inputs() + 2) * n()));
-    Eigen::Map<Vector> root(memory.data(), n());
-    Eigen::Map<Matrix> weighted(memory.data() + n(), block.rows(), n());
-    if (neurons_share_block(l, with_roots_))
-      root = squares_[l].colwise().mean().transpose();
-    else
-      root = squares_[l].row(b).transpose();
-    root = root.cwiseSqrt();
-    for (Index i = 0; i < n(); ++i) weighted.col(i).head(in) = root[i] * value_[l].col(i);
-    if (layout_.bias) weighted.row(in) = root.transpose();
+    const bool shared = neurons_share_block(l, with_roots_);
+    // Some samples at a time, in memory of the thread's own for all blocks.
+    constexpr Index samples_of_a_part = 256;
+    thread_local std::vector<double> memory;
+    memory.resize(static_cast<std::size_t>((most_inputs() + 1) * samples_of_a_part));
     block.setZero();
-    block.selfadjointView<Eigen::Lower>().rankUpdate(weighted);
+    for (Index first = 0; first < n(); first += samples_of_a_part) {
+      const Index count = std::min(samples_of_a_part, n() - first);
+      Eigen::Map<Matrix> weighted(memory.data(), block.rows(), count);
+      for (Index i = 0; i < count; ++i) {
+        const auto squares = squares_[l].col(first + i);
+        const double root = std::sqrt(shared ? squares.mean() : squares[b]);
+        weighted.col(i).head(in) = root * value_[l].col(first + i);
+        if (layout_.bias) weighted(in, i) = root;
+      }
+      block.selfadjointView<Eigen::Lower>().rankUpdate(weighted);
+    }
   }
   double gauss_newton_block_flops(bool with_roots) const override {
     const double samples = static_cast<double>(n());
@@ -327,8 +330,8 @@ class PerceptronMap final : public OutputMap,
     pieces_->holding_forces(*surface_, w_, flow_, forces_);
     have_forces_ = true;
   }
-  /// P v in plane surfaces. The flow there has the derivatives P J^T J P and P H P: without the P on
-  /// the right matrices are not symmetric, and what takes half of one for the whole is far off.
+  /// P v in plane surfaces. The flow there has the derivatives P J^T J P and P H P: without the P
+  /// on the right matrices are not symmetric, and what takes half of one for the whole is far off.
   /// Stages of a method leave curved surfaces, and its order hangs on what f does across them: v.
   Eigen::Map<const Vector> along_surface(ConstVectorRef v) {
     if (!slides() || curved()) return {v.data(), v.size()};

@@ -104,8 +104,8 @@ bool ReluPieces::wrong_side(const LayeredNetwork& network, ConstVectorRef w, Kin
   for (const Kink& s : meeting_) {
     if (slides_at(s)) continue;
     const auto l = static_cast<std::size_t>(s.layer);
-    const double scale = rate_scales_[l](s.neuron, s.sample) +
-                         small_neuron * whole * length_[l][s.sample];
+    const double scale =
+        rate_scales_[l](s.neuron, s.sample) + small_neuron * whole * length_[l][s.sample];
     const double rate = side(s) * rates_[l](s.neuron, s.sample) / std::max(scale, 1e-300);
     if (rate >= least) continue;
     least = rate;

@@ -315,7 +315,8 @@ void ReluPieces::enter_next(LayeredNetwork& network, VectorRef w, ConstVectorRef
   for (Index l = 0; l < depth(); ++l) {
     const HiddenLayer& layer = layers_[static_cast<std::size_t>(l)];
     const Index n = network.preactivation(l).cols();
-    // More would hold a neuron of the first layer at 0; normals of deep ones lie in all layers below.
+    // More would hold a neuron of the first layer at 0; normals of deep ones lie in all layers
+    // below.
     const Index most = l > 0 ? n : layer.inputs + (layer.has_bias() ? 1 : 0) - 1;
     for (Index k = 0; k < layer.width; ++k) {
       bool out = false;

@@ -20,9 +20,9 @@ constexpr double critical_part = 1e-3;
 constexpr double least_quotient = 1e-18;
 /// Solves with T + shift by which a vector loses what lies outside the window.
 constexpr int filter_steps = 4;
-/// The shift with which A^+ is applied, over the threshold of flat modes, and the steps that make up
-/// for it: a mode of eigenvalue mu converges by shift / (mu + shift) each, to where rounding in flat
-/// modes, 1e-16 over the shift, is.
+/// The shift with which A^+ is applied, over the threshold of flat modes, and the steps that make
+/// up for it: a mode of eigenvalue mu converges by shift / (mu + shift) each, to where rounding in
+/// flat modes, 1e-16 over the shift, is.
 constexpr double refined_shift = 100;
 constexpr int most_refinements = 60;
 constexpr double refined = 1e-10;
@@ -94,12 +94,8 @@ class PointModes::Tridiagonal {
   explicit Tridiagonal(const Matrix& a)
       : form_(a), diagonal_(form_.diagonal()), off_(form_.subDiagonal()) {}
 
-  Vector values() const {
-    return tridiagonal_eigenvalues(diagonal_, off_);
-  }
-  Matrix vectors() const {
-    return form_.matrixQ() * tridiagonal_eigen(diagonal_, off_).vectors;
-  }
+  Vector values() const { return tridiagonal_eigenvalues(diagonal_, off_); }
+  Matrix vectors() const { return form_.matrixQ() * tridiagonal_eigen(diagonal_, off_).vectors; }
   Vector into(ConstVectorRef b) const { return form_.matrixQ().adjoint() * b; }
   Vector back(const Vector& c) const { return form_.matrixQ() * c; }
 
@@ -199,9 +195,8 @@ Vector PointModes::solve(ConstVectorRef b) const {
   // The critical one's share of the solution.
   double along = 0;
   if (critical) {
-    const double quotient =
-        std::copysign(std::max(std::abs(critical->quotient), least_quotient * largest),
-                      critical->quotient);
+    const double quotient = std::copysign(
+        std::max(std::abs(critical->quotient), least_quotient * largest), critical->quotient);
     if (std::abs(quotient) > threshold || std::abs(critical->part) > critical_part * size)
       along = critical->part / quotient;
   }

@@ -9,9 +9,9 @@ namespace gradflow {
 /// The spectrum of A = H + lambda I at a stationary point, split as HessianModes does into growing,
 /// flat and other modes.
 ///
-/// Up to `largest_dense` parameters all eigenpairs are taken (9 p^3 flops). Beyond, A = Q T Q^T with
-/// a tridiagonal T (4/3 p^3), whose eigenvalues are all there is to count, and shifted systems with
-/// T cost of the order of p: eigenvectors are made where they are asked for.
+/// Up to `largest_dense` parameters all eigenpairs are taken (9 p^3 flops). Beyond, A = Q T Q^T
+/// with a tridiagonal T (4/3 p^3), whose eigenvalues are all there is to count, and shifted systems
+/// with T cost of the order of p: eigenvectors are made where they are asked for.
 class PointModes {
  public:
   static constexpr Index largest_dense = 400;

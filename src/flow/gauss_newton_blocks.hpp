@@ -6,10 +6,10 @@
 
 namespace gradflow {
 
-/// Offered by output maps with many outputs whose J^T D J has diagonal blocks that are cheap to come
-/// by: of an output layer, where one block is that of all outputs, or of a hidden layer, a block an
-/// input or a neuron. Conjugate gradients take them as their preconditioner. A map that offers them
-/// derives from this class as well.
+/// Offered by output maps with many outputs whose J^T D J has diagonal blocks that are cheap to
+/// come by: of an output layer, where one block is that of all outputs, or of a hidden layer, a
+/// block an input or a neuron. Conjugate gradients take them as their preconditioner. A map that
+/// offers them derives from this class as well.
 ///
 /// D, the loss's second derivative by the outputs, is a multiple of the identity, which is left
 /// out: blocks are those of J^T J. Or, where `takes_roots`, it is made of blocks S_i S_i^T, one a

@@ -111,8 +111,7 @@ double largest_hessian_eigenvalue(Loss& loss, ConstVectorRef w) {
   constexpr Index few = 60;  // parameters, of whose Hessian Lanczos would ask for as many products
   loss.linearise(w);
   HessianOperator hessian(loss, Vector::Zero(1));
-  if (loss.dimension() <= few)
-    return symmetric_eigenvalues(dense(hessian)).tail(1)[0];
+  if (loss.dimension() <= few) return symmetric_eigenvalues(dense(hessian)).tail(1)[0];
   const double size = hessian.size();
   if (!(size > 0)) return size;  // 0, or NaN
   // Shifted, as below: Spectra asks for residuals relative to the eigenvalue itself.

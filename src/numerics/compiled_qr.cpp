@@ -49,7 +49,10 @@ Matrix orthonormal_columns(const Matrix& a) {
 }
 
 Matrix triangular_factor(const Matrix& a) {
-  return Eigen::HouseholderQR<Matrix>(a).matrixQR().topRows(a.cols()).triangularView<Eigen::Upper>();
+  return Eigen::HouseholderQR<Matrix>(a)
+      .matrixQR()
+      .topRows(a.cols())
+      .triangularView<Eigen::Upper>();
 }
 
 Vector least_squares(const Matrix& a, const Vector& b) {

@@ -202,9 +202,7 @@ class CvodeStepper final : public Stepper {
   }
   std::string method() const override { return adams_ ? "cvode_adams" : "cvode"; }
   std::string linear() const override { return linear_; }
-  const NewtonOffer* newton_offer() const override {
-    return newton_ ? &newton_->offer() : nullptr;
-  }
+  const NewtonOffer* newton_offer() const override { return newton_ ? &newton_->offer() : nullptr; }
 
  private:
   /// Near rest, at steps far beyond 1/lambda, the curvature that a Gauss-Newton matrix leaves out

@@ -197,18 +197,17 @@ class Rock4Stepper final : public OneStepStepper {
     return error > 1 ? std::min(error, smoothed_error(error, h, m.degree)) : error;
   }
 
-  /// Adds the correction beta D, in bend_slope_, to the step. It is not damped as the stages are, and
-  /// h |J| times as large in stiff modes as the second differences of the stages there: where that
-  /// shows, (I - h J)^-1 D takes its place, which is as good to order 4. \returns what of the
+  /// Adds the correction beta D, in bend_slope_, to the step. It is not damped as the stages are,
+  /// and h |J| times as large in stiff modes as the second differences of the stages there: where
+  /// that shows, (I - h J)^-1 D takes its place, which is as good to order 4. \returns what of the
   /// correction counts as an error: what is left of it, or all where a system does not tell how to
   /// smooth it
   double add_bend(double h, Index degree) {
     constexpr double seen = 1, counted = 0.3;
     const double size = weighted_norm(bend_slope_, state_, state_);
     const bool stiff = size > seen;
-    const bool smoothed =
-        stiff && symmetric() &&
-        solve_smoothing(h, bend_slope_, seen / size, static_cast<int>(degree));
+    const bool smoothed = stiff && symmetric() &&
+                          solve_smoothing(h, bend_slope_, seen / size, static_cast<int>(degree));
     next_ += smoothed ? bend_ : bend_slope_;
     const double left = smoothed ? weighted_norm(before_, state_, state_) : size;
     return left > seen ? counted * left : 0;

@@ -93,9 +93,8 @@ std::string mark_difference(const std::string& there, const std::string& here) {
   std::vector<std::string> keys;
   for (const auto* all : {&ours, &theirs})
     for (const auto& [key, value] : *all) keys.push_back(key);
-  std::stable_partition(keys.begin(), keys.end(), [](const std::string& key) {
-    return key.rfind(input_entry, 0) == 0;
-  });
+  std::stable_partition(keys.begin(), keys.end(),
+                        [](const std::string& key) { return key.rfind(input_entry, 0) == 0; });
   for (const std::string& key : keys)
     if (std::string text = compared(key); !text.empty()) return text;
   return "";

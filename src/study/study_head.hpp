@@ -39,8 +39,8 @@ struct StudyHead {
     Values values;                    ///< row-major over these
   };
 
-  std::string fingerprint;   ///< of what can change a number
-  std::string prolongs;      ///< a single run's fingerprint before it was prolonged; not kept
+  std::string fingerprint;  ///< of what can change a number
+  std::string prolongs;     ///< a single run's fingerprint before it was prolonged; not kept
   /// The keys of data files, and a hash of the numbers in them; not kept.
   std::map<std::string, std::string> inputs = {};
   std::int64_t version = 0;  ///< result_version

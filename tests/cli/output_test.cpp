@@ -66,9 +66,8 @@ TEST_CASE("Pipes and devices where a file is expected are refused in one line, a
   // In a folder of results, before anything is run.
   scratch.write("study.toml", small_run + "[study]\nseed = [0, 1]\n");
   call_ok({"run", "study.toml", "--out", "s"}, scratch.path);
-  for (const std::string name :
-       {"points/x-1-0.points", "points/claims", "points/study", "result.nc", "resolved.toml",
-        "processes.json"}) {
+  for (const std::string name : {"points/x-1-0.points", "points/claims", "points/study",
+                                 "result.nc", "resolved.toml", "processes.json"}) {
     INFO(name);
     fs::copy(scratch / "s", scratch / "t", fs::copy_options::recursive);
     fs::remove(scratch / "t" / name);

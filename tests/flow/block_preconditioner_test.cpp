@@ -157,7 +157,8 @@ void check_blocks(Loss& loss, ConstVectorRef w, bool approximate = false) {
   CHECK(times == std::vector<int>(times.size(), 1));
 }
 
-std::shared_ptr<const OutputLoss> loss_of_classes(bool cross_entropy, Index samples, Index classes) {
+std::shared_ptr<const OutputLoss> loss_of_classes(bool cross_entropy, Index samples,
+                                                  Index classes) {
   std::vector<Index> labels;
   for (Index i = 0; i < samples; ++i) labels.push_back(i % classes);
   if (cross_entropy) return std::make_shared<CrossEntropyLoss>(labels, classes);
@@ -184,11 +185,13 @@ TEST_CASE("Gauss-Newton blocks are those of J^T D J, and every parameter is in o
   for (const std::vector<Index>& widths :
        std::vector<std::vector<Index>>{{3, 4}, {4, 5, 3}, {2, 6, 5, 4}})
     for (const bool bias : {false, true})
-      for (const bool cross_entropy : {false, true}) {
-        INFO(widths.size() << " widths, bias " << bias << ", cross-entropy " << cross_entropy);
-        Loss loss = perceptron_loss(widths, 9, bias, cross_entropy, stream);
-        check_blocks(loss, random_vector(loss.dimension(), stream));
-      }
+      for (const bool cross_entropy : {false, true})
+        for (const Index samples : {9, 300}) {  // one part of the sums, and two
+          INFO(widths.size() << " widths, bias " << bias << ", cross-entropy " << cross_entropy
+                             << ", " << samples << " samples");
+          Loss loss = perceptron_loss(widths, samples, bias, cross_entropy, stream);
+          check_blocks(loss, random_vector(loss.dimension(), stream));
+        }
 }
 
 TEST_CASE("Neurons with many inputs share a block, the mean of their own") {

@@ -111,8 +111,8 @@ TEST_CASE("Linear regression's flow is its closed form to 2e-9, by every method 
 }
 
 TEST_CASE("Linear regression takes a Rosenbrock method with the cheaper of its exact matrices") {
-  for (const auto& [n, d, linear] :
-       std::vector<std::tuple<Index, Index, std::string>>{{6, 15, "gauss_newton"}, {15, 6, "dense"}}) {
+  for (const auto& [n, d, linear] : std::vector<std::tuple<Index, Index, std::string>>{
+           {6, 15, "gauss_newton"}, {15, 6, "dense"}}) {
     const auto model = model_of(gaussian_data(n, d, 7));
     const auto system = model->system({});
     const auto stepper = make_stepper(*system, {});

@@ -70,9 +70,9 @@ std::unique_ptr<Model> network_on_sphere(const std::string& activation) {
 /// differences of the right-hand side in the same piece.
 struct Jacobians {
   Matrix products, differences;
-  Matrix along;          ///< the surfaces in which the flow slides, products alone
+  Matrix along;              ///< the surfaces in which the flow slides, products alone
   Matrix differences_along;  ///< without what leads off the surfaces before, not after
-  double newton_defect;  ///< |(I - gamma J) x - b| of the dense Newton matrix's x, over |b|
+  double newton_defect;      ///< |(I - gamma J) x - b| of the dense Newton matrix's x, over |b|
 };
 
 Jacobians jacobians_at_the_end(Model& model, const FlowSettings& flow, double end) {
