@@ -17,7 +17,8 @@ import files
 import style
 from overview import arrays, bisections, branches, page, sweeps, trajectories
 from overview.drawing import Request
-from overview.reading import Refused, Result, Runs, nearest
+from overview.reading import Refused, Result, nearest
+from overview.runs import Runs
 from overview.remarks import remarks
 
 KINDS = (bisections, sweeps, branches, trajectories, arrays)  # of pictures; the first that applies is drawn

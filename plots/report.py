@@ -12,7 +12,8 @@ import sys
 
 import ending
 import files
-from overview.reading import Refused, Result, Runs
+from overview.reading import Refused, Result
+from overview.runs import Runs
 from webpage import page
 
 

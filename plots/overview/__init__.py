@@ -2,7 +2,8 @@
 
 What there is, and what is drawn of it:
 
-    reading.py       results and their runs: dimensions, selections, values
+    reading.py       results: dimensions, selections, values
+    runs.py          the runs of all of them: their points, groups, repetitions
     trajectories.py  which panels there are of runs over time and of studies of such runs
     curves.py          observables over time
     vectors.py         vectors over their own dimension, matrices

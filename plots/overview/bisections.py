@@ -7,7 +7,8 @@ import style
 from overview import chains, measurements, names, scales, trajectories
 from overview.drawing import Content, Drawing
 from overview.panels import Curve, Key, Level, Panel
-from overview.reading import BISECTION, Runs
+from overview.reading import BISECTION
+from overview.runs import Runs
 
 MOST_DECADES = 4  # from the level, up to which a logarithmic axis shows the crossing
 

@@ -3,7 +3,7 @@ that begins with ! stands out."""
 
 import numpy as np
 
-from overview.reading import where_text
+from overview.runs import where_text
 
 MOST_NAMED = 3
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from pictures import PictureTest
 
-from overview import drawing, reading, sweeps
+from overview import drawing, reading, runs, sweeps
 
 DECAY = np.linspace(0.01, 0.5, 50)
 UP, DOWN = 0.41, 0.04  # where the state is lost and learnt again
@@ -119,7 +119,7 @@ class Sweeps(ChainTest):
             "transition_order": (("transition",), [0, 0])},
             coordinates={"direction": ["up", "down"], "weight_decay": decay})
         with contextlib.closing(reading.Result(path)) as result:
-            panels = sweeps.content(reading.Runs([result]), drawing.Request()).panels
+            panels = sweeps.content(runs.Runs([result]), drawing.Request()).panels
         arrows = [arrow for panel in panels if panel.names == ("train_loss",) for arrow in panel.arrows]
         self.assertGreaterEqual(len(arrows), 4)
         for arrow in arrows:

@@ -10,7 +10,8 @@ import numpy as np
 from pictures import PictureTest, make_group
 
 from webpage import facts, page, series
-from overview.reading import Result, Runs
+from overview.reading import Result
+from overview.runs import Runs
 
 TIME = np.concatenate([[0.0], np.geomspace(1e-2, 1e3, 30)])
 DRAWS = 12
