@@ -1,6 +1,5 @@
 #include "models/single_index_mean_field.hpp"
 
-#include <algorithm>
 #include <cmath>
 #include <memory>
 
@@ -81,14 +80,16 @@ class MeanFieldMatrix final : public NewtonMatrix {
       const Pack off = gamma * d1;
       const Pack det = corner - area * off * off / epsilon_;
       Pack inverse = 1 / det;
-      negative_in_chunk_[chunk] += (det < 0).count();
+      negative_in_chunk_[chunk] += (packs::entries(det) < 0).count();
       const Pack scaled_corner = corner * inverse, scaled_off = off * inverse;
       store(inverse, inverse_det_.data() + i, count);
       store(scaled_corner, q22_.data() + i, count);
       store(scaled_off, coupling_.data() + i, count);
       Pack w11 = scaled_corner / epsilon_;
-      if (count < packs::width)
-        w11.tail(packs::width - count).setZero();  // a = s = 0 does not clear this one
+      if (count < packs::width) {  // a = s = 0 does not clear this one
+        const packs::Entries all = packs::entries(w11);
+        w11 = load(all.data(), count);
+      }
       e11_.add(w11, s, chunk);
       e12_.add(area * scaled_off * a / epsilon_, s, chunk);
       e22_.add(area * inverse * a * a, s, chunk);
@@ -150,7 +151,7 @@ class MeanFieldMatrix final : public NewtonMatrix {
       const Pack area = 1 - s * s;
       Pack q, d1;
       horner(coefficients_, s, q, d1);
-      d1 *= a;
+      d1 = d1 * a;
       store(load(t_.data() + i, count) -
                 (load(q22_.data() + i, count) * q + area * off * d1) / epsilon_,
             b.data() + i, count);
@@ -335,7 +336,8 @@ double MeanFieldFlow::inner_product(ConstVectorRef y, ConstVectorRef u, ConstVec
     const Pack s = load(y.data() + m + i, count);
     const Pack of_a = load(u.data() + i, count) * load(v.data() + i, count);
     const Pack of_s = load(u.data() + m + i, count) * load(v.data() + m + i, count);
-    parts_[chunk] += (problem_.epsilon * of_a + of_s / (1 - s * s).abs().max(1e-10)).sum();
+    const packs::Entries area = packs::entries(1 - s * s).abs().max(1e-10);
+    parts_[chunk] += (problem_.epsilon * packs::entries(of_a) + packs::entries(of_s) / area).sum();
   });
   return parts_.sum();
 }

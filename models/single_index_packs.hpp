@@ -10,22 +10,94 @@
 namespace gradflow::packs {
 
 constexpr Index width = 16;
-using Pack = Eigen::Array<double, width, 1>;
 
-/// `count` numbers, with zeros beyond.
-inline Pack load(const double* p, Index count) {
-  if (count == width) return Eigen::Map<const Pack>(p);
-  Pack out = Pack::Zero();
-  for (Index i = 0; i < count; ++i) out[i] = p[i];
+/// As many numbers as one register holds.
+#if defined(__AVX512F__)
+constexpr Index lanes = 8;
+#elif defined(__AVX__)
+constexpr Index lanes = 4;
+#else
+constexpr Index lanes = 2;
+#endif
+using Lanes = double __attribute__((vector_size(lanes * sizeof(double))));
+using LanesInMemory =
+    double __attribute__((vector_size(lanes * sizeof(double)), aligned(8), may_alias));
+
+/// N numbers in registers, with arithmetic by entry. A struct of two halves, down to one register:
+/// what the compiler takes apart, as it does not an array. All is inlined whatever it weighs: a
+/// call would take the numbers out of their registers.
+template <Index N>
+struct Registers {
+  Registers<N / 2> low, high;
+  EIGEN_ALWAYS_INLINE static Registers constant(double value) {
+    const auto half = Registers<N / 2>::constant(value);
+    return {half, half};
+  }
+  EIGEN_ALWAYS_INLINE static Registers at(const double* p) {
+    return {Registers<N / 2>::at(p), Registers<N / 2>::at(p + N / 2)};
+  }
+  EIGEN_ALWAYS_INLINE void write(double* p) const {
+    low.write(p);
+    high.write(p + N / 2);
+  }
+  template <class F>
+  EIGEN_ALWAYS_INLINE static Registers of(const Registers& x, const Registers& y, F f) {
+    return {Registers<N / 2>::of(x.low, y.low, f), Registers<N / 2>::of(x.high, y.high, f)};
+  }
+};
+
+template <>
+struct Registers<lanes> {
+  Lanes value;
+  EIGEN_ALWAYS_INLINE static Registers constant(double value) { return {value - Lanes{}}; }
+  EIGEN_ALWAYS_INLINE static Registers at(const double* p) {
+    return {*reinterpret_cast<const LanesInMemory*>(p)};
+  }
+  EIGEN_ALWAYS_INLINE void write(double* p) const { *reinterpret_cast<LanesInMemory*>(p) = value; }
+  template <class F>
+  EIGEN_ALWAYS_INLINE static Registers of(const Registers& x, const Registers& y, F f) {
+    return {f(x.value, y.value)};
+  }
+};
+
+using Pack = Registers<width>;
+
+#define GRADFLOW_PACK_OPERATOR(op)                                                \
+  EIGEN_ALWAYS_INLINE Pack operator op(const Pack& x, const Pack& y) {            \
+    return Pack::of(x, y, [](const Lanes& a, const Lanes& b) { return a op b; }); \
+  }                                                                               \
+  EIGEN_ALWAYS_INLINE Pack operator op(double x, const Pack& y) {                 \
+    return Pack::constant(x) op y;                                                \
+  }                                                                               \
+  EIGEN_ALWAYS_INLINE Pack operator op(const Pack& x, double y) {                 \
+    return x op Pack::constant(y);                                                \
+  }
+GRADFLOW_PACK_OPERATOR(+)
+GRADFLOW_PACK_OPERATOR(-)
+GRADFLOW_PACK_OPERATOR(*)
+GRADFLOW_PACK_OPERATOR(/)
+#undef GRADFLOW_PACK_OPERATOR
+
+/// For what is said of all entries: sums, counts.
+using Entries = Eigen::Array<double, width, 1>;
+EIGEN_ALWAYS_INLINE Entries entries(const Pack& pack) {
+  Entries out;
+  pack.write(out.data());
   return out;
 }
 
-inline void store(const Pack& value, double* p, Index count) {
-  if (count == width) {
-    Eigen::Map<Pack>{p} = value;
-    return;
-  }
-  for (Index i = 0; i < count; ++i) p[i] = value[i];
+/// `count` numbers, with zeros beyond.
+EIGEN_ALWAYS_INLINE Pack load(const double* p, Index count) {
+  if (count == width) return Pack::at(p);
+  double padded[width] = {};
+  std::copy(p, p + count, padded);
+  return Pack::at(padded);
+}
+
+EIGEN_ALWAYS_INLINE void store(const Pack& value, double* p, Index count) {
+  if (count == width) return value.write(p);
+  const Entries all = entries(value);
+  std::copy(all.data(), all.data() + count, p);
 }
 
 /// Neurons that one thread takes at a time.
@@ -53,10 +125,11 @@ class PowerSums {
     sums_.setZero(width, size * chunks(neurons));
   }
   void clear() { sums_.setZero(); }
-  void add(Pack weight, const Pack& s, Index chunk) {
-    for (Index n = chunk * size_; n < (chunk + 1) * size_; ++n) {
-      sums_.col(n) += weight;
-      weight *= s;
+  EIGEN_ALWAYS_INLINE void add(Pack weight, const Pack& s, Index chunk) {
+    double* sum = sums_.data() + chunk * size_ * width;
+    for (double* const end = sum + size_ * width; sum != end; sum += width) {
+      (Pack::at(sum) + weight).write(sum);
+      weight = weight * s;
     }
   }
   void total(VectorRef out) const {
@@ -70,9 +143,9 @@ class PowerSums {
 };
 
 /// p = sum_k c_k s^k and its derivative.
-inline void horner(const Vector& c, const Pack& s, Pack& p, Pack& d1) {
-  p = Pack::Constant(c[c.size() - 1]);
-  d1.setZero();
+EIGEN_ALWAYS_INLINE void horner(const Vector& c, const Pack& s, Pack& p, Pack& d1) {
+  p = Pack::constant(c[c.size() - 1]);
+  d1 = Pack::constant(0);
   for (Index k = c.size() - 2; k >= 0; --k) {
     d1 = d1 * s + p;
     p = p * s + c[k];
@@ -80,10 +153,10 @@ inline void horner(const Vector& c, const Pack& s, Pack& p, Pack& d1) {
 }
 
 /// Also half of the second derivative.
-inline void horner(const Vector& c, const Pack& s, Pack& p, Pack& d1, Pack& half_d2) {
-  p = Pack::Constant(c[c.size() - 1]);
-  d1.setZero();
-  half_d2.setZero();
+EIGEN_ALWAYS_INLINE void horner(const Vector& c, const Pack& s, Pack& p, Pack& d1, Pack& half_d2) {
+  p = Pack::constant(c[c.size() - 1]);
+  d1 = Pack::constant(0);
+  half_d2 = Pack::constant(0);
   for (Index k = c.size() - 2; k >= 0; --k) {
     half_d2 = half_d2 * s + d1;
     d1 = d1 * s + p;
