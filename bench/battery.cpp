@@ -7,7 +7,6 @@
 #include <functional>
 #include <limits>
 #include <set>
-#include <stdexcept>
 #include <string>
 #include <tuple>
 #include <utility>

@@ -4,7 +4,6 @@
 //   gradflow_bench [--out DIR] [--cap SECONDS] [--repeat N] [--quick] [--reuse] [--solver NAME]...
 //   SECTION...
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iostream>

@@ -5,7 +5,6 @@
 #include <cmath>
 #include <cstdio>
 #include <stdexcept>
-#include <utility>
 
 #include "flow/jacobian_newton.hpp"
 #include "solve/integrate.hpp"

@@ -3,7 +3,6 @@
 #include <limits>
 #include <vector>
 
-#include "flow/potential.hpp"
 #include "numerics/fit.hpp"
 #include "numerics/types.hpp"
 

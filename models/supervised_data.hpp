@@ -4,7 +4,6 @@
 #include <functional>
 #include <vector>
 
-#include "flow/observable.hpp"
 #include "flow/parameters.hpp"
 
 namespace gradflow {

@@ -8,6 +8,7 @@
 #include "models/initial_state.hpp"
 #include "models/supervised_data.hpp"
 #include "models/training_data.hpp"
+#include "models/two_layer_map.hpp"
 #include "numerics/random.hpp"
 
 namespace gradflow {

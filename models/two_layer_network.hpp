@@ -1,7 +1,6 @@
 #pragma once
 
 #include "flow/model.hpp"
-#include "models/two_layer_map.hpp"
 
 namespace gradflow {
 

@@ -1,10 +1,7 @@
 #pragma once
 
-#include <cmath>
-#include <memory>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "numerics/types.hpp"
 

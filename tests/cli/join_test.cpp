@@ -1,8 +1,6 @@
 #include <sys/resource.h>
 
-#include <algorithm>
 #include <memory>
-#include <sstream>
 
 #include "numerics/random.hpp"
 #include "study/point_files.hpp"

@@ -1,6 +1,5 @@
 #include "flow/gauss_newton_blocks.hpp"
 
-#include <algorithm>
 #include <functional>
 #include <string>
 

@@ -1,5 +1,4 @@
 
-#include <algorithm>
 #include <set>
 
 #include "flow/gauss_newton_blocks.hpp"

@@ -1,6 +1,5 @@
 #include "flow/parameters.hpp"
 
-#include <cmath>
 #include <limits>
 
 #include "tests/catch.hpp"

@@ -2,7 +2,6 @@
 
 #include <netcdf.h>
 
-#include <algorithm>
 #include <cstring>
 #include <fstream>
 #include <new>

@@ -2,7 +2,6 @@
 
 #include <unistd.h>
 
-#include <fstream>
 
 #include "io/netcdf_file.hpp"
 #include "tests/catch.hpp"

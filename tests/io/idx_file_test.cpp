@@ -1,7 +1,6 @@
 #include "io/idx_file.hpp"
 
 #include <string>
-#include <vector>
 
 #include "io/data_file.hpp"
 #include "tests/catch.hpp"

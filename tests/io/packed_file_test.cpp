@@ -1,6 +1,5 @@
 #include "io/packed_file.hpp"
 
-#include <fstream>
 #include <limits>
 
 #include "io/atomic_file.hpp"

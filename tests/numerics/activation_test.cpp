@@ -1,7 +1,6 @@
 #include "numerics/activation.hpp"
 
 #include <cmath>
-#include <functional>
 #include <limits>
 #include <vector>
 

@@ -1,5 +1,4 @@
 #include <cmath>
-#include <utility>
 
 #include "solve/stationary_point.hpp"
 #include "tests/finite_differences.hpp"

@@ -1,4 +1,3 @@
-#include <fstream>
 
 #include "experiment/experiment.hpp"
 #include "experiment/journal_checkpoints.hpp"
