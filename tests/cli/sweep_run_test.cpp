@@ -69,3 +69,36 @@ TEST_CASE(
       CHECK(decays[first] == Approx(expected[seed][below == 2 ? 0 : 1]).epsilon(1e-9));
     }
 }
+
+TEST_CASE("Scalar curvature along a sweep, and what it jumps by at a transition") {
+  const Scratch scratch;
+  const auto swept = [&](const std::string& model, const std::string& sweep) {
+    scratch.write("curvature.toml",
+                  "[model]\nname = \"deep_linear_network\"\n"
+                  "initial_law = \"aligned\"\ninitial_scale = 1\n" +
+                      model + "[sweep]\ndirection = \"up\"\n" + sweep +
+                      "[output]\nobservables = [\"scalar_curvature\"]\n");
+    call_ok({"run", "curvature.toml", "--out", "result", "--overwrite"}, scratch.path);
+    return read_netcdf(scratch / "result" / "result.nc");
+  };
+  // By an independent script, to its digits; the trivial phase is flat.
+  const Dataset two = swept("target_singular_values = [0.9, 0.8]\nwidth = 4\n",
+                            "values = [0.01, 0.349, 0.352, 0.409, 0.412]\n");
+  const double expected[] = {67.807, 2.1235, -0.1494, -1.8617, 0};
+  for (std::size_t k = 0; k < 5; ++k) {
+    CAPTURE(k);
+    CHECK(two.values<double>("scalar_curvature")[k] ==
+          Approx(expected[k]).epsilon(1e-5).margin(1e-4));
+  }
+  // Width 1 at its spinodal, p = s/4: R = 6 lambda / W^2 (2q - lambda - 2 lambda^2 u^2 / W^2 (3q -
+  // 2 lambda)), q = u^4, W^2 = 1 + 3 lambda^2 u^2; beyond it is 0. In a bracket of 1e-9 p is within
+  // 3e-5 of s/4.
+  const Dataset one = swept("target_singular_values = [0.8]\nwidth = 1\n",
+                            "values = [0.34, 0.36]\nrefine = 1e-9\n");
+  const double u = std::cbrt(0.2), q = std::pow(u, 4), lambda = 3 * std::pow(0.2, 4.0 / 3),
+               w2 = 1 + 3 * lambda * lambda * u * u,
+               r = 6 * lambda / w2 *
+                   (2 * q - lambda - 2 * lambda * lambda * u * u / w2 * (3 * q - 2 * lambda));
+  REQUIRE(one.values<std::int64_t>("transitions").front() == 1);
+  CHECK(one.values<double>("transition_scalar_curvature_jump").front() == Approx(-r).margin(1e-3));
+}

@@ -103,6 +103,10 @@ TEST_CASE(
       const auto& points = branch.branch.points;
       if (points.front().w.norm() < 1e-6) continue;
       CHECK(points.front().unstable + points.back().unstable == 1);
+      CHECK(std::count_if(branch.branch.specials.begin(), branch.branch.specials.end(),
+                          [](const SpecialPoint& special) {
+                            return special.kind == SpecialKind::fold;
+                          }) == 1);
       const SlopeDefects defects = slope_defects(branch.branch);
       CHECK(defects.loss <= 1e-5);
       CHECK(defects.error <= 1e-5);
@@ -158,11 +162,15 @@ TEST_CASE("On a branch of a deep linear network every mode is at one of its two 
 }
 
 TEST_CASE("No step is so long that a branch of a deep linear network shows a branch point") {
-  for (const double max_step : {0.02, 0.1, 0.5}) {
-    const Search search(deep_linear(3, {0.9, 0.8}, 3), 0.05, 0.5, 0.05, false, max_step);
-    CHECK(search.specials(SpecialKind::branch_point).empty());
-    CHECK(search.specials(SpecialKind::fold).size() == 2);
-  }
+  for (const int depth : {3, 4, 5})
+    for (const int width : {3, 6})
+      for (const double max_step : {0.02, 0.1, 0.5}) {
+        CAPTURE(depth, width, max_step);
+        const Search search(deep_linear(depth, {0.9, 0.8}, width), 0.05, 0.5, 0.05, false,
+                            max_step);
+        CHECK(search.specials(SpecialKind::branch_point).empty());
+        CHECK(search.specials(SpecialKind::fold).size() == 2);
+      }
 }
 
 TEST_CASE("With two layers modes end in pitchforks at lambda = s, and nothing folds") {
@@ -286,18 +294,73 @@ TEST_CASE(
   settings.high = 0.3;
   const Branch branch =
       follow_branch(problem, settings, {branch_point_at(problem, rest.state, 0.15)});
-  // Five eigenvalues vanish within 2e-6 of .196095.
+  // Five eigenvalues vanish within 2e-6, at .196095 by six digits.
   std::vector<double> points, folds;
+  Index vanishing = 0;
   for (const SpecialPoint& special : branch.specials) {
     const double lambda = branch.points[special.point].lambda;
-    if (special.kind == SpecialKind::branch_point) points.push_back(lambda);
+    if (special.kind == SpecialKind::branch_point) {
+      points.push_back(lambda);
+      vanishing += special.kernel;
+    }
     if (special.kind == SpecialKind::fold) {
       folds.push_back(lambda);
       CHECK(branch.points[special.point].unstable == 5);
     }
   }
   REQUIRE(!points.empty());
-  for (const double lambda : points) CHECK(lambda == Approx(0.196095).margin(4e-6));
+  CHECK(vanishing == 5);
+  CHECK(points.back() - points.front() <= 2e-6);
+  for (const double lambda : points) CHECK(lambda == Approx(0.196095).margin(2.5e-6));
   REQUIRE(folds.size() == 1);
   CHECK(folds[0] == Approx(0.20432274).epsilon(2e-8));
+}
+
+TEST_CASE("Of a kernel of twelve dimensions what is not claimed is said to be left") {
+  const std::filesystem::path data =
+      std::filesystem::path(GRADFLOW_SOURCE) / "examples" / "transitions" / "data";
+  const Search search(tanh_network({2, 12, 2}, read_data_file(data / "inputs.csv"),
+                                   read_data_file(data / "targets.csv")),
+                      1.1, 1.3, 1.1, true);
+  // The trivial state, and branches of some of the twelve numbers of neurons that leave it.
+  CHECK(search.branches.left);
+  REQUIRE(search.branches.all.size() > 2);
+  bool twelve = false;
+  for (const SpecialPoint& special : search.branches.all[0].branch.specials)
+    twelve = twelve || special.kernel == 12;
+  CHECK(twelve);
+  // None is there twice: |w|^2 of each has its own slope there.
+  const auto& all = search.branches.all;
+  for (std::size_t i = 1; i < all.size(); ++i)
+    for (std::size_t j = 1; j < i; ++j) {
+      CAPTURE(i, j);
+      const double slope_i = onset_slope(all[i], 1.2), slope_j = onset_slope(all[j], 1.2);
+      CHECK(std::isfinite(slope_i));
+      CHECK_FALSE(slope_i == Approx(slope_j).epsilon(1e-4));
+    }
+}
+
+TEST_CASE(
+    "Noise moves the fold and the Maxwell point of one mode by kappa^(-1+2/L) along branches") {
+  const double s = 0.8, variance = 0.5;
+  for (const int depth : {3, 4, 5})
+    for (const int width : {2, 4}) {
+      CAPTURE(depth, width);
+      const Search search(
+          make_model("deep_linear_network", {{"depth", std::int64_t{depth}},
+                                             {"width", std::int64_t{width}},
+                                             {"target_singular_values", std::vector<double>{s}},
+                                             {"noise_variance", variance},
+                                             {"initial_law", std::string("aligned")},
+                                             {"initial_scale", 1.0}}),
+          0.05, 0.5, 0.05);
+      const double kappa = std::pow(1 + variance / width, depth - 1),
+                   shift = std::pow(kappa, -1 + 2.0 / depth);
+      const DeepLinearMode mode{depth, s};
+      const std::vector<double> folds = search.specials(SpecialKind::fold);
+      REQUIRE(folds.size() == 1);
+      CHECK(folds[0] == Approx(shift * mode.spinodal()).epsilon(1e-8));
+      REQUIRE(search.branches.maxwells.size() == 1);
+      CHECK(search.branches.maxwells[0].lambda == Approx(shift * mode.maxwell()).epsilon(1e-8));
+    }
 }

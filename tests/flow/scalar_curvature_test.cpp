@@ -5,6 +5,7 @@
 
 #include "numerics/decompositions.hpp"
 #include "tests/finite_differences.hpp"
+#include "tests/run_model.hpp"
 
 using namespace gradflow;
 using namespace gradflow::testing;
@@ -197,15 +198,27 @@ TEST_CASE("Of 400 estimates 90 to 99 % hold the curvature within 1.96 of their e
   CHECK(squared_errors == Approx(spread).epsilon(4 * std::sqrt(2.0 / estimates)));
 }
 
-TEST_CASE("At 10^4 parameters 100 probes state an error below 8 %") {
-  const auto model =
-      make_model("multilayer_perceptron",
-                 {{"widths", std::vector<std::int64_t>{30, 70, 100, 3}}, {"bias", false}});
-  Loss& loss = loss_of(*model);
-  const CurvatureEstimate estimate = estimate_of(loss, model->initial_state({}), 100, 0);
-  CAPTURE(loss.dimension(), estimate.value, estimate.error);
-  CHECK(estimate.error < 0.08 * std::abs(estimate.value));
-  CHECK(estimate.error > 0);
+TEST_CASE("At 10^4 parameters 100 probes state an error below 8 % once a network has learnt") {
+  // At random weights tr H is small beside |H|, and errors are 7 to 18 %; on the way and at its end
+  // 4 to 5 %.
+  for (const std::uint64_t seed : {0, 1, 2}) {
+    const auto model =
+        make_model("multilayer_perceptron",
+                   {{"widths", std::vector<std::int64_t>{30, 75, 100, 3}}, {"bias", false}}, seed);
+    Loss& loss = loss_of(*model);
+    REQUIRE(loss.dimension() >= 10'000);
+    SolverSettings settings;
+    settings.rtol = 1e-3;
+    const Run run = run_model(*model, {}, settings, {0, 0.3, 10}, false);
+    for (const std::size_t k : {1, 2}) {
+      const CurvatureEstimate estimate = estimate_of(loss, run.states[k], 100, seed);
+      CAPTURE(seed, k, estimate.value, estimate.error);
+      CHECK(estimate.error < 0.08 * std::abs(estimate.value));
+      CHECK(estimate.error > 0.01 * std::abs(estimate.value));
+      if (seed > 0 || k > 1) continue;  // p products
+      CHECK(std::abs(estimate.value - curvature_of(loss, run.states[k])) < 3 * estimate.error);
+    }
+  }
 }
 
 TEST_CASE("Two probes have no error, and are refused") {

@@ -3,8 +3,8 @@
 #include <cmath>
 #include <map>
 
+#include "continuation/settle.hpp"
 #include "numerics/decompositions.hpp"
-#include "solve/stationary_point.hpp"
 #include "tests/finite_differences.hpp"
 #include "tests/run_model.hpp"
 
@@ -13,32 +13,14 @@ using namespace gradflow::testing;
 
 namespace {
 
-/// A minimum of F + lambda/2 |w|^2, from where the flow tends to by Newton steps down to |gradient|
-/// < 1e-13. Modes that symmetries leave flat are left out.
+/// The minimum that a sweep of this one value ends at.
 Vector minimum(Model& model, const FlowSettings& flow) {
   const auto system = model.system(flow);
-  SolverSettings settings;
-  settings.rtol = 1e-6;
-  Vector w = flow_limit(*system, settings, model.initial_state(flow), 1e-7).y;
-  Loss loss(loss_of(model));
-  const Index p = w.size();
-  Vector gradient(p);
-  for (int step = 0; step < 20; ++step) {
-    loss.gradient(w, gradient);
-    gradient += flow.weight_decay * w;
-    if (gradient.norm() < 1e-13) break;
-    Matrix hessian(p, p);
-    for (Index i = 0; i < p; ++i) loss.hessian_times(Vector::Unit(p, i), hessian.col(i));
-    hessian.diagonal().array() += flow.weight_decay;
-    const Eigen::SelfAdjointEigenSolver<Matrix> eigen(hessian);
-    const Vector& values = eigen.eigenvalues();
-    Vector along = eigen.eigenvectors().transpose() * gradient;
-    for (Index i = 0; i < p; ++i)
-      along[i] = std::abs(values[i]) > 1e-9 * values[p - 1] ? along[i] / values[i] : 0;
-    w -= eigen.eigenvectors() * along;
-  }
-  REQUIRE(gradient.norm() < 1e-13);
-  return w;
+  const Settled rest = settle(*system, {}, model.initial_state(flow));
+  INFO(rest.message);
+  REQUIRE(rest.rest == Rest::settled);
+  REQUIRE(rest.unstable_modes == 0);
+  return rest.state;
 }
 
 /// All observables at w.

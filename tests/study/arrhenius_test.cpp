@@ -139,8 +139,26 @@ TEST_CASE("Langevin noise takes a chain of three weights out of 0 at Kramers' ra
   const double p = u * u * u,
                barrier = 0.5 * (s - p) * (s - p) + 1.5 * lambda * u * u - 0.5 * s * s;
   CHECK(barrier == Approx(0.012737).epsilon(1e-4));
+  // Barrier and |mu| by continuation: the branch comes back from its fold to the saddle at 0.25.
+  scratch.write("branch.toml",
+                "[model]\nname = \"deep_linear_network\"\ndepth = 3\nwidth = 1\n"
+                "target_singular_values = [0.8]\ninitial_law = \"aligned\"\ninitial_scale = 1\n"
+                "[continuation]\nrange = [0.25, 0.5]\nstarts = [\"flow\", \"zero\"]\n");
+  call_ok({"run", "branch.toml", "--out", "branch"}, scratch.path);
+  const Dataset branch = read_netcdf(scratch / "branch" / "result.nc");
+  double top = 0, bottom = 0, rate = 0;
+  for (std::size_t k = 0; k < branch.values<double>("weight_decay").size(); ++k) {
+    if (branch.values<double>("weight_decay")[k] != lambda) continue;
+    const double loss = branch.values<double>("regularised_loss")[k];
+    if (branch.values<double>("norm")[k] == 0) bottom = loss;
+    if (branch.values<std::int64_t>("unstable_modes")[k] != 1) continue;
+    top = loss;
+    rate = branch.values<double>("lowest_eigenvalue")[k];
+  }
+  CHECK(top - bottom == Approx(barrier).epsilon(1e-9));
   CHECK(data.values<double>("arrhenius_barrier").front() == Approx(barrier).epsilon(0.1));
   const double mu = 3 * u * p - lambda;
+  CHECK(rate == Approx(mu).epsilon(1e-9));
   for (const auto& [index, T] : {std::pair{0, 0.0025}, std::pair{1, 0.003}}) {
     const double kramers = M_PI / std::sqrt(lambda * std::abs(mu)) * std::exp(barrier / T);
     CHECK(data.values<double>("escape_time")[static_cast<std::size_t>(index)] ==
