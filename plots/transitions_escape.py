@@ -18,7 +18,17 @@ chain, sgd, random, langevin = (
 S, DECAY = 0.8, 0.25
 saddle = min(u.real for u in np.roots([1, 0, 0, -S, DECAY]) if abs(u.imag) < 1e-12 and u.real > 0)
 barrier = 0.5 * (S - saddle**3)**2 + 1.5 * DECAY * saddle**2 - 0.5 * S**2
-prefactor = np.sqrt(DECAY * abs(3 * saddle**4 - DECAY)) / np.pi
+curvature = 3 * saddle**4 - DECAY
+prefactor = np.sqrt(DECAY * abs(curvature)) / np.pi
+
+# The same by continuation: the branch comes back from its fold to the saddle at the range's low end.
+branch = style.load(os.path.join(options.runs, "potential"))
+there = branch["weight_decay"].values == DECAY
+at_saddle, at_zero = (there & (branch[name].values == value)
+                      for name, value in (("unstable_modes", 1), ("norm", 0)))
+continued = float(branch["regularised_loss"].values[at_saddle][0]
+                  - branch["regularised_loss"].values[at_zero][0])
+downwards = float(branch["lowest_eigenvalue"].values[at_saddle][0])
 
 EPOCH = 512 / 64 * 0.08
 LEARNT = 0.1  # of the second singular value
@@ -99,7 +109,9 @@ def settled(run):
 
 
 stays = 400 * np.exp(-float(chain["end_time"].max()) / kramers(temperature))
-rows = [("barrier from p = 0, exact; fitted", barrier, plus_minus(fitted, fitted_error)),
+rows = [("barrier from p = 0, exact; by continuation", barrier, continued),
+        ("  fitted", barrier, plus_minus(fitted, fitted_error)),
+        ("curvature down the saddle, exact; by continuation", curvature, downwards),
         ("prefactor, Kramers; fitted", prefactor, plus_minus(rate, rate_error))]
 for T, mean, one, left_over, count in zip(temperature, time, error, stays, chain["escapes"].values):
     rows.append((f"T = {T:g}: mean escape time", kramers(T), plus_minus(mean, one)))
