@@ -315,9 +315,10 @@ void ReluPieces::enter_next(LayeredNetwork& network, VectorRef w, ConstVectorRef
   for (Index l = 0; l < depth(); ++l) {
     const HiddenLayer& layer = layers_[static_cast<std::size_t>(l)];
     const Index n = network.preactivation(l).cols();
-    // More would hold a neuron of the first layer at 0; normals of deep ones lie in all layers
-    // below.
-    const Index most = l > 0 ? n : layer.inputs + (layer.has_bias() ? 1 : 0) - 1;
+    // All that there are for a neuron of the first layer hold it at 0, where it has been driven
+    // from both sides of the line in which the others let it slide: it dies, and would go to and
+    // fro through 0 otherwise. Normals of deep neurons lie in all layers below.
+    const Index most = l > 0 ? n : layer.inputs + (layer.has_bias() ? 1 : 0);
     for (Index k = 0; k < layer.width; ++k) {
       bool out = false;
       for (Index i = 0; i < n && !out; ++i)

@@ -197,6 +197,35 @@ TEST_CASE("A neuron that slides along a kink follows the closed form") {
   }
 }
 
+TEST_CASE("A neuron that slides into 0 and is driven back from both sides stays there") {
+  // x_0 = (0, 1) with y = -5 holds the neuron on w_2 = 0 against (1, 1) and (-1, 1) with y = 2; of
+  // (1, 0) and (-1, 0) with y = -3 the one that is active drives it to w_1 = 0, which it comes to
+  // in a finite time, as a^2 - w_1^2 is kept. No direction leads out of 0: the sum of y_i relu(x_i
+  // . d) is nowhere above 0.
+  Matrix inputs(5, 2);
+  inputs << 0, 1, 1, 1, -1, 1, 1, 0, -1, 0;
+  const Vector targets{{-5, 2, 2, -3, -3}}, initial{{0.5, 0.0, 1.0}};
+  Parameters p(find_model("two_layer_network")->parameters);
+  p.set("activation", std::string("relu"));
+  p.set("bias", false);
+  p.set_file("inputs", "inputs", inputs);
+  p.set_file("targets", "targets", targets);
+  p.set_file("initial", "initial", initial);
+  const auto model = find_model("two_layer_network")->make(p, 0);
+  const Result run = integrate_flow(*model, {}, 1e-8, {0, 20});
+  CHECK(run.outcome.statistics.events < 20);
+  CHECK(run.outcome.worst_energy_defect < 1e-3);
+  const Vector& end = run.states.back();
+  CHECK(end.head(2).norm() < 1e-8);
+  CHECK(end[2] == Approx(std::sqrt(0.75)).epsilon(1e-6));
+  FlowSettings descent;
+  descent.kind = "gradient_descent";
+  descent.step = 1e-3;
+  const Vector there = integrate_flow(*model, descent, 1e-8, {0, 20}).states.back();
+  // To and fro by a step times a slope of the order of one.
+  CHECK((there - end).norm() < 5e-3);
+}
+
 TEST_CASE(
     "Gradient descent on ReLU networks tends to the piecewise flow with order one in the step") {
   for (const char* activation : {"relu", "leaky_relu"})
