@@ -110,9 +110,14 @@ TEST_CASE(
       const SlopeDefects defects = slope_defects(branch.branch);
       CHECK(defects.loss <= 1e-5);
       CHECK(defects.error <= 1e-5);
-      for (const SpecialPoint& special : branch.branch.specials)
+      for (const SpecialPoint& special : branch.branch.specials) {
         if (special.kind == SpecialKind::fold)
           CHECK(special.response_exponent == Approx(-0.5).margin(0.01));
+        if (special.kind == SpecialKind::end) CHECK(points[special.point].lambda == 0.02);
+        CHECK(special.kind != SpecialKind::lost);
+      }
+      CHECK(branch.branch.specials.front().kind == SpecialKind::end);
+      CHECK(branch.branch.specials.back().kind == SpecialKind::end);
     }
   }
 }

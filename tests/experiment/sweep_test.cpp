@@ -162,6 +162,34 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("Refining leaves the chain's states as they were") {
+  SweepSettings sweep;
+  sweep.values = evenly(0.05, 0.5, 10);
+  const Setup plain = deep_linear_sweep(3, {0.9, 0.8}, 3, sweep);
+  sweep.refine = 1e-6;
+  const Experiment coarse = run_sweep(plain, {}, nullptr),
+                   fine = run_sweep(deep_linear_sweep(3, {0.9, 0.8}, 3, sweep), {}, nullptr);
+  for (const char* name : {"mode_strength", "norm", "regularised_loss", "settle_time"}) {
+    CAPTURE(name);
+    CHECK(coarse.data.values<double>(name) == fine.data.values<double>(name));
+  }
+  CHECK(coarse.data.values<std::int64_t>("transitions").front() == 2);  // up alone
+  CHECK(fine.data.values<std::int64_t>("transitions").front() == 2);    // up alone
+  CHECK(coarse.data.values<std::int32_t>("transition_order").front() == 0);
+  CHECK(fine.data.values<std::int32_t>("transition_order").front() == 1);
+}
+
+TEST_CASE("A steep stretch before a spinodal is no transition") {
+  // The slope of |w|^2 is three times as steep at .35 as at .05, the spinodal at .350882.
+  SweepSettings sweep;
+  sweep.values = evenly(0.05, 0.35, 4);
+  sweep.refine = 1e-6;
+  sweep.direction = "up";
+  const Experiment experiment = run_sweep(deep_linear_sweep(3, {0.8}, 3, sweep), {}, nullptr);
+  REQUIRE(experiment.outcome.status == Status::ok);
+  CHECK(experiment.data.values<std::int64_t>("transitions").front() == 0);
+}
+
 TEST_CASE("A sweep of one value is a certified minimum") {
   SweepSettings sweep;
   sweep.values = {0.1};
