@@ -1,3 +1,6 @@
+#include <chrono>
+#include <thread>
+
 #include "tests/cli/process.hpp"
 
 using namespace gradflow;

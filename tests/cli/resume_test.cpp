@@ -1,6 +1,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <map>
 
 #include "numerics/random.hpp"
 #include "study/point_files.hpp"

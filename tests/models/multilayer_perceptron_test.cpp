@@ -1,8 +1,7 @@
 #include "models/multilayer_perceptron.hpp"
 
 #include "models/perceptron_map.hpp"
-
-#include "models/two_layer_network.hpp"
+#include "models/two_layer_map.hpp"
 #include "tests/finite_differences.hpp"
 #include "tests/run_model.hpp"
 

@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "models/two_layer_map.hpp"
+#include "numerics/activation.hpp"
 #include "tests/finite_differences.hpp"
 #include "tests/run_model.hpp"
 #include "tests/steps_over_decay.hpp"

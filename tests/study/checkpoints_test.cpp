@@ -1,4 +1,6 @@
 
+#include <map>
+
 #include "experiment/experiment.hpp"
 #include "experiment/journal_checkpoints.hpp"
 #include "study/config.hpp"
