@@ -166,6 +166,18 @@ FlowSettings decayed() {
   return flow;
 }
 
+/// ReLU neurons without bias on these samples.
+std::unique_ptr<Model> network_on(const Matrix& inputs, const Matrix& targets,
+                                  const Vector& initial) {
+  Parameters p(find_model("two_layer_network")->parameters);
+  p.set("activation", std::string("relu"));
+  p.set("bias", false);
+  p.set_file("inputs", "inputs", inputs);
+  p.set_file("targets", "targets", targets);
+  p.set_file("initial", "initial", initial);
+  return find_model("two_layer_network")->make(p, 0);
+}
+
 }  // namespace
 
 TEST_CASE("A neuron that slides along a kink follows the closed form") {
@@ -175,13 +187,7 @@ TEST_CASE("A neuron that slides along a kink follows the closed form") {
   Matrix inputs(2, 2);
   inputs << 0, 1, 1, 1;
   const Vector targets{{-5.0, 2.0}}, initial{{0.5, 0.0, 0.5}};
-  Parameters p(find_model("two_layer_network")->parameters);
-  p.set("activation", std::string("relu"));
-  p.set("bias", false);
-  p.set_file("inputs", "inputs", inputs);
-  p.set_file("targets", "targets", targets);
-  p.set_file("initial", "initial", initial);
-  const auto model = find_model("two_layer_network")->make(p, 0);
+  const auto model = network_on(inputs, targets, initial);
   for (const double rtol : {1e-5, 1e-7, 1e-9}) {
     const std::vector<double> times{0, 0.5, 1, 2, 4};
     const Result run = integrate_flow(*model, {}, rtol, times);
@@ -205,13 +211,7 @@ TEST_CASE("A neuron that slides into 0 and is driven back from both sides stays 
   Matrix inputs(5, 2);
   inputs << 0, 1, 1, 1, -1, 1, 1, 0, -1, 0;
   const Vector targets{{-5, 2, 2, -3, -3}}, initial{{0.5, 0.0, 1.0}};
-  Parameters p(find_model("two_layer_network")->parameters);
-  p.set("activation", std::string("relu"));
-  p.set("bias", false);
-  p.set_file("inputs", "inputs", inputs);
-  p.set_file("targets", "targets", targets);
-  p.set_file("initial", "initial", initial);
-  const auto model = find_model("two_layer_network")->make(p, 0);
+  const auto model = network_on(inputs, targets, initial);
   const Result run = integrate_flow(*model, {}, 1e-8, {0, 20});
   CHECK(run.outcome.statistics.events < 20);
   CHECK(run.outcome.worst_energy_defect < 1e-3);
