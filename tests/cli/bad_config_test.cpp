@@ -1,4 +1,3 @@
-
 #include "tests/catch.hpp"
 #include "tests/cli/refusals.hpp"
 

@@ -1,4 +1,3 @@
-
 #include <set>
 
 #include "flow/gauss_newton_blocks.hpp"

@@ -1,4 +1,3 @@
-
 #include "models/diagonal_linear_network.hpp"
 #include "solve/integrate.hpp"
 #include "tests/catch.hpp"
