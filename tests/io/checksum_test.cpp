@@ -2,7 +2,6 @@
 
 #include <unistd.h>
 
-
 #include "io/netcdf_file.hpp"
 #include "tests/catch.hpp"
 #include "tests/scratch.hpp"

@@ -1,7 +1,6 @@
 #include "models/modular_addition.hpp"
 #include "models/modular_addition_map.hpp"
 
-
 #include "tests/finite_differences.hpp"
 #include "tests/run_model.hpp"
 

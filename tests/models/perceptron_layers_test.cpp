@@ -92,8 +92,8 @@ TEST_CASE("At a minimum layers are balanced and attraction is met by the other f
       CHECK(at.at("force_defect").maxCoeff() < 1e-8);
       CHECK(at.at("representation_loss")[0] == Approx(at.at("regularised_loss")[0]).epsilon(1e-10));
     }
-    // Off the minimum the forces do not meet, and the loss in the activations is below, but where both
-    // weights follow from them: those of one hidden layer of fewer neurons than samples.
+    // Off the minimum the forces do not meet, and the loss in the activations is below, but where
+    // both weights follow from them: those of one hidden layer of fewer neurons than samples.
     RandomStream stream(9, "off");
     const auto off = observed(*model, flow, w + random_vector(w.size(), stream, 0.01));
     const double loss = off.at("regularised_loss")[0];

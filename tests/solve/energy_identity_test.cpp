@@ -1,6 +1,5 @@
 #include "solve/energy_identity.hpp"
 
-
 #include "solve/integrate.hpp"
 #include "solve/stationary_point.hpp"
 #include "tests/catch.hpp"

@@ -1,6 +1,5 @@
 #include "study/store.hpp"
 
-
 #include "io/netcdf_file.hpp"
 #include "tests/catch.hpp"
 #include "tests/cli/process.hpp"
