@@ -2,7 +2,7 @@
 // cost grows. Sections by name; `bench/run` calls it and makes tables and plots of its rows.
 //
 //   gradflow_bench [--out DIR] [--cap SECONDS] [--repeat N] [--quick] [--reuse] [--solver NAME]...
-//   SECTION...
+//   [--shard K/N] SECTION...
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
@@ -10,6 +10,7 @@
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "bench/batch.hpp"
@@ -31,6 +32,7 @@ struct Options {
   int repeat = 5;   ///< runs of which minimum and median are given; fewer where they take long
   bool quick = false;
   bool reuse = false;  ///< take references of an earlier call
+  Shard shard;         ///< of the battery's problems
   std::vector<std::string> sections;
   std::vector<std::string> solvers;  ///< empty: all that a section has
   bool wants(const std::string& solver) const {
@@ -87,7 +89,7 @@ class Bench {
               const std::vector<double>& value) {
     open(table);
     for (const std::string& solver : solvers)
-      for (std::size_t k = 0; k < problems.size(); ++k)
+      for (std::size_t k = 0; k < problems.size() && options_.wants(solver); ++k)
         if (!row(problems[k], solver, rtol, nullptr, value[k])) break;
   }
 
@@ -195,6 +197,18 @@ std::vector<Problem> each(const std::vector<double>& values, const Make& make) {
   return problems;
 }
 
+/// `auto` with one thread and more, up to what the machine has; two processors are left to others
+/// where there are many.
+std::vector<std::string> auto_by_threads() {
+  const auto cores = static_cast<int>(std::thread::hardware_concurrency());
+  const int most = cores > 8 ? cores - 2 : cores;
+  std::vector<std::string> solvers;
+  for (int threads = 1; threads < most; threads *= 2)
+    solvers.push_back("auto x" + std::to_string(threads));
+  solvers.push_back("auto x" + std::to_string(std::max(1, most)));
+  return solvers;
+}
+
 void run_section(const std::string& section, const Options& options) {
   Bench bench(options);
   const bool quick = options.quick;
@@ -289,22 +303,22 @@ void run_section(const std::string& section, const Options& options) {
         each(values, [](double n) { return tanh_network(400, static_cast<Index>(n), 1e-5); }),
         {"auto", "cvode+structured"}, 1e-6, values);
   } else if (section == "threads_width") {
-    const std::vector<double> values{1e4, 1e5, 1e6};
+    const auto values = quick ? std::vector<double>{2e5} : std::vector<double>{1e4, 2e5, 1e6};
     bench.growth(section,
                  each(values, [](double m) { return mean_field(static_cast<Index>(m), 1e-4); }),
-                 {"cvode x1", "cvode x2", "rodas x1", "rodas x2"}, 1e-6, values);
+                 auto_by_threads(), 1e-6, values);
   } else if (section == "threads_parameters") {
-    const std::vector<double> values{3000, 9999, 30000, 99999};
+    const auto values = quick ? std::vector<double>{99999} : std::vector<double>{9999, 99999};
     bench.growth(
         section,
         each(values, [](double p) { return tanh_network(static_cast<Index>(p) / 3, 40, 1e-5); }),
-        {"auto x1", "auto x2"}, 1e-6, values);
+        auto_by_threads(), 1e-6, values);
   } else if (section == "threads_samples") {
-    const std::vector<double> values{100, 300, 1000};
+    const auto values = quick ? std::vector<double>{500} : std::vector<double>{100, 500};
     bench.growth(
         section,
-        each(values, [](double n) { return tanh_network(1667, static_cast<Index>(n), 1e-5); }),
-        {"auto x1", "auto x2"}, 1e-6, values);
+        each(values, [](double n) { return tanh_network(4000, static_cast<Index>(n), 1e-5); }),
+        auto_by_threads(), 1e-6, values);
   } else if (section == "batch") {
     for (const std::string kind : {"seeds", "decays", "larger"})
       for (const Index count : {1, 4, 16, 64})
@@ -321,7 +335,7 @@ void run_section(const std::string& section, const Options& options) {
     else if (section == "machine")
       measure_machine(text);
     else if (section == "battery")
-      measure_battery(file, quick);  // row by row: it takes long
+      measure_battery(file, quick, options.shard);  // row by row: it takes long
     else
       measure_condition(text, options.repeat);
     file << text.str();
@@ -347,7 +361,14 @@ Options read(int argc, char** argv) {
       options.repeat = std::stoi(value());
     else if (word == "--solver")
       options.solvers.push_back(value());
-    else if (word == "--quick")
+    else if (word == "--shard") {
+      char slash = 0;
+      std::istringstream text(value());
+      text >> options.shard.index >> slash >> options.shard.count;
+      if (!text || slash != '/' || options.shard.index < 1 ||
+          options.shard.index > options.shard.count)
+        throw std::invalid_argument("--shard takes K/N, 1 <= K <= N");
+    } else if (word == "--quick")
       options.quick = true;
     else if (word == "--reuse")
       options.reuse = true;

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """The peers in Python, on the data that gradflow_bench left: SciPy's stiff solvers with analytic
-Jacobians, and gradient descent in NumPy and in PyTorch.
+Jacobians, diffrax's Kvaerno5 (compiled, with its own Jacobians), and gradient descent in NumPy and in
+PyTorch.
 
     peers.py RESULTS [--only completion,tanh_600] [--cap SECONDS] [--repeat N] [--quick]
 
@@ -16,6 +17,10 @@ for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
 import argparse
 import csv
 import glob
+import importlib.metadata
+import importlib.util
+import multiprocessing
+import resource
 import time
 
 try:
@@ -62,10 +67,10 @@ class Completion:
         half = self.size * self.rank
         return w[:half].reshape(-1, self.rank), w[half:].reshape(-1, self.rank)
 
-    def rhs(self, t, w):
+    def rhs(self, t, w, xp=np):
         U, V = self.split(w)
         R = self.mask * (U @ V.T - self.target)
-        return -np.concatenate(((2 * (R @ V)).ravel(), (2 * (R.T @ U)).ravel())) - self.decay * w
+        return -xp.concatenate(((2 * (R @ V)).ravel(), (2 * (R.T @ U)).ravel())) - self.decay * w
 
     def jacobian(self, t, w):
         U, V = self.split(w)
@@ -90,13 +95,13 @@ class Tanh:
         self.decay = decay
         self.x, self.y = np.load(f"{folder}/point.npy"), np.load(f"{folder}/target.npy")
 
-    def rhs(self, t, p):
+    def rhs(self, t, p, xp=np):
         w, b, a = p.reshape(3, -1)
-        s = np.tanh(np.outer(self.x, w) + b)
+        s = xp.tanh(xp.outer(self.x, w) + b)
         c = 1 / np.sqrt(len(a))
         r = (c * (s @ a) - self.y) / len(self.y)
         g = c * r[:, None] * (1 - s * s) * a
-        return -np.concatenate((self.x @ g, g.sum(0), c * (r @ s))) - self.decay * p
+        return -xp.concatenate((self.x @ g, g.sum(0), c * (r @ s))) - self.decay * p
 
     def jacobian(self, t, p):
         w, b, a = p.reshape(3, -1)
@@ -130,15 +135,15 @@ class MeanField:
         self.sigma = np.load(f"{folder}/activation_coefficient.npy")
         self.k = np.arange(len(self.phi))
 
-    def moments(self, y):
+    def moments(self, y, xp=np):
         a, s = y.reshape(2, -1)
-        powers = np.vander(s, len(self.phi), increasing=True)
+        powers = xp.vander(s, len(self.phi), increasing=True)
         return a, s, powers, self.sigma * (self.phi - self.sigma * (a @ powers) / len(a))
 
-    def rhs(self, t, y):
-        a, s, powers, g = self.moments(y)
+    def rhs(self, t, y, xp=np):
+        a, s, powers, g = self.moments(y, xp)
         slope = powers[:, :-1] @ (self.k[1:] * g[1:])
-        return np.concatenate((powers @ g / self.epsilon, a * (1 - s * s) * slope))
+        return xp.concatenate((powers @ g / self.epsilon, a * (1 - s * s) * slope))
 
     def jacobian(self, t, y):
         a, s, powers, g = self.moments(y)
@@ -167,10 +172,10 @@ class Diagonal:
         phase = 0.5 * np.pi * np.outer(x, np.arange(1, 31))
         self.X = np.hstack((np.ones((len(x), 1)), np.cos(phase), np.sin(phase)))
 
-    def rhs(self, t, w):
+    def rhs(self, t, w, xp=np):
         u, v = w.reshape(2, -1)
         back = self.X.T @ (self.X @ (u * u - v * v) - self.y) / len(self.y)
-        return -np.concatenate((2 * u * back, -2 * v * back)) - self.decay * w
+        return -xp.concatenate((2 * u * back, -2 * v * back)) - self.decay * w
 
     def jacobian(self, t, w):
         u, v = w.reshape(2, -1)
@@ -220,6 +225,54 @@ def run(problem, method, start, times, rtol, atol, cap):
             "" if result.success else result.message)
 
 
+def diffrax_runs(pipe, kind, folder, rtol, cap, repeat):
+    """In a process of its own, which the system ends at the cap: a compiled solve cannot be stopped.
+    Sends the processor seconds of each run, without compiling, and the last run's states and steps."""
+    os.environ["JAX_PLATFORMS"] = "cpu"
+    os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
+    import diffrax
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
+    problem = problem_of(kind, folder)
+    start, times = np.load(f"{folder}/start.npy"), np.load(f"{folder}/times.npy")
+    factor = np.load(f"{folder}/numbers.npy")[2]
+
+    def solve(start):
+        return diffrax.diffeqsolve(
+            diffrax.ODETerm(lambda t, y, _: problem.rhs(t, y, jax.numpy)), diffrax.Kvaerno5(),
+            0.0, times[-1], None, start, saveat=diffrax.SaveAt(ts=times), max_steps=10**6,
+            stepsize_controller=diffrax.PIDController(rtol=rtol, atol=factor * rtol), throw=False)
+
+    compiled = jax.jit(solve).lower(start).compile()
+    seconds = []
+    while len(seconds) < repeat and sum(seconds) < 2:
+        began = time.process_time()
+        resource.setrlimit(resource.RLIMIT_CPU, (int(began + cap + 1), resource.RLIM_INFINITY))
+        solution = jax.block_until_ready(compiled(start))
+        seconds.append(time.process_time() - began)
+    good = bool(solution.result == diffrax.RESULTS.successful)
+    pipe.send((seconds, np.asarray(solution.ys) if good else None,
+               int(solution.stats["num_steps"])))
+
+
+def diffrax_run(kind, folder, rtol, cap, repeat):
+    """(seconds, states or None, steps, note)"""
+    context = multiprocessing.get_context("spawn")  # threads of JAX do not outlive a fork
+    pipe, end = context.Pipe(duplex=False)
+    child = context.Process(target=diffrax_runs, args=(end, kind, folder, rtol, cap, repeat))
+    child.start()
+    end.close()
+    try:
+        seconds, states, steps = pipe.recv()
+        note = "" if states is not None else "no success"
+    except EOFError:
+        child.join()
+        seconds, states, steps = [cap], None, ""
+        note = "cap" if child.exitcode < 0 else "failed"
+    return seconds, states, steps, note
+
+
 def steps_within(cap, steps, step):
     """Calls step() `steps` times or until the cap, looked at every 100; (seconds, calls)."""
     began = time.process_time()
@@ -266,6 +319,8 @@ def versions():
     if np is None:
         return "none, NumPy is not installed"
     solvers = f"SciPy {scipy.__version__}" if scipy else "SciPy is not installed"
+    if importlib.util.find_spec("diffrax"):
+        solvers += f", diffrax {importlib.metadata.version('diffrax')}"
     return f"NumPy {np.__version__}, {solvers}, BLAS: {blas()}, one thread"
 
 
@@ -318,6 +373,13 @@ def main():
             factor = np.load(f"{folder}/numbers.npy")[2]
             sizes = np.linalg.norm(reference, axis=1)
 
+            def errors_of(states):
+                """(largest, at the end)"""
+                if states is None:
+                    return "", ""
+                errors = np.linalg.norm(states - reference, axis=1) / sizes
+                return errors.max(), errors[-1]
+
             def write(solver, rtol, seconds, steps, rhs, lus, error, end, finished, t, note):
                 rows.writerow([name, solver, 0, rtol, min(seconds), sorted(seconds)[len(seconds) // 2],
                                len(seconds), steps, rhs, lus, error, end, int(finished), t,
@@ -337,12 +399,20 @@ def main():
                             problem, solver.removeprefix("scipy_"), start, times, rtol,
                             factor * rtol, arguments.cap)
                         seconds.append(spent)
-                    error = end = ""
-                    if states is not None:
-                        errors = np.linalg.norm(states - reference, axis=1) / sizes
-                        error, end = errors.max(), errors[-1]
+                    error, end = errors_of(states)
                     write(solver, rtol, seconds, "", rhs, lus, error, end, states is not None, t,
                           note)
+                    if states is None:
+                        break
+            if importlib.util.find_spec("diffrax") is None:
+                skip("diffrax_Kvaerno5", "diffrax is not installed")
+            else:
+                for rtol in ladder:
+                    seconds, states, steps, note = diffrax_run(kind, folder, rtol, arguments.cap,
+                                                               arguments.repeat)
+                    error, end = errors_of(states)
+                    write("diffrax_Kvaerno5", rtol, seconds, steps, "", "", error, end,
+                          states is not None, "" if states is None else times[-1], note)
                     if states is None:
                         break
             total = round(times[-1] / 1e-2)

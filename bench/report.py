@@ -40,12 +40,11 @@ GROWTH = [
     ("width", "m", "mean field, epsilon = 1e-4, to 1, rtol 1e-8"),
     ("parameters", "p", "tanh network, n = 40, lambda = 1e-5, to 1e6, rtol 1e-6"),
     ("samples", "n", "tanh network, p = 1200, lambda = 1e-5, to 1e6, rtol 1e-6"),
-    ("threads_width", "m", "mean field, epsilon = 1e-4, to 1, rtol 1e-6, wall seconds of one "
-     "thread and two"),
-    ("threads_parameters", "p", "tanh network, n = 40, lambda = 1e-5, to 1e6, rtol 1e-6, wall "
-     "seconds of one thread and two"),
-    ("threads_samples", "n", "tanh network, p = 5001, lambda = 1e-5, to 1e6, rtol 1e-6, wall "
-     "seconds of one thread and two"),
+    ("threads_width", "m", "mean field, epsilon = 1e-4, to 1, rtol 1e-6, wall seconds by threads"),
+    ("threads_parameters", "p", "tanh network, n = 40, lambda = 1e-5, to 1e6, rtol 1e-6, wall seconds "
+     "by threads"),
+    ("threads_samples", "n", "tanh network, p = 12000, lambda = 1e-5, to 1e6, rtol 1e-6, wall seconds "
+     "by threads"),
 ]
 BATCH = [
     ("seeds", "diagonal network of 10 parameters, 4 samples, lambda = 1e-3, to 1e4; seeds"),

@@ -395,7 +395,9 @@ Run solve(const Problem& problem, const std::string& given, double rtol, double 
   const auto plus = solver.find('+');
   settings.method = solver.substr(0, plus);
   if (plus != std::string::npos) settings.linear = linear_of(solver.substr(plus + 1));
-  if (solver == "dopri5" || solver == "rosenbrock4") {
+  if (solver.rfind("method:", 0) == 0) {
+    settings.method = solver.substr(7);
+  } else if (solver == "dopri5" || solver == "rosenbrock4") {
     const auto system = problem.system();
     return bare_loop(problem, *system, settings, cap);
   }

@@ -25,12 +25,13 @@ constexpr const char* without_condition = " without condition";
 
 /// `solver`: ours as "method" or "method+linear" ("auto", "cvode+structured", "rodas", "rock4"),
 /// with " x2" for two threads; peers "cvode_dense", "cvode_gmres" (CVODE with SUNDIALS' own linear
-/// solvers and its default settings), "dopri5", "rosenbrock4" (odeint, bare loop), "descent",
-/// "descent_tuned" (gradient descent of step 1e-2, matrix completion alone), "descent_stable"
-/// (gradient descent on our right-hand side, of 1.9/sharpness, the largest along the run; its
-/// seconds are extrapolated). "each:" and the name of a solver: the points of a product one after
-/// another. Ours and `without_condition`: with solver.condition = false. `cap`: processor seconds
-/// after which the run is cut.
+/// solvers and its default settings), "dopri5", "rosenbrock4" (odeint, bare loop),
+/// "method:dopri5" and "method:rosenbrock4": the same as `gradflow run` calls them, with guard and
+/// condition; "descent", "descent_tuned" (gradient descent of step 1e-2, matrix completion alone),
+/// "descent_stable" (gradient descent on our right-hand side, of 1.9/sharpness, the largest along
+/// the run; its seconds are extrapolated). "each:" and the name of a solver: the points of a
+/// product one after another. Ours and `without_condition`: with solver.condition = false. `cap`:
+/// processor seconds after which the run is cut.
 Run solve(const Problem& problem, const std::string& solver, double rtol, double cap);
 
 /// CVODE as its manual's examples call it: BDF, SUNLinSol_Dense on the analytic Jacobian (a product
