@@ -1,7 +1,10 @@
 #include "models/matrix_completion.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <numeric>
+#include <optional>
 
 #include "flow/loss_model.hpp"
 #include "flow/mini_batch.hpp"
@@ -15,6 +18,63 @@ namespace {
 struct Entry {
   Index row, column;
 };
+
+/// The observed entries by their row, or by their column: `entry` holds those of line i at
+/// start[i] ... start[i + 1] - 1, in ascending order, `other` the column, or row, that each is in.
+struct EntriesByLine {
+  std::vector<Index> start, entry, other;
+
+  EntriesByLine(const std::vector<Entry>& entries, Index lines, Index Entry::*line,
+                Index Entry::*across)
+      : start(static_cast<std::size_t>(lines) + 1), entry(entries.size()), other(entries.size()) {
+    for (const Entry& e : entries) ++start[static_cast<std::size_t>(e.*line) + 1];
+    std::partial_sum(start.begin(), start.end(), start.begin());
+    std::vector<Index> next = start;
+    for (std::size_t k = 0; k < entries.size(); ++k) {
+      const auto place =
+          static_cast<std::size_t>(next[static_cast<std::size_t>(entries[k].*line)]++);
+      entry[place] = static_cast<Index>(k);
+      other[place] = entries[k].*across;
+    }
+  }
+  Index lines() const { return static_cast<Index>(start.size()) - 1; }
+  /// f(line, entry, other) for each entry of a line.
+  template <class F>
+  void for_each(Index line, F f) const {
+    const auto i = static_cast<std::size_t>(line);
+    for (auto k = static_cast<std::size_t>(start[i]); k < static_cast<std::size_t>(start[i + 1]);
+         ++k)
+      f(entry[k], other[k]);
+  }
+};
+
+/// Columns `first` to `first` + Width of out = R factor, R the sparse matrix whose entries are c:
+/// a line's sum stays in registers, where adding entry by entry to memory waits for each store.
+template <int Width>
+void sum_by_line(const EntriesByLine& entries, const double* c, const double* factor, double* out,
+                 Index rank, Index first) {
+  using Part = Eigen::Matrix<double, Width, 1>;
+  for (Index line = 0; line < entries.lines(); ++line) {
+    Part sum = Part::Zero();
+    entries.for_each(line, [&](Index k, Index other) {
+      sum += c[k] * Eigen::Map<const Part>(factor + other * rank + first);
+    });
+    Eigen::Map<Part>(out + line * rank + first) = sum;
+  }
+}
+
+/// out = R factor; factor and out of `rank` columns, row by row.
+void sum_by_line(const EntriesByLine& entries, const double* c, const double* factor, double* out,
+                 Index rank) {
+  using Sum = void (*)(const EntriesByLine&, const double*, const double*, double*, Index, Index);
+  constexpr std::array<Sum, 8> of_width{&sum_by_line<1>, &sum_by_line<2>, &sum_by_line<3>,
+                                        &sum_by_line<4>, &sum_by_line<5>, &sum_by_line<6>,
+                                        &sum_by_line<7>, &sum_by_line<8>};
+  constexpr auto widest = static_cast<Index>(of_width.size());
+  for (Index first = 0; first < rank; first += widest)
+    of_width[static_cast<std::size_t>(std::min(widest, rank - first) - 1)](entries, c, factor, out,
+                                                                           rank, first);
+}
 
 /// f_e = U_i . V_j for the observed entries e = (i, j).
 class CompletionMap final : public OutputMap {
@@ -33,12 +93,12 @@ class CompletionMap final : public OutputMap {
   CompletionMap(Index rows, Index columns, Index rank, std::shared_ptr<const std::vector<Entry>> e)
       : rows_(rows), columns_(columns), rank_(rank), entries_(std::move(e)) {
     w_.resize(parameters());
-    by_row_.resize(static_cast<std::size_t>(rows));
-    by_column_.resize(static_cast<std::size_t>(columns));
-    for (std::size_t k = 0; k < entries_->size(); ++k) {
-      by_row_[static_cast<std::size_t>((*entries_)[k].row)].push_back(static_cast<Index>(k));
-      by_column_[static_cast<std::size_t>((*entries_)[k].column)].push_back(static_cast<Index>(k));
-    }
+    arrange();
+  }
+  /// To be called after the entries have changed.
+  void arrange() {
+    by_row_.emplace(*entries_, rows_, &Entry::row, &Entry::column);
+    by_column_.emplace(*entries_, columns_, &Entry::column, &Entry::row);
   }
   std::unique_ptr<OutputMap> clone() const override {
     return std::make_unique<CompletionMap>(rows_, columns_, rank_, entries_);
@@ -62,10 +122,13 @@ class CompletionMap final : public OutputMap {
     return make_batch_map([rows = rows_, columns = columns_, rank = rank_,
                            all = entries_](Index size) {
       const auto chosen = std::make_shared<std::vector<Entry>>(all->begin(), all->begin() + size);
-      return SelectingMap{std::make_unique<CompletionMap>(rows, columns, rank, chosen),
-                          [all, chosen](const std::vector<Index>& samples) {
+      auto map = std::make_unique<CompletionMap>(rows, columns, rank, chosen);
+      CompletionMap* arranged = map.get();
+      return SelectingMap{std::move(map),
+                          [all, chosen, arranged](const std::vector<Index>& samples) {
                             for (std::size_t b = 0; b < samples.size(); ++b)
                               (*chosen)[b] = (*all)[static_cast<std::size_t>(samples[b])];
+                            arranged->arrange();
                           }};
     });
   }
@@ -79,17 +142,17 @@ class CompletionMap final : public OutputMap {
       OutputMap::gram(weight, k);
       return;
     }
-    const Eigen::Map<const RowMatrix> U(w_.data(), rows_, rank_),
-        V(w_.data() + rows_ * rank_, columns_, rank_);
-    uu_.noalias() = U * U.transpose();
-    vv_.noalias() = V * V.transpose();
+    uu_.noalias() = rows_of(w_) * rows_of(w_).transpose();
+    vv_.noalias() = columns_of(w_) * columns_of(w_).transpose();
     k.setZero();
-    for (const std::vector<Index>& same : by_row_)
-      for (const Index a : same)
-        for (const Index b : same) k(a, b) += vv_(entry(a).column, entry(b).column);
-    for (const std::vector<Index>& same : by_column_)
-      for (const Index a : same)
-        for (const Index b : same) k(a, b) += uu_(entry(a).row, entry(b).row);
+    const auto add = [&](const EntriesByLine& lines, const Matrix& products) {
+      for (Index line = 0; line < lines.lines(); ++line)
+        lines.for_each(line, [&](Index a, Index i) {
+          lines.for_each(line, [&](Index b, Index j) { k(a, b) += products(i, j); });
+        });
+    };
+    add(*by_row_, vv_);
+    add(*by_column_, uu_);
   }
   double gram_flops() const override {
     const double r = static_cast<double>(rows_), c = static_cast<double>(columns_),
@@ -97,20 +160,45 @@ class CompletionMap final : public OutputMap {
     return 2 * static_cast<double>(rank_) * (r * r + c * c) + n * (n / r + n / c) + n * n;
   }
 
- private:
-  /// out = sum_e c_e d(U_i . V_j) at w: the transposed Jacobian, linear in w, and so the curvature.
-  template <class W>
-  void spread(ConstVectorRef c, const W& w, VectorRef out) const {
-    out.setZero();
+  /// Of the entry (i, j) the row of J has the 2 rank numbers V_j and U_i, and the Hessian of f_e
+  /// joins U_i with V_j.
+  void add_hessian(double d, ConstVectorRef c, MatrixRef h) override {
     for (Index k = 0; k < outputs(); ++k) {
-      out.segment(entry(k).row * rank_, rank_) += c[k] * v(w, k);
-      out.segment((rows_ + entry(k).column) * rank_, rank_) += c[k] * u(w, k);
+      const Index i = entry(k).row * rank_, j = (rows_ + entry(k).column) * rank_;
+      for (Index b = 0; b < rank_; ++b) {
+        const double u = d * w_[i + b], v = d * w_[j + b];
+        for (Index a = 0; a < rank_; ++a) {
+          h(i + a, i + b) += v * w_[j + a];
+          h(j + a, j + b) += u * w_[i + a];
+          h(i + a, j + b) += u * w_[j + a];
+          h(j + a, i + b) += v * w_[i + a];
+        }
+        if (c.size() == 0) continue;
+        h(i + b, j + b) += c[k];
+        h(j + b, i + b) += c[k];
+      }
     }
+  }
+  std::optional<double> hessian_flops() const override {
+    return 8.0 * static_cast<double>(outputs() * rank_ * rank_);
+  }
+
+ private:
+  Eigen::Map<const RowMatrix> rows_of(const Vector& w) const { return {w.data(), rows_, rank_}; }
+  Eigen::Map<const RowMatrix> columns_of(const Vector& w) const {
+    return {w.data() + rows_ * rank_, columns_, rank_};
+  }
+
+  /// out = sum_e c_e d(U_i . V_j) at w: the transposed Jacobian, linear in w, and so the curvature.
+  void spread(ConstVectorRef c, ConstVectorRef w, VectorRef out) const {
+    const Index split = rows_ * rank_;
+    sum_by_line(*by_row_, c.data(), w.data() + split, out.data(), rank_);
+    sum_by_line(*by_column_, c.data(), w.data(), out.data() + split, rank_);
   }
 
   Index rows_, columns_, rank_;
   std::shared_ptr<const std::vector<Entry>> entries_;
-  std::vector<std::vector<Index>> by_row_, by_column_;
+  std::optional<EntriesByLine> by_row_, by_column_;
   Vector w_;
   Matrix uu_, vv_;
 };

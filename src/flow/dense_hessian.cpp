@@ -1,9 +1,18 @@
+#include <optional>
+
 #include "flow/shifted_hessian_parts.hpp"
 #include "numerics/memory.hpp"
 #include "numerics/parallel.hpp"
 
 namespace gradflow {
 namespace {
+
+/// c of D = c I where the map writes J^T D J and its curvature by itself.
+std::optional<double> own_hessian_scale(const Loss& loss) {
+  const std::optional<double> root = loss.output_loss().uniform_root();
+  if (!root || !loss.map().hessian_flops()) return std::nullopt;
+  return *root * *root;
+}
 
 class DenseHessian final : public ShiftedHessian {
  public:
@@ -17,6 +26,13 @@ class DenseHessian final : public ShiftedHessian {
     while (static_cast<Index>(others_.size()) + 1 < loop_threads())
       others_.push_back({loss_, unit_});
     settled_.linearise(w);
+    if (const auto scale = own_hessian_scale(loss_)) {
+      loss_.linearise(w);
+      hessian_.setZero();
+      loss_.map().add_hessian(
+          *scale, settled_.wanted() ? no_curvature_ : loss_.last_output_gradient(), hessian_);
+      return;
+    }
     columns(hessian_, [&](Loss& loss, const Vector& unit, VectorRef column) {
       loss.linearise(w);  // once: the point stays
       if (settled_.wanted())
@@ -33,9 +49,14 @@ class DenseHessian final : public ShiftedHessian {
       step_ *= scale;
       factorisation_.solve_in_place(step_);
       const Vector& gradient = settled_.after(loss_, step_);
-      columns(curvature_, [&](Loss& loss, const Vector& unit, VectorRef column) {
-        loss.map().curvature_times(gradient, unit, column);
-      });
+      if (own_hessian_scale(loss_)) {
+        curvature_.setZero();
+        loss_.map().add_hessian(0, gradient, curvature_);
+      } else {
+        columns(curvature_, [&](Loss& loss, const Vector& unit, VectorRef column) {
+          loss.map().curvature_times(gradient, unit, column);
+        });
+      }
     }
     return factorise_sum(shift, scale, settled_.wanted());
   }
@@ -85,6 +106,7 @@ class DenseHessian final : public ShiftedHessian {
   Loss loss_;
   Matrix hessian_;
   Vector unit_;
+  const Vector no_curvature_;
   std::vector<Worker> others_;
   SymmetricFactorisation factorisation_;
   SettledResiduals settled_;
@@ -98,9 +120,11 @@ NewtonOffer dense_hessian_offer(const Loss& loss) {
   const double p = as_double(loss.dimension());
   // The outputs' curvature counted as two products with J.
   const double product = (loss.map().affine() ? 2 : 4) * loss.map().product_flops();
+  const double filling =
+      own_hessian_scale(loss) ? p * p + *loss.map().hessian_flops() : p * product;
   return {.kind = LinearKind::dense,
           .counts_inertia = true,
-          .cost = {p * product, p * p * p / 3, 2 * p * p, 16 * p * p}};
+          .cost = {filling, p * p * p / 3, 2 * p * p, 16 * p * p}};
 }
 
 std::unique_ptr<ShiftedHessian> make_dense_hessian(const Loss& loss) {

@@ -119,6 +119,17 @@ void compare_matrices(const MapAt& at, RandomStream& stream, Comparisons& all) {
   at.map.gram(weight, gram);
   all.by_rounding("J D J^T", relative_error(gram, jt.transpose() * weight.asDiagonal() * jt));
   all.by_rounding("J D J^T is symmetric", relative_error(gram, gram.transpose()));
+  if (!at.map.hessian_flops()) return;
+  const double scale = 0.7;
+  Matrix hessian = Matrix::Identity(p, p);
+  at.map.add_hessian(scale, Vector(), hessian);
+  hessian.diagonal().array() -= 1;
+  all.by_rounding("J^T J as a matrix", relative_error(hessian, scale * jt * jt.transpose()));
+  hessian.setZero();
+  at.map.add_hessian(0, at.u, hessian);
+  all.by_rounding("curvature as a matrix", relative_error(hessian * at.v, at.curved));
+  all.by_rounding("curvature as a matrix is symmetric",
+                  relative_error(hessian, hessian.transpose()));
 }
 
 void compare_blocks(const MapAt& at, const BlockStructure& structure, Comparisons& all) {

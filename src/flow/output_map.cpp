@@ -43,6 +43,10 @@ double OutputMap::gram_flops() const {
   return n * n * static_cast<double>(parameters()) + n * product_flops();
 }
 
+void OutputMap::add_hessian(double, ConstVectorRef, MatrixRef) {
+  throw std::logic_error("this model makes no Hessian but by products");
+}
+
 std::unique_ptr<BatchMap> OutputMap::batch_map() const {
   return make_whole_batch_map(clone());
 }

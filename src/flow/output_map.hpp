@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "numerics/types.hpp"
@@ -72,6 +73,12 @@ class OutputMap {
   /// The outputs of some samples alone, for mini-batches (flow/mini_batch.hpp). By default all are
   /// evaluated; a map of n samples that knows better overrides it.
   virtual std::unique_ptr<BatchMap> batch_map() const;
+
+  /// h += d J^T J + sum_i u_i hess f_i, shape (p, p), both triangles; an empty u stands for zeros.
+  /// Only called where `hessian_flops` is given.
+  virtual void add_hessian(double d, ConstVectorRef u, MatrixRef h);
+  /// Flops of one such call; nothing where the map knows no way that is better than p products.
+  virtual std::optional<double> hessian_flops() const { return std::nullopt; }
 
   /// True where f is affine in w, so that Gauss-Newton is the exact Hessian.
   virtual bool affine() const { return false; }
