@@ -34,11 +34,9 @@ class BlockHessian final : public ShiftedHessian {
       factor_ *= *root;
       return;
     }
-    for (Index i = 0; i < factor_.rows(); ++i) {
-      small_ = factor_.row(i).transpose();
-      loss_.output_loss().root_transposed_times(loss_.last_outputs(), small_);
-      factor_.row(i) = small_.transpose();
-    }
+    jacobian_ = factor_.transpose();
+    loss_.output_loss().root_transposed_times_columns(loss_.last_outputs(), jacobian_);
+    factor_ = jacobian_.transpose();
   }
 
   bool factorise(ConstVectorRef shift, double scale) override {
@@ -146,7 +144,7 @@ class BlockHessian final : public ShiftedHessian {
   Loss loss_;
   const BlockStructure& structure_;
   Vector curvature_, inverse_;
-  Matrix factor_, solved_, gathered_, product_;
+  Matrix factor_, jacobian_, solved_, gathered_, product_;
   SymmetricFactorisation factorisation_, small_factorisation_;
   Vector small_, large_, gradient_;
   double scale_ = 0;

@@ -9,14 +9,16 @@ class GaussNewtonHessian final : public ShiftedHessian {
   explicit GaussNewtonHessian(const Loss& loss)
       : ShiftedHessian(gauss_newton_hessian_offer(loss)),
         loss_(loss),
-        gram_(loss.outputs(), loss.outputs()),
-        newton_(Matrix::Zero(loss.outputs(), loss.outputs())),
         small_(loss.outputs()),
         large_(loss.dimension()),
         root_(loss_.output_loss().uniform_root()) {}
 
   void linearise(ConstVectorRef w) override {
     loss_.linearise(w);
+    if (gram_.size() == 0) {  // not before it is needed: another method may do the whole run
+      gram_.resize(loss_.outputs(), loss_.outputs());
+      newton_.setZero(loss_.outputs(), loss_.outputs());
+    }
     gram_is_weighted_ = true;  // any Gram matrix held is of an older point
     have_gram_ = false;
   }
@@ -34,8 +36,7 @@ class GaussNewtonHessian final : public ShiftedHessian {
       // S^T K S: the factor acts on columns, so once, transpose, once more; where it is a number,
       // below.
       for (int side = 0; side < 2 && !root_; ++side) {
-        for (Index j = 0; j < gram_.cols(); ++j)
-          loss_.output_loss().root_transposed_times(loss_.last_outputs(), gram_.col(j));
+        loss_.output_loss().root_transposed_times_columns(loss_.last_outputs(), gram_);
         gram_.transposeInPlace();
       }
       have_gram_ = true;

@@ -17,6 +17,10 @@ void OutputLoss::batch_gradient(ConstVectorRef, const std::vector<Index>&, Vecto
   throw std::logic_error("this loss is no sum over samples");
 }
 
+void OutputLoss::root_transposed_times_columns(ConstVectorRef f, MatrixRef v) const {
+  for (Index j = 0; j < v.cols(); ++j) root_transposed_times(f, v.col(j));
+}
+
 double SquaredLoss::value(ConstVectorRef f) const {
   return c_ * (f - targets_).squaredNorm() + constant_;
 }
@@ -118,14 +122,28 @@ void CrossEntropyLoss::hessian_times(ConstVectorRef f, ConstVectorRef v, VectorR
 
 // diag(p) - p p^T = S S^T with S = diag(q)(I - q q^T), q = sqrt(p), because |q| = 1.
 void CrossEntropyLoss::root_transposed_times(ConstVectorRef f, VectorRef v) const {
+  root_transposed_times_columns(f, v);
+}
+
+// The exponentials of N outputs are worth some thirty columns.
+void CrossEntropyLoss::root_transposed_times_columns(ConstVectorRef f, MatrixRef v) const {
   const double scale = 1 / std::sqrt(static_cast<double>(labels_.size()));
-  for (std::size_t i = 0; i < labels_.size(); ++i) {
-    const Vector& p = softmax(f, static_cast<Index>(i)).p;
-    auto in = v.segment(static_cast<Index>(i) * classes_, classes_);
-    in.array() -= double(in[labels_[i]]);
-    const double mean = p.dot(in);
-    in.array() = scale * p.array().sqrt() * (in.array() - mean);
-  }
+  thread_local Vector all, root;
+  all.resize(f.size());
+  for (std::size_t i = 0; i < labels_.size(); ++i)
+    all.segment(static_cast<Index>(i) * classes_, classes_) = softmax(f, static_cast<Index>(i)).p;
+  root = scale * all.cwiseSqrt();
+  for (Index j = 0; j < v.cols(); ++j)
+    for (std::size_t i = 0; i < labels_.size(); ++i) {
+      // Entry by entry: classes are few, and a call for each would cost more than they do.
+      const Index start = static_cast<Index>(i) * classes_;
+      double* in = v.col(j).data() + start;
+      const double *p = all.data() + start, *q = root.data() + start;
+      const double own = in[labels_[i]];
+      double mean = 0;
+      for (Index k = 0; k < classes_; ++k) mean += p[k] * (in[k] - own);
+      for (Index k = 0; k < classes_; ++k) in[k] = q[k] * ((in[k] - own) - mean);
+    }
 }
 
 void CrossEntropyLoss::root_times(ConstVectorRef f, VectorRef v) const {

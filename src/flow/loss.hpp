@@ -30,6 +30,9 @@ class OutputLoss {
   /// S^T v and S v for the factor S of D(f); in place.
   virtual void root_transposed_times(ConstVectorRef f, VectorRef v) const = 0;
   virtual void root_times(ConstVectorRef f, VectorRef v) const = 0;
+  /// S^T V, V of shape (N, any), in place. By default column by column; a loss whose S is dear to
+  /// make overrides it.
+  virtual void root_transposed_times_columns(ConstVectorRef f, MatrixRef v) const;
   /// c where S = c I at every f: matrices are then scaled instead of multiplied.
   virtual std::optional<double> uniform_root() const { return std::nullopt; }
 };
@@ -70,6 +73,7 @@ class CrossEntropyLoss final : public OutputLoss {
   void hessian_times(ConstVectorRef f, ConstVectorRef v, VectorRef out) const override;
   void root_transposed_times(ConstVectorRef f, VectorRef v) const override;
   void root_times(ConstVectorRef f, VectorRef v) const override;
+  void root_transposed_times_columns(ConstVectorRef f, MatrixRef v) const override;
 
  private:
   /// p_k = exp(f_k)/sum of one sample, and what the others have, 1 - p_label.

@@ -44,7 +44,7 @@ bool SettledGradient::find(ConstVectorRef w, ConstVectorRef shift, double scale,
   outputs_.noalias() = gram_ * gradient_;
   output_loss.root_transposed_times(f, outputs_);
   for (int side = 0; side < 2; ++side) {
-    for (Index j = 0; j < n; ++j) output_loss.root_transposed_times(f, gram_.col(j));
+    output_loss.root_transposed_times_columns(f, gram_);
     gram_.transposeInPlace();
   }
   gram_ *= scale;

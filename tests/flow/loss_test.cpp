@@ -80,6 +80,21 @@ TEST_CASE("The cross-entropy of well fitted samples keeps its digits") {
   }
 }
 
+TEST_CASE("The root of cross-entropy's Hessian acts on a matrix as on each of its columns") {
+  RandomStream stream(5, "test");
+  const CrossEntropyLoss loss({2, 0, 1, 1}, 3);
+  const Vector f = 3 * random_vector(12, stream);
+  Matrix v(12, 7);
+  stream.fill_normal(v);
+  Matrix together = v;
+  loss.root_transposed_times_columns(f, together);
+  for (Index j = 0; j < v.cols(); ++j) {
+    Vector alone = v.col(j);
+    loss.root_transposed_times(f, alone);
+    CHECK(together.col(j) == alone);
+  }
+}
+
 TEST_CASE("Gradient, Hessian and Gauss-Newton products of a loss of outputs agree") {
   RandomStream stream(4, "test");
   for (const Index p : {1, 5, 12}) {
