@@ -48,9 +48,13 @@ void decay(const double* __restrict z, Index n, double c, Buffer& e, Buffer& d) 
   constexpr double log_2_high = 6.93147180369123816490e-1, log_2_low = 1.90821492927058770002e-10;
   // Adding and subtracting it rounds to an integer, which its last bits then hold.
   constexpr double shifter = 0x1.8p52;
+  // By way of a buffer (see below). NaN passes.
   for (Index i = 0; i < n; ++i) {
     const double a = c * std::abs(z[i]);
-    const double x = a > 708 ? -708.0 : -a;  // NaN passes
+    e[i] = a > 708 ? -708.0 : -a;
+  }
+  for (Index i = 0; i < n; ++i) {
+    const double x = e[i];
     const double shifted = x * inverse_log_2 + shifter;
     const double k = shifted - shifter;
     const double r = (x - k * log_2_high) - k * log_2_low;
