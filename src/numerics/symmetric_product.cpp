@@ -7,14 +7,19 @@
 namespace gradflow {
 
 void add_symmetric_product(double c, ConstMatrixRef A, ConstMatrixRef B, MatrixRef K) {
-  // Wide enough that packing A anew for each panel costs little.
-  constexpr Index panel = 256;
-  const Index n = K.rows();
-  parallel_for((n + panel - 1) / panel, [&](Index p) {
-    const Index start = p * panel, below = n - start;
-    const Index columns = std::min(panel, below);
-    K.block(start, start, below, columns).noalias() +=
-        c * (A.rightCols(below).transpose() * B.middleCols(start, columns));
+  // Tiles large enough that packing their factors costs little (a tenth of the arithmetic), and
+  // small enough that a matrix of some hundred rows has work for a dozen threads. What a tile is
+  // does not depend on their number.
+  constexpr Index side = 96;
+  const Index n = K.rows(), lines = (n + side - 1) / side;
+  parallel_for(lines * (lines + 1) / 2, [&](Index tile) {
+    // Column by column of the lower triangle of tiles.
+    Index column = 0;
+    while (tile >= lines - column) tile -= lines - column++;
+    const Index top = (column + tile) * side, left = column * side;
+    const Index rows = std::min(side, n - top), columns = std::min(side, n - left);
+    K.block(top, left, rows, columns).noalias() +=
+        c * (A.middleCols(top, rows).transpose() * B.middleCols(left, columns));
   });
 }
 
