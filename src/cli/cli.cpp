@@ -38,7 +38,7 @@ void on_signal(int signal) {
 /// The system would rather kill a process than refuse it memory; refused at the size of the
 /// machine (or of the container), a config with sizes too large ends with a message.
 void limit_memory() {
-#ifndef __SANITIZE_ADDRESS__  // whose shadow memory is address space without end
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // shadow memory has no end
   rlim_t bytes =
       static_cast<rlim_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<rlim_t>(sysconf(_SC_PAGESIZE));
   std::ifstream container("/sys/fs/cgroup/memory.max");

@@ -173,7 +173,7 @@ class Life {
 
   /// The system would rather kill a process than refuse it memory.
   void limit_memory(const SolverSettings& solver) const {
-#ifndef __SANITIZE_ADDRESS__  // whose shadow memory is address space without end
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // shadow memory has no end
     const auto machine =
         static_cast<rlim_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<rlim_t>(sysconf(_SC_PAGESIZE));
     rlimit limit{};
