@@ -1,10 +1,12 @@
 #include "solve/stepper.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <sstream>
 
 #include "flow/newton_choice.hpp"
 #include "numerics/memory.hpp"
+#include "solve/spectral_radius.hpp"
 
 namespace gradflow {
 void Stepper::interpolate_nodes(const std::array<double, nodes>& t, Matrix& y, Matrix& ydot) {
@@ -64,18 +66,75 @@ constexpr double dear_step = 100;
 /// that cost as many evaluations.
 constexpr double most_steps_of_dopri5 = 3000;
 
-/// CVODE, after dopri5 and rock4 where a Newton set-up is dear.
+/// dopri5 is stable up to this step times spectral radius (Hairer and Wanner, Solving Ordinary
+/// Differential Equations II, section IV.2), ROCK4 of s stages up to this times s^2 (Abdulle, SIAM
+/// J. Sci. Comput. 23, 2002).
+constexpr double stable_step_of_dopri5 = 3.3, stable_step_of_rock4 = 0.35;
+/// Explicit methods are tried where stability asks for so small a share of what an implicit run
+/// costs: they win even if the flow becomes a few times as stiff.
+constexpr double share_worth_trying = 1.0 / 3;
+/// At a tighter tolerance dopri5 needs as many steps as BDF, and samples within its steps, of order
+/// 4 as its dense output is, are less exact than its states (tests/solve/tolerance_test.cpp).
+constexpr double tightest_worth_trying = 1e-7;
+
+/// `first` where a first look at the spectrum shows that stability will cost little on the way from
+/// t to the end, by `effort_of` (that time times the spectral radius); `second` otherwise, or where
+/// that proves wrong.
+std::unique_ptr<Stepper> if_worth_trying(System& system, std::unique_ptr<Stepper> first,
+                                         std::unique_ptr<Stepper> second, double affordable,
+                                         Effort effort, double (*effort_of)(double)) {
+  const auto look = [&system, affordable, effort_of](double t, const Vector& y, double t_stop) {
+    try {
+      const double rate = SpectralRadius(system).estimate(t, y);
+      return effort_of((t_stop - t) * rate) <= share_worth_trying * affordable;
+    } catch (const SolverError&) {
+      return false;
+    }
+  };
+  return make_switching_stepper(std::move(first), std::move(second), affordable, effort, look);
+}
+
+double steps_of_dopri5(double stiffness) {
+  return stiffness / stable_step_of_dopri5;
+}
+
+/// Evaluations of so many steps, alike: at equal cost longer ones would need more stages.
+double evaluations_of_rock4(double stiffness) {
+  return std::sqrt(implicit_steps * stiffness / stable_step_of_rock4);
+}
+
+/// The implicit method after dopri5 and rock4, where these are worth a try. `implicit_step`: flops
+/// of one step; 0 where they are not known.
+std::unique_ptr<Stepper> after_explicit(System& system, const SolverSettings& settings,
+                                        std::unique_ptr<Stepper> implicit, double implicit_step) {
+  if (settings.rtol < tightest_worth_trying) return implicit;
+  // What errors become is only known where a run follows its condition. Along mirror flow in
+  // accelerated time dopri5's do not follow the tolerance.
+  if (!system.has_condition()) return implicit;
+  double affordable_steps = implicit_steps;
+  if (implicit_step > 0) {
+    // An implicit step has vectors of its own to work on, as many as an explicit one.
+    affordable_steps *= std::max(1.0, implicit_step / (6 * system.rhs_flops()));
+    const double affordable = implicit_steps * implicit_step / system.rhs_flops();
+    implicit = if_worth_trying(system, make_rock4_stepper(system, settings), std::move(implicit),
+                               affordable, Effort::evaluations, evaluations_of_rock4);
+  }
+  return if_worth_trying(system, make_dopri5_stepper(system, settings), std::move(implicit),
+                         affordable_steps, Effort::steps, steps_of_dopri5);
+}
+
+/// CVODE, after dopri5 and rock4 where a Newton set-up is dear or the flow not stiff.
 std::unique_ptr<Stepper> make_automatic_cvode(System& system, const SolverSettings& settings) {
   auto cvode = make_cvode_stepper(system, settings, false);
   if (settings.linear != LinearKind::automatic) return cvode;
   const NewtonOffer* offer = cvode->newton_offer();
   if (offer == nullptr) return cvode;
-  const NewtonCost& cost = offer->cost;
-  // A set-up serves three steps, each with two solves; dopri5 has six stages.
-  const double implicit_step = cost.set_up_flops() / 3 + 2 * cost.solve_flops;
+  if (!(system.rhs_flops() > 0)) return after_explicit(system, settings, std::move(cvode), 0);
+  // Each step has its set-up, and two solves; dopri5 has six stages.
+  const double implicit_step = offer->cost.set_up_flops() + 2 * offer->cost.solve_flops;
   const double ratio = implicit_step / (6 * system.rhs_flops());
   const bool last = offer->taken == NewtonOffer::Taken::after_explicit || ratio >= dear_step;
-  if (!(system.rhs_flops() > 0) || !last) return cvode;
+  if (!last) return after_explicit(system, settings, std::move(cvode), implicit_step);
   auto stabilised = make_switching_stepper(make_rock4_stepper(system, settings), std::move(cvode),
                                            implicit_steps * implicit_step / system.rhs_flops(),
                                            Effort::evaluations);
@@ -88,6 +147,8 @@ std::unique_ptr<Stepper> make_smooth_stepper(System& system, const SolverSetting
   if (settings.method == "auto") {
     settings.method = system.preferred_method();
     if (settings.method == "cvode") return make_automatic_cvode(system, settings);
+    if (settings.method == "rodas" && settings.linear == LinearKind::automatic)
+      return after_explicit(system, settings, make_rodas_stepper(system, settings), 0);
   }
   if (settings.method == "cvode") return make_cvode_stepper(system, settings, false);
   if (settings.method == "cvode_adams") return make_cvode_stepper(system, settings, true);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -100,11 +101,15 @@ std::unique_ptr<Stepper> make_rosenbrock4_stepper(System& system, const SolverSe
 std::unique_ptr<Stepper> make_rock4_stepper(System& system, const SolverSettings& settings);
 /// What a method's cost goes by: steps that are all alike, or evaluations of the right-hand side.
 enum class Effort { steps, evaluations };
+/// Whether a method should begin at (t, y) on the way to t_stop.
+using WorthTrying = std::function<bool(double t, const Vector& y, double t_stop)>;
 /// The first of these up to where the second, stable at longer steps, is the cheaper way to the
 /// end; `affordable`: the effort of the first that costs as much as a whole run of the second.
+/// Without `worth_trying` the first begins in any case.
 std::unique_ptr<Stepper> make_switching_stepper(std::unique_ptr<Stepper> first,
                                                 std::unique_ptr<Stepper> second, double affordable,
-                                                Effort effort = Effort::steps);
+                                                Effort effort = Effort::steps,
+                                                WorthTrying worth_trying = nullptr);
 /// Any of these within the smooth pieces of a right-hand side (flow/pieces.hpp): each step ends
 /// at a boundary that it meets, located on the dense output, and the next begins in the piece
 /// beyond.

@@ -1,4 +1,5 @@
 #include <sstream>
+#include <utility>
 
 #include "solve/stepper.hpp"
 
@@ -11,19 +12,25 @@ namespace {
 /// cost less than one set-up. The first method goes on while its way to the end, at the pace of
 /// late, fits into what the second would cost, or while its steps still grow.
 ///
+/// Where the first method is worth a try is asked before its first step, with the state and the
+/// end.
+///
 /// All counts are of flops from the formulas, so that a run is the same on any machine.
 class SwitchingStepper final : public Stepper {
  public:
   SwitchingStepper(std::unique_ptr<Stepper> first, std::unique_ptr<Stepper> second,
-                   double affordable, Effort effort)
+                   double affordable, Effort effort, WorthTrying worth_trying)
       : active_(std::move(first)),
         second_(std::move(second)),
         affordable_(affordable),
-        effort_(effort) {}
+        effort_(effort),
+        worth_trying_(std::move(worth_trying)),
+        ask_first_(worth_trying_ != nullptr) {}
 
   void start(double t0, ConstVectorRef y0) override {
     active_->keep_to(subspace());
     active_->start(t0, y0);
+    ask_first_ = worth_trying_ != nullptr;
     looked_at_ = t0;
     spent_at_look_ = spent();
     last_pace_ = 0;
@@ -31,6 +38,8 @@ class SwitchingStepper final : public Stepper {
   }
 
   void step(double t_stop, double longest) override {
+    if (second_ && std::exchange(ask_first_, false) && !worth_trying_(time(), state(), t_stop))
+      change("");
     if (second_ && until_look_ == 0) look(t_stop);
     try {
       active_->step(t_stop, longest);
@@ -38,12 +47,13 @@ class SwitchingStepper final : public Stepper {
     } catch (const SolverError&) {
       // Steps that shrink to nothing: what is left is for the second method to try.
       if (!second_ || !active_->state().allFinite()) throw;
-      change();
+      change(history());
       active_->step(t_stop, longest);
     }
   }
 
   void exchange(Archive& archive) override {
+    ask_first_ = false;  // that was before the first step
     bool switched = !second_;
     archive("switched", switched);
     if (archive.reading() && switched && second_) {
@@ -80,8 +90,11 @@ class SwitchingStepper final : public Stepper {
     total_ += active_->statistics();
     return total_;
   }
-  std::string method() const override { return history_ + active_->method(); }
-  std::string linear() const override { return active_->linear(); }
+  // Before the first step the second is the likely one.
+  std::string method() const override {
+    return ask_first_ ? second_->method() : history_ + active_->method();
+  }
+  std::string linear() const override { return ask_first_ ? second_->linear() : active_->linear(); }
 
  private:
   static constexpr long steps_between_looks = 50;
@@ -98,7 +111,7 @@ class SwitchingStepper final : public Stepper {
     const double patience = effort_ == Effort::evaluations ? 10 : 1;
     const bool dear = used > affordable_ ||
                       (used + needed > patience * affordable_ && pace < growing * last_pace_);
-    if (dear) change();
+    if (dear) change(history());
     looked_at_ = time();
     spent_at_look_ = used;
     last_pace_ = pace;
@@ -110,14 +123,19 @@ class SwitchingStepper final : public Stepper {
     return static_cast<double>(effort_ == Effort::steps ? all.steps : all.rhs_evaluations);
   }
 
-  void change() {
+  /// "dopri5 up to t = 0.3, then "
+  std::string history() const {
+    std::ostringstream text;
+    text.precision(3);
+    text << active_->method() << " up to t = " << time() << ", then ";
+    return text.str();
+  }
+
+  void change(std::string history) {
     const double t = time();
     const Vector y = state();
     before_ = active_->statistics();
-    std::ostringstream text;
-    text.precision(3);
-    text << active_->method() << " up to t = " << t << ", then ";
-    history_ = text.str();
+    history_ = std::move(history);
     active_ = std::move(second_);
     active_->keep_to(subspace());
     active_->start(t, y);
@@ -127,6 +145,8 @@ class SwitchingStepper final : public Stepper {
   std::unique_ptr<Stepper> second_;  ///< empty once it is active
   double affordable_;
   Effort effort_;
+  WorthTrying worth_trying_;
+  bool ask_first_;
   double looked_at_ = 0, spent_at_look_ = 0, last_pace_ = 0;
   long until_look_ = steps_between_looks;
   std::string history_;
@@ -137,9 +157,9 @@ class SwitchingStepper final : public Stepper {
 
 std::unique_ptr<Stepper> make_switching_stepper(std::unique_ptr<Stepper> first,
                                                 std::unique_ptr<Stepper> second, double affordable,
-                                                Effort effort) {
-  return std::make_unique<SwitchingStepper>(std::move(first), std::move(second), affordable,
-                                            effort);
+                                                Effort effort, WorthTrying worth_trying) {
+  return std::make_unique<SwitchingStepper>(std::move(first), std::move(second), affordable, effort,
+                                            std::move(worth_trying));
 }
 
 }  // namespace gradflow

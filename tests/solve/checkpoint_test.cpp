@@ -134,6 +134,14 @@ TEST_CASE("A run that has changed its method goes on with the one that it has ch
   };
   const EnergySystem system = decay(Vector{{1e4, 1, 1e-3}});
   check_resumes(system, settings, Vector{{1, 1, 1}}, {0, 1e-6, 1e-3, 1, 1e3}, make);
+  for (const bool worth_trying : {false, true})
+    check_resumes(system, settings, Vector{{1, 1, 1}}, {0, 1e-6, 1e-3, 1, 1e3},
+                  [worth_trying](System& of, const SolverSettings& used) {
+                    return make_switching_stepper(
+                        make_dopri5_stepper(of, used), make_rodas_stepper(of, used), 1000,
+                        Effort::steps,
+                        [worth_trying](double, const Vector&, double) { return worth_trying; });
+                  });
 }
 
 TEST_CASE("CVODE begins anew where the run says, not where it is cut") {

@@ -55,6 +55,79 @@ TEST_CASE("One that turns stiff is given over to the implicit method, and says w
   CHECK(run.outcome.statistics.steps < 1000);
 }
 
+TEST_CASE("A first look at the spectrum says whether auto begins with an explicit method") {
+  // The mean field's spectral radius is some sigma^2 / epsilon = .5 / epsilon: twenty steps of
+  // dopri5 at its limit of stability at .01, and 10^5 at 1e-6.
+  const auto mean_field = [](double epsilon) {
+    return make_model("single_index_mean_field",
+                      {{"width", std::int64_t{50}},
+                       {"epsilon", epsilon},
+                       {"target_hermite", std::vector<double>{1, -1, 0.7, 0.3}},
+                       {"activation_hermite", std::vector<double>{0.4, 0.5, 0.3, 0.2}}});
+  };
+  SolverSettings settings;
+  settings.rtol = 1e-6;
+  settings.atol = 1e-8;
+  SolverSettings tight;
+  tight.method = "rodas";
+  tight.rtol = 1e-10;
+  tight.atol = 1e-12;
+  for (const auto& [epsilon, method] :
+       {std::pair{0.1, "dopri5"}, {0.01, "dopri5"}, {1e-6, "rodas"}}) {
+    CAPTURE(epsilon);
+    const Run run = run_model(*mean_field(epsilon), {}, settings, {0, 0.5, 1}, false);
+    INFO(run.outcome.method);
+    CHECK(run.outcome.method.find(method) == 0);
+    const Run reference = run_model(*mean_field(epsilon), {}, tight, {0, 0.5, 1}, false);
+    // A thousand tolerances: plateaus amplify.
+    CHECK((run.outcome.final_state - reference.outcome.final_state).norm() <
+          1e-3 * reference.outcome.final_state.norm());
+  }
+}
+
+TEST_CASE("Where gradients are cheap beside a Newton matrix, auto follows a long flow by rock4") {
+  // 180 residuals, whose Gram matrix costs fifty gradients; the sharpness is about 1.
+  const auto model =
+      make_model("multilayer_perceptron", {{"widths", std::vector<std::int64_t>{5, 20, 3}},
+                                           {"loss", std::string("cross_entropy")},
+                                           {"samples", std::int64_t{60}},
+                                           {"activation", std::string("tanh")}});
+  FlowSettings flow;
+  flow.weight_decay = 1e-3;
+  SolverSettings settings;
+  settings.rtol = 1e-6;
+  settings.atol = 1e-8;
+  const Run run = run_model(*model, flow, settings, {0, 1e2, 1e4}, false);
+  CHECK(run.outcome.method == "rock4");
+  CHECK(run.outcome.statistics.factorisations == 0);
+  settings.method = "cvode";
+  const Run other = run_model(*model, flow, settings, {0, 1e2, 1e4}, false);
+  CHECK((run.outcome.final_state - other.outcome.final_state).norm() <
+        1e-4 * other.outcome.final_state.norm());
+  // Ten thousand times as far to go: a hundred times as many gradients, and as many set-ups.
+  settings.method = "auto";
+  flow.weight_decay = 1e-7;
+  CHECK(run_model(*model, flow, settings, {0, 1e8}, false).outcome.method.find("cvode") == 0);
+}
+
+TEST_CASE(
+    "Before the first look the likely method is named, and a checkpoint knows what was taken") {
+  EnergySystem system = decay(Vector{{1e6, 1, 1e-3}});
+  SolverSettings settings;
+  const auto never = [](double, const Vector&, double) { return false; };
+  const auto make = [&] {
+    return make_switching_stepper(make_dopri5_stepper(system, settings),
+                                  make_cvode_stepper(system, settings, false), 1000, Effort::steps,
+                                  never);
+  };
+  const auto stepper = make();
+  CHECK(stepper->method() == "cvode");
+  stepper->start(0, Vector{{1, 1, 1}});
+  stepper->step(1e3, std::numeric_limits<double>::infinity());
+  CHECK(stepper->method() == "cvode");
+  CHECK(stepper->time() > 0);
+}
+
 TEST_CASE("An explicit method that fails is followed by the implicit one") {
   EnergySystem system = decay(Vector{{1, 2}});
   SolverSettings settings;

@@ -149,7 +149,8 @@ TEST_CASE("Slow limits, mirror flow and its search for an end go on") {
   const std::string mirror =
       "[model]\nname = \"separable_classification\"\nsamples = 6\ndimension = 2\n";
   check_resumes(mirror + "[time]\nend = 8\nsamples = 30\n");
-  check_resumes(mirror);
+  // The search goes on from its ends; some ways to them are CVODE's.
+  check_resumes(mirror, false);
 }
 
 TEST_CASE(
