@@ -53,7 +53,7 @@ class SwitchingStepper final : public Stepper {
   }
 
   void exchange(Archive& archive) override {
-    ask_first_ = false;  // that was before the first step
+    archive("ask_first", ask_first_);
     bool switched = !second_;
     archive("switched", switched);
     if (archive.reading() && switched && second_) {

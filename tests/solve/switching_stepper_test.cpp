@@ -126,6 +126,13 @@ TEST_CASE(
   stepper->step(1e3, std::numeric_limits<double>::infinity());
   CHECK(stepper->method() == "cvode");
   CHECK(stepper->time() > 0);
+  // What is kept before the first step does not answer in its place.
+  const auto other = make();
+  other->start(0, Vector{{1, 1, 1}});
+  Archive archive;
+  other->exchange(archive);
+  other->step(1e3, std::numeric_limits<double>::infinity());
+  CHECK(other->method() == "cvode");
 }
 
 TEST_CASE("An explicit method that fails is followed by the implicit one") {

@@ -109,6 +109,17 @@ TEST_CASE("Runs of every method go on to the same bits") {
   }
 }
 
+TEST_CASE("Where auto looks at the spectrum first, what it found goes on") {
+  for (const std::string rtol : {"1e-4", "1e-6"}) {
+    CAPTURE(rtol);
+    check_resumes(perceptron + "\"tanh\"\n" + decay + "[solver]\nrtol = " + rtol + "\n" + hundred);
+    check_resumes(
+        "[model]\nname = \"single_index_mean_field\"\nwidth = 20\nepsilon = 1e-5\n[solver]\nrtol "
+        "= " +
+        rtol + "\n[time]\nend = 1\nsamples = 30\n");
+  }
+}
+
 TEST_CASE("Runs of networks with kinks go on within their piece") {
   for (const std::string method : {"auto", "cvode", "rock4", "dopri5"}) {
     CAPTURE(method);
