@@ -90,9 +90,10 @@ class SwitchingStepper final : public Stepper {
     total_ += active_->statistics();
     return total_;
   }
-  // Before the first step the second is the likely one.
+  // Before the first step it is not known which it will be.
   std::string method() const override {
-    return ask_first_ ? second_->method() : history_ + active_->method();
+    if (ask_first_) return active_->method() + " if not stiff, else " + second_->method();
+    return history_ + active_->method();
   }
   std::string linear() const override { return ask_first_ ? second_->linear() : active_->linear(); }
 
