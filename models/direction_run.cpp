@@ -1,4 +1,5 @@
 #include "models/direction_run.hpp"
+#include "numerics/types.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -9,7 +10,6 @@ namespace {
 
 using std::numbers::ln10;
 
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 constexpr LineFit no_line{nan, nan, nan, nan, nan, 0};
 
 /// The line through the points, whose error is the larger of its standard error and its change in

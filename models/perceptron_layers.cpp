@@ -1,14 +1,12 @@
 #include "models/perceptron_layers.hpp"
 
 #include <algorithm>
-#include <limits>
 
 #include "numerics/factorisations.hpp"
+#include "numerics/types.hpp"
 
 namespace gradflow {
 namespace {
-
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 /// [h; 1] where there are biases.
 Matrix with_ones(const Matrix& h, bool bias) {

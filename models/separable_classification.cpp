@@ -12,13 +12,13 @@
 #include "models/separable_problem.hpp"
 #include "models/separable_stops.hpp"
 #include "numerics/short_number.hpp"
+#include "numerics/types.hpp"
 
 namespace gradflow {
 namespace {
 
 using std::numbers::ln10;
 
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 std::vector<double> list(ConstVectorRef v) {
   return {v.begin(), v.end()};

@@ -2,18 +2,17 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <numbers>
 
 #include "models/direction_run.hpp"
 #include "numerics/short_number.hpp"
+#include "numerics/types.hpp"
 
 namespace gradflow {
 namespace {
 
 using std::numbers::ln10;
 
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 }  // namespace
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <memory>
 
 #include "models/formulas.hpp"
@@ -12,11 +11,10 @@
 #include "numerics/hermite.hpp"
 #include "numerics/plateaus.hpp"
 #include "numerics/random.hpp"
+#include "numerics/types.hpp"
 
 namespace gradflow {
 namespace {
-
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 const NumberInfo activation_tail{"activation_tail", "L2 norm of the activation beyond its series"};
 const NumberInfo target_tail{"target_tail", "L2 norm of the named target beyond its series"};

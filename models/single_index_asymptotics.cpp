@@ -1,16 +1,14 @@
 #include "models/single_index_asymptotics.hpp"
+#include "numerics/types.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <limits>
 #include <memory>
 #include <set>
 
 namespace gradflow {
 namespace {
-
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 /// The outer problem of degree 2. State: A (m), S (m). With c = 0 the outer problem itself; with
 /// c = sigma_2^2 epsilon^{1/4} the matched one.

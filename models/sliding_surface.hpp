@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "numerics/decompositions.hpp"
+#include "numerics/factorisations.hpp"
 #include "numerics/types.hpp"
 
 namespace gradflow {

@@ -34,9 +34,9 @@ struct Candidate {
   Index from = -1;
 };
 
-class Search {
+class BranchSearch {
  public:
-  Search(StationaryProblem& problem, const BranchSearchSettings& settings,
+  BranchSearch(StationaryProblem& problem, const BranchSearchSettings& settings,
          const SettleAt& settle_at, const std::function<bool()>& interrupted)
       : problem_(problem),
         settings_(settings),
@@ -394,7 +394,7 @@ class Search {
 Branches find_branches(StationaryProblem& problem, const BranchSearchSettings& settings,
                        const std::vector<Vector>& starts, double start_lambda,
                        const SettleAt& settle_at, const std::function<bool()>& interrupted) {
-  return Search(problem, settings, settle_at, interrupted).run(starts, start_lambda);
+  return BranchSearch(problem, settings, settle_at, interrupted).run(starts, start_lambda);
 }
 
 }  // namespace gradflow

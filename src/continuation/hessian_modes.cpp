@@ -2,15 +2,16 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "flow/lanczos.hpp"
-#include "numerics/decompositions.hpp"
+#include "numerics/factorisations.hpp"
 
 namespace gradflow {
 namespace {
 
 /// Below this share of a vector's length a part of it is rounding.
-constexpr double rounding_part = 1e-7;
+constexpr double rounding_share = 1e-7;
 constexpr Index lanczos_products = 120;
 
 }  // namespace
@@ -50,18 +51,18 @@ HessianModes::HessianModes(System& system, double t, ConstVectorRef y, double sh
     : system_(system), y_(y), t_(t), share_(share) {
   const Index p = system.dimension();
   if (p <= largest_dense) {
-    const Eigen::SelfAdjointEigenSolver<Matrix> eigen(energy_hessian(system, t, y));
-    values_ = eigen.eigenvalues();
-    vectors_ = eigen.eigenvectors();
+    SymmetricEigen eigen = symmetric_eigen(energy_hessian(system, t, y));
+    values_ = std::move(eigen.values);
+    vectors_ = std::move(eigen.vectors);
     split(values_);
     return;
   }
   metric_ = metric_diagonal(system, y);
   const JacobianKrylovSpace space = lanczos(system, t, y, lanczos_products);
-  Eigen::SelfAdjointEigenSolver<Matrix> eigen;
-  eigen.computeFromTridiagonal(space.diagonal, space.off_diagonal);
-  values_ = -eigen.eigenvalues().reverse();
-  vectors_ = space.basis * eigen.eigenvectors().rowwise().reverse();
+  const SymmetricEigen eigen = tridiagonal_eigen(space.diagonal, space.off_diagonal);
+  values_ = -eigen.values.reverse();
+  const Matrix descending = eigen.vectors.rowwise().reverse();
+  vectors_ = space.basis * descending;
   split(values_);
   // Ritz values near zero tell nothing of how many modes are there.
   flat_ = -1;
@@ -119,7 +120,7 @@ double HessianModes::inverse_form(ConstVectorRef b) {
   const Vector parts = vectors_.transpose() * b;
   double sum = 0;
   for (Index i = 0; i < parts.size(); ++i)
-    if (std::abs(parts[i]) > rounding_part * b.norm() && values_[i] != 0)
+    if (std::abs(parts[i]) > rounding_share * b.norm() && values_[i] != 0)
       sum += parts[i] * parts[i] / values_[i];
   return sum;
 }

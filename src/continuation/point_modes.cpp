@@ -6,7 +6,6 @@
 #include <utility>
 #include <vector>
 
-#include "numerics/decompositions.hpp"
 #include "numerics/factorisations.hpp"
 
 namespace gradflow {
@@ -92,12 +91,12 @@ class ShiftedTridiagonal {
 class PointModes::Tridiagonal {
  public:
   explicit Tridiagonal(const Matrix& a)
-      : form_(a), diagonal_(form_.diagonal()), off_(form_.subDiagonal()) {}
+      : form_(a), diagonal_(form_.diagonal()), off_(form_.off_diagonal()) {}
 
   Vector values() const { return tridiagonal_eigenvalues(diagonal_, off_); }
-  Matrix vectors() const { return form_.matrixQ() * tridiagonal_eigen(diagonal_, off_).vectors; }
-  Vector into(ConstVectorRef b) const { return form_.matrixQ().adjoint() * b; }
-  Vector back(const Vector& c) const { return form_.matrixQ() * c; }
+  Matrix vectors() const { return form_.back(tridiagonal_eigen(diagonal_, off_).vectors); }
+  Vector into(const Vector& b) const { return form_.into(b); }
+  Vector back(const Vector& c) const { return form_.back(c); }
 
   Vector times(const Vector& c) const {
     const Index n = c.size();
@@ -109,7 +108,7 @@ class PointModes::Tridiagonal {
   ShiftedTridiagonal shifted(double shift) const { return {diagonal_, off_, shift}; }
 
  private:
-  Eigen::Tridiagonalization<Matrix> form_;
+  TridiagonalForm form_;
   Vector diagonal_, off_;
 };
 

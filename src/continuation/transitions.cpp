@@ -71,9 +71,9 @@ double half_integral(const ChainPoint& a, const ChainPoint& b) {
   return 0.5 * integral;
 }
 
-class Search {
+class TransitionSearch {
  public:
-  Search(const std::vector<ChainPoint>& chain, double refine, const SettleAt& settle_at)
+  TransitionSearch(const std::vector<ChainPoint>& chain, double refine, const SettleAt& settle_at)
       : refine_(refine), settle_at_(settle_at) {
     // A value at a transition belongs to neither side: its neighbours are the pair.
     for (std::size_t i = 0; i < chain.size(); ++i)
@@ -228,7 +228,7 @@ class Search {
 
 Way find_transitions(const std::vector<ChainPoint>& chain, double refine,
                      const SettleAt& settle_at) {
-  return Search(chain, refine, settle_at).run();
+  return TransitionSearch(chain, refine, settle_at).run();
 }
 
 }  // namespace gradflow

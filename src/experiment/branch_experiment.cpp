@@ -3,18 +3,17 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <limits>
 
 #include "continuation/branch_cubic.hpp"
 #include "continuation/branches.hpp"
 #include "continuation/settle.hpp"
 #include "experiment/recording.hpp"
 #include "numerics/short_number.hpp"
+#include "numerics/types.hpp"
 
 namespace gradflow {
 namespace {
 
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 /// Beyond, a point of a branch takes minutes: its eigenvalues are 9 p^3 flops.
 constexpr Index largest_dimension = 3000;
 /// Of the trivial state: |grad F| that is rounding.

@@ -11,13 +11,13 @@
 #include "experiment/measurement.hpp"
 #include "experiment/sweep.hpp"
 #include "numerics/short_number.hpp"
+#include "numerics/types.hpp"
 #include "solve/integrate.hpp"
 #include "solve/tolerances.hpp"
 
 namespace gradflow {
 namespace {
 
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
 const NumberInfo energy_defect_max{

@@ -15,11 +15,11 @@ const NumberInfo grok_time{"grok_time",
                            "time at which the test error is halfway between plateau and end"};
 const NumberInfo slow_grok_time{"slow_grok_time", "lambda times grok_time"};
 
-bool applies(const Setup& setup) {
+bool grokking_applies(const Setup& setup) {
   return setup.flow.weight_decay > 0 && !setup.flow.traits().slow_limit;
 }
 
-MeasuredNumbers take(const MeasuredRun& run) {
+MeasuredNumbers take_grokking(const MeasuredRun& run) {
   const std::vector<double>* train = run.run.samples.values("train_error");
   const std::vector<double>* test = run.run.samples.values("test_error");
   if (train == nullptr || test == nullptr) return {};
@@ -49,8 +49,8 @@ MeasurementInfo grokking_measurement() {
           {"train_error", "test_error"},
           {},
           {fit_time, plateau_time, plateau_test_error, grok_time, slow_grok_time},
-          applies,
-          take};
+          grokking_applies,
+          take_grokking};
 }
 
 }  // namespace gradflow

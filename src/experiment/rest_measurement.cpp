@@ -16,11 +16,11 @@ const NumberInfo rest_unstable_modes{
     "rest_unstable_modes",
     "number of growing modes at the end of the run, by inertia; NaN where not computed"};
 
-bool applies(const Setup& setup) {
+bool rest_applies(const Setup& setup) {
   return setup.time.stop_gradient_norm > 0 && setup.flow.traits().descent;
 }
 
-MeasuredNumbers take(const MeasuredRun& run) {
+MeasuredNumbers take_rest(const MeasuredRun& run) {
   const Outcome& outcome = run.run.outcome;
   const Certificate rest =
       certify(*run.setup.model->system(run.flow), outcome.t_end, outcome.final_state);
@@ -52,8 +52,8 @@ MeasurementInfo rest_measurement() {
           {"gradient_norm"},
           {descent_kind()},
           {rest_speed, rest_distance, rest_growth_rate, rest_unstable_modes},
-          applies,
-          take};
+          rest_applies,
+          take_rest};
 }
 
 }  // namespace gradflow

@@ -3,18 +3,17 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <limits>
 #include <map>
 
 #include "continuation/transitions.hpp"
 #include "experiment/recording.hpp"
 #include "numerics/random.hpp"
 #include "numerics/short_number.hpp"
+#include "numerics/types.hpp"
 
 namespace gradflow {
 namespace {
 
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 /// Ends of a loop that differ by less than this share are one.
 constexpr double same_end = 1e-6;
 

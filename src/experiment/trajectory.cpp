@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "experiment/journal_checkpoints.hpp"
+#include "numerics/types.hpp"
 #include "solve/integrate.hpp"
 #include "solve/stationary_point.hpp"
 #include "solve/stepper.hpp"
@@ -15,7 +16,6 @@
 namespace gradflow {
 namespace {
 
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
 /// The given times in the system's own time, in order, each once.

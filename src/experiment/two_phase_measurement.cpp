@@ -11,11 +11,11 @@ const NumberInfo fast_error{"fast_error", "sup over the fast window of |w(t) - w
 const NumberInfo composite_error{"composite_error",
                                  "sup over all t of |w(t) - (w^GF(t) + w°(lambda t) - Phi(w0))|"};
 
-bool applies(const Setup& setup) {
+bool two_phase_applies(const Setup& setup) {
   return setup.measure.two_phases && setup.flow.traits().descent && setup.flow.weight_decay > 0;
 }
 
-MeasuredNumbers take(const MeasuredRun& run) try {
+MeasuredNumbers take_two_phase(const MeasuredRun& run) try {
   Model& model = *run.setup.model;
   PhaseWindows windows;
   windows.fast_end = run.setup.measure.fast_end;
@@ -77,8 +77,8 @@ MeasurementInfo two_phase_measurement() {
           {},
           {slow_limit_kind()},
           {slow_error, fast_error, composite_error},
-          applies,
-          take};
+          two_phase_applies,
+          take_two_phase};
 }
 
 }  // namespace gradflow

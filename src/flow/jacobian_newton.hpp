@@ -1,10 +1,10 @@
 #pragma once
 
-#include <limits>
 #include <memory>
 
 #include "flow/newton_matrix.hpp"
 #include "flow/system.hpp"
+#include "numerics/types.hpp"
 
 /// Newton matrices made of a system's Jacobian-vector products alone: for systems without a
 /// structure of their own, and to check those that have one.
@@ -41,7 +41,6 @@ NewtonOffer gmres_newton_offer(Index n, double product_flops, const NewtonCost& 
 /// full reorthogonalisation in <., .>_G, exact for systems of at most `iterations` unknowns. NaN
 /// where J is not finite.
 struct SpectrumEnds {
-  static constexpr double nan = std::numeric_limits<double>::quiet_NaN();
   double lowest = nan;         ///< the most negative: the stiffest decay
   double second_lowest = nan;  ///< the next; the ratio is the spectral gap of the fast direction
   double highest = nan;        ///< the most positive: the growth rate of an unstable mode

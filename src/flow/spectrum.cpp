@@ -4,15 +4,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "numerics/factorisations.hpp"
 #include "numerics/random.hpp"
+#include "numerics/types.hpp"
 
 namespace gradflow {
 namespace {
-
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 /// hess F + diag(decay) + shift as Spectra wants a matrix.
 class HessianOperator {

@@ -9,8 +9,8 @@ namespace gradflow {
 
 namespace {
 
-constexpr std::string_view magic = "gradflow";
-constexpr std::size_t trailer_size = magic.size() + sizeof(std::uint64_t) + 16;
+constexpr std::string_view trailer_mark = "gradflow";
+constexpr std::size_t trailer_size = trailer_mark.size() + sizeof(std::uint64_t) + 16;
 
 std::string little_endian(std::uint64_t value) {
   std::string bytes;
@@ -22,7 +22,7 @@ std::string little_endian(std::uint64_t value) {
 }
 
 bool is_trailer(std::string_view bytes) {
-  return bytes.size() == trailer_size && bytes.starts_with(magic);
+  return bytes.size() == trailer_size && bytes.starts_with(trailer_mark);
 }
 
 /// The end of a file, which is looked at first: what is not gradflow's may be of any size.
@@ -66,7 +66,7 @@ std::string Checksum::digest() const {
 }
 
 std::string Checksum::trailer() const {
-  return std::string(magic) + little_endian(length_) + digest();
+  return std::string(trailer_mark) + little_endian(length_) + digest();
 }
 
 std::string checksum_of(std::initializer_list<std::string_view> pieces) {

@@ -21,8 +21,8 @@ namespace {
 static_assert(std::endian::native == std::endian::little,
               "heads are written as they lie in memory");
 
-constexpr std::string_view title = "gradflow records 1\n";
-constexpr std::string_view magic = "\x89gfrec\r\n";
+constexpr std::string_view record_title = "gradflow records 1\n";
+constexpr std::string_view record_mark = "\x89gfrec\r\n";
 constexpr std::size_t key_bytes = 16;
 constexpr std::size_t head_bytes = 72;
 constexpr std::size_t seal_bytes = 16;
@@ -50,7 +50,7 @@ class Packer {
 HeadBytes packed(const RecordHead& head) {
   HeadBytes bytes{};
   Packer packer(bytes.data());
-  packer.put_bytes(magic);
+  packer.put_bytes(record_mark);
   packer.put(head.kind);
   packer.put(head.mark);
   packer.put(head.number);
@@ -63,10 +63,10 @@ HeadBytes packed(const RecordHead& head) {
 }
 
 bool unpack(const char* bytes, RecordHead& head) {
-  if (std::string_view(bytes, magic.size()) != magic) return false;
+  if (std::string_view(bytes, record_mark.size()) != record_mark) return false;
   if (checksum_of({{bytes, head_bytes - 8}}).compare(0, 8, bytes + head_bytes - 8, 8) != 0)
     return false;
-  const char* from = bytes + magic.size();
+  const char* from = bytes + record_mark.size();
   const auto take = [&](auto& value) {
     std::memcpy(&value, from, sizeof value);
     from += sizeof value;
@@ -131,14 +131,14 @@ class Window {
 RecordWriter::RecordWriter(std::filesystem::path path) : path_(std::move(path)) {
   fd_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0666);
   if (fd_ < 0) throw FileError(path_, "cannot be made: " + reason_of(errno));
-  const ssize_t written = ::write(fd_, title.data(), title.size());
-  if (written != static_cast<ssize_t>(title.size())) {
+  const ssize_t written = ::write(fd_, record_title.data(), record_title.size());
+  if (written != static_cast<ssize_t>(record_title.size())) {
     const std::string why = written < 0 ? reason_of(errno) : "no space left on device";
     ::close(fd_);
     ::unlink(path_.c_str());
     throw FileError(path_, "cannot be written: " + why);
   }
-  size_ = title.size();
+  size_ = record_title.size();
   sync_folder(path_.parent_path());
 }
 
@@ -200,13 +200,13 @@ RecordScan RecordReader::scan(
   RecordScan found;
   Window file(fd_, path_);
   const std::uint64_t end = file.size();
-  if (end < title.size()) {
+  if (end < record_title.size()) {
     found.torn = true;
     return found;
   }
-  std::uint64_t at = title.size();
+  std::uint64_t at = record_title.size();
   // The title alone may be damaged: records have their own checksums.
-  if (std::string_view(file.at(0, title.size()), title.size()) != title) {
+  if (std::string_view(file.at(0, record_title.size()), record_title.size()) != record_title) {
     ++found.damaged;
     at = 0;
   }
@@ -233,8 +233,8 @@ RecordScan RecordReader::scan(
     }
     if (!whole_head && !lost) {
       const auto rest = static_cast<std::size_t>(end - at);
-      if (magic.substr(0, rest) ==
-          std::string_view(file.at(at, rest), rest).substr(0, magic.size()))
+      if (record_mark.substr(0, rest) ==
+          std::string_view(file.at(at, rest), rest).substr(0, record_mark.size()))
         found.torn = true;
       else
         ++found.damaged;
@@ -248,7 +248,7 @@ RecordScan RecordReader::scan(
       const auto stretch =
           static_cast<std::size_t>(std::min<std::uint64_t>(end - at, std::uint64_t{1} << 20));
       const std::string_view bytes(file.at(at, stretch), stretch);
-      const std::size_t next = bytes.find(magic.front());
+      const std::size_t next = bytes.find(record_mark.front());
       at += next == std::string_view::npos ? stretch : next;
       if (next != std::string_view::npos) break;
     }

@@ -7,13 +7,12 @@
 
 #include "flow/warning.hpp"
 #include "numerics/short_number.hpp"
+#include "numerics/types.hpp"
 #include "solve/stationary_point.hpp"
 #include "solve/stepper.hpp"
 
 namespace gradflow {
 namespace {
-
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 std::vector<double> geometric(double from, double to, int count) {
   std::vector<double> times;

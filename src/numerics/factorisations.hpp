@@ -2,8 +2,14 @@
 
 #include <Eigen/Cholesky>
 #include <Eigen/LU>
+#include <memory>
 
 #include "numerics/types.hpp"
+
+namespace Eigen {
+template <typename MatrixType>
+class Tridiagonalization;
+}  // namespace Eigen
 
 /// Factorisations of dense matrices as functions and classes whose bodies stand in compiled_*.cpp:
 /// they are Eigen's, and who calls them here does not compile Eigen's again. Matrices are square
@@ -23,6 +29,21 @@ Vector symmetric_eigenvalues(const Matrix& a);
 /// Of a tridiagonal one: shapes (n) and (n - 1).
 SymmetricEigen tridiagonal_eigen(const Vector& diagonal, const Vector& off_diagonal);
 Vector tridiagonal_eigenvalues(const Vector& diagonal, const Vector& off_diagonal);
+
+/// A = Q T Q^T of a symmetric matrix, T tridiagonal, by Householder's reflections; of A the lower
+/// half is read.
+class TridiagonalForm {
+ public:
+  explicit TridiagonalForm(const Matrix& a);
+  Vector diagonal() const;
+  Vector off_diagonal() const;  ///< of T, shape (n - 1)
+  Vector into(const Vector& b) const;  ///< Q^T b
+  Vector back(const Vector& c) const;  ///< Q c
+  Matrix back(const Matrix& c) const;
+
+ private:
+  std::shared_ptr<const Eigen::Tridiagonalization<Matrix>> form_;
+};
 
 /// A = U diag(values) V^T, any shape; values descending.
 struct Svd {

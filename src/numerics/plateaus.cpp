@@ -1,13 +1,11 @@
 #include "numerics/plateaus.hpp"
+#include "numerics/types.hpp"
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 namespace gradflow {
 namespace {
-
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 /// The polynomial through (x_i, y_i), i < n, at x.
 double lagrange(const double* x, const double* y, std::size_t n, double at) {

@@ -16,4 +16,4 @@
 #include <variant>
 #include <vector>
 
-#include "numerics/decompositions.hpp"
+#include "numerics/factorisations.hpp"

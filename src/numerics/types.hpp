@@ -1,6 +1,7 @@
 #pragma once
 
 #include <Eigen/Core>
+#include <limits>
 
 #include "numerics/compiled_products.hpp"
 
@@ -17,5 +18,8 @@ using VectorRef = Eigen::Ref<Vector>;
 using ConstVectorRef = const Eigen::Ref<const Vector>&;
 using MatrixRef = Eigen::Ref<Matrix>;
 using ConstMatrixRef = const Eigen::Ref<const Matrix>&;
+
+/// A number that is not known, or that there is not: never a result with status "ok".
+inline constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 }  // namespace gradflow

@@ -5,7 +5,7 @@
 #include <limits>
 #include <utility>
 
-#include "numerics/decompositions.hpp"
+#include "numerics/factorisations.hpp"
 #include "numerics/random.hpp"
 #include "solve/saddle.hpp"
 
@@ -112,13 +112,12 @@ double Condition::carry(ConstVectorRef y, Vector& v, double span,
     product(krylov_.col(size));
   }
   projected.conservativeResize(size, size);
-  const Eigen::SelfAdjointEigenSolver<Small> modes(projected);
-  const auto rates = modes.eigenvalues().unaryExpr([&](double rate) { return resolved(rate); });
+  const SymmetricEigen modes = symmetric_eigen(projected);
+  const auto rates = modes.values.unaryExpr([&](double rate) { return resolved(rate); });
   const double fastest = rates[size - 1];
-  Eigen::Matrix<double, Eigen::Dynamic, 1, 0, krylov_products, 1> carried =
-      modes.eigenvectors() *
-      (((rates.array() - fastest) * span).exp() * modes.eigenvectors().row(0).transpose().array())
-          .matrix();
+  const Vector parts =
+      ((rates.array() - fastest) * span).exp() * modes.vectors.row(0).transpose().array();
+  Vector carried = modes.vectors * parts;
   const double length = carried.norm();
   carried /= length;
   v = krylov_.leftCols(size) * carried;

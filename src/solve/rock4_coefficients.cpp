@@ -6,7 +6,7 @@
 #include <memory>
 #include <mutex>
 
-#include "numerics/decompositions.hpp"
+#include "numerics/factorisations.hpp"
 
 namespace gradflow {
 namespace {

@@ -2,16 +2,15 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "experiment/settings.hpp"
 #include "numerics/fit.hpp"
+#include "numerics/types.hpp"
 #include "solve/outcome.hpp"
 
 namespace gradflow {
 namespace {
 
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 constexpr const char* repetition_key = "seed";
 
 /// The runs of one temperature, in one place of the other axes.

@@ -2,16 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <set>
 
 #include "numerics/expression.hpp"
+#include "numerics/types.hpp"
 #include "study/key_name.hpp"
 
 namespace gradflow {
 namespace {
-
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 using Places = std::vector<std::size_t>;
 

@@ -13,13 +13,13 @@ namespace {
   throw ConfigError(at.position, key + ": " + what);
 }
 
-struct Bounds {
+struct CountedEnds {
   double first = 0, last = 0;
   std::int64_t count = 0;
 };
 
 /// The numbers of [first, last, count]; false where they are something else.
-bool read_bounds(const TomlValue& value, Bounds& bounds) {
+bool read_counted_ends(const TomlValue& value, CountedEnds& bounds) {
   const TomlValue::List* list = value.list();
   if (list == nullptr || list->size() != 3) return false;
   const auto number = [&](std::size_t k, double& out) {
@@ -59,8 +59,8 @@ double rounded_to_literal(double x) {
 }
 
 Range between(const std::string& key, const TomlValue& value, const std::string& kind, bool whole) {
-  Bounds bounds;
-  if (!read_bounds(value, bounds))
+  CountedEnds bounds;
+  if (!read_counted_ends(value, bounds))
     bad(key, value, kind + " expects [first, last, count] with count an integer >= 1");
   const auto [first, last, count] = bounds;
   check_count(key, value, static_cast<std::uint64_t>(count));

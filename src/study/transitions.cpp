@@ -1,14 +1,12 @@
 #include "study/transitions.hpp"
 
-#include <limits>
 
 #include "numerics/short_number.hpp"
+#include "numerics/types.hpp"
 #include "study/point_files.hpp"
 
 namespace gradflow {
 namespace {
-
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 /// Chains that ended in one way.
 struct Alike {
