@@ -66,17 +66,4 @@ struct NeuronView {
 std::vector<Observable> single_index_observables(const SingleIndexProblem& problem,
                                                  std::function<NeuronView(const State&)> read);
 
-/// The numbers without axes among those of the next two.
-std::vector<NumberInfo> single_index_numbers();
-
-/// Truncation errors and theory: predicted plateau levels, learning times of degrees 0, 1, 2 (the
-/// last through the outer problem, where m <= 20000), whether the canonical order is expected.
-std::vector<Measurement> single_index_constants(const SingleIndexProblem& problem,
-                                                ConstVectorRef a0);
-
-/// Component half times, plateaus, and how far the canonical order was found. Reads "risk" and
-/// "risk_component".
-std::vector<Measurement> single_index_measurements(const SingleIndexProblem& problem,
-                                                   ConstVectorRef a0, const Trajectory& trajectory);
-
 }  // namespace gradflow

@@ -149,10 +149,10 @@ SingleIndexAsymptotics::SingleIndexAsymptotics(const SingleIndexProblem& problem
   // Beyond this width the outer problem would cost as much as the run.
   const bool affordable = a0.size() <= 20000;
   if (affordable && spread && std::isfinite(t1_) && phi.size() > 2 && sigma[2] != 0 && phi[2] != 0)
-    integrate_second_degree(a0);
+    integrate_outer(a0);
 }
 
-void SingleIndexAsymptotics::integrate_second_degree(ConstVectorRef a0) {
+void SingleIndexAsymptotics::integrate_outer(ConstVectorRef a0) {
   const Index m = a0.size();
   const double scale = std::pow(problem_.epsilon, 0.25);
   const double force = problem_.sigma[2] * problem_.phi[2];
@@ -160,24 +160,21 @@ void SingleIndexAsymptotics::integrate_second_degree(ConstVectorRef a0) {
   // In the linear phase the spread of a(0) is what grows; s(0) at finite d adds to it alike.
   const double mean = constant_mode ? initial_mean_ : 0;
   const double variance = (a0.array() - mean).square().mean();
-  Vector start(2 * m);
-  start.head(m) = (a0.array() - mean) * std::sqrt(kappa_ / variance);
-  start.tail(m) = problem_.sigma[1] * problem_.phi[1] > 0 ? start.head(m) : Vector(-start.head(m));
-  const double size = start.norm();
+  start_.resize(2 * m);
+  start_.head(m) = (a0.array() - mean) * std::sqrt(kappa_ / variance);
+  start_.tail(m) =
+      problem_.sigma[1] * problem_.phi[1] > 0 ? start_.head(m) : Vector(-start_.head(m));
+  const double size = start_.norm();
   const double longest = 10 / scale;  // t = 10
   const double half = (1 - 1 / std::sqrt(2.0)) * problem_.phi[2];
 
   const SecondDegree outer(force, 0, constant_mode);
-  DormandPrince flow(outer, start);
-  const auto record = [&](Curve& curve, const DormandPrince& at) {
-    curve.time.push_back(at.time());
-    curve.moment.push_back(scale * SecondDegree::moment(at.state()));
-  };
-  record(outer_, flow);
+  DormandPrince flow(outer, start_);
+  outer_.add(flow.time(), scale * SecondDegree::moment(flow.state()));
   bool learnt = false;
   while (flow.time() < longest && flow.step(longest)) {
     const double before = outer_.moment.back();
-    record(outer_, flow);
+    outer_.add(flow.time(), scale * SecondDegree::moment(flow.state()));
     const double after = outer_.moment.back();
     // sigma_2 M_2 towards phi_2, whatever their signs.
     const auto progress = [&](double moment) { return problem_.sigma[2] * moment / half; };
@@ -196,15 +193,18 @@ void SingleIndexAsymptotics::integrate_second_degree(ConstVectorRef a0) {
       break;
     }
   }
-  if (!std::isfinite(blow_up_)) return;
+}
 
+void SingleIndexAsymptotics::integrate_matched() const {
+  const double scale = std::pow(problem_.epsilon, 0.25);
+  const double force = problem_.sigma[2] * problem_.phi[2];
   const double feedback = problem_.sigma[2] * problem_.sigma[2] * scale;
-  const SecondDegree matched(force, feedback, constant_mode);
-  DormandPrince full(matched, start);
-  record(matched_, full);
+  const SecondDegree matched(force, feedback, problem_.sigma[0] != 0);
+  DormandPrince full(matched, start_);
+  matched_.add(full.time(), scale * SecondDegree::moment(full.state()));
   const double end = 10 * blow_up_;
   while (full.time() < end && full.step(end)) {
-    record(matched_, full);
+    matched_.add(full.time(), scale * SecondDegree::moment(full.state()));
     if (std::abs(1 - problem_.sigma[2] * matched_.moment.back() / problem_.phi[2]) < 1e-9) break;
   }
 }
@@ -222,7 +222,8 @@ void SingleIndexAsymptotics::components(double t, VectorRef out) const {
     const double left = ratio / (1 + ratio);
     out[1] *= left * left;
   }
-  if (out.size() > 2 && !matched_.time.empty() && t > t1_) {
+  if (out.size() > 2 && std::isfinite(blow_up_) && t > t1_) {
+    if (matched_.time.empty()) integrate_matched();
     const double left =
         phi[2] - sigma[2] * matched_.at((t - t1_) / std::pow(problem_.epsilon, 0.25));
     out[2] = 0.5 * left * left;
@@ -238,38 +239,36 @@ double SingleIndexAsymptotics::outer_second_component(double t) const {
   return left * problem_.phi[2] > 0 ? 0.5 * left * left : nan;
 }
 
-std::vector<Observable> asymptotic_observables(const SingleIndexProblem& problem,
-                                               ConstVectorRef a0) {
-  const auto solution = [problem, start = Vector(a0),
-                         solved = std::make_shared<std::unique_ptr<SingleIndexAsymptotics>>()]()
-      -> const SingleIndexAsymptotics& {
-    if (*solved == nullptr) *solved = std::make_unique<SingleIndexAsymptotics>(problem, start);
-    return **solved;
-  };
-  const Index size = problem.phi.size();
+const SingleIndexAsymptotics& SharedAsymptotics::operator()() const {
+  if (shared_->solved == nullptr)
+    shared_->solved = std::make_unique<SingleIndexAsymptotics>(shared_->problem, shared_->a0);
+  return *shared_->solved;
+}
+
+std::vector<Observable> asymptotic_observables(const SharedAsymptotics& theory, Index size) {
   return {
       {"risk_asymptotic",
        "risk by the small-epsilon theory, inner layers matched",
        {},
        false,
-       [solution, size](const State& s, double* out) {
+       [theory, size](const State& s, double* out) {
          Vector components(size);
-         solution().components(s.t, components);
+         theory().components(s.t, components);
          *out = components.sum();
        }},
       {"risk_component_asymptotic",
        "component of the risk by the small-epsilon theory",
        {counting_axis("degree", size, "Hermite degree")},
        false,
-       [solution, size](const State& s, double* out) {
+       [theory, size](const State& s, double* out) {
          Eigen::Map<Vector> components(out, size);
-         solution().components(s.t, components);
+         theory().components(s.t, components);
        }},
       {"second_component_outer",
        "component of degree 2 by the outer solution alone",
        {},
        false,
-       [solution](const State& s, double* out) { *out = solution().outer_second_component(s.t); }},
+       [theory](const State& s, double* out) { *out = theory().outer_second_component(s.t); }},
   };
 }
 

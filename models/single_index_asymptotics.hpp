@@ -1,5 +1,7 @@
 #pragma once
 
+#include <memory>
+#include <utility>
 #include <vector>
 
 #include "flow/observable.hpp"
@@ -46,19 +48,41 @@ class SingleIndexAsymptotics {
   struct Curve {
     std::vector<double> time, moment;  ///< T and epsilon^{1/4} <AS^2>
     double at(double T) const;
+    void add(double T, double value) {
+      time.push_back(T);
+      moment.push_back(value);
+    }
   };
-  void integrate_second_degree(ConstVectorRef a0);
+  void integrate_outer(ConstVectorRef a0);
+  void integrate_matched() const;
 
   SingleIndexProblem problem_;
   double t0_, t1_, t2_, blow_up_;
   double spread_ = 0, initial_mean_ = 0, rate_ = 0, kappa_ = 0;
   bool canonical_ = false;
-  Curve outer_, matched_;
+  Vector start_;  ///< (A, S) at T = 0; empty where degree 2 is not integrated
+  Curve outer_;
+  mutable Curve matched_;  ///< solved when a component at a time is first asked for
 };
 
-/// Off by default and solved once, when first asked for: risk_asymptotic, risk_component_asymptotic
-/// (degree) and second_component_outer.
-std::vector<Observable> asymptotic_observables(const SingleIndexProblem& problem,
-                                               ConstVectorRef a0);
+/// The theory of one run, solved when first asked for and once for all copies.
+class SharedAsymptotics {
+ public:
+  SharedAsymptotics(SingleIndexProblem problem, Vector a0)
+      : shared_(std::make_shared<Shared>(Shared{std::move(problem), std::move(a0), nullptr})) {}
+  const SingleIndexAsymptotics& operator()() const;
+
+ private:
+  struct Shared {
+    SingleIndexProblem problem;
+    Vector a0;
+    std::unique_ptr<const SingleIndexAsymptotics> solved;
+  };
+  std::shared_ptr<Shared> shared_;
+};
+
+/// Off by default: risk_asymptotic, risk_component_asymptotic (degree) and second_component_outer,
+/// for a target of `size` coefficients.
+std::vector<Observable> asymptotic_observables(const SharedAsymptotics& theory, Index size);
 
 }  // namespace gradflow

@@ -5,7 +5,7 @@
 
 #include "flow/jacobian_newton.hpp"
 #include "models/initial_state.hpp"
-#include "models/single_index_asymptotics.hpp"
+#include "models/single_index_measurements.hpp"
 #include "models/single_index_packs.hpp"
 #include "numerics/factorisations.hpp"
 
@@ -194,7 +194,9 @@ class MeanFieldMatrix final : public NewtonMatrix {
 class MeanFieldModel final : public Model {
  public:
   MeanFieldModel(SingleIndexProblem problem, Vector initial)
-      : problem_(std::move(problem)), initial_(std::move(initial)) {}
+      : problem_(std::move(problem)),
+        initial_(std::move(initial)),
+        theory_(problem_, initial_.head(problem_.width)) {}
 
   Vector initial_state(const FlowSettings&) override { return initial_; }
   std::unique_ptr<System> system(const FlowSettings& flow) override {
@@ -228,20 +230,21 @@ class MeanFieldModel final : public Model {
            out[1] = ends.second_lowest;
            out[2] = ends.highest;
          }});
-    for (Observable& observable : asymptotic_observables(problem_, initial_.head(m)))
+    for (Observable& observable : asymptotic_observables(theory_, problem_.phi.size()))
       all.push_back(std::move(observable));
     return all;
   }
   std::vector<Measurement> constants(const FlowSettings&) override {
-    return single_index_constants(problem_, initial_.head(problem_.width));
+    return single_index_constants(problem_, theory_());
   }
   std::vector<Measurement> measure(const FlowSettings&, const Trajectory& trajectory) override {
-    return single_index_measurements(problem_, initial_.head(problem_.width), trajectory);
+    return single_index_measurements(problem_, theory_(), trajectory);
   }
 
  private:
   SingleIndexProblem problem_;
   Vector initial_;
+  SharedAsymptotics theory_;
 };
 
 std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {

@@ -6,6 +6,7 @@
 #include "models/single_index.hpp"
 #include "models/single_index_activation.hpp"
 #include "models/single_index_empirical.hpp"
+#include "models/single_index_measurements.hpp"
 #include "models/single_index_population.hpp"
 #include "models/single_index_sgd.hpp"
 #include "models/single_index_sphere.hpp"
@@ -22,6 +23,7 @@ class NetworkModel final : public Model {
                std::shared_ptr<const Vector> targets)
       : problem_(std::move(problem)),
         initial_(std::move(initial)),
+        theory_(problem_, initial_.head(problem_.width)),
         inputs_(std::move(inputs)),
         targets_(std::move(targets)) {}
 
@@ -76,15 +78,16 @@ class NetworkModel final : public Model {
     return all;
   }
   std::vector<Measurement> constants(const FlowSettings&) override {
-    return single_index_constants(problem_, initial_.head(problem_.width));
+    return single_index_constants(problem_, theory_());
   }
   std::vector<Measurement> measure(const FlowSettings&, const Trajectory& trajectory) override {
-    return single_index_measurements(problem_, initial_.head(problem_.width), trajectory);
+    return single_index_measurements(problem_, theory_(), trajectory);
   }
 
  private:
   SingleIndexProblem problem_;
   Vector initial_;
+  SharedAsymptotics theory_;
   std::shared_ptr<const Matrix> inputs_;
   std::shared_ptr<const Vector> targets_;
 };

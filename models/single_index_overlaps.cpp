@@ -5,6 +5,7 @@
 
 #include "flow/jacobian_newton.hpp"
 #include "models/initial_state.hpp"
+#include "models/single_index_measurements.hpp"
 #include "models/single_index_risk.hpp"
 #include "numerics/factorisations.hpp"
 
@@ -86,7 +87,9 @@ class OverlapPreconditioner final : public Preconditioner {
 class OverlapModel final : public Model {
  public:
   OverlapModel(SingleIndexProblem problem, Vector initial)
-      : problem_(std::move(problem)), initial_(std::move(initial)) {}
+      : problem_(std::move(problem)),
+        initial_(std::move(initial)),
+        theory_(problem_, initial_.head(problem_.width)) {}
 
   Vector initial_state(const FlowSettings&) override { return initial_; }
   std::unique_ptr<System> system(const FlowSettings& flow) override {
@@ -126,17 +129,18 @@ class OverlapModel final : public Model {
     return all;
   }
   std::vector<Measurement> constants(const FlowSettings&) override {
-    auto all = single_index_constants(problem_, initial_.head(problem_.width));
+    auto all = single_index_constants(problem_, theory_());
     all.push_back(measured(kernel_error, overlap_kernel(problem_).bound()));
     return all;
   }
   std::vector<Measurement> measure(const FlowSettings&, const Trajectory& trajectory) override {
-    return single_index_measurements(problem_, initial_.head(problem_.width), trajectory);
+    return single_index_measurements(problem_, theory_(), trajectory);
   }
 
  private:
   SingleIndexProblem problem_;
   Vector initial_;
+  SharedAsymptotics theory_;
 };
 
 /// m from the length of a, s, r: r without its diagonal or with it; 0 where there is none.
