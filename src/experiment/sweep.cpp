@@ -25,13 +25,6 @@ const NumberInfo dissipated_loss{
 /// What a value's dataset holds for the chain alone begins so, and is not in the result.
 const std::string hidden = "chain_";
 
-double number_of(const Dataset& data, const std::string& name) {
-  const Variable* variable = data.find(name);
-  const auto* values =
-      variable != nullptr ? std::get_if<std::vector<double>>(&variable->values) : nullptr;
-  return values != nullptr && values->size() == 1 ? values->front() : nan;
-}
-
 std::int64_t count_of(const Dataset& data, const std::string& name) {
   return data.values<std::int64_t>(name).front();
 }
@@ -51,17 +44,20 @@ constexpr Count counts[] = {{"steps", &Statistics::steps},
                             {"events", &Statistics::events}};
 
 ChainPoint chain_point(const Dataset& data) {
+  const auto number = [&](const std::string& name) {
+    return stored<double>(data, name).value_or(nan);
+  };
   ChainPoint point;
-  point.value = number_of(data, hidden + "value");
+  point.value = number(hidden + "value");
   const std::int32_t rest = data.values<std::int32_t>("value_status").front();
   point.settled = rest != static_cast<std::int32_t>(Rest::not_settled);
   point.marginal = rest == static_cast<std::int32_t>(Rest::marginal);
-  point.norm_squared = number_of(data, hidden + "norm_squared");
-  point.regularised_loss = number_of(data, hidden + "regularised_loss");
-  point.train_loss = number_of(data, hidden + "train_loss");
-  point.slope = number_of(data, hidden + "slope");
-  point.rank = number_of(data, "rank");
-  point.scalar_curvature = number_of(data, "scalar_curvature");
+  point.norm_squared = number(hidden + "norm_squared");
+  point.regularised_loss = number(hidden + "regularised_loss");
+  point.train_loss = number(hidden + "train_loss");
+  point.slope = number(hidden + "slope");
+  point.rank = number("rank");
+  point.scalar_curvature = number("scalar_curvature");
   const auto& state = data.values<double>(hidden + "state");
   point.state = Eigen::Map<const Vector>(state.data(), static_cast<Index>(state.size()));
   return point;
@@ -324,8 +320,8 @@ class Chain {
     for (const std::string& way : sweep_.ways())
       for (const Dataset& point : points_[way]) {
         const std::int32_t rest = point.values<std::int32_t>("value_status").front();
-        const std::string at =
-            way + ", " + key_name() + " = " + short_number(number_of(point, hidden + "value"));
+        const std::string at = way + ", " + key_name() + " = " +
+                               short_number(stored<double>(point, hidden + "value").value_or(nan));
         if (rest == static_cast<std::int32_t>(Rest::not_settled)) {
           if (outcome_.status == Status::ok)
             say(at + ": " + point.values<std::string>(hidden + "message").front());

@@ -111,4 +111,10 @@ std::vector<std::size_t> Dataset::shape(const Variable& variable) const {
   return lengths;
 }
 
+std::string text_attribute(const Dataset& data, std::string_view name) {
+  const Attribute* attribute = find_attribute(data.attributes(), name);
+  const auto* text = attribute != nullptr ? std::get_if<std::string>(&attribute->value) : nullptr;
+  return text != nullptr ? *text : "";
+}
+
 }  // namespace gradflow

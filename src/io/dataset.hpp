@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -94,6 +95,19 @@ class Dataset {
   std::vector<Variable> variables_;
   std::vector<Attribute> attributes_;
 };
+
+/// The single entry of a variable; nothing where there is no such variable, of this type and size.
+template <class T>
+std::optional<T> stored(const Dataset& data, std::string_view name) {
+  const Variable* variable = data.find(name);
+  const auto* values =
+      variable != nullptr ? std::get_if<std::vector<T>>(&variable->values) : nullptr;
+  return values != nullptr && values->size() == 1 ? std::optional<T>(values->front())
+                                                  : std::nullopt;
+}
+
+/// A text of the dataset's attributes; empty where there is none of that name.
+std::string text_attribute(const Dataset& data, std::string_view name);
 
 /// One axis of a study: a leading dimension with its coordinate.
 struct StudyAxis {

@@ -14,7 +14,7 @@
 #include "numerics/short_number.hpp"
 #include "solve/outcome.hpp"
 #include "study/overrides.hpp"
-#include "study/store.hpp"
+#include "study/part_files.hpp"
 
 namespace gradflow {
 namespace {

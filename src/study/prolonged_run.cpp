@@ -5,7 +5,7 @@
 #include "io/atomic_file.hpp"
 #include "io/netcdf_file.hpp"
 #include "study/config.hpp"
-#include "study/store.hpp"
+#include "study/point_files.hpp"
 
 namespace gradflow {
 namespace {

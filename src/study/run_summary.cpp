@@ -10,7 +10,6 @@
 #include "experiment/recording.hpp"
 #include "numerics/short_number.hpp"
 #include "solve/outcome.hpp"
-#include "study/store.hpp"
 
 namespace gradflow {
 namespace {

@@ -8,7 +8,6 @@
 #include "io/netcdf_file.hpp"
 #include "study/chains.hpp"
 #include "study/result_version.hpp"
-#include "study/store.hpp"
 #include "study/study_head.hpp"
 
 namespace gradflow {

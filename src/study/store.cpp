@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
 #include <new>
 
 #include "io/atomic_file.hpp"
@@ -10,6 +9,7 @@
 #include "io/packed_file.hpp"
 #include "study/config.hpp"
 #include "study/folder_mark.hpp"
+#include "study/part_files.hpp"
 
 namespace gradflow {
 namespace {
@@ -33,13 +33,6 @@ void prepare_folder(const fs::path& folder) {
   fs::create_directories(folder, error);
   if (error) throw FileError(folder, "cannot be made: " + error.message());
   if (!fs::is_directory(folder)) throw FileError(folder, "is not a folder");
-}
-
-/// Where a point keeps its parts.
-fs::path parts_of_point(const fs::path& folder, std::size_t point) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%06zu", point);
-  return folder / "parts" / text;
 }
 
 /// What a killed process was writing when it was killed. To be called under the folder's lock.
@@ -75,16 +68,6 @@ void refuse_foreign_result(const fs::path& result) {
 }
 
 }  // namespace
-
-fs::path part_file(const fs::path& folder, std::size_t point, const std::string& part) {
-  return parts_of_point(folder, point) / (part + ".part");
-}
-
-std::string text_attribute(const Dataset& data, std::string_view name) {
-  const Attribute* attribute = find_attribute(data.attributes(), name);
-  const auto* text = attribute != nullptr ? std::get_if<std::string>(&attribute->value) : nullptr;
-  return text != nullptr ? *text : "";
-}
 
 Store::Store(fs::path folder, StudyHead owner, Access access,
              const std::function<void(const std::string&)>& tell)

@@ -27,10 +27,6 @@ struct Found {
   double reached = 0;    ///< of one that was cut short: the time t that its result goes to
 };
 
-/// Where a point of the results in `folder` keeps a part (io/packed_file.hpp).
-std::filesystem::path part_file(const std::filesystem::path& folder, std::size_t point,
-                                const std::string& part);
-
 /// Removes the results in a folder, of whatever config; a folder that is not there has none. Where
 /// there is anything besides, nothing is removed. \throws FileError, also where others write to it
 void remove_results(const std::filesystem::path& folder);
@@ -68,7 +64,7 @@ class Store {
   /// Is there a result of this very config, of so many points, none of them absent or cut short?
   /// \throws FileError where it is damaged
   bool holds_result(std::size_t points) const;
-  /// The parts of a point in several, such as the values of a sweep (parts/NNNNNN/NAME.part): kept
+  /// The parts of a point in several, such as the values of a sweep (study/part_files.hpp): kept
   /// until the point itself is on disk.
   std::optional<Dataset> find_part(std::size_t point, const std::string& part) const;
   void put_part(std::size_t point, const std::string& part, Dataset data) const;
@@ -93,18 +89,5 @@ class Store {
   std::optional<FolderLock> lock_;
   bool resumed_ = false;
 };
-
-/// The single entry of a variable; nothing where there is no such variable, of this type and size.
-template <class T>
-std::optional<T> stored(const Dataset& data, std::string_view name) {
-  const Variable* variable = data.find(name);
-  const auto* values =
-      variable != nullptr ? std::get_if<std::vector<T>>(&variable->values) : nullptr;
-  return values != nullptr && values->size() == 1 ? std::optional<T>(values->front())
-                                                  : std::nullopt;
-}
-
-/// A text of the dataset's attributes; empty where there is none of that name.
-std::string text_attribute(const Dataset& data, std::string_view name);
 
 }  // namespace gradflow

@@ -4,7 +4,6 @@
 
 #include "numerics/random.hpp"
 #include "study/point_files.hpp"
-#include "study/store.hpp"
 #include "tests/catch.hpp"
 #include "tests/cli/process.hpp"
 #include "tests/cli/results.hpp"

@@ -4,7 +4,6 @@
 #include <vector>
 
 #include "study/point_files.hpp"
-#include "study/store.hpp"
 #include "tests/catch.hpp"
 #include "tests/cli/process.hpp"
 
