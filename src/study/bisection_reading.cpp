@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "study/design.hpp"
+#include "study/config_axis.hpp"
 #include "study/key_name.hpp"
 
 namespace gradflow {

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "study/design.hpp"
+#include "study/config_axis.hpp"
 
 namespace gradflow {
 
