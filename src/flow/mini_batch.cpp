@@ -108,6 +108,7 @@ MiniBatchDescent::MiniBatchDescent(const Loss& loss, DecayAndRate terms, Index b
     throw ParameterError("label_noise",
                          "needs a squared loss: labels of classes are no numbers to add noise to");
   map_ = loss.map().batch_map();
+  if (map_ == nullptr) map_ = make_whole_batch_map(loss.map().clone());
   outputs_each_ = loss.outputs() / samples_;
   f_.resize(batch * outputs_each_);
   g_.resize(f_.size());

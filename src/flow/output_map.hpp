@@ -70,8 +70,8 @@ class OutputMap {
   /// n where the outputs are those of n samples, one after another and equally many each, over
   /// which the loss is a sum; 0 where they are not.
   virtual Index samples() const { return 0; }
-  /// The outputs of some samples alone, for mini-batches (flow/mini_batch.hpp). By default all are
-  /// evaluated; a map of n samples that knows better overrides it.
+  /// The outputs of some samples alone, for mini-batches (flow/mini_batch.hpp). Null, the default,
+  /// has all evaluated; a map of n samples that knows better overrides it.
   virtual std::unique_ptr<BatchMap> batch_map() const;
 
   /// h += d J^T J + sum_i u_i hess f_i, shape (p, p), both triangles; an empty u stands for zeros.
