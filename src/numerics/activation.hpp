@@ -5,6 +5,7 @@
 #include <span>
 #include <string_view>
 
+#include "numerics/activation_kernels.hpp"
 #include "numerics/types.hpp"
 
 namespace gradflow {
@@ -14,21 +15,10 @@ class Formula;
 /// An activation function sigma with its first two derivatives.
 class Activation {
  public:
-  enum class Kind {
-    relu,        ///< max(z, 0)
-    leaky_relu,  ///< z for z >= 0, z/100 for z < 0
-    tanh,        ///< tanh z
-    erf,        ///< erf z = 2/sqrt(pi) * integral of exp(-t^2) from 0 to z (not scaled by 1/sqrt 2)
-    gelu,       ///< z Phi(z), Phi the standard normal distribution function (exact, no tanh fit)
-    softplus,   ///< log(1 + e^z)
-    sigmoid,    ///< 1/(1 + e^-z)
-    quadratic,  ///< z^2
-    identity,   ///< z
-    formula     ///< of a config's own
-  };
+  using Kind = ActivationKind;
 
   /// Slope of leaky_relu on the negative half line.
-  static constexpr double leaky_slope = 0.01;
+  static constexpr double leaky_slope = leaky_relu_slope;
 
   explicit Activation(Kind kind) : kind_(kind) {}
   explicit Activation(Formula formula);

@@ -12,9 +12,6 @@ namespace gradflow {
 namespace {
 
 using namespace formulas;
-using Node = Formula::Node;
-using Operation = Formula::Operation;
-using Functions = Formula::Functions;
 
 constexpr Index chunk = 128;
 
@@ -136,14 +133,6 @@ void require_smooth(const Formula& formula) {
 Formula::Formula(std::string text, std::vector<std::string> variables, Functions allowed)
     : text_(std::move(text)), variables_(variables.size()) {
   nodes_ = read_formula(text_, variables, allowed);
-}
-
-std::vector<std::string> Formula::function_names(Functions allowed) {
-  std::vector<std::string> names;
-  for (const NamedFunction& function : formula_functions())
-    if (function.smooth || allowed == Functions::all) names.emplace_back(function.name);
-  if (allowed == Functions::all) names.insert(names.end(), {largest, smallest});
-  return names;
 }
 
 bool Formula::depends_on(std::size_t variable) const {

@@ -2,34 +2,13 @@
 
 #include <cstddef>
 #include <span>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "numerics/formula_parts.hpp"
 #include "numerics/types.hpp"
 
 namespace gradflow {
-
-/// What is wrong with a formula, and where in it.
-class FormulaError : public std::runtime_error {
- public:
-  FormulaError(std::size_t column, const std::string& message, std::string unknown = {},
-               std::vector<std::string> known = {})
-      : std::runtime_error(message),
-        column_(column),
-        unknown_(std::move(unknown)),
-        known_(std::move(known)) {}
-  /// Of the formula's text, in characters, from 1; 0 where it is the whole.
-  std::size_t column() const { return column_; }
-  /// A name that there is not, with those that there are in its place; empty for other faults.
-  const std::string& unknown() const { return unknown_; }
-  const std::vector<std::string>& known() const { return known_; }
-
- private:
-  std::size_t column_;
-  std::string unknown_;
-  std::vector<std::string> known_;
-};
 
 /// A formula such as "x*tanh(x)" in named variables, with exact derivatives. Operators + - * / ^ as
 /// in mathematics (-x^2 is -(x^2), 2^3^2 is 2^9), the number pi, and functions of one argument.
@@ -38,9 +17,7 @@ class FormulaError : public std::runtime_error {
 /// Immutable: one serves all threads.
 class Formula {
  public:
-  /// Which functions there are: those with two continuous derivatives where they are finite, or
-  /// also abs, sign, min and max.
-  enum class Functions { smooth, all };
+  using Functions = formulas::Functions;
 
   /// \throws FormulaError
   Formula(std::string text, std::vector<std::string> variables, Functions functions);
@@ -57,31 +34,6 @@ class Formula {
   /// The value at one number for each variable.
   double operator()(std::span<const double> variables) const;
 
-  /// The names of its functions.
-  static std::vector<std::string> function_names(Functions functions);
-
-  enum class Operation {
-    constant,
-    variable,
-    add,
-    subtract,
-    multiply,
-    divide,
-    larger,
-    smaller,
-    power,
-    function
-  };
-  /// An operation on the results of earlier ones.
-  struct Node {
-    Operation operation = Operation::constant;
-    std::size_t left = 0, right = 0;
-    double number = 0;      ///< of a constant; exponent of a power
-    std::size_t index = 0;  ///< of a variable or a function
-
-    friend bool operator==(const Node&, const Node&) = default;
-  };
-
  private:
   /// Values and derivatives of all nodes at n <= chunk points, from those of the variables.
   void run(std::span<const double* const> variables, Index n, int order,
@@ -89,7 +41,7 @@ class Formula {
 
   std::string text_;
   std::size_t variables_;
-  std::vector<Node> nodes_;  ///< the last one is the formula's
+  std::vector<formulas::Node> nodes_;  ///< the last one is the formula's
 };
 
 /// A formula in x for an activation: smooth, and not a constant. \throws FormulaError also where it

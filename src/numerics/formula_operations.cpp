@@ -6,9 +6,6 @@
 namespace gradflow::formulas {
 namespace {
 
-using Node = Formula::Node;
-using Operation = Formula::Operation;
-
 double sign(double u) {
   return u > 0 ? 1.0 : u < 0 ? -1.0 : u;  // NaN passes
 }
@@ -69,11 +66,11 @@ constexpr std::array functions{
                     const double slope = 1 / ((1 - u) * (1 + u));
                     return Jet{std::atanh(u), slope, 2 * u * slope * slope};
                   }>},
-    NamedFunction{"tanh", activation_kernel<Activation::Kind::tanh>},
-    NamedFunction{"erf", activation_kernel<Activation::Kind::erf>},
-    NamedFunction{"sigmoid", activation_kernel<Activation::Kind::sigmoid>},
-    NamedFunction{"softplus", activation_kernel<Activation::Kind::softplus>},
-    NamedFunction{"gelu", activation_kernel<Activation::Kind::gelu>},
+    NamedFunction{"tanh", activation_kernel<ActivationKind::tanh>},
+    NamedFunction{"erf", activation_kernel<ActivationKind::erf>},
+    NamedFunction{"sigmoid", activation_kernel<ActivationKind::sigmoid>},
+    NamedFunction{"softplus", activation_kernel<ActivationKind::softplus>},
+    NamedFunction{"gelu", activation_kernel<ActivationKind::gelu>},
     NamedFunction{"abs", kernel<[](double u) {
                     return Jet{std::abs(u), std::copysign(1, u), 0};
                   }>,
@@ -145,6 +142,14 @@ void chain(const Place& u, const Place& out, Index n, int order) {
 
 std::span<const NamedFunction> formula_functions() {
   return functions;
+}
+
+std::vector<std::string> function_names(Functions allowed) {
+  std::vector<std::string> names;
+  for (const NamedFunction& function : formula_functions())
+    if (function.smooth || allowed == Functions::all) names.emplace_back(function.name);
+  if (allowed == Functions::all) names.insert(names.end(), {largest, smallest});
+  return names;
 }
 
 void carry(const Node& node, const Place& a, const Place& b, const Place& out, Index n, int order) {

@@ -1,10 +1,13 @@
 #pragma once
 
+#include <array>
 #include <cmath>
 #include <span>
+#include <string>
+#include <vector>
 
-#include "numerics/activation.hpp"
-#include "numerics/formula.hpp"
+#include "numerics/activation_kernels.hpp"
+#include "numerics/formula_parts.hpp"
 #include "numerics/types.hpp"
 
 /// What a formula is made of (formula.hpp): its functions, and each operation on values and
@@ -29,10 +32,10 @@ template <auto F>
 constexpr Kernel kernel = [](const double* u, Index n, int order, double* f, double* f1,
                              double* f2) { scalar(u, n, order, f, f1, f2, F); };
 
-template <Activation::Kind kind>
+template <ActivationKind kind>
 constexpr Kernel activation_kernel =
     [](const double* u, Index n, int order, double* f, double* f1, double* f2) {
-      Activation(kind).evaluate(u, n, f, order >= 1 ? f1 : nullptr, order >= 2 ? f2 : nullptr);
+      evaluate_named(kind, u, n, f, order >= 1 ? f1 : nullptr, order >= 2 ? f2 : nullptr);
     };
 
 using Jet = std::array<double, 3>;
@@ -49,6 +52,9 @@ std::span<const NamedFunction> formula_functions();
 inline constexpr const char* largest = "max";
 inline constexpr const char* smallest = "min";
 
+/// The names of the functions that a formula may have.
+std::vector<std::string> function_names(Functions allowed);
+
 /// Where the results of a node are: n values, then derivatives.
 struct Place {
   double *value, *first, *second;
@@ -56,7 +62,7 @@ struct Place {
 
 /// An operation on the results a and b of its operands, n of them, with as many derivatives as
 /// `order`. What a node stands for by itself (constants, variables) is left to the caller.
-void carry(const Formula::Node& node, const Place& a, const Place& b, const Place& out, Index n,
+void carry(const Node& node, const Place& a, const Place& b, const Place& out, Index n,
            int order);
 
 }  // namespace gradflow::formulas

@@ -15,9 +15,6 @@ namespace gradflow {
 namespace {
 
 using namespace formulas;
-using Node = Formula::Node;
-using Operation = Formula::Operation;
-using Functions = Formula::Functions;
 
 constexpr const char* name_characters =
     "0123456789_abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
@@ -179,10 +176,10 @@ class Reader final : public mu::ParserBase {
   }
 
   FormulaNames names() const {
-    FormulaNames all{name_characters, variables_, Formula::function_names(allowed_)};
+    FormulaNames all{name_characters, variables_, function_names(allowed_)};
     all.variables.emplace_back("pi");
     all.kinked.assign(kinked.begin(), kinked.end());
-    for (const std::string& name : Formula::function_names(Functions::all))
+    for (const std::string& name : function_names(Functions::all))
       if (std::find(all.functions.begin(), all.functions.end(), name) == all.functions.end())
         all.kinked.push_back(name);
     return all;

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "numerics/formula.hpp"
+#include "numerics/formula_parts.hpp"
 
 /// What is common to all that muParser reads here: columns, numbers, and its errors in our words.
 namespace gradflow::formulas {
