@@ -18,7 +18,6 @@
 
 #include "cli/commands.hpp"
 #include "cli/editor.hpp"
-#include "io/atomic_file.hpp"
 #include "io/toml_document.hpp"
 #include "models/registry.hpp"
 #include "study/build_info.hpp"

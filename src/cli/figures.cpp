@@ -3,7 +3,7 @@
 #include <filesystem>
 
 #include "cli/commands.hpp"
-#include "io/atomic_file.hpp"
+#include "io/input_file.hpp"
 #include "study/build_info.hpp"
 #include "study/config.hpp"
 #include "study/runner.hpp"

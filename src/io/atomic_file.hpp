@@ -2,33 +2,11 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <limits>
-#include <stdexcept>
-#include <string>
 #include <string_view>
 
+#include "io/file_error.hpp"
+
 namespace gradflow {
-
-/// A file or folder that cannot be read, written or understood. `what()` is "path: reason".
-/// The path's bytes are kept as they are; whoever prints the message sees to valid UTF-8.
-class FileError : public std::runtime_error {
- public:
-  FileError(const std::filesystem::path& path, const std::string& reason)
-      : FileError(path, ": ", reason) {}
-
-  const std::filesystem::path& path() const noexcept { return path_; }
-  const std::string& reason() const noexcept { return reason_; }
-
- protected:
-  /// For errors that point inside the file: `what()` is path, location (":3:2: "), reason.
-  FileError(const std::filesystem::path& path, const std::string& location,
-            const std::string& reason)
-      : std::runtime_error(path.string() + location + reason), path_(path), reason_(reason) {}
-
- private:
-  std::filesystem::path path_;
-  std::string reason_;
-};
 
 /// A new version of a file that takes the old one's place in one step, so that a reader, or a
 /// process killed at any moment, sees the whole old file or the whole new one.
@@ -75,39 +53,5 @@ class FileReplacement {
 
 /// Replaces the contents of `path` by `text` atomically and durably. Errors: FileError.
 void write_file_atomically(const std::filesystem::path& path, std::string_view text);
-
-/// A regular file opened for reading. Nothing else is ever opened: a FIFO would wait for its
-/// writer, a device may have no end. Errors: FileError (missing, a folder, no regular file, no
-/// permission, ...).
-class InputFile {
- public:
-  explicit InputFile(const std::filesystem::path& path);
-  ~InputFile();
-  InputFile(const InputFile&) = delete;
-  InputFile& operator=(const InputFile&) = delete;
-
-  const std::filesystem::path& path() const noexcept { return path_; }
-  /// Bytes that it held when it was opened; no more are read of one that grows.
-  std::uint64_t size() const noexcept { return size_; }
-  std::uint64_t left() const noexcept { return size_ - at_; }  ///< not yet read
-  /// The next `count` bytes; fewer only where the file ends before. Errors: FileError.
-  std::size_t read(char* target, std::size_t count);
-  /// The last `count` bytes, all where there are no more. Moves nothing. Errors: FileError.
-  std::string end(std::size_t count) const;
-
- private:
-  std::size_t read_at(std::uint64_t offset, char* target, std::size_t count) const;
-
-  std::filesystem::path path_;
-  std::uint64_t size_ = 0;
-  std::uint64_t at_ = 0;
-  int fd_ = -1;
-};
-
-/// The bytes of a file. Errors: FileError (InputFile's; more than `most` bytes).
-std::string read_text_file(const std::filesystem::path& path,
-                           std::uint64_t most = std::numeric_limits<std::uint64_t>::max());
-/// What stdin holds up to its end. Errors: FileError (under the name given; more than `most` bytes).
-std::string read_standard_input(const std::filesystem::path& name, std::uint64_t most);
 
 }  // namespace gradflow

@@ -6,7 +6,7 @@
 #include <optional>
 #include <vector>
 
-#include "io/atomic_file.hpp"
+#include "io/file_error.hpp"
 
 namespace gradflow {
 

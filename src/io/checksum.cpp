@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "io/input_file.hpp"
+
 namespace gradflow {
 
 namespace {

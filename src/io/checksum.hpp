@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "io/atomic_file.hpp"
+#include "io/file_error.hpp"
 
 /// The checksum of its own that each file of results carries, so that damage on a disk or on the
 /// way is seen before anything in the file is believed.

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "io/data_file.hpp"
+#include "io/input_file.hpp"
 
 namespace gradflow {
 

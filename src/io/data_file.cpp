@@ -13,6 +13,7 @@
 #include "io/csv_file.hpp"
 #include "io/data_conversion.hpp"
 #include "io/idx_file.hpp"
+#include "io/input_file.hpp"
 
 namespace gradflow {
 

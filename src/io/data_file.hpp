@@ -3,7 +3,7 @@
 #include <filesystem>
 #include <string>
 
-#include "io/atomic_file.hpp"
+#include "io/file_error.hpp"
 #include "numerics/types.hpp"
 
 namespace gradflow {

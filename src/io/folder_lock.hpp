@@ -2,7 +2,7 @@
 
 #include <filesystem>
 
-#include "io/atomic_file.hpp"
+#include "io/file_error.hpp"
 
 namespace gradflow {
 

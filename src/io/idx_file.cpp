@@ -9,8 +9,8 @@
 #include <string_view>
 #include <vector>
 
-#include "io/atomic_file.hpp"
 #include "io/data_file.hpp"
+#include "io/input_file.hpp"
 
 namespace gradflow {
 namespace {

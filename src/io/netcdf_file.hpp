@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "io/atomic_file.hpp"
 #include "io/dataset.hpp"
+#include "io/file_error.hpp"
 #include "io/layout.hpp"
 
 namespace gradflow {

@@ -12,7 +12,7 @@
 #include <string>
 #include <utility>
 
-#include "io/atomic_file.hpp"
+#include "io/file_error.hpp"
 
 /// What the writer and the reader of NetCDF files share of the library below.
 namespace gradflow::netcdf {

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "io/checksum.hpp"
+#include "io/input_file.hpp"
 #include "io/netcdf_file.hpp"
 #include "io/netcdf_library.hpp"
 #include "numerics/memory.hpp"

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "io/atomic_file.hpp"
 #include "io/checksum.hpp"
 #include "io/netcdf_file.hpp"
 #include "io/netcdf_library.hpp"

@@ -5,6 +5,7 @@
 
 #include "io/atomic_file.hpp"
 #include "io/checksum.hpp"
+#include "io/input_file.hpp"
 #include "io/layout.hpp"
 #include "io/packing.hpp"
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "io/atomic_file.hpp"
+#include "io/file_error.hpp"
 
 /// Append-only files of records, each with checksums of its own: what a killed process had begun to
 /// write, or what a disk has damaged, is not there; all the rest is.

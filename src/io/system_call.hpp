@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <string>
 #include <system_error>
+#include <utility>
 
 /// What the files of this folder share of the system below.
 namespace gradflow {
@@ -15,6 +16,26 @@ namespace gradflow {
 inline std::string reason_of(int error) {
   return std::generic_category().message(error);
 }
+
+/// Owns a file descriptor. `close()` reports what the destructor cannot: on network file systems
+/// a failed write may first show there.
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+
+  bool is_open() const { return fd_ >= 0; }
+  int get() const { return fd_; }
+  bool close() { return ::close(release()) == 0; }
+  int release() { return std::exchange(fd_, -1); }
+
+ private:
+  int fd_;
+};
 
 /// Does it say that the file system has no locks?
 inline bool is_without_locks(int error) {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <sstream>
 
-#include "io/atomic_file.hpp"
+#include "io/input_file.hpp"
 #include "numerics/memory.hpp"
 #include "solve/stepper.hpp"
 #include "study/key_name.hpp"

@@ -1,5 +1,5 @@
 #include "experiment/branch_experiment.hpp"
-#include "io/atomic_file.hpp"
+#include "io/file_error.hpp"
 #include "study/config.hpp"
 #include "study/key_name.hpp"
 

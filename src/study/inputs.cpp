@@ -5,10 +5,10 @@
 #include <cstdlib>
 #include <type_traits>
 
-#include "io/atomic_file.hpp"
 #include "io/checksum.hpp"
 #include "io/data_conversion.hpp"
 #include "io/data_file.hpp"
+#include "io/file_error.hpp"
 #include "io/netcdf_file.hpp"
 #include "io/packed_file.hpp"
 #include "numerics/short_number.hpp"

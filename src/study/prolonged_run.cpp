@@ -2,7 +2,7 @@
 
 #include <new>
 
-#include "io/atomic_file.hpp"
+#include "io/input_file.hpp"
 #include "io/netcdf_file.hpp"
 #include "study/config.hpp"
 #include "study/point_files.hpp"

@@ -8,7 +8,7 @@
 #include <optional>
 #include <set>
 
-#include "io/atomic_file.hpp"
+#include "io/file_error.hpp"
 #include "io/netcdf_file.hpp"
 #include "numerics/short_number.hpp"
 #include "study/assembler.hpp"

@@ -7,9 +7,9 @@
 #include <new>
 #include <stdexcept>
 
-#include "io/atomic_file.hpp"
 #include "io/checksum.hpp"
 #include "io/data_file.hpp"
+#include "io/input_file.hpp"
 #include "io/netcdf_file.hpp"
 #include "io/toml_document.hpp"
 

@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include "io/atomic_file.hpp"
+#include "io/input_file.hpp"
 #include "io/netcdf_file.hpp"
 #include "tests/catch.hpp"
 #include "tests/scratch.hpp"

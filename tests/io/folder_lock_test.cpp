@@ -9,6 +9,8 @@
 #include <optional>
 #include <string>
 
+#include "io/atomic_file.hpp"
+#include "io/input_file.hpp"
 #include "tests/catch.hpp"
 #include "tests/scratch.hpp"
 

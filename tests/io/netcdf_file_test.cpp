@@ -8,6 +8,8 @@
 #include <thread>
 #include <vector>
 
+#include "io/atomic_file.hpp"
+#include "io/input_file.hpp"
 #include "tests/catch.hpp"
 #include "tests/scratch.hpp"
 

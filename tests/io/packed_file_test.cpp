@@ -2,7 +2,7 @@
 
 #include <limits>
 
-#include "io/atomic_file.hpp"
+#include "io/input_file.hpp"
 #include "tests/catch.hpp"
 #include "tests/scratch.hpp"
 

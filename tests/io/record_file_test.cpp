@@ -9,6 +9,7 @@
 #include <fstream>
 #include <vector>
 
+#include "io/input_file.hpp"
 #include "tests/catch.hpp"
 #include "tests/scratch.hpp"
 

@@ -2,7 +2,7 @@
 
 #include <unistd.h>
 
-#include "io/atomic_file.hpp"
+#include "io/file_error.hpp"
 #include "io/netcdf_file.hpp"
 #include "tests/catch.hpp"
 #include "tests/scratch.hpp"

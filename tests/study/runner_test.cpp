@@ -6,7 +6,9 @@
 #include <fstream>
 #include <vector>
 
+#include "io/atomic_file.hpp"
 #include "io/folder_lock.hpp"
+#include "io/input_file.hpp"
 #include "io/netcdf_file.hpp"
 #include "study/build_info.hpp"
 #include "tests/catch.hpp"

@@ -1,4 +1,4 @@
-#include "io/atomic_file.hpp"
+#include "io/input_file.hpp"
 
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -7,6 +7,7 @@
 
 #include <cstring>
 
+#include "io/atomic_file.hpp"
 #include "io/data_file.hpp"
 #include "io/netcdf_file.hpp"
 #include "tests/catch.hpp"
