@@ -4,9 +4,11 @@
 #include <charconv>
 #include <cmath>
 #include <cstdint>
+#include <string>
+#include <string_view>
 #include <vector>
 
-#include "io/data_file.hpp"
+#include "io/data_file_error.hpp"
 #include "io/input_file.hpp"
 
 namespace gradflow {
@@ -98,21 +100,6 @@ bool is_header(const fs::path& path, const std::vector<std::string_view>& fields
 }
 
 }  // namespace
-
-std::string shown(std::string_view text) {
-  constexpr std::size_t longest = 40;
-  std::string result = "'";
-  for (const char c : text.substr(0, longest)) {
-    if (c >= ' ' && c <= '~') {
-      result += c;
-    } else {
-      constexpr char digits[] = "0123456789abcdef";
-      const auto byte = static_cast<unsigned char>(c);
-      result += {'\\', 'x', digits[byte >> 4], digits[byte & 15]};
-    }
-  }
-  return result + (text.size() > longest ? "...'" : "'");
-}
 
 Matrix read_csv(const fs::path& path) {
   const std::string whole = read_text_file(path, largest_csv);

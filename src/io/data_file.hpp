@@ -1,23 +1,11 @@
 #pragma once
 
 #include <filesystem>
-#include <string>
 
-#include "io/file_error.hpp"
+#include "io/data_file_error.hpp"
 #include "numerics/types.hpp"
 
 namespace gradflow {
-
-/// A data file whose contents are not what a model can take. `what()` names the place where there
-/// is one: "targets.csv:3:2: not a finite number: 'nan'" (line and field, counted from 1).
-class DataFileError : public FileError {
- public:
-  DataFileError(const std::filesystem::path& path, const std::string& reason)
-      : FileError(path, reason) {}
-  DataFileError(const std::filesystem::path& path, std::size_t line, std::size_t field,
-                const std::string& reason)
-      : FileError(path, ":" + std::to_string(line) + ":" + std::to_string(field) + ": ", reason) {}
-};
 
 /// Reads inputs, targets, masks and initial values: every entry a finite number, at least one.
 ///

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "io/data_file.hpp"
+#include "io/data_file_error.hpp"
 #include "io/input_file.hpp"
 
 namespace gradflow {
