@@ -4,7 +4,8 @@
 #include <map>
 #include <string>
 
-#include "experiment/experiment.hpp"
+#include "experiment/result.hpp"
+#include "experiment/setup.hpp"
 
 namespace gradflow {
 

@@ -5,18 +5,11 @@
 #include <vector>
 
 #include "experiment/journal.hpp"
+#include "experiment/result.hpp"
 #include "experiment/setup.hpp"
-#include "io/dataset.hpp"
 #include "measure/phase_references.hpp"
-#include "solve/outcome.hpp"
 
 namespace gradflow {
-
-/// What one run leaves: its dataset, and how it went.
-struct Experiment {
-  Dataset data;
-  Outcome outcome;
-};
 
 /// Follows the flow, records its observables, takes its measurements; or runs the sweep or the
 /// continuation that the setup asks for. Numerical failure is a status of the outcome. `references`

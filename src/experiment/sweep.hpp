@@ -2,8 +2,9 @@
 
 #include <functional>
 
-#include "experiment/experiment.hpp"
 #include "experiment/journal.hpp"
+#include "experiment/result.hpp"
+#include "experiment/setup.hpp"
 
 namespace gradflow {
 
