@@ -1,6 +1,6 @@
 #pragma once
 
-#include "continuation/branch.hpp"
+#include "continuation/branch_points.hpp"
 
 /// A branch between neighbours, on the cubic that their states and tangents make.
 namespace gradflow {
