@@ -8,7 +8,10 @@
 #include "flow/inertial_flow.hpp"
 #include "solve/condition.hpp"
 #include "solve/energy_identity.hpp"
-#include "solve/integrate.hpp"
+#include "solve/integration_control.hpp"
+#include "solve/outcome.hpp"
+#include "solve/solver_settings.hpp"
+#include "solve/stepper.hpp"
 
 namespace gradflow {
 
