@@ -2,6 +2,7 @@
 
 #include "io/netcdf_file.hpp"
 #include "study/assembler.hpp"
+#include "study/point.hpp"
 #include "study/point_journal.hpp"
 #include "study/supervisor.hpp"
 

@@ -1,6 +1,7 @@
 #pragma once
 
-#include "study/runner.hpp"
+#include "study/config.hpp"
+#include "study/run_options.hpp"
 
 namespace gradflow {
 
