@@ -6,8 +6,8 @@
 
 #include "io/dataset.hpp"
 #include "study/point_files.hpp"
-#include "study/run_summary.hpp"
 #include "study/study_head.hpp"
+#include "study/summary_lines.hpp"
 
 namespace gradflow {
 

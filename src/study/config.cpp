@@ -8,7 +8,7 @@
 #include "solve/stepper.hpp"
 #include "study/key_name.hpp"
 #include "study/overrides.hpp"
-#include "study/run_summary.hpp"
+#include "study/summary_lines.hpp"
 
 namespace gradflow {
 

@@ -10,7 +10,7 @@
 
 #include "solve/outcome.hpp"
 #include "study/progress.hpp"
-#include "study/run_summary.hpp"
+#include "study/summary_lines.hpp"
 
 /// What the running of a config (study/runner.hpp, study/single_run.hpp) is asked for, and what it
 /// tells when it is over.

@@ -1,4 +1,4 @@
-#include "study/run_summary.hpp"
+#include "study/summary_lines.hpp"
 
 #include <algorithm>
 #include <array>
