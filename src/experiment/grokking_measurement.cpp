@@ -1,5 +1,5 @@
 #include "experiment/measurement.hpp"
-#include "measure/two_phases.hpp"
+#include "measure/grokking.hpp"
 
 namespace gradflow {
 namespace {
