@@ -198,7 +198,6 @@ Expression::Expression(const std::string& text, const std::vector<std::string>& 
 
 Expression::~Expression() = default;
 Expression::Expression(Expression&&) noexcept = default;
-Expression& Expression::operator=(Expression&&) noexcept = default;
 
 double Expression::operator()(std::span<const double> values) const {
   std::copy(values.begin(), values.end(), values_->begin());

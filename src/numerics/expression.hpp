@@ -21,7 +21,6 @@ class Expression {
   Expression(const std::string& text, const std::vector<std::string>& known);
   ~Expression();
   Expression(Expression&&) noexcept;
-  Expression& operator=(Expression&&) noexcept;
 
   /// A name in it, each once, in order.
   struct Name {

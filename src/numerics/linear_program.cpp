@@ -52,7 +52,6 @@ LinearProgram::LinearProgram(ConstMatrixRef a, ConstVectorRef b, ConstVectorRef 
 
 LinearProgram::~LinearProgram() = default;
 LinearProgram::LinearProgram(LinearProgram&&) noexcept = default;
-LinearProgram& LinearProgram::operator=(LinearProgram&&) noexcept = default;
 
 LinearSolution LinearProgram::minimise(ConstVectorRef c) {
   ClpSimplex& clp = model_->simplex;

@@ -22,7 +22,6 @@ class LinearProgram {
   LinearProgram(ConstMatrixRef a, ConstVectorRef b, ConstVectorRef low, ConstVectorRef high);
   ~LinearProgram();
   LinearProgram(LinearProgram&&) noexcept;
-  LinearProgram& operator=(LinearProgram&&) noexcept;
 
   LinearSolution minimise(ConstVectorRef c);
 

@@ -173,7 +173,7 @@ SymmetricFactorisation::Outcome SymmetricFactorisation::factorise_in_place() {
     throw std::invalid_argument("SymmetricFactorisation: the storage is not square");
   }
   factorised_ = true;
-  negative_ = zero_ = 0;
+  negative_ = 0;
   mirror_lower_triangle();
   diagonal_ = storage_.diagonal();
 
@@ -181,16 +181,9 @@ SymmetricFactorisation::Outcome SymmetricFactorisation::factorise_in_place() {
   if (cholesky_) return outcome_ = Outcome::positive_definite;
 
   restore_lower_triangle();
-  if (!storage_.allFinite()) {
-    zero_ = n;
-    return outcome_ = Outcome::singular;
-  }
+  if (!storage_.allFinite()) return outcome_ = Outcome::singular;
   bunch_kaufman();
-  count_signs();
-  outcome_ = zero_ > 0       ? Outcome::singular
-             : negative_ > 0 ? Outcome::indefinite
-                             : Outcome::positive_definite;
-  return outcome_;
+  return outcome_ = count_signs();
 }
 
 void SymmetricFactorisation::mirror_lower_triangle() {
@@ -344,14 +337,15 @@ void SymmetricFactorisation::eliminate_two(Index k) {
 /// graded matrix for zero. The factor leaves room for the rounding of A itself and its growth in
 /// the elimination: of 40000 random matrices of deficient rank and size 3 to 500, rounded from Q
 /// diag Q^T, the worst needed 17.
-void SymmetricFactorisation::count_signs() {
+SymmetricFactorisation::Outcome SymmetricFactorisation::count_signs() {
   const Index n = storage_.rows();
   const double unit =
       32 * std::sqrt(static_cast<double>(n)) * std::numeric_limits<double>::epsilon();
+  bool singular = false;
   const auto count = [&](double eigenvalue, double scale) {
     // In this order NaN, from an overflow, counts as zero.
     if (!(std::abs(eigenvalue) > unit * scale) || !std::isfinite(eigenvalue)) {
-      ++zero_;
+      singular = true;
     } else if (eigenvalue < 0) {
       ++negative_;
     }
@@ -372,6 +366,8 @@ void SymmetricFactorisation::count_signs() {
     count(smaller, scale);
     ++k;
   }
+  if (singular) return Outcome::singular;
+  return negative_ > 0 ? Outcome::indefinite : Outcome::positive_definite;
 }
 
 template <typename Columns>

@@ -52,11 +52,9 @@ class SymmetricFactorisation {
   Index size() const { return storage_.rows(); }
   Outcome outcome() const { return outcome_; }
 
-  /// Number of negative eigenvalues of A, of those that are zero up to rounding, and of positive
-  /// ones. If A has entries that are not finite, all n count as zero.
+  /// Number of negative eigenvalues of A, without those that are zero up to rounding; 0 if A has
+  /// entries that are not finite.
   Index negative_eigenvalues() const { return negative_; }
-  Index zero_eigenvalues() const { return zero_; }
-  Index positive_eigenvalues() const { return size() - negative_ - zero_; }
 
  private:
   void mirror_lower_triangle();
@@ -67,7 +65,7 @@ class SymmetricFactorisation {
   void swap_rows_and_columns(Index k, Index p, Index q);
   void eliminate_one(Index k);
   void eliminate_two(Index k);
-  void count_signs();
+  Outcome count_signs();
   template <typename Columns>
   void solve_columns(Columns&& b) const;
 
@@ -82,7 +80,6 @@ class SymmetricFactorisation {
   bool factorised_ = false;
   bool cholesky_ = false;
   Index negative_ = 0;
-  Index zero_ = 0;
 };
 
 }  // namespace gradflow

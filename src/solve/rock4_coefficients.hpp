@@ -10,7 +10,7 @@ namespace gradflow {
 ///
 ///   R_s(z) = w(x) P_{s-4}(x) / (w(1) P_{s-4}(1)),   x = 1 + 2 z / length,
 ///
-/// which agrees with exp to order 4 at z = 0 and is at most `rock4_damping` from where it has
+/// which agrees with exp to order 4 at z = 0 and is at most 0.78, whatever s, from where it has
 /// fallen to that down to z = -length; w > 0 is of degree 4, and P_k are the orthogonal polynomials
 /// of the weight w(x)^2 / sqrt(1 - x^2).
 ///
@@ -52,8 +52,6 @@ struct Rock4Coefficients {
   double bend_time = 0;                     ///< mu
 };
 
-/// |R_s| is at most this beyond its first fall, whatever s.
-inline constexpr double rock4_damping = 0.78;
 inline constexpr int rock4_lowest_degree = 5, rock4_highest_degree = 1000;
 
 /// The length of the interval of stability, 0.34 s^2 - 2.8.

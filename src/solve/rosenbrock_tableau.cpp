@@ -38,8 +38,7 @@ void set_stiffly_accurate_weights(RosenbrockTableau& tableau) {
 // Coefficients of RODAS5P: OrdinaryDiffEq.jl, lib/OrdinaryDiffEqRosenbrock, to which Steinebach
 // contributed them.
 RosenbrockTableau make_rodas5p() {
-  RosenbrockTableau tableau{"RODAS5P", 8,  5,  4,  4,  2,  1, 0.21193756319429014,
-                            {},        {}, {}, {}, {}, {}, {}};
+  RosenbrockTableau tableau{"RODAS5P", 8, 5, 4, 0.21193756319429014, {}, {}, {}, {}, {}, {}, {}};
   tableau.a =
       matrix(8, 8,
              {{},
@@ -87,8 +86,7 @@ RosenbrockTableau make_rodas5p() {
 // γ³ − 3γ² + 3γ/2 − 1/6. Dense output: PETSc's b_i(θ) = B_i0 θ + B_i1 θ² + B_i2 θ³ with b_i(1) =
 // b_i is θ b_i + θ(1 − θ)(−B_i1 − B_i2 − θ B_i2), which gives the two rows of HΓ.
 RosenbrockTableau make_ros34pw2() {
-  RosenbrockTableau tableau{"ROS34PW2", 4,  3,  2,  3,  3,  2, 0.43586652150845900,
-                            {},         {}, {}, {}, {}, {}, {}};
+  RosenbrockTableau tableau{"ROS34PW2", 4, 3, 2, 0.43586652150845900, {}, {}, {}, {}, {}, {}, {}};
   tableau.a = matrix(4, 4,
                      {{},
                       {2},

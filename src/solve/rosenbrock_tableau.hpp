@@ -43,20 +43,17 @@ namespace gradflow {
 /// integrated explicitly.
 struct RosenbrockTableau {
   std::string_view name;
-  int stages;            ///< s; every vector below has s entries
-  int order;             ///< of y₁, J exact: local error O(h^{order+1})
-  int embedded_order;    ///< of y₁ − err, J exact
-  int dense_order;       ///< J exact: y(t + θh) has local error O(h^{dense_order+1})
-  int w_order;           ///< of y₁ with any matrix in place of J
-  int w_embedded_order;  ///< of y₁ − err with any matrix in place of J
-  double gamma;          ///< γ > 0
-  Matrix a;              ///< s × s, strictly lower
-  Matrix C;              ///< s × s, strictly lower
-  Vector m;              ///< weights of the solution
-  Vector e;              ///< weights of the error estimate
-  Vector c;              ///< times of the stages, units of h
-  Vector d;              ///< factors of f_t
-  Matrix h;              ///< p × s, dense output
+  int stages;          ///< s; every vector below has s entries
+  int order;           ///< of y₁, J exact: local error O(h^{order+1})
+  int embedded_order;  ///< of y₁ − err, J exact
+  double gamma;        ///< γ > 0
+  Matrix a;            ///< s × s, strictly lower
+  Matrix C;            ///< s × s, strictly lower
+  Vector m;            ///< weights of the solution
+  Vector e;            ///< weights of the error estimate
+  Vector c;            ///< times of the stages, units of h
+  Vector d;            ///< factors of f_t
+  Matrix h;            ///< p × s, dense output
 
   /// Weights w (s entries) with y(t + θh) = y + Σ_i w_i k_i: the formula above, sorted by stage, so
   /// that one pass over the k_i gives a sample. θ = 1 gives m, θ = 0 zero.
@@ -71,7 +68,7 @@ const RosenbrockTableau& rodas5p();
 /// ROS34PW2: Rang & Angermann, New Rosenbrock W-methods of order 3 for partial differential
 /// algebraic equations of index 1, BIT 45 (2005), 761–787. Four stages, order 3(2) for any J;
 /// stiffly accurate, L-stable for J exact. Its embedded solution is not L-stable: |R̂(∞)| = 0.478.
-/// The paper has no dense output; the one here is that of PETSc's TSROSWRA34PW2.
+/// The paper has no dense output; the one here, of order 3, is that of PETSc's TSROSWRA34PW2.
 const RosenbrockTableau& ros34pw2();
 
 }  // namespace gradflow

@@ -117,8 +117,7 @@ std::unique_ptr<Stepper> make_piecewise_stepper(FlowPieces& pieces, Index dimens
                                                 std::unique_ptr<Stepper> inner);
 /// System::discrete_step, t = k step: gradient descent on a gradient flow; `method` is its name in
 /// results and messages.
-std::unique_ptr<Stepper> make_descent_stepper(System& system, double step,
-                                              std::string method = "gradient_descent");
+std::unique_ptr<Stepper> make_descent_stepper(System& system, double step, std::string method);
 
 /// The stepper that `settings` asks for; `auto` decides by the recorded work-precision table
 /// (docs/solvers.md). \throws ParameterError where system and method do not go together

@@ -69,8 +69,6 @@ TEST_CASE("Positive definite matrices are recognised and solved, all sizes") {
     const Matrix a = g * g.transpose() + 0.1 * Matrix::Identity(n, n);
     REQUIRE(factorisation.factorise(a) == Outcome::positive_definite);
     CHECK(factorisation.negative_eigenvalues() == 0);
-    CHECK(factorisation.zero_eigenvalues() == 0);
-    CHECK(factorisation.positive_eigenvalues() == n);
     const Matrix b = random_matrix(stream, n, 3);
     Matrix x = b;
     factorisation.solve_in_place(x);
@@ -91,8 +89,6 @@ TEST_CASE("Indefinite matrices of prescribed inertia: inertia and solution, all 
       const Matrix a = with_eigenvalues(stream, eigenvalues);
       REQUIRE(factorisation.factorise(a) == Outcome::indefinite);
       CHECK(factorisation.negative_eigenvalues() == negative);
-      CHECK(factorisation.zero_eigenvalues() == 0);
-      CHECK(factorisation.positive_eigenvalues() == n - negative);
       const Matrix b = random_matrix(stream, n, 2);
       Matrix x = b;
       factorisation.solve_in_place(x);
@@ -112,9 +108,8 @@ TEST_CASE(
       Matrix a = symmetric_part(random_matrix(stream, n, n));
       if (hollow) a.diagonal().setZero();
       const Vector eigenvalues = Eigen::SelfAdjointEigenSolver<Matrix>(a).eigenvalues();
-      factorisation.factorise(a);
+      CHECK(factorisation.factorise(a) != Outcome::singular);
       CHECK(factorisation.negative_eigenvalues() == (eigenvalues.array() < 0).count());
-      CHECK(factorisation.zero_eigenvalues() == 0);
       const Matrix b = random_matrix(stream, n, 2);
       Matrix x = b;
       factorisation.solve_in_place(x);
@@ -128,14 +123,13 @@ TEST_CASE("The exchange matrix needs a 2x2 pivot") {
   SymmetricFactorisation factorisation;
   CHECK(factorisation.factorise(a) == Outcome::indefinite);
   CHECK(factorisation.negative_eigenvalues() == 1);
-  CHECK(factorisation.positive_eigenvalues() == 1);
   Vector x = (Vector(2) << 3, 7).finished();
   factorisation.solve_in_place(x);
   CHECK(x[0] == 7);
   CHECK(x[1] == 3);
 }
 
-TEST_CASE("Matrices of deficient rank are singular, with the dimension of their kernel") {
+TEST_CASE("Matrices of deficient rank are singular, and no zero of theirs counts as negative") {
   RandomStream stream(4, "data");
   SymmetricFactorisation factorisation;
   for (const Index n : sizes()) {
@@ -148,7 +142,6 @@ TEST_CASE("Matrices of deficient rank are singular, with the dimension of their 
         eigenvalues[i] = (i % 2 == 0 || i == n - 1 ? -1 : 1) * stream.uniform(0.5, 2);
       }
       CHECK(factorisation.factorise(with_eigenvalues(stream, eigenvalues)) == Outcome::singular);
-      CHECK(factorisation.zero_eigenvalues() == kernel);
       CHECK(factorisation.negative_eigenvalues() == (eigenvalues.array() < 0).count());
     }
   }
@@ -157,15 +150,12 @@ TEST_CASE("Matrices of deficient rank are singular, with the dimension of their 
 TEST_CASE("Exactly singular matrices: zero, zero row, equal rows") {
   SymmetricFactorisation factorisation;
   CHECK(factorisation.factorise(Matrix::Zero(5, 5)) == Outcome::singular);
-  CHECK(factorisation.zero_eigenvalues() == 5);
   CHECK(factorisation.factorise(Matrix::Ones(2, 2)) == Outcome::singular);
-  CHECK(factorisation.zero_eigenvalues() == 1);
-  CHECK(factorisation.positive_eigenvalues() == 1);
+  CHECK(factorisation.negative_eigenvalues() == 0);
   Matrix hole = Matrix::Identity(4, 4);
   hole(1, 1) = 0;
   hole(3, 3) = -2;
   CHECK(factorisation.factorise(hole) == Outcome::singular);
-  CHECK(factorisation.zero_eigenvalues() == 1);
   CHECK(factorisation.negative_eigenvalues() == 1);
   Vector b = Vector::Ones(4);
   CHECK_THROWS_AS(factorisation.solve_in_place(b), std::logic_error);
@@ -244,7 +234,6 @@ TEST_CASE("Matrices that are not finite are reported, not factorised") {
       Matrix a = 2 * Matrix::Identity(8, 8);
       a(row, 0) = bad;
       CHECK(factorisation.factorise(a) == Outcome::singular);
-      CHECK(factorisation.zero_eigenvalues() == 8);
     }
   }
 }

@@ -8,7 +8,7 @@ using namespace gradflow::testing;
 TEST_CASE("Gradient descent is explicit Euler, step by step to rounding") {
   EnergySystem system = double_well();
   const double step = 0.1;
-  const auto stepper = make_descent_stepper(system, step);
+  const auto stepper = make_descent_stepper(system, step, "gradient_descent");
   SolverSettings settings;
   std::vector<double> times;
   for (int k = 0; k <= 50; ++k) times.push_back(k * step);
@@ -28,7 +28,7 @@ TEST_CASE("Gradient descent is explicit Euler, step by step to rounding") {
 
 TEST_CASE("A time between two iterates shows the nearer one") {
   EnergySystem system = decay(Vector{{1.0}});
-  const auto stepper = make_descent_stepper(system, 0.5);
+  const auto stepper = make_descent_stepper(system, 0.5, "gradient_descent");
   stepper->start(0, Vector{{1}});
   stepper->step(10, 1e300);
   Vector y(1);
@@ -43,7 +43,7 @@ TEST_CASE("A time between two iterates shows the nearer one") {
 
 TEST_CASE("A step that is too large ends the run with the reason, not with infinities") {
   EnergySystem system = decay(Vector{{1.0}});
-  const auto stepper = make_descent_stepper(system, 2.5);  // 2 / curvature = 2
+  const auto stepper = make_descent_stepper(system, 2.5, "gradient_descent");  // 2 / curvature = 2
   SolverSettings settings;
   settings.max_steps = 100000;
   const Samples run = sample(system, *stepper, settings, Vector{{1}}, {0, 2.5, 25000, 250000});

@@ -150,7 +150,7 @@ TEST_CASE("Budgets of steps and of seconds end a run with their own status") {
   SolverSettings settings;
   settings.max_wall_seconds = 0.02;
   settings.max_steps = 1'000'000'000'000;
-  const auto stepper = make_descent_stepper(system, 1e-9);
+  const auto stepper = make_descent_stepper(system, 1e-9, "gradient_descent");
   const Samples run = sample(system, *stepper, settings, Vector{{1}}, {0, 1e9});
   CHECK(run.outcome.status == Status::wall_budget);
   CHECK(run.outcome.wall_seconds >= 0.02);
