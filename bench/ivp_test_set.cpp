@@ -8,6 +8,7 @@
 
 #include "flow/jacobian_newton.hpp"
 #include "solve/integrate.hpp"
+#include "solve/method_choice.hpp"
 
 // Reference solutions.
 //

@@ -14,6 +14,7 @@
 
 #include "io/data_file.hpp"
 #include "solve/integrate.hpp"
+#include "solve/method_choice.hpp"
 #include "solve/saddle.hpp"
 #include "solve/sundials.hpp"
 

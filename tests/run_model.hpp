@@ -6,6 +6,7 @@
 
 #include "flow/model.hpp"
 #include "solve/integrate.hpp"
+#include "solve/method_choice.hpp"
 #include "tests/catch.hpp"
 
 namespace gradflow::testing {

@@ -10,6 +10,7 @@
 #include "numerics/parallel.hpp"
 #include "numerics/short_number.hpp"
 #include "solve/integrate.hpp"
+#include "solve/method_choice.hpp"
 #include "solve/stepper.hpp"
 #include "solve/tolerances.hpp"
 

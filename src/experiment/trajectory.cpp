@@ -9,6 +9,7 @@
 #include "experiment/journal_checkpoints.hpp"
 #include "numerics/types.hpp"
 #include "solve/integrate.hpp"
+#include "solve/method_choice.hpp"
 #include "solve/stationary_point.hpp"
 #include "solve/stepper.hpp"
 #include "solve/tolerances.hpp"

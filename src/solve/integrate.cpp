@@ -4,6 +4,7 @@
 
 #include "numerics/parallel.hpp"
 #include "solve/integration.hpp"
+#include "solve/method_choice.hpp"
 #include "solve/saddle.hpp"
 #include "solve/tolerances.hpp"
 

@@ -4,6 +4,7 @@
 #include <limits>
 #include <utility>
 
+#include "solve/method_choice.hpp"
 #include "solve/one_step_stepper.hpp"
 #include "solve/rosenbrock_tableau.hpp"
 

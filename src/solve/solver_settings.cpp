@@ -1,6 +1,7 @@
 #include "solve/solver_settings.hpp"
 
 #include "flow/option.hpp"
+#include "solve/solver_method.hpp"
 
 namespace gradflow {
 namespace {
@@ -14,15 +15,15 @@ const std::vector<Option<SolverSettings>>& options() {
   static const std::vector<Option<T>> all = [] {
     ParameterInfo rtol = positive_parameter("rtol", {}, "relative tolerance of a step");
     rtol.maximum = 0.1;  // beyond, error estimates say nothing
-    std::vector<std::string> kinds;
+    std::vector<std::string> methods{"auto"}, kinds;
+    std::string meaning = "auto: by what the flow offers and costs";
+    for (const SolverMethod& method : solver_methods()) {
+      methods.push_back(method.name);
+      meaning += "; " + method.name + ": " + method.meaning;
+    }
     for (const LinearKind kind : linear_kinds) kinds.emplace_back(linear_kind_name(kind));
     return std::vector<Option<T>>{
-        option(&T::method,
-               choice_parameter(
-                   "method", "",
-                   {"auto", "cvode", "cvode_adams", "rodas", "rock4", "dopri5", "rosenbrock4"},
-                   "auto, CVODE's BDF or Adams, our Rosenbrock method, our stabilised explicit "
-                   "one (gradients only), or Boost.Odeint's explicit and Rosenbrock methods")),
+        option(&T::method, choice_parameter("method", "", std::move(methods), std::move(meaning))),
         {choice_parameter("linear", linear_kind_name(T{}.linear), kinds,
                           "how Newton systems are solved"),
          [](T& settings, const Parameters& p) {

@@ -11,7 +11,7 @@ namespace gradflow {
 
 /// The `[solver]` section: how a flow is integrated.
 struct SolverSettings {
-  std::string method = "auto";  ///< auto, cvode, cvode_adams, rodas, rock4, dopri5, rosenbrock4
+  std::string method = "auto";  ///< or one of `solver_methods`
   LinearKind linear = LinearKind::automatic;
   double rtol = 1e-8;   ///< relative tolerance of a step, entry by entry
   double atol = 1e-10;  ///< absolute tolerance; does not follow rtol

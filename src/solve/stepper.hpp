@@ -119,13 +119,4 @@ std::unique_ptr<Stepper> make_piecewise_stepper(FlowPieces& pieces, Index dimens
 /// results and messages.
 std::unique_ptr<Stepper> make_descent_stepper(System& system, double step, std::string method);
 
-/// The stepper that `settings` asks for; `auto` decides by the recorded work-precision table
-/// (docs/solvers.md). \throws ParameterError where system and method do not go together
-std::unique_ptr<Stepper> make_stepper(System& system, const SolverSettings& settings);
-
-/// The Newton matrix that `settings.linear` asks for, with a description of the choice.
-/// \throws ParameterError where the system does not offer it
-std::unique_ptr<NewtonMatrix> choose_newton_matrix(System& system, const SolverSettings& settings,
-                                                   std::string& description);
-
 }  // namespace gradflow

@@ -5,6 +5,7 @@
 
 #include "io/input_file.hpp"
 #include "numerics/memory.hpp"
+#include "solve/method_choice.hpp"
 #include "solve/stepper.hpp"
 #include "study/key_name.hpp"
 #include "study/overrides.hpp"

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "solve/solver_method.hpp"
+
 namespace gradflow {
 
 std::map<std::string, std::string> unused_settings(const RunConfig& run,
@@ -38,8 +40,8 @@ std::map<std::string, std::string> unused_settings(const RunConfig& run,
     for (const char* name :
          {"method", "linear", "rtol", "atol", "verify", "retries", "saddle_guard", "condition"})
       say("solver", name, by("flow.kind", flow.kind));
-  } else if (solver.method == "rock4" || solver.method == "dopri5" ||
-             solver.method == "cvode_adams") {
+  } else if (solver.method != "auto" &&
+             solver_method(solver.method).linear == SolverMethod::Linear::none) {
     say("solver", "linear", by("solver.method", solver.method));
   }
 

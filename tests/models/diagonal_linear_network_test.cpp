@@ -6,6 +6,7 @@
 #include "io/data_file.hpp"
 #include "numerics/fit.hpp"
 #include "numerics/linear_program.hpp"
+#include "solve/method_choice.hpp"
 #include "tests/catch.hpp"
 #include "tests/finite_differences.hpp"
 #include "tests/run_model.hpp"

@@ -1,5 +1,6 @@
 #include "models/diagonal_linear_network.hpp"
 #include "solve/integrate.hpp"
+#include "solve/method_choice.hpp"
 #include "tests/catch.hpp"
 
 using namespace gradflow;

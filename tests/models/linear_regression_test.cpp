@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "numerics/decompositions.hpp"
-#include "solve/stepper.hpp"
+#include "solve/method_choice.hpp"
 #include "tests/catch.hpp"
 #include "tests/finite_differences.hpp"
 #include "tests/run_model.hpp"

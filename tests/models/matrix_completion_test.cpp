@@ -3,6 +3,7 @@
 #include "numerics/decompositions.hpp"
 #include "numerics/fit.hpp"
 #include "io/data_file.hpp"
+#include "solve/method_choice.hpp"
 #include "tests/catch.hpp"
 #include "tests/finite_differences.hpp"
 #include "tests/run_model.hpp"

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "numerics/fit.hpp"
+#include "solve/method_choice.hpp"
 #include "tests/finite_differences.hpp"
 #include "tests/run_model.hpp"
 

@@ -7,6 +7,7 @@
 
 #include "io/data_file.hpp"
 #include "solve/integrate.hpp"
+#include "solve/method_choice.hpp"
 #include "tests/catch.hpp"
 
 using namespace gradflow;

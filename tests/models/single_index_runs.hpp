@@ -9,6 +9,7 @@
 #include "models/registry.hpp"
 #include "numerics/random.hpp"
 #include "solve/integrate.hpp"
+#include "solve/method_choice.hpp"
 #include "solve/stepper.hpp"
 #include "tests/catch.hpp"
 

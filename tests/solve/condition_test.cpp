@@ -4,6 +4,7 @@
 
 #include "models/registry.hpp"
 #include "numerics/random.hpp"
+#include "solve/method_choice.hpp"
 #include "tests/finite_differences.hpp"
 #include "tests/run_model.hpp"
 #include "tests/small_models.hpp"

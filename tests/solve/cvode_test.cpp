@@ -1,3 +1,4 @@
+#include "solve/method_choice.hpp"
 #include "solve/stepper.hpp"
 #include "tests/catch.hpp"
 #include "tests/solve/systems.hpp"

@@ -1,6 +1,7 @@
 #include <cmath>
 
 #include "numerics/decompositions.hpp"
+#include "solve/method_choice.hpp"
 #include "solve/saddle.hpp"
 #include "tests/finite_differences.hpp"
 #include "tests/run_model.hpp"

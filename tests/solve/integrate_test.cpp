@@ -1,6 +1,7 @@
 #include "solve/integrate.hpp"
 
 #include "flow/warning.hpp"
+#include "solve/method_choice.hpp"
 #include "tests/catch.hpp"
 #include "tests/solve/systems.hpp"
 

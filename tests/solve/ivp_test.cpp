@@ -2,6 +2,7 @@
 
 #include "bench/ivp_test_set.hpp"
 #include "solve/integrate.hpp"
+#include "solve/method_choice.hpp"
 #include "tests/catch.hpp"
 
 using namespace gradflow;

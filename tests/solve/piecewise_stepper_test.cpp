@@ -1,7 +1,7 @@
 #include "solve/integrate.hpp"
-#include "solve/stepper.hpp"
 
 #include <cmath>
+#include "solve/method_choice.hpp"
 #include "tests/catch.hpp"
 
 using namespace gradflow;

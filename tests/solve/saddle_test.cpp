@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "solve/integrate.hpp"
+#include "solve/method_choice.hpp"
 #include "tests/finite_differences.hpp"
 #include "tests/run_model.hpp"
 #include "tests/solve/systems.hpp"

@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "solve/method_choice.hpp"
 #include "solve/stationary_point.hpp"
 #include "tests/finite_differences.hpp"
 #include "tests/run_model.hpp"

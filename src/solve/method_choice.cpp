@@ -1,0 +1,182 @@
+#include "solve/method_choice.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <sstream>
+
+#include "flow/newton_choice.hpp"
+#include "numerics/memory.hpp"
+#include "solve/solver_method.hpp"
+#include "solve/spectral_radius.hpp"
+
+namespace gradflow {
+namespace {
+
+/// "a", "b" or "c": the methods that need no matrix at all.
+std::string methods_without_matrix() {
+  std::vector<std::string> names;
+  for (const SolverMethod& method : solver_methods())
+    if (method.linear == SolverMethod::Linear::none) names.push_back('"' + method.name + '"');
+  std::string text = names.front();
+  for (std::size_t k = 1; k < names.size(); ++k)
+    text += (k + 1 < names.size() ? ", " : " or ") + names[k];
+  return text;
+}
+
+}  // namespace
+
+std::unique_ptr<NewtonMatrix> choose_newton_matrix(System& system, const SolverSettings& settings,
+                                                   std::string& description) {
+  LinearKind kind = settings.linear;
+  std::string reason = "as asked";
+  const std::vector<NewtonOffer> offers = system.newton_offers();
+  if (offers.empty())
+    throw ParameterError("method", "needs Newton matrices, which this flow does not have; use " +
+                                       methods_without_matrix());
+  if (kind == LinearKind::automatic) kind = automatic_kind(system, reason);
+  if (settings.linear == LinearKind::automatic && settings.method == "rodas" &&
+      kind == LinearKind::gauss_newton && !find_offer(offers, kind)->exact)
+    if (const auto exact = affordable_exact_kind(system)) {
+      kind = *exact;
+      reason = "exact, for the order of a Rosenbrock method";
+    }
+  std::string names;
+  for (const NewtonOffer& offer : offers) {
+    names += (names.empty() ? "\"" : ", \"") + std::string(linear_kind_name(offer.kind)) + '"';
+  }
+  if (find_offer(offers, kind) == nullptr)
+    throw ParameterError("linear", std::string("is \"") + linear_kind_name(kind) +
+                                       "\", but this model offers " + names);
+  description = std::string(linear_kind_name(kind)) + " (" + reason + ")";
+  try {
+    return system.newton_matrix(kind);
+  } catch (const OutOfMemory& error) {
+    std::ostringstream gigabytes;
+    gigabytes.precision(3);
+    gigabytes << error.bytes() / 1e9;
+    throw ParameterError(
+        "linear", std::string("is \"") + linear_kind_name(kind) + "\" (" + reason +
+                      "), which needs " + gigabytes.str() + " GB, more memory than there is" +
+                      (kind != LinearKind::krylov && find_offer(offers, LinearKind::krylov)
+                           ? "; \"krylov\" needs less"
+                           : ""));
+  }
+}
+
+namespace {
+
+/// Steps of an implicit run, for an estimate of what it costs (docs/benchmarks.md: some hundreds).
+constexpr double implicit_steps = 300;
+/// An implicit step that costs as much as this many explicit ones comes only once it has to.
+constexpr double dear_step = 100;
+
+/// Where it needs more steps to the end than this, dopri5 gives over to rock4, which has few runs
+/// that cost as many evaluations.
+constexpr double most_steps_of_dopri5 = 3000;
+
+/// dopri5 is stable up to this step times spectral radius (Hairer and Wanner, Solving Ordinary
+/// Differential Equations II, section IV.2), ROCK4 of s stages up to this times s^2 (Abdulle, SIAM
+/// J. Sci. Comput. 23, 2002).
+constexpr double stable_step_of_dopri5 = 3.3, stable_step_of_rock4 = 0.35;
+/// Explicit methods are tried where stability asks for so small a share of what an implicit run
+/// costs: they win even if the flow becomes a few times as stiff.
+constexpr double share_worth_trying = 1.0 / 3;
+/// At a tighter tolerance dopri5 needs as many steps as BDF, and samples within its steps, of order
+/// 4 as its dense output is, are less exact than its states (tests/solve/tolerance_test.cpp).
+constexpr double tightest_worth_trying = 1e-7;
+
+/// `first` where a first look at the spectrum shows that stability will cost little on the way from
+/// t to the end, by `effort_of` (that time times the spectral radius); `second` otherwise, or where
+/// that proves wrong.
+std::unique_ptr<Stepper> if_worth_trying(System& system, std::unique_ptr<Stepper> first,
+                                         std::unique_ptr<Stepper> second, double affordable,
+                                         Effort effort, double (*effort_of)(double)) {
+  const auto look = [&system, affordable, effort_of](double t, const Vector& y, double t_stop) {
+    try {
+      const double rate = SpectralRadius(system).estimate(t, y);
+      return effort_of((t_stop - t) * rate) <= share_worth_trying * affordable;
+    } catch (const SolverError&) {
+      return false;
+    }
+  };
+  return make_switching_stepper(std::move(first), std::move(second), affordable, effort, look);
+}
+
+double steps_of_dopri5(double stiffness) {
+  return stiffness / stable_step_of_dopri5;
+}
+
+/// Evaluations of so many steps, alike: at equal cost longer ones would need more stages.
+double evaluations_of_rock4(double stiffness) {
+  return std::sqrt(implicit_steps * stiffness / stable_step_of_rock4);
+}
+
+/// The implicit method after dopri5 and rock4, where these are worth a try. `implicit_step`: flops
+/// of one step; 0 where they are not known.
+std::unique_ptr<Stepper> after_explicit(System& system, const SolverSettings& settings,
+                                        std::unique_ptr<Stepper> implicit, double implicit_step) {
+  if (settings.rtol < tightest_worth_trying) return implicit;
+  // What errors become is only known where a run follows its condition. Along mirror flow in
+  // accelerated time dopri5's do not follow the tolerance.
+  if (!system.has_condition()) return implicit;
+  double affordable_steps = implicit_steps;
+  if (implicit_step > 0) {
+    // An implicit step has vectors of its own to work on, as many as an explicit one.
+    affordable_steps *= std::max(1.0, implicit_step / (6 * system.rhs_flops()));
+    const double affordable = implicit_steps * implicit_step / system.rhs_flops();
+    implicit = if_worth_trying(system, make_rock4_stepper(system, settings), std::move(implicit),
+                               affordable, Effort::evaluations, evaluations_of_rock4);
+  }
+  return if_worth_trying(system, make_dopri5_stepper(system, settings), std::move(implicit),
+                         affordable_steps, Effort::steps, steps_of_dopri5);
+}
+
+/// CVODE, after dopri5 and rock4 where a Newton set-up is dear or the flow not stiff.
+std::unique_ptr<Stepper> make_automatic_cvode(System& system, const SolverSettings& settings) {
+  auto cvode = make_cvode_stepper(system, settings, false);
+  if (settings.linear != LinearKind::automatic) return cvode;
+  const NewtonOffer* offer = cvode->newton_offer();
+  if (offer == nullptr) return cvode;
+  if (!(system.rhs_flops() > 0)) return after_explicit(system, settings, std::move(cvode), 0);
+  // Each step has its set-up, and two solves; dopri5 has six stages.
+  const double implicit_step = offer->cost.set_up_flops() + 2 * offer->cost.solve_flops;
+  const double ratio = implicit_step / (6 * system.rhs_flops());
+  const bool last = offer->taken == NewtonOffer::Taken::after_explicit || ratio >= dear_step;
+  if (!last) return after_explicit(system, settings, std::move(cvode), implicit_step);
+  auto stabilised = make_switching_stepper(make_rock4_stepper(system, settings), std::move(cvode),
+                                           implicit_steps * implicit_step / system.rhs_flops(),
+                                           Effort::evaluations);
+  return make_switching_stepper(make_dopri5_stepper(system, settings), std::move(stabilised),
+                                std::min(most_steps_of_dopri5, implicit_steps * ratio));
+}
+
+std::unique_ptr<Stepper> make_smooth_stepper(System& system, const SolverSettings& given) {
+  SolverSettings settings = given;
+  if (settings.method == "auto") {
+    settings.method = system.preferred_method();
+    if (settings.method == "cvode") return make_automatic_cvode(system, settings);
+    if (settings.method == "rodas" && settings.linear == LinearKind::automatic)
+      return after_explicit(system, settings, make_rodas_stepper(system, settings), 0);
+  }
+  return solver_method(settings.method).make(system, settings);
+}
+
+}  // namespace
+
+std::unique_ptr<Stepper> make_stepper(System& system, const SolverSettings& settings) {
+  FlowPieces* pieces = system.pieces();
+  if (pieces == nullptr) return make_smooth_stepper(system, settings);
+  // A tenth, so that the events of a step add less than the step itself.
+  pieces->hold(0.1 * settings.rtol);
+  SolverSettings used = settings;
+  if (used.method == "auto") used.method = system.preferred_method();
+  // A one-step method loses nothing at a boundary; with an exact matrix it has its order of 5.
+  if (settings.method == "auto" && used.method == "cvode" && used.linear == LinearKind::automatic)
+    if (const auto exact = affordable_exact_kind(system)) {
+      used.method = "rodas";
+      used.linear = *exact;
+    }
+  return make_piecewise_stepper(*pieces, system.dimension(), make_smooth_stepper(system, used));
+}
+
+}  // namespace gradflow
