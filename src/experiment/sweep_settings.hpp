@@ -4,6 +4,9 @@
 #include <string>
 #include <vector>
 
+#include "continuation/branches.hpp"
+#include "continuation/hessian_modes.hpp"
+#include "continuation/settle.hpp"
 #include "flow/parameters.hpp"
 
 namespace gradflow {
@@ -16,7 +19,7 @@ struct SweepSettings {
   double perturbation = 1e-6;
   double down_perturbation = 0.01;
   std::string down_perturbation_law = "gaussian";
-  double tolerance = 1e-8;
+  double tolerance = SettleSettings{}.tolerance;
   double refine = 0;
 
   static std::vector<ParameterInfo> declaration();
@@ -31,16 +34,16 @@ struct ContinuationSettings {
   std::vector<double> range;
   double start = 0;  ///< 0: not given, the low end of the range
   std::vector<std::string> starts{"flow"};
-  double step = 0.02;
-  double min_step = 1e-7;
-  double max_step = 0.25;
-  std::int64_t max_points = 1000;
-  double tolerance = 1e-11;
-  double flat_tolerance = 1e-6;
-  bool after_folds = true;
-  bool switch_branches = true;
-  std::int64_t switch_directions = 12;
-  std::int64_t max_branches = 20;
+  double step = BranchSettings{}.step;
+  double min_step = BranchSettings{}.min_step;
+  double max_step = BranchSettings{}.max_step;
+  std::int64_t max_points = BranchSettings{}.max_points;
+  double tolerance = BranchSettings{}.tolerance;
+  double flat_tolerance = flat_share;
+  bool after_folds = BranchSearchSettings{}.after_folds;
+  bool switch_branches = BranchSearchSettings{}.switch_branches;
+  std::int64_t switch_directions = BranchSearchSettings{}.switch_directions;
+  std::int64_t max_branches = BranchSearchSettings{}.max_branches;
 
   static std::vector<ParameterInfo> declaration();
   /// \throws ParameterError for a range or steps that do not go together

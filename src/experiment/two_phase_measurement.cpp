@@ -17,10 +17,8 @@ bool two_phase_applies(const Setup& setup) {
 
 MeasuredNumbers take_two_phase(const MeasuredRun& run) try {
   Model& model = *run.setup.model;
-  PhaseWindows windows;
-  windows.fast_end = run.setup.measure.fast_end;
-  windows.slow_from = run.setup.measure.slow_window[0];
-  windows.slow_to = run.setup.measure.slow_window[1];
+  const MeasureSettings& measure = run.setup.measure;
+  const PhaseWindows windows{measure.fast_end, measure.slow_window[0], measure.slow_window[1]};
   FlowSettings fast = run.flow, slow = run.flow;
   fast.weight_decay = 0;
   slow.kind = slow_limit_kind();

@@ -28,8 +28,8 @@ struct PhaseReference {
 
 /// Times at which the phases are compared: t in (0, fast_end], tau in [slow_from, slow_to].
 struct PhaseWindows {
-  double fast_end = 20;
-  double slow_from = 0.1, slow_to = 2;
+  double fast_end = 0;
+  double slow_from = 0, slow_to = 0;
   std::vector<double> fast_times() const;  ///< 60, geometric
   std::vector<double> slow_times() const;  ///< 60, geometric, with 0 first
 };

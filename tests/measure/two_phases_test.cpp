@@ -36,7 +36,7 @@ Orders orders(Model& model) {
   SolverSettings settings;
   settings.rtol = 1e-10;
   settings.atol = 1e-13;
-  const PhaseWindows windows;
+  const PhaseWindows windows{20, 0.1, 2};
   const auto gradient = model.system(flow("gradient", 0)),
              slow = model.system(flow("riemannian", 0));
   const Vector start = model.initial_state(flow("gradient", 0));
@@ -99,9 +99,7 @@ TEST_CASE("The slow flow of u^2 - v^2 agrees with its closed form") {
   settings.atol = 1e-14;
   const auto gradient = model->system(flow("gradient", 0)),
              slow = model->system(flow("riemannian", 0));
-  PhaseWindows windows;
-  windows.slow_from = 0.01;
-  windows.slow_to = 5;
+  const PhaseWindows windows{20, 0.01, 5};
   const PhaseReference reference =
       phase_reference(*gradient, *slow, initial, settings, windows, {});
 
