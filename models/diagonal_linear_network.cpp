@@ -8,6 +8,7 @@
 #include "flow/mirror_flow.hpp"
 #include "models/diagonal_map.hpp"
 #include "models/initial_state.hpp"
+#include "models/sample_values.hpp"
 #include "models/training_data.hpp"
 #include "numerics/random.hpp"
 
@@ -295,11 +296,7 @@ std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
   }
 
   if (p.has_file("targets")) {
-    data.targets = p.file_vector("targets");
-    if (data.targets.size() != n)
-      throw ParameterError("targets", "has " + std::to_string(data.targets.size()) +
-                                          " entries, but there are " + std::to_string(n) +
-                                          " samples");
+    data.targets = read_sample_values(p, "targets", n);
     if (p.given("teacher_support") || p.given("teacher_values"))
       throw ParameterError("targets", "does not go with a teacher");
   } else {
@@ -313,13 +310,9 @@ std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
   if (p.has_file("test_inputs")) {
     p.require_shape("test_inputs", -1, d);
     data.test_inputs = p.file("test_inputs");
-    data.test_targets = p.file_vector("test_targets");
     p.fix_size("test_samples", data.test_inputs.rows(), "test_inputs");
-    if (data.test_targets.size() != data.test_inputs.rows())
-      throw ParameterError("test_targets", "has " + std::to_string(data.test_targets.size()) +
-                                               " entries, but there are " +
-                                               std::to_string(data.test_inputs.rows()) +
-                                               " test samples");
+    data.test_targets =
+        read_sample_values(p, "test_targets", data.test_inputs.rows(), "test samples");
   } else if (data.teacher.size() > 0) {
     const Index tests = p.integer("test_samples");
     if (own_features && fourier) {

@@ -5,6 +5,7 @@
 #include "flow/linear_map.hpp"
 #include "flow/loss_model.hpp"
 #include "models/initial_state.hpp"
+#include "models/sample_values.hpp"
 #include "models/training_data.hpp"
 #include "numerics/factorisations.hpp"
 #include "numerics/random.hpp"
@@ -86,11 +87,7 @@ std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
   if (p.has_file("targets")) {
     p.unused("noise_variance", "targets");
     p.unused("test_samples", "targets");
-    targets = p.file_vector("targets");
-    if (targets.size() != n)
-      throw ParameterError("targets", "has " + std::to_string(targets.size()) +
-                                          " entries, but there are " + std::to_string(n) +
-                                          " samples");
+    targets = read_sample_values(p, "targets", n);
   } else {
     Vector teacher(d);
     teacher_stream.fill_normal(teacher);

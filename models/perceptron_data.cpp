@@ -5,6 +5,7 @@
 #include <string>
 
 #include "models/perceptron_layout.hpp"
+#include "models/sample_values.hpp"
 #include "models/supervised_data.hpp"
 #include "numerics/random.hpp"
 
@@ -13,10 +14,7 @@ namespace {
 
 /// Entries that must be integers from 0 to below `bound`.
 std::vector<Index> read_labels(const Parameters& p, const std::string& name, Index n, Index bound) {
-  const Vector numbers = p.file_vector(name);
-  if (numbers.size() != n)
-    throw ParameterError(name, "has " + std::to_string(numbers.size()) +
-                                   " entries, but there are " + std::to_string(n) + " samples");
+  const Vector numbers = read_sample_values(p, name, n);
   std::vector<Index> labels;
   for (const double x : numbers) {
     if (!(x >= 0) || x != std::floor(x) || x >= static_cast<double>(bound))

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "models/initial_state.hpp"
+#include "models/sample_values.hpp"
 #include "numerics/random.hpp"
 #include "numerics/short_number.hpp"
 
@@ -50,11 +51,7 @@ void take_data(Parameters& p, std::uint64_t seed, SeparableProblem& problem) {
   if (p.has_file("inputs")) {
     if (!p.has_file("labels")) throw ParameterError("labels", "is missing beside model.inputs");
     *inputs = p.file("inputs");
-    problem.labels = p.file_vector("labels");
-    if (problem.labels.size() != n)
-      throw ParameterError("labels", "has " + std::to_string(problem.labels.size()) +
-                                         " entries, but there are " + std::to_string(n) +
-                                         " samples");
+    problem.labels = read_sample_values(p, "labels", n);
     for (const double y : problem.labels)
       if (y != 1 && y != -1)
         throw ParameterError("labels", "has " + short_number(y, 6) + ", expected 1 or -1");

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "models/initial_state.hpp"
+#include "models/sample_values.hpp"
 #include "models/single_index.hpp"
 #include "models/single_index_activation.hpp"
 #include "models/single_index_empirical.hpp"
@@ -129,11 +130,7 @@ std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
     }
     targets = std::make_shared<Vector>(n);
     if (p.has_file("targets")) {
-      *targets = p.file_vector("targets");
-      if (targets->size() != n)
-        throw ParameterError("targets", "has " + std::to_string(targets->size()) +
-                                            " entries, but there are " + std::to_string(n) +
-                                            " samples");
+      *targets = read_sample_values(p, "targets", n);
     } else {
       for (Index i = 0; i < n; ++i) (*targets)[i] = target_value(problem.phi, (*inputs)(i, 0));
     }

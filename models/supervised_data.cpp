@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "models/sample_values.hpp"
 #include "numerics/random.hpp"
 
 namespace gradflow {
@@ -14,18 +15,8 @@ void draw_inputs(const Parameters& p, RandomStream& stream, Matrix& inputs) {
     stream.fill_normal(inputs);
 }
 
-std::string samples_text(Index n) {
-  return std::to_string(n) + (n == 1 ? " sample" : " samples");
-}
-
 Matrix read_targets(const Parameters& p, const std::string& name, Index n, Index outputs) {
-  if (outputs == 1) {
-    const Vector values = p.file_vector(name);
-    if (values.size() != n)
-      throw ParameterError(name, "has " + std::to_string(values.size()) +
-                                     " entries, but there are " + samples_text(n));
-    return values;
-  }
+  if (outputs == 1) return read_sample_values(p, name, n, n == 1 ? "sample" : "samples");
   p.require_shape(name, n, outputs);
   return p.file(name);
 }
