@@ -1,46 +1,37 @@
 #include "models/deep_linear_map.hpp"
 
 #include "flow/mini_batch.hpp"
+#include "models/perceptron_layout.hpp"
 
 namespace gradflow {
 namespace {
 
-using ConstRowMap = Eigen::Map<const RowMatrix>;
-using RowMap = Eigen::Map<RowMatrix>;
-
 class DeepLinearMap final : public OutputMap {
  public:
   DeepLinearMap(std::vector<Index> widths, std::shared_ptr<const Matrix> right, bool samples)
-      : widths_(std::move(widths)), right_(std::move(right)), columns_are_samples_(samples) {
-    const std::size_t depth = widths_.size() - 1;
-    Index offset = 0;
-    for (std::size_t l = 0; l < depth; ++l) {
-      offsets_.push_back(offset);
-      offset += widths_[l] * widths_[l + 1];
-    }
-    parameters_ = offset;
-    w_.resize(parameters_);
-    for (const Index width : widths_) {
+      : layout_(std::move(widths), false), right_(std::move(right)), columns_are_samples_(samples) {
+    w_.resize(layout_.parameters);
+    for (const Index width : layout_.widths) {
       prefix_.emplace_back(width, right_->cols());
       forward_.emplace_back(width, right_->cols());
       backward_.emplace_back(width, right_->cols());
       tangent_.emplace_back(width, right_->cols());
-      suffix_.emplace_back(widths_.back(), width);
+      suffix_.emplace_back(layout_.widths.back(), width);
     }
     prefix_[0] = *right_;
     forward_[0].setZero();
     suffix_.back().setIdentity();
   }
   std::unique_ptr<OutputMap> clone() const override {
-    return std::make_unique<DeepLinearMap>(widths_, right_, columns_are_samples_);
+    return std::make_unique<DeepLinearMap>(layout_.widths, right_, columns_are_samples_);
   }
-  Index parameters() const override { return parameters_; }
-  Index outputs() const override { return widths_.back() * right_->cols(); }
+  Index parameters() const override { return layout_.parameters; }
+  Index outputs() const override { return layout_.widths.back() * right_->cols(); }
 
   void evaluate(ConstVectorRef w, VectorRef f) override {
     w_ = w;
     for (std::size_t l = 0; l < layers(); ++l)
-      prefix_[l + 1].noalias() = weights(w_, l) * prefix_[l];
+      prefix_[l + 1].noalias() = layout_.W(w_, l) * prefix_[l];
     f = Eigen::Map<const Vector>(prefix_.back().data(), outputs());
   }
   void jacobian_times(ConstVectorRef v, VectorRef jv) override {
@@ -50,23 +41,23 @@ class DeepLinearMap final : public OutputMap {
   void transpose_times(ConstVectorRef u, VectorRef jtu) override {
     pull(u);
     for (std::size_t l = 0; l < layers(); ++l)
-      weights(jtu, l).noalias() = backward_[l + 1] * prefix_[l].transpose();
+      layout_.W(jtu, l).noalias() = backward_[l + 1] * prefix_[l].transpose();
   }
   void curvature_times(ConstVectorRef u, ConstVectorRef v, VectorRef out) override {
     push(v);
     pull(u);
     tangent_.back().setZero();
     for (std::size_t l = layers(); l-- > 0;) {
-      auto block = weights(out, l);
+      auto block = layout_.W(out, l);
       block.noalias() = tangent_[l + 1] * prefix_[l].transpose();
       block.noalias() += backward_[l + 1] * forward_[l].transpose();
-      tangent_[l].noalias() = weights(v, l).transpose() * backward_[l + 1];
-      tangent_[l].noalias() += weights(w_, l).transpose() * tangent_[l + 1];
+      tangent_[l].noalias() = layout_.W(v, l).transpose() * backward_[l + 1];
+      tangent_[l].noalias() += layout_.W(w_, l).transpose() * tangent_[l + 1];
     }
   }
   Index samples() const override { return columns_are_samples_ ? right_->cols() : 0; }
   std::unique_ptr<BatchMap> batch_map() const override {
-    return make_batch_map([widths = widths_, all = right_](Index size) {
+    return make_batch_map([widths = layout_.widths, all = right_](Index size) {
       auto map = std::make_unique<DeepLinearMap>(
           widths, std::make_shared<Matrix>(all->leftCols(size)), true);
       const auto select = [all, &columns = map->prefix_[0]](const std::vector<Index>& samples) {
@@ -77,7 +68,7 @@ class DeepLinearMap final : public OutputMap {
     });
   }
   double evaluate_flops() const override {
-    return 2.0 * static_cast<double>(parameters_ * right_->cols());
+    return 2.0 * static_cast<double>(parameters() * right_->cols());
   }
   double product_flops() const override { return 2 * evaluate_flops(); }
 
@@ -86,17 +77,18 @@ class DeepLinearMap final : public OutputMap {
   void gram(ConstVectorRef weight, MatrixRef k) override {
     if (weight.size() != 0)
       for (std::size_t l = 0; l < layers(); ++l)
-        if ((weights(weight, l).array() != weight[offsets_[l]]).any()) {
+        if ((layout_.W(weight, l).array() != weight[layout_.matrix[l]]).any()) {
           OutputMap::gram(weight, k);
           return;
         }
-    for (std::size_t l = layers(); l-- > 0;) suffix_[l].noalias() = suffix_[l + 1] * weights(w_, l);
-    const Index p = widths_.back(), columns = right_->cols();
+    for (std::size_t l = layers(); l-- > 0;)
+      suffix_[l].noalias() = suffix_[l + 1] * layout_.W(w_, l);
+    const Index p = layout_.widths.back(), columns = right_->cols();
     k.setZero();
     for (std::size_t l = 0; l < layers(); ++l) {
       inner_.noalias() = prefix_[l].transpose() * prefix_[l];
       outer_.noalias() = suffix_[l + 1] * suffix_[l + 1].transpose();
-      const double factor = weight.size() == 0 ? 1 : weight[offsets_[l]];
+      const double factor = weight.size() == 0 ? 1 : weight[layout_.matrix[l]];
       for (Index j = 0; j < columns; ++j)
         for (Index i = 0; i < columns; ++i)
           k.block(i * p, j * p, p, p) += (factor * inner_(i, j)) * outer_;
@@ -108,31 +100,24 @@ class DeepLinearMap final : public OutputMap {
   }
 
  private:
-  std::size_t layers() const { return widths_.size() - 1; }
-  ConstRowMap weights(ConstVectorRef w, std::size_t l) const {
-    return {w.data() + offsets_[l], widths_[l + 1], widths_[l]};
-  }
-  RowMap weights(VectorRef& w, std::size_t l) const {
-    return {w.data() + offsets_[l], widths_[l + 1], widths_[l]};
-  }
+  std::size_t layers() const { return layout_.layers(); }
   /// Derivative of A_l along v.
   void push(ConstVectorRef v) {
     for (std::size_t l = 0; l < layers(); ++l) {
-      forward_[l + 1].noalias() = weights(v, l) * prefix_[l];
-      if (l > 0) forward_[l + 1].noalias() += weights(w_, l) * forward_[l];
+      forward_[l + 1].noalias() = layout_.W(v, l) * prefix_[l];
+      if (l > 0) forward_[l + 1].noalias() += layout_.W(w_, l) * forward_[l];
     }
   }
   /// B_l^T U.
   void pull(ConstVectorRef u) {
-    backward_.back() = Eigen::Map<const Matrix>(u.data(), widths_.back(), right_->cols());
+    backward_.back() = Eigen::Map<const Matrix>(u.data(), layout_.widths.back(), right_->cols());
     for (std::size_t l = layers(); l-- > 0;)
-      backward_[l].noalias() = weights(w_, l).transpose() * backward_[l + 1];
+      backward_[l].noalias() = layout_.W(w_, l).transpose() * backward_[l + 1];
   }
 
-  std::vector<Index> widths_, offsets_;
+  PerceptronLayout layout_;
   std::shared_ptr<const Matrix> right_;
   bool columns_are_samples_;
-  Index parameters_ = 0;
   Vector w_;
   std::vector<Matrix> prefix_, forward_, backward_, tangent_, suffix_;
   Matrix inner_, outer_;

@@ -1,12 +1,10 @@
 #include "models/noisy_linear_network.hpp"
 
 #include "models/deep_linear_map.hpp"
+#include "models/perceptron_layout.hpp"
 
 namespace gradflow {
 namespace {
-
-using ConstRowMap = Eigen::Map<const RowMatrix>;
-using RowMap = Eigen::Map<RowMatrix>;
 
 /// g(w) = 1/2 tr A_L, the mean square of the outputs under the noise, with its derivatives: by the
 /// recursion, backwards with B_L = I, N_{l-1} = W_l^T B_l W_l, B_l = N_l + variance diag(N_l), so
@@ -14,12 +12,8 @@ using RowMap = Eigen::Map<RowMatrix>;
 class MeanSquare {
  public:
   MeanSquare(const std::vector<Index>& widths, const Matrix& right, double variance)
-      : widths_(widths), variance_(variance) {
-    for (std::size_t l = 0; l < layers(); ++l) {
-      offsets_.push_back(parameters_);
-      parameters_ += widths_[l] * widths_[l + 1];
-    }
-    for (const Index width : widths_)
+      : layout_(widths, false), variance_(variance) {
+    for (const Index width : widths)
       for (auto* list : {&moment_, &moment_slope_, &adjoint_, &adjoint_slope_})
         list->push_back(Matrix::Zero(width, width));
     moment_[0].noalias() = right * right.transpose();
@@ -29,22 +23,22 @@ class MeanSquare {
   double evaluate(ConstVectorRef w) {
     w_ = w;
     for (std::size_t l = 0; l < layers(); ++l) {
-      moment_[l + 1].noalias() = weights(w_, l) * moment_[l] * weights(w_, l).transpose();
+      moment_[l + 1].noalias() = layout_.W(w_, l) * moment_[l] * layout_.W(w_, l).transpose();
       if (l + 1 < layers()) add_noise(moment_[l + 1]);
     }
     for (std::size_t l = layers(); l-- > 1;) {
-      adjoint_[l].noalias() = weights(w_, l).transpose() * adjoint_[l + 1] * weights(w_, l);
+      adjoint_[l].noalias() = layout_.W(w_, l).transpose() * adjoint_[l + 1] * layout_.W(w_, l);
       add_noise(adjoint_[l]);
     }
     return 0.5 * moment_.back().trace();
   }
   void gradient(VectorRef out) const {
     for (std::size_t l = 0; l < layers(); ++l)
-      weights(out, l).noalias() = adjoint_[l + 1] * weights(w_, l) * moment_[l];
+      layout_.W(out, l).noalias() = adjoint_[l + 1] * layout_.W(w_, l) * moment_[l];
   }
   void hessian_times(ConstVectorRef v, VectorRef out) {
     for (std::size_t l = 0; l + 1 < layers(); ++l) {
-      const auto W = weights(w_, l), V = weights(v, l);
+      const auto W = layout_.W(w_, l), V = layout_.W(v, l);
       Matrix& slope = moment_slope_[l + 1];
       half_.noalias() = V * moment_[l] * W.transpose();
       slope = half_ + half_.transpose();
@@ -52,8 +46,8 @@ class MeanSquare {
       add_noise(slope);
     }
     for (std::size_t l = layers(); l-- > 0;) {
-      const auto W = weights(w_, l), V = weights(v, l);
-      auto block = weights(out, l);
+      const auto W = layout_.W(w_, l), V = layout_.W(v, l);
+      auto block = layout_.W(out, l);
       block.noalias() = adjoint_[l + 1] * V * moment_[l];
       if (l > 0) block.noalias() += adjoint_[l + 1] * W * moment_slope_[l];
       if (l + 1 < layers()) block.noalias() += adjoint_slope_[l + 1] * W * moment_[l];
@@ -68,25 +62,19 @@ class MeanSquare {
   double flops() const {
     double sum = 0;
     for (std::size_t l = 0; l < layers(); ++l) {
-      const auto in = static_cast<double>(widths_[l]), out = static_cast<double>(widths_[l + 1]);
+      const auto in = static_cast<double>(layout_.widths[l]);
+      const auto out = static_cast<double>(layout_.widths[l + 1]);
       sum += 4 * in * out * (in + out);
     }
     return sum;
   }
 
  private:
-  std::size_t layers() const { return widths_.size() - 1; }
-  ConstRowMap weights(ConstVectorRef w, std::size_t l) const {
-    return {w.data() + offsets_[l], widths_[l + 1], widths_[l]};
-  }
-  RowMap weights(VectorRef& w, std::size_t l) const {
-    return {w.data() + offsets_[l], widths_[l + 1], widths_[l]};
-  }
+  std::size_t layers() const { return layout_.layers(); }
   void add_noise(Matrix& moment) const { moment.diagonal() *= 1 + variance_; }
 
-  std::vector<Index> widths_, offsets_;
+  PerceptronLayout layout_;
   double variance_;
-  Index parameters_ = 0;
   Vector w_;
   /// M_l (A_L for the last) and B_l by layer of units, and their derivatives along v.
   std::vector<Matrix> moment_, moment_slope_, adjoint_, adjoint_slope_;

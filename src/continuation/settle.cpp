@@ -11,6 +11,7 @@
 #include "numerics/short_number.hpp"
 #include "solve/integrate.hpp"
 #include "solve/method_choice.hpp"
+#include "solve/saddle.hpp"
 #include "solve/stepper.hpp"
 #include "solve/tolerances.hpp"
 
@@ -24,8 +25,6 @@ constexpr double infinity = std::numeric_limits<double>::infinity();
 constexpr double rest_speed = 1e-12;
 /// What symmetries leave of the gradient in flat modes: rounding.
 constexpr double symmetric_speed = 1e-13;
-/// A growing mode is followed in steps of this over its rate.
-constexpr double growth_fraction = 0.25;
 /// Growth by which any disturbance that there is would have left a saddle.
 constexpr double saddle_exponent = 700;
 constexpr int most_newton_steps = 12;

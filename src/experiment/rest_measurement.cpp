@@ -1,6 +1,7 @@
 #include <limits>
 
 #include "experiment/measurement.hpp"
+#include "solve/saddle.hpp"
 #include "solve/stationary_point.hpp"
 
 namespace gradflow {
@@ -34,7 +35,7 @@ MeasuredNumbers take_rest(const MeasuredRun& run) {
     return out;
   out.message = "time.stop_gradient_norm is met at a saddle, not at a minimum";
   // A mode that the state does not hold is one that the exact flow does not follow either.
-  if (rest.growing_amplitude <= 1e-14 * outcome.final_state.norm()) {
+  if (rest.growing_amplitude <= rounding_of_mode * outcome.final_state.norm()) {
     out.warnings = stays_on_saddle;
   } else {
     out.status = Status::saddle_unresolved;

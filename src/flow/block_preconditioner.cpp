@@ -3,6 +3,7 @@
 
 #include "flow/gauss_newton_blocks.hpp"
 #include "flow/hessian_preconditioner.hpp"
+#include "flow/newton_choice.hpp"
 #include "numerics/memory.hpp"
 #include "numerics/parallel.hpp"
 #include "numerics/symmetric_factorisation.hpp"
@@ -10,7 +11,6 @@
 namespace gradflow {
 namespace {
 
-constexpr double most_bytes = 2e9;
 constexpr Index few_blocks = 4;
 
 /// Right-hand sides that one solve takes at once: enough for products of matrices, few enough to
@@ -136,7 +136,7 @@ std::optional<NewtonCost> block_preconditioner_cost(const Loss& loss) {
     cost.solve_flops += 2 * n * n * static_cast<double>(sets.size());
     cost.memory_bytes += 8 * n * n;
   }
-  if (cost.memory_bytes > most_bytes) return std::nullopt;
+  if (cost.memory_bytes > most_matrix_bytes) return std::nullopt;
   return cost;
 }
 

@@ -9,8 +9,6 @@ namespace {
 
 using Taken = NewtonOffer::Taken;
 
-/// What the matrices of one solver may have.
-constexpr double most_bytes = 2e9;
 /// Of a dense factorisation that costs less than the steps it saves: p = 200.
 constexpr double small_flops = 2.7e6;
 /// Of one that takes the better part of a second, p = 2000: up to here an exact matrix, which
@@ -20,7 +18,7 @@ constexpr double large_flops = 2.67e9;
 constexpr double solves_of_a_set_up = 3;
 
 bool fits(const NewtonOffer& offer) {
-  return offer.cost.memory_bytes <= most_bytes;
+  return offer.cost.memory_bytes <= most_matrix_bytes;
 }
 
 bool is_beside_large_matrices(const NewtonOffer& offer) {

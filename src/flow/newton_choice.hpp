@@ -13,8 +13,11 @@ namespace gradflow {
 /// Null where it is not offered.
 const NewtonOffer* find_offer(const std::vector<NewtonOffer>& offers, LinearKind kind);
 
+/// What the matrices of one solver may have.
+inline constexpr double most_matrix_bytes = 2e9;
+
 /// What `linear = "auto"` takes: the system's own first choice, or the set-up with the fewest flops
-/// among matrices that fit into 2e9 bytes; `reason` in a few words.
+/// among matrices that fit into `most_matrix_bytes`; `reason` in a few words.
 /// \throws std::invalid_argument for a system without any
 LinearKind automatic_kind(const System& system, std::string& reason);
 

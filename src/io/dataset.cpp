@@ -1,8 +1,8 @@
 #include "io/dataset.hpp"
 
-#include <functional>
-#include <numeric>
 #include <utility>
+
+#include "io/shape.hpp"
 
 namespace gradflow {
 
@@ -18,10 +18,6 @@ auto find_named(Range& range, std::string_view name) -> decltype(range.data()) {
 
 std::string quoted(std::string_view name) {
   return "'" + std::string(name) + "'";
-}
-
-std::size_t product(const std::vector<std::size_t>& lengths) {
-  return std::accumulate(lengths.begin(), lengths.end(), std::size_t{1}, std::multiplies<>());
 }
 
 }  // namespace
@@ -62,7 +58,7 @@ void Dataset::add(Variable variable) {
       }
     }
   }
-  const std::size_t expected = product(shape(variable));
+  const std::size_t expected = entries_of(shape(variable));
   if (size(variable.values) != expected) {
     throw std::logic_error("dataset: variable " + quoted(variable.name) + " has " +
                            std::to_string(size(variable.values)) +

@@ -1,8 +1,6 @@
 #include <algorithm>
 #include <array>
-#include <functional>
 #include <limits>
-#include <numeric>
 #include <string>
 #include <vector>
 
@@ -10,6 +8,7 @@
 #include "io/checksum.hpp"
 #include "io/netcdf_file.hpp"
 #include "io/netcdf_library.hpp"
+#include "io/shape.hpp"
 #include "numerics/memory.hpp"
 
 namespace gradflow {
@@ -87,10 +86,6 @@ std::uint64_t size_bound(const Dataset& dataset) {
   return bytes;
 }
 
-std::size_t product(const std::vector<std::size_t>& lengths) {
-  return std::accumulate(lengths.begin(), lengths.end(), std::size_t{1}, std::multiplies<>());
-}
-
 /// What a variable is, without its values.
 struct Definition {
   const std::string& name;
@@ -120,7 +115,7 @@ void define_storage(int file, int id, const Definition& variable, const Checker&
   constexpr std::size_t cache_bytes = 1 << 20, cache_slots = 101;
   constexpr float preemption = 0.75F;
   const std::size_t entry = variable.type == NC_INT ? 4 : 8;
-  if (variable.shape.empty() || product(variable.shape) * entry < checked_from_bytes) return;
+  if (variable.shape.empty() || entries_of(variable.shape) * entry < checked_from_bytes) return;
   if (std::count(variable.shape.begin(), variable.shape.end(), 0U) > 0) return;
   const std::vector<std::size_t> chunks = chunks_of(variable.shape, entry);
   check(nc_def_var_chunking(file, id, NC_CHUNKED, chunks.data()), what);
@@ -171,7 +166,7 @@ struct BoxWriter {
   }
   int operator()(const std::vector<std::string>& list) const {
     std::vector<const char*> pointers;
-    const std::size_t entries = product(count);
+    const std::size_t entries = entries_of(count);
     pointers.reserve(entries);
     for (std::size_t i = offset; i < offset + entries; ++i) pointers.push_back(list[i].c_str());
     return nc_put_vara_string(file, variable, start.data(), count.data(), pointers.data());
@@ -315,7 +310,7 @@ void write_netcdf(const Dataset& dataset, const BlockSource& source, const fs::p
     std::vector<std::size_t> rest;
     for (std::size_t d = source.leading; d < variable.dimensions.size(); ++d)
       rest.push_back(dataset.find_dimension(variable.dimensions[d])->length);
-    bytes += 8 * product(leading) * product(rest) + 4096;
+    bytes += 8 * entries_of(leading) * entries_of(rest) + 4096;
     rests.push_back(std::move(rest));
   }
   constexpr double for_blocks = 1 << 26;
@@ -342,7 +337,7 @@ void write_netcdf(const Dataset& dataset, const BlockSource& source, const fs::p
         std::size_t first = 0;
         for (Block block = source.next(); block.count > 0; block = source.next()) {
           for (std::size_t v = 0; v < streamed.size(); ++v) {
-            const std::size_t entry = product(rests[v]);
+            const std::size_t entry = entries_of(rests[v]);
             if (entry == 0) continue;
             for_boxes(leading, first, first + block.count,
                       [&](std::vector<std::size_t> start, std::vector<std::size_t> count,

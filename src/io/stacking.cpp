@@ -2,19 +2,16 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <limits>
 #include <numeric>
 #include <stdexcept>
 #include <type_traits>
 #include <utility>
 
+#include "io/shape.hpp"
+
 namespace gradflow {
 namespace {
-
-std::size_t product(const std::vector<std::size_t>& lengths) {
-  return std::accumulate(lengths.begin(), lengths.end(), std::size_t{1}, std::multiplies<>());
-}
 
 template <class T>
 T padding() {
@@ -57,7 +54,7 @@ void place_in_corner(const std::vector<T>& source, const std::vector<std::size_t
     std::copy(source.begin(), source.end(), target);
     return;
   }
-  std::fill_n(target, product(target_shape), padding<T>());
+  std::fill_n(target, entries_of(target_shape), padding<T>());
   if (source.empty()) return;
   const std::size_t rank = source_shape.size();
   const std::size_t line = rank == 0 ? 1 : source_shape[rank - 1];
@@ -252,7 +249,7 @@ std::vector<Values> Stacking::blank(std::size_t count) const {
   for (const Known& variable : known_) {
     if (is_shared_coordinate(variable)) continue;
     const auto given = absent_.find(variable.name);
-    block.push_back(blank_values(variable.type, count * product(shape_of(variable)),
+    block.push_back(blank_values(variable.type, count * entries_of(shape_of(variable)),
                                  given != absent_.end() ? &given->second : nullptr));
   }
   return block;
@@ -270,7 +267,7 @@ void Stacking::place(const Layout& layout, const Contents& contents, std::size_t
     std::vector<std::size_t> shape;
     for (const std::size_t d : map.axes[v]) shape.push_back(contents.lengths[d]);
     const std::vector<std::size_t> whole = shape_of(known_[map.variables[v]]);
-    const std::size_t offset = at * product(whole);
+    const std::size_t offset = at * entries_of(whole);
     std::visit(
         [&](const auto& list) {
           auto& all = std::get<std::decay_t<decltype(list)>>(block[target]);

@@ -26,7 +26,7 @@ SolverSettings tightened(System& system, SolverSettings settings, ConstVectorRef
   if (!(mode.rate > resolved_growth * mode.fastest)) return settings;
   // The mode has length one in the system's metric; tolerances are of entries.
   const double deviation = mode.amplitude * mode.mode.cwiseAbs().maxCoeff();
-  if (deviation > Integration::rounding * y0.cwiseAbs().maxCoeff())
+  if (deviation > rounding_of_mode * y0.cwiseAbs().maxCoeff())
     settings.atol = std::min(settings.atol, 1e-3 * deviation);
   return settings;
 }

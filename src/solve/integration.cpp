@@ -5,14 +5,10 @@
 
 #include "numerics/bracketed_zero.hpp"
 #include "numerics/short_number.hpp"
+#include "solve/saddle.hpp"
 
 namespace gradflow {
 namespace {
-
-/// Steps are capped at this fraction of the growth time while the flow moves away from a saddle: an
-/// L-stable method damps a growing mode once h times its rate is large, without its error estimate
-/// noticing.
-constexpr double growth_fraction = 0.25;
 
 /// The time in the stepper's last step at which `level` falls to 0, by Illinois's regula falsi on
 /// the dense output; its end is below.

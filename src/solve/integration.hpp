@@ -24,9 +24,6 @@ class Integration {
   /// Once.
   Outcome run();
 
-  /// Of a state's size, what it may hold of a growing mode by rounding alone.
-  static constexpr double rounding = 1e-14;
-
  private:
   using Clock = std::chrono::steady_clock;
 

@@ -80,15 +80,15 @@ void Integration::check_saddle() {
   const GrowingMode mode = fastest_growing_mode(system_, outcome_.t_end, outcome_.final_state);
   const double size = outcome_.final_state.norm();
   const bool holds_nothing =
-      settings_.saddle_guard && !unresolved_ && mode.amplitude <= rounding * size;
+      settings_.saddle_guard && !unresolved_ && mode.amplitude <= rounding_of_mode * size;
   // From rounding to the size of the state; where the growth is not known, and a symmetry keeps the
   // run where it is, within the run's own time.
   const bool kept = holds_nothing && inertial_ != nullptr && stepper_.subspace();
-  const bool grown =
-      mode.rate * elapsed() > (kept ? 1 : -std::log(rounding)) ||
-      (mode.rate > 0 && outcome_.amplification && outcome_.amplification->to_end > 1 / rounding);
+  const bool grown = mode.rate * elapsed() > (kept ? 1 : -std::log(rounding_of_mode)) ||
+                     (mode.rate > 0 && outcome_.amplification &&
+                      outcome_.amplification->to_end > 1 / rounding_of_mode);
   if (!grown || !(mode.rate > resolved_growth * mode.fastest) ||
-      !(mode.amplitude <= std::max(settings_.atol, rounding * size)))
+      !(mode.amplitude <= std::max(settings_.atol, rounding_of_mode * size)))
     return;
   const std::string where =
       "the run ends at a saddle with a growth rate of " + short_number(mode.rate);
@@ -109,7 +109,7 @@ void Integration::check_rounding_of_inertial_flow() {
   // It has no condition; of one whose start rests on a saddle this is known.
   if (is_ok() && inertial_ != nullptr && settings_.condition &&
       (outcome_.warnings & stays_on_saddle) == 0 &&
-      rounding_leaves(*inertial_, y0_, elapsed(), rounding))
+      rounding_leaves(*inertial_, y0_, elapsed(), rounding_of_mode))
     fail(Status::rounding_decides,
          "the start rests on a saddle, up to rounding: rounding errors decide when and to which "
          "side it is left",

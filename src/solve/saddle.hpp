@@ -23,6 +23,14 @@ GrowingMode fastest_growing_mode(System& system, double t, ConstVectorRef y,
 /// Growth at less than this share of the fastest rate is not resolved by that.
 constexpr double resolved_growth = 1e-6;
 
+/// Steps are capped at this fraction of the growth time while the flow moves away from a saddle: an
+/// L-stable method damps a growing mode once h times its rate is large, without its error estimate
+/// noticing.
+constexpr double growth_fraction = 0.25;
+
+/// Of a state's size, what it may hold of a growing mode by rounding alone.
+constexpr double rounding_of_mode = 1e-14;
+
 /// Whether an inertial flow rests at y0, up to a share `rounding` of y0, and a mode grows from that
 /// share to all of it within `elapsed`.
 bool rounding_leaves(InertialFlow& flow, ConstVectorRef y0, double elapsed, double rounding);

@@ -3,14 +3,11 @@
 #include "experiment/experiment.hpp"
 #include "experiment/recording.hpp"
 #include "study/config.hpp"
+#include "study/names.hpp"
 
 /// Of a config: what [study.bisect] needs of the runs.
 namespace gradflow {
 namespace {
-
-bool contains(const std::vector<std::string>& names, const std::string& name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
 
 /// The number that crosses the level is among `names`, or what there is to say of it.
 std::string complaint(const std::string& measure, const std::vector<std::string>& names,

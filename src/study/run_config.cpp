@@ -5,13 +5,10 @@
 
 #include "experiment/measurement.hpp"
 #include "numerics/memory.hpp"
+#include "study/names.hpp"
 
 namespace gradflow {
 namespace {
-
-bool contains(const std::vector<std::string>& names, const std::string& name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
 
 /// [time] of a run that ends: `first` before `end`, and both of them numbers in t as well.
 /// Returns the end in t.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "solve/solver_method.hpp"
+#include "study/names.hpp"
 
 namespace gradflow {
 
@@ -23,11 +24,9 @@ std::map<std::string, std::string> unused_settings(const RunConfig& run,
   const FlowKind& kind = flow.traits();
   const bool decays = flow.weight_decay > 0 && !kind.slow_limit && !run.of_rest();
   for (const ParameterInfo& info : run.sections.at("flow").declared())
-    if (info.name != "kind" &&
-        std::find(kind.keys.begin(), kind.keys.end(), info.name) == kind.keys.end())
+    if (info.name != "kind" && !contains(kind.keys, info.name))
       say("flow", info.name, by("flow.kind", flow.kind));
-  if (std::find(kind.keys.begin(), kind.keys.end(), "temperature") != kind.keys.end() &&
-      flow.temperature == 0)
+  if (contains(kind.keys, "temperature") && flow.temperature == 0)
     unused.emplace("flow.temperature",
                    "is 0: without noise the iterates are those of "
                    "gradient_descent");
@@ -81,9 +80,8 @@ std::map<std::string, std::string> unused_settings(const RunConfig& run,
            observable.named_in(output.snapshot_observables);
   };
   const auto measured_with = [&](const std::string& key) {
-    return std::any_of(observables.begin(), observables.end(), [&](const Observable& o) {
-      return recorded(o) && std::find(o.keys.begin(), o.keys.end(), key) != o.keys.end();
-    });
+    return std::any_of(observables.begin(), observables.end(),
+                       [&](const Observable& o) { return recorded(o) && contains(o.keys, key); });
   };
   for (const char* key : {"curvature_probes", "rank_tolerance"})
     if (!measured_with(key)) say("measure", key, "not used by any of the observables recorded");
