@@ -200,7 +200,7 @@ std::optional<Misplaced> misplaced_beside_rest(const RunConfig& run) {
                        {info.name, "does not go with " + beside +
                                        ", which has no time axis; of [time] it takes \"end\" "
                                        "alone, the longest time that the flow is followed"}};
-  if (run.flow().kind != descent_kind())
+  if (!run.flow().traits().descent)
     return Misplaced{"flow",
                      {"kind", "is " + toml_text(run.flow().kind) + ", expected " +
                                   toml_text(descent_kind()) + " with " + beside}};

@@ -251,7 +251,6 @@ void Schema::take_model(const ModelInfo& model) {
   keys.insert(keys.begin(), std::move(name));
 
   const std::string& usual = model.flows.front();
-  if (usual == descent_kind()) return;
   const auto set_default = [&](const std::string& section, const std::string& key,
                                const std::string& value) {
     for (ParameterInfo& info : declaration(section))

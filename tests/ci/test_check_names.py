@@ -8,6 +8,7 @@ class CheckNames(CheckOfTrees):
     script = "check_names"
     always_there = {
         "src/flow/flow_kind.cpp": 'FlowKind heavy_ball{"heavy_ball", "w\'\'", {}};\n',
+        "src/flow/flow_kind.hpp": "const std::string& descent_kind();\n",
         "models/registry.cpp": '#include "models/linear_regression.hpp"\n',
     }
 
@@ -24,6 +25,12 @@ class CheckNames(CheckOfTrees):
     def test_a_comparison_with_a_kind_is_named_with_its_line(self):
         self.assertEqual(self.check({"src/solve/a.cpp": '\nif (kind != "heavy_ball") return;\n'}),
                          (1, "src/solve/a.cpp:2: compares with the name of a kind of flow\n"))
+
+    def test_a_function_that_gives_a_kinds_name_is_no_way_around(self):
+        for line in "if (flow.kind != descent_kind()) return;", "x = descent_kind() == flow.kind;":
+            self.assertEqual(self.check({"src/study/a.cpp": line + "\n"}),
+                             (1, "src/study/a.cpp:1: compares with the name of a kind of flow\n"))
+        self.assertEqual(self.check({"src/study/a.cpp": "flow.kind = descent_kind();\n"}), (0, ""))
 
     def test_a_model_in_a_string_is_named_with_its_line(self):
         self.assertEqual(self.check({"src/cli/a.cpp": 'say("as linear_regression does");\n'}),
