@@ -40,7 +40,7 @@ std::map<std::string, std::string> unused_settings(const RunConfig& run,
          {"method", "linear", "rtol", "atol", "verify", "retries", "saddle_guard", "condition"})
       say("solver", name, by("flow.kind", flow.kind));
   } else if (solver.method != "auto" &&
-             solver_method(solver.method).linear == SolverMethod::Linear::none) {
+             solver_method(solver.method).linear != SolverMethod::Linear::newton_matrix) {
     say("solver", "linear", by("solver.method", solver.method));
   }
 

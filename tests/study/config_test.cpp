@@ -342,6 +342,8 @@ TEST_CASE("Settings that have no effect are named with their place and what leav
        "solver.linear: not used by solver.method = \"dopri5\"");
   says("[solver]\nmethod = \"rock4\"\nlinear = \"dense\"\n" + end,
        "solver.linear: not used by solver.method = \"rock4\"");
+  says("[solver]\nmethod = \"rosenbrock4\"\nlinear = \"dense\"\n" + end,
+       "solver.linear: not used by solver.method = \"rosenbrock4\"");
   says("[time]\nend = 1\nspacing = \"linear\"\nfirst = 0.1\n",
        "time.first: not used by time.spacing = \"linear\"");
   says(end + "[output]\nsnapshot_times = [0.5]\n",
