@@ -14,6 +14,8 @@
 #include <cstdio>
 #include <cstring>
 #include <fstream>
+#include <functional>
+#include <memory>
 #include <new>
 
 #include "cli/commands.hpp"
@@ -139,30 +141,6 @@ std::string unexpected(const CLI::App& app) {
   return "there is no command " + toml_text(word) + suggestion(word, commands);
 }
 
-/// The options of plots/plot.py, which says what is wrong with their values.
-void add_plot_options(CLI::App& plot, PlotArguments& arguments) {
-  plot.add_option("DIR", arguments.results, "folders of results, or result files")->required();
-  const auto pass = [&](const std::string& name, const std::string& meaning) {
-    plot.add_option_function<std::vector<std::string>>(
-            name,
-            [&arguments, name](const std::vector<std::string>& values) {
-              for (const std::string& value : values)
-                arguments.options.push_back(name + "=" + value);
-            },
-            meaning)
-        ->allow_extra_args(false);
-  };
-  pass("--out", "picture to write: .png, .pdf, .svg, .jpg (DIR/figure.png)");
-  pass("--variables", "what to draw, separated by commas");
-  pass("--x", "what to draw it over: an axis or a key of the study, a dimension, an observable");
-  pass("--where", "KEY=VALUE, what to select along an axis or a dimension");
-  pass("--style", "paper or slides");
-  for (const std::string name : {"--log", "--linear"})
-    plot.add_flag_callback(
-        name, [&arguments, name] { arguments.options.push_back(name); },
-        name.substr(2) + " y axes");
-}
-
 /// The help of a command, or of all of them.
 int command_help(const CLI::App& app, const std::string& topic) {
   if (topic.empty()) {
@@ -220,30 +198,181 @@ void report_errors(const ConfigErrors& errors) {
     report("gradflow: ... and " + std::to_string(others.size() - shown) + " more");
 }
 
-void add_run_options(CLI::App& run, RunArguments& arguments, std::string& jobs) {
-  run.add_option("CONFIG", arguments.config, "TOML file; -: stdin")->required();
-  run.add_option("--out", arguments.out, "folder of the results (results/<config's name>)");
-  run.add_option("--set", arguments.overrides, "KEY=VALUE, overrides a key (TOML syntax)")
+/// What the command that is given does; null where none is.
+using Command = std::function<int()>;
+
+/// Once `command` is parsed without an error, it is the one that is given.
+void take(CLI::App* command, Command& given, Command what) {
+  command->callback([&given, what = std::move(what)] { given = what; });
+}
+
+void add_run(CLI::App& app, Command& given) {
+  struct Call {
+    RunArguments arguments;
+    std::string jobs = "1";
+  };
+  const auto call = std::make_shared<Call>();
+  RunArguments& arguments = call->arguments;
+  auto* run = app.add_subcommand("run", "run a config: one run, or every point of its study");
+  run->add_option("CONFIG", arguments.config, "TOML file; -: stdin")->required();
+  run->add_option("--out", arguments.out, "folder of the results (results/<config's name>)");
+  run->add_option("--set", arguments.overrides, "KEY=VALUE, overrides a key (TOML syntax)")
       ->allow_extra_args(false);
-  run.add_option("--jobs", jobs, "worker processes of a study; auto: one a core")
+  run->add_option("--jobs", call->jobs, "worker processes of a study; auto: one a core")
       ->check(number_of_jobs_or_auto);
-  run.add_flag("--resume", arguments.resume, "go on with the results in the folder");
-  run.add_option("--extend", arguments.extend,
-                 "END: prolong the finished single run in the folder to this time.end");
-  run.add_flag("--overwrite", arguments.overwrite,
-               "remove the results that are in the folder, whatever config they are of");
-  run.add_flag("--quiet", arguments.quiet,
-               "no progress, no warnings, no summary: the result's path alone");
-  run.add_flag("--join", arguments.join,
-               "work on a study together with all others that run it into the same folder");
-  run.add_option("--shard", arguments.shard,
-                 "K/N: only the points whose number is K modulo N (implies --join)");
-  run.add_option("--reuse", arguments.reuse,
-                 "take the points that this study shares with the one in a folder from there")
+  run->add_flag("--resume", arguments.resume, "go on with the results in the folder");
+  run->add_option("--extend", arguments.extend,
+                  "END: prolong the finished single run in the folder to this time.end");
+  run->add_flag("--overwrite", arguments.overwrite,
+                "remove the results that are in the folder, whatever config they are of");
+  run->add_flag("--quiet", arguments.quiet,
+                "no progress, no warnings, no summary: the result's path alone");
+  run->add_flag("--join", arguments.join,
+                "work on a study together with all others that run it into the same folder");
+  run->add_option("--shard", arguments.shard,
+                  "K/N: only the points whose number is K modulo N (implies --join)");
+  run->add_option("--reuse", arguments.reuse,
+                  "take the points that this study shares with the one in a folder from there")
       ->allow_extra_args(false);
-  run.add_flag("--dry-run", arguments.dry_run, "say what would be run, write nothing");
-  run.add_option("--progress", arguments.progress, "auto, lines or none")
+  run->add_flag("--dry-run", arguments.dry_run, "say what would be run, write nothing");
+  run->add_option("--progress", arguments.progress, "auto, lines or none")
       ->check(CLI::IsMember({"auto", "lines", "none"}));
+  take(run, given, [call] {
+    call->arguments.jobs = call->jobs == "auto" ? processors() : std::stoi(call->jobs);
+    return command_run(call->arguments);
+  });
+}
+
+void add_status(CLI::App& app, Command& given) {
+  struct Call {
+    std::string folder;
+    bool json = false;
+  };
+  const auto call = std::make_shared<Call>();
+  auto* status = app.add_subcommand("status", "say what there is of a study, whoever works on it");
+  status->add_option("DIR", call->folder, "folder of a study")->required();
+  status->add_flag("--json", call->json, "as JSON");
+  take(status, given, [call] { return command_status(call->folder, call->json); });
+}
+
+void add_collect(CLI::App& app, Command& given) {
+  struct Call {
+    std::string folder;
+    std::vector<std::string> shards;
+  };
+  const auto call = std::make_shared<Call>();
+  auto* collect =
+      app.add_subcommand("collect", "make a study's result of the points that are there");
+  collect->add_option("DIR", call->folder, "folder of a study; with FROM, also a new one")
+      ->required();
+  collect->add_option("FROM", call->shards, "folders with further points of the same study");
+  take(collect, given, [call] { return command_collect(call->folder, call->shards); });
+}
+
+void add_check(CLI::App& app, Command& given) {
+  struct Call {
+    std::string config;
+    std::vector<std::string> overrides;
+    bool derivatives = false;
+  };
+  const auto call = std::make_shared<Call>();
+  auto* check = app.add_subcommand("check", "validate a config and print it fully resolved");
+  check->add_flag("--derivatives", call->derivatives,
+                  "instead, compare the model's derivatives with finite differences");
+  check->add_option("CONFIG", call->config, "TOML file; -: stdin")->required();
+  check->add_option("--set", call->overrides, "KEY=VALUE, overrides a key (TOML syntax)")
+      ->allow_extra_args(false);
+  take(check, given, [call] {
+    return call->derivatives ? command_check_derivatives(call->config, call->overrides)
+                             : command_check(call->config, call->overrides);
+  });
+}
+
+void add_models(CLI::App& app, Command& given) {
+  const auto model = std::make_shared<std::string>();
+  auto* models = app.add_subcommand("models", "list the models, or explain one");
+  models->add_option("NAME", *model, "a model");
+  take(models, given, [model] { return command_models(*model); });
+}
+
+/// The options of plots/plot.py, which says what is wrong with their values.
+void add_plot(CLI::App& app, Command& given) {
+  const auto call = std::make_shared<PlotArguments>();
+  auto* plot = app.add_subcommand("plot", "draw what results hold");
+  plot->add_option("DIR", call->results, "folders of results, or result files")->required();
+  const auto pass = [&](const std::string& name, const std::string& meaning) {
+    plot->add_option_function<std::vector<std::string>>(
+            name,
+            [call, name](const std::vector<std::string>& values) {
+              for (const std::string& value : values) call->options.push_back(name + "=" + value);
+            },
+            meaning)
+        ->allow_extra_args(false);
+  };
+  pass("--out", "picture to write: .png, .pdf, .svg, .jpg (DIR/figure.png)");
+  pass("--variables", "what to draw, separated by commas");
+  pass("--x", "what to draw it over: an axis or a key of the study, a dimension, an observable");
+  pass("--where", "KEY=VALUE, what to select along an axis or a dimension");
+  pass("--style", "paper or slides");
+  for (const std::string name : {"--log", "--linear"})
+    plot->add_flag_callback(
+        name, [call, name] { call->options.push_back(name); }, name.substr(2) + " y axes");
+  take(plot, given, [call] { return command_plot(*call); });
+}
+
+void add_report(CLI::App& app, Command& given) {
+  struct Call {
+    std::string folder, page;
+  };
+  const auto call = std::make_shared<Call>();
+  auto* write_report =
+      app.add_subcommand("report", "write a result as one page that can be passed on");
+  write_report->add_option("DIR", call->folder, "folder of results")->required();
+  write_report->add_option("--out", call->page, "the page to write (DIR/report.html)");
+  take(write_report, given, [call] { return command_report(call->folder, call->page); });
+}
+
+void add_figures(CLI::App& app, Command& given) {
+  struct Call {
+    std::vector<std::string> names;
+    bool list = false, quiet = false;
+    int jobs = 1;
+    std::string folder = "figures";
+  };
+  const auto call = std::make_shared<Call>();
+  auto* figures = app.add_subcommand("figures", "reproduce the papers' figures");
+  figures->add_option("NAME", call->names, "a paper (grokking), or one figure (grokking/figure2)");
+  figures->add_flag("--list", call->list, "name them with their expected run times");
+  figures->add_option("--jobs", call->jobs, "points of a study in parallel")->check(number_of_jobs);
+  figures->add_flag("--quiet", call->quiet, "no progress");
+  figures->add_option("--out", call->folder, "folder of the figures (figures)");
+  take(figures, given, [call] {
+    return command_figures(call->names, call->list, call->jobs, call->quiet, call->folder);
+  });
+}
+
+void add_new(CLI::App& app, Command& given) {
+  const auto model = std::make_shared<std::string>();
+  auto* begin = app.add_subcommand("new", "print a config of a model to begin with");
+  begin->add_option("MODEL", *model, "a model")->required();
+  take(begin, given, [model] { return command_new(*model); });
+}
+
+void add_print(CLI::App& app, Command& given) {
+  const auto what = std::make_shared<std::string>();
+  auto* print = app.add_subcommand(
+      "print", "print the man page, the completion for bash, or the schema of configs");
+  print->add_option("WHAT", *what, "man, completion or schema")
+      ->required()
+      ->check(CLI::IsMember({"man", "completion", "schema"}));
+  take(print, given, [&app, what] { return command_print(app, *what); });
+}
+
+void add_help(CLI::App& app, Command& given) {
+  const auto topic = std::make_shared<std::string>();
+  auto* help = app.add_subcommand("help", "explain a command");
+  help->add_option("COMMAND", *topic, "a command");
+  take(help, given, [&app, topic] { return command_help(app, *topic); });
 }
 
 int run_command(int argc, char** argv) {
@@ -251,71 +380,10 @@ int run_command(int argc, char** argv) {
   app.require_subcommand(0, 1);
   bool version = false;
   app.add_flag("--version", version, "version, commit, build and libraries");
-
-  RunArguments arguments;
-  arguments.jobs = 1;
-  auto* run = app.add_subcommand("run", "run a config: one run, or every point of its study");
-  std::string jobs = "1";
-  add_run_options(*run, arguments, jobs);
-
-  std::string folder;
-  std::vector<std::string> shards;
-  bool json = false;
-  auto* status = app.add_subcommand("status", "say what there is of a study, whoever works on it");
-  status->add_option("DIR", folder, "folder of a study")->required();
-  status->add_flag("--json", json, "as JSON");
-  auto* collect =
-      app.add_subcommand("collect", "make a study's result of the points that are there");
-  collect->add_option("DIR", folder, "folder of a study; with FROM, also a new one")->required();
-  collect->add_option("FROM", shards, "folders with further points of the same study");
-
-  bool derivatives = false;
-  auto* check = app.add_subcommand("check", "validate a config and print it fully resolved");
-  check->add_flag("--derivatives", derivatives,
-                  "instead, compare the model's derivatives with finite differences");
-  check->add_option("CONFIG", arguments.config, "TOML file; -: stdin")->required();
-  check->add_option("--set", arguments.overrides, "KEY=VALUE, overrides a key (TOML syntax)")
-      ->allow_extra_args(false);
-
-  std::string model;
-  auto* models = app.add_subcommand("models", "list the models, or explain one");
-  models->add_option("NAME", model, "a model");
-
-  PlotArguments picture;
-  auto* plot = app.add_subcommand("plot", "draw what results hold");
-  add_plot_options(*plot, picture);
-
-  std::string page;
-  auto* write_report =
-      app.add_subcommand("report", "write a result as one page that can be passed on");
-  write_report->add_option("DIR", folder, "folder of results")->required();
-  write_report->add_option("--out", page, "the page to write (DIR/report.html)");
-
-  std::vector<std::string> names;
-  bool list = false;
-  std::string figures_folder = "figures";
-  auto* figures = app.add_subcommand("figures", "reproduce the papers' figures");
-  figures->add_option("NAME", names, "a paper (grokking), or one figure (grokking/figure2)");
-  figures->add_flag("--list", list, "name them with their expected run times");
-  figures->add_option("--jobs", arguments.jobs, "points of a study in parallel")
-      ->check(number_of_jobs);
-  figures->add_flag("--quiet", arguments.quiet, "no progress");
-  figures->add_option("--out", figures_folder, "folder of the figures (figures)");
-
-  std::string new_model;
-  auto* begin = app.add_subcommand("new", "print a config of a model to begin with");
-  begin->add_option("MODEL", new_model, "a model")->required();
-
-  std::string printed;
-  auto* print = app.add_subcommand(
-      "print", "print the man page, the completion for bash, or the schema of configs");
-  print->add_option("WHAT", printed, "man, completion or schema")
-      ->required()
-      ->check(CLI::IsMember({"man", "completion", "schema"}));
-
-  std::string topic;
-  auto* help = app.add_subcommand("help", "explain a command");
-  help->add_option("COMMAND", topic, "a command");
+  Command given;
+  for (const auto add : {add_run, add_status, add_collect, add_check, add_models, add_plot,
+                         add_report, add_figures, add_new, add_print, add_help})
+    add(app, given);
 
   try {
     app.parse(argc, argv);
@@ -331,23 +399,7 @@ int run_command(int argc, char** argv) {
   }
 
   if (version) return command_version();
-  if (*run) {
-    arguments.jobs = jobs == "auto" ? processors() : std::stoi(jobs);
-    return command_run(arguments);
-  }
-  if (*help) return command_help(app, topic);
-  if (*begin) return command_new(new_model);
-  if (*print) return command_print(app, printed);
-  if (*status) return command_status(folder, json);
-  if (*collect) return command_collect(folder, shards);
-  if (*check)
-    return derivatives ? command_check_derivatives(arguments.config, arguments.overrides)
-                       : command_check(arguments.config, arguments.overrides);
-  if (*models) return command_models(model);
-  if (*plot) return command_plot(picture);
-  if (*write_report) return command_report(folder, page);
-  if (*figures)
-    return command_figures(names, list, arguments.jobs, arguments.quiet, figures_folder);
+  if (given) return given();
   std::fputs(app.help().c_str(), stderr);
   return exit_usage;
 }
