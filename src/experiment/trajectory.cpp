@@ -10,6 +10,7 @@
 #include "numerics/types.hpp"
 #include "solve/integrate.hpp"
 #include "solve/method_choice.hpp"
+#include "solve/solver_settings.hpp"
 #include "solve/stationary_point.hpp"
 #include "solve/stepper.hpp"
 #include "solve/tolerances.hpp"

@@ -16,7 +16,7 @@ auto find_named(Range& range, std::string_view name) -> decltype(range.data()) {
   return nullptr;
 }
 
-std::string quoted(std::string_view name) {
+std::string in_quotes(std::string_view name) {
   return "'" + std::string(name) + "'";
 }
 
@@ -33,10 +33,10 @@ std::size_t size(const Values& values) {
 void Dataset::add_dimension(std::string name, std::size_t length) {
   if (name.empty()) throw std::logic_error("dataset: a dimension has no name");
   if (find_dimension(name)) {
-    throw std::logic_error("dataset: dimension " + quoted(name) + " is there already");
+    throw std::logic_error("dataset: dimension " + in_quotes(name) + " is there already");
   }
   if (find(name)) {
-    throw std::logic_error("dataset: dimension " + quoted(name) + " has the name of a variable");
+    throw std::logic_error("dataset: dimension " + in_quotes(name) + " has the name of a variable");
   }
   dimensions_.push_back({std::move(name), length});
 }
@@ -44,23 +44,23 @@ void Dataset::add_dimension(std::string name, std::size_t length) {
 void Dataset::add(Variable variable) {
   if (variable.name.empty()) throw std::logic_error("dataset: a variable has no name");
   if (find(variable.name)) {
-    throw std::logic_error("dataset: variable " + quoted(variable.name) + " is there already");
+    throw std::logic_error("dataset: variable " + in_quotes(variable.name) + " is there already");
   }
   if (find_dimension(variable.name) && !variable.is_coordinate()) {
-    throw std::logic_error("dataset: variable " + quoted(variable.name) +
+    throw std::logic_error("dataset: variable " + in_quotes(variable.name) +
                            " has the name of a dimension and is not its coordinate");
   }
   for (std::size_t i = 0; i < variable.dimensions.size(); ++i) {
     for (std::size_t j = 0; j < i; ++j) {
       if (variable.dimensions[i] == variable.dimensions[j]) {
-        throw std::logic_error("dataset: variable " + quoted(variable.name) + " has dimension " +
-                               quoted(variable.dimensions[i]) + " twice");
+        throw std::logic_error("dataset: variable " + in_quotes(variable.name) + " has dimension " +
+                               in_quotes(variable.dimensions[i]) + " twice");
       }
     }
   }
   const std::size_t expected = entries_of(shape(variable));
   if (size(variable.values) != expected) {
-    throw std::logic_error("dataset: variable " + quoted(variable.name) + " has " +
+    throw std::logic_error("dataset: variable " + in_quotes(variable.name) + " has " +
                            std::to_string(size(variable.values)) +
                            " values where its dimensions need " + std::to_string(expected));
   }
@@ -99,8 +99,8 @@ std::vector<std::size_t> Dataset::shape(const Variable& variable) const {
   for (const std::string& name : variable.dimensions) {
     const Dimension* dimension = find_dimension(name);
     if (!dimension) {
-      throw std::logic_error("dataset: variable " + quoted(variable.name) +
-                             " has the unknown dimension " + quoted(name));
+      throw std::logic_error("dataset: variable " + in_quotes(variable.name) +
+                             " has the unknown dimension " + in_quotes(name));
     }
     lengths.push_back(dimension->length);
   }

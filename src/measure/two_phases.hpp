@@ -7,6 +7,7 @@
 
 #include "flow/system.hpp"
 #include "solve/integrate.hpp"
+#include "solve/solver_settings.hpp"
 
 namespace gradflow {
 

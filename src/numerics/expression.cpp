@@ -49,9 +49,9 @@ double smallest(const double* all, int count) {
 }
 
 std::vector<std::string> function_names() {
-  std::vector<std::string> names{"min", "max"};
-  for (const NamedOperation& operation : operations) names.emplace_back(operation.name);
-  return names;
+  std::vector<std::string> all{"min", "max"};
+  for (const NamedOperation& operation : operations) all.emplace_back(operation.name);
+  return all;
 }
 
 bool is_letter(char c) {

@@ -148,7 +148,7 @@ std::vector<std::string> function_names(Functions allowed) {
   std::vector<std::string> names;
   for (const NamedFunction& function : formula_functions())
     if (function.smooth || allowed == Functions::all) names.emplace_back(function.name);
-  if (allowed == Functions::all) names.insert(names.end(), {largest, smallest});
+  if (allowed == Functions::all) names.insert(names.end(), {largest_of, smallest_of});
   return names;
 }
 

@@ -49,8 +49,8 @@ struct NamedFunction {
 std::span<const NamedFunction> formula_functions();
 
 /// max(a, b) = (a + b + |a - b|)/2 would round; they are operations of their own, of values alone.
-inline constexpr const char* largest = "max";
-inline constexpr const char* smallest = "min";
+inline constexpr const char* largest_of = "max";
+inline constexpr const char* smallest_of = "min";
 
 /// The names of the functions that a formula may have.
 std::vector<std::string> function_names(Functions allowed);

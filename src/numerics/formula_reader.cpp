@@ -54,8 +54,8 @@ class Reader final : public mu::ParserBase {
       if (function.smooth || allowed == Functions::all)
         DefineFunUserData(function.name, apply, const_cast<NamedFunction*>(&function), false);
     if (allowed == Functions::all) {
-      DefineFun(largest, binary<Operation::larger>, false);
-      DefineFun(smallest, binary<Operation::smaller>, false);
+      DefineFun(largest_of, binary<Operation::larger>, false);
+      DefineFun(smallest_of, binary<Operation::smaller>, false);
     }
   }
 

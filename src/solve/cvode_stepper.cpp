@@ -6,6 +6,7 @@
 #include "flow/newton_choice.hpp"
 #include "numerics/memory.hpp"
 #include "solve/method_choice.hpp"
+#include "solve/solver_settings.hpp"
 #include "solve/stepper.hpp"
 #include "solve/sundials.hpp"
 #include "solve/sundials_vector.hpp"

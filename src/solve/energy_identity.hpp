@@ -4,6 +4,7 @@
 
 #include "flow/system.hpp"
 #include "solve/outcome.hpp"
+#include "solve/solver_settings.hpp"
 #include "solve/stepper.hpp"
 
 namespace gradflow {

@@ -11,6 +11,7 @@
 #include <boost/numeric/ublas/vector.hpp>
 #include <cmath>
 
+#include "solve/solver_settings.hpp"
 #include "solve/stepper.hpp"
 
 namespace gradflow {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "numerics/parallel.hpp"
+#include "solve/solver_settings.hpp"
 #include "solve/stepper.hpp"
 
 namespace gradflow {

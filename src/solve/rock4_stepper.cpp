@@ -5,6 +5,7 @@
 
 #include "solve/one_step_stepper.hpp"
 #include "solve/rock4_coefficients.hpp"
+#include "solve/solver_settings.hpp"
 #include "solve/spectral_radius.hpp"
 
 namespace gradflow {

@@ -7,6 +7,7 @@
 #include "solve/method_choice.hpp"
 #include "solve/one_step_stepper.hpp"
 #include "solve/rosenbrock_tableau.hpp"
+#include "solve/solver_settings.hpp"
 
 namespace gradflow {
 namespace {

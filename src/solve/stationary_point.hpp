@@ -5,6 +5,7 @@
 #include <string>
 
 #include "solve/integrate.hpp"
+#include "solve/solver_settings.hpp"
 
 namespace gradflow {
 

@@ -10,9 +10,10 @@
 #include "flow/system.hpp"
 #include "numerics/archive.hpp"
 #include "solve/outcome.hpp"
-#include "solve/solver_settings.hpp"
 
 namespace gradflow {
+
+struct SolverSettings;
 
 /// One way to go forward in time, one accepted step at a time, with dense output over the last
 /// step. Sampling, events, budgets, the saddle guard and the energy identity are not its business
