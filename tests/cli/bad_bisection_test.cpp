@@ -139,7 +139,7 @@ TEST_CASE("A bad [study.bisect] is refused in one line at its key") {
        "17:1",
        {"measure.exponents", "[study.bisect]"}},
       {"a swept key too",
-       bisection({}, "[sweep]\nvalues = [0.1, 0.2]\n", linear),
+       bisection({}, "[sweep]\nvalues = [0.1, 0.2]\n", linear_model),
        "13:2",
        {"sweep.key", "axis of the study"}},
       {"more runs than a study may have",

@@ -48,7 +48,7 @@ TEST_CASE("Commands and names that do not exist are refused in one line with the
 
 TEST_CASE("All that is wrong with a config is told at once, at most ten lines of it") {
   const Scratch scratch;
-  scratch.write("four.toml", linear +
+  scratch.write("four.toml", linear_model +
                                  "sampels = 3\n[time]\nend = -1\n[solver]\nmethod = \"cvod\"\n"
                                  "[study]\n\"flow.weight_decya\" = [1]\n");
   const std::string four = call({"check", "four.toml"}, scratch.path).err;
@@ -61,7 +61,7 @@ TEST_CASE("All that is wrong with a config is told at once, at most ten lines of
         "gradflow: four.toml:9:1: study.flow.weight_decya: unknown key; did you mean "
         "\"weight_decay\"?\n");
   // What is wrong with the model's data does not hide what is asked of the run.
-  scratch.write("two.toml", linear + "inputs = \"no.csv\"\n" + time_section +
+  scratch.write("two.toml", linear_model + "inputs = \"no.csv\"\n" + time_section +
                                 "[output]\nobservables = \"norm\"\nparameters = 1\n");
   const std::string two = call({"check", "two.toml"}, scratch.path).err;
   CHECK(two.find("no.csv") < two.find("output.observables"));

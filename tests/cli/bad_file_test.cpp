@@ -6,18 +6,18 @@ using namespace gradflow::testing;
 
 namespace {
 
-std::vector<Case> cases() {
+std::vector<Case> file_cases() {
   return {
       {"a missing file",
-       linear + "inputs = \"nothing.csv\"\n" + time_section,
+       linear_model + "inputs = \"nothing.csv\"\n" + time_section,
        "3:1",
        {"model.inputs", "nothing.csv", "does not exist"}},
       {"a missing file without an ending",
-       linear + "initial = \"results/nothing\"\n" + time_section,
+       linear_model + "initial = \"results/nothing\"\n" + time_section,
        "3:1",
        {"model.initial", "results/nothing", "does not exist"}},
       {"a folder for data",
-       linear + "inputs = \".\"\n" + time_section,
+       linear_model + "inputs = \".\"\n" + time_section,
        "3:1",
        {"model.inputs", "is a folder", "a .npy, .csv or IDX file"}},
       {"targets of inputs that are not there",
@@ -25,27 +25,27 @@ std::vector<Case> cases() {
        "3:1",
        {"model.targets", "is there without model.inputs"}},
       {"a file of no known format",
-       linear + "inputs = \"bad.toml\"\n" + time_section,
+       linear_model + "inputs = \"bad.toml\"\n" + time_section,
        "3:1",
        {"model.inputs", ".npy"}},
       {"NaN in the data",
-       linear + "inputs = \"nan.csv\"\n" + time_section,
+       linear_model + "inputs = \"nan.csv\"\n" + time_section,
        "3:1",
        {"model.inputs", "nan.csv:2:1", "not a finite number"}},
       {"a word in the data",
-       linear + "inputs = \"word.csv\"\n" + time_section,
+       linear_model + "inputs = \"word.csv\"\n" + time_section,
        "3:1",
        {"model.inputs", "word.csv:2:2", "not a number"}},
       {"lines of different lengths",
-       linear + "inputs = \"ragged.csv\"\n" + time_section,
+       linear_model + "inputs = \"ragged.csv\"\n" + time_section,
        "3:1",
        {"model.inputs", "ragged.csv:2"}},
       {"an empty data file",
-       linear + "inputs = \"empty.csv\"\n" + time_section,
+       linear_model + "inputs = \"empty.csv\"\n" + time_section,
        "3:1",
        {"model.inputs", "no numbers"}},
       {"a broken .npy",
-       linear + "inputs = \"broken.npy\"\n" + time_section,
+       linear_model + "inputs = \"broken.npy\"\n" + time_section,
        "3:1",
        {"model.inputs", "not a .npy file"}},
       {"an IDX file that is cut off",
@@ -112,15 +112,15 @@ std::vector<Case> cases() {
        "6:1",
        {"model.initial_law", "does not go with model.initial"}},
       {"a size that the file contradicts",
-       linear + "samples = 5\ninputs = \"x.csv\"\n" + time_section,
+       linear_model + "samples = 5\ninputs = \"x.csv\"\n" + time_section,
        "3:1",
        {"model.samples", "is 5", "fixes it at 4"}},
       {"a target too many",
-       linear + "inputs = \"x.csv\"\ntargets = \"five.csv\"\n" + time_section,
+       linear_model + "inputs = \"x.csv\"\ntargets = \"five.csv\"\n" + time_section,
        "4:1",
        {"model.targets", "5", "4"}},
       {"a matrix for a vector",
-       linear + "targets = \"x.csv\"\n" + time_section,
+       linear_model + "targets = \"x.csv\"\n" + time_section,
        "3:1",
        {"model.targets", "(4, 3)", "(n)"}},
       {"a mask of another shape",
@@ -148,7 +148,7 @@ std::vector<Case> cases() {
        "3:1",
        {"model.initial", "5", "even"}},
       {"a start from a folder without results",
-       linear + "initial = \".\"\n" + time_section,
+       linear_model + "initial = \".\"\n" + time_section,
        "3:1",
        {"model.initial", "a folder without result.nc"}},
   };
@@ -177,5 +177,5 @@ void write_data(const Scratch& scratch) {
 TEST_CASE("Files that cannot be read, or do not fit, are refused with their place") {
   const Scratch scratch;
   write_data(scratch);
-  check_cases(cases(), scratch);
+  check_cases(file_cases(), scratch);
 }

@@ -6,7 +6,7 @@ using namespace gradflow::testing;
 
 namespace {
 
-std::vector<Case> cases() {
+std::vector<Case> formula_cases() {
   return {
       {"a formula with a misspelt function",
        "[model]\nname = \"two_layer_network\"\nactivation = \"x*tannh(x)\"\n" + time_section,
@@ -56,5 +56,5 @@ std::vector<Case> cases() {
 
 TEST_CASE("Formulas that give no activation, target or law are refused with their place") {
   const Scratch scratch;
-  check_cases(cases(), scratch);
+  check_cases(formula_cases(), scratch);
 }

@@ -6,7 +6,7 @@ using namespace gradflow::testing;
 
 namespace {
 
-std::vector<Case> cases() {
+std::vector<Case> study_cases() {
   return {
       {"a study without axes", good + "[study]\n", "6:2", {"study", "no axis"}},
       {"a study that is a list", "study = []\n" + good, "1:1", {"study", "a list", "[study]"}},
@@ -123,7 +123,7 @@ TEST_CASE("Bad axes, ranges and fits of a study are refused with their place") {
   const Scratch scratch;
   scratch.write("x.csv", "1,2,3\n4,5,6\n7,8,9\n1,0,1\n");
   scratch.write("nan.csv", "1,2\nnan,4\n");
-  check_cases(cases(), scratch);
+  check_cases(study_cases(), scratch);
 }
 
 TEST_CASE("An exponent of a number that no run has is refused before any run") {

@@ -19,13 +19,13 @@ struct Case {
   std::vector<std::string> arguments = {};  ///< beyond the config and --out
 };
 
-const std::string linear = "[model]\nname = \"linear_regression\"\n";          // lines 1, 2
+const std::string linear_model = "[model]\nname = \"linear_regression\"\n";    // lines 1, 2
 const std::string diagonal = "[model]\nname = \"diagonal_linear_network\"\n";  // lines 1, 2
 const std::string completion = "[model]\nname = \"matrix_completion\"\n";      // lines 1, 2
 const std::string two_layer = "[model]\nname = \"two_layer_network\"\n";       // lines 1, 2
 const std::string perceptron = "[model]\nname = \"multilayer_perceptron\"\n";  // lines 1, 2
 const std::string time_section = "[time]\nend = 10\nsamples = 5\n";
-const std::string good = linear + time_section;  // 5 lines
+const std::string good = linear_model + time_section;  // 5 lines
 
 /// Everything below a folder, with sizes.
 inline std::map<std::string, std::uintmax_t> listing(const fs::path& folder) {

@@ -16,7 +16,7 @@ using namespace gradflow::testing;
 
 namespace {
 
-const std::string study = small_study(10);
+const std::string resume_study = small_study(10);
 
 /// Steps of gradient descent: about a second for a million.
 std::string descent(const std::string& end) {
@@ -51,7 +51,7 @@ bool includes(const Times& all, const Times& part) {
 
 TEST_CASE("A study killed at twenty random moments resumes to the same bits, no point run twice") {
   const Scratch scratch;
-  scratch.write("study.toml", study);
+  scratch.write("study.toml", resume_study);
   call_ok({"run", "study.toml", "--out", "whole"}, scratch.path);
   RandomStream moments(20, "moments");
   int cut_in_the_middle = 0;
@@ -170,7 +170,7 @@ seed = { count = 4 }
 
 TEST_CASE("The number of jobs does not change a bit") {
   const Scratch scratch;
-  scratch.write("study.toml", study);
+  scratch.write("study.toml", resume_study);
   for (const std::string jobs : {"1", "2", "7"})
     call_ok({"run", "study.toml", "--out", "jobs" + jobs, "--jobs", jobs}, scratch.path);
   CHECK(differences(scratch / "jobs1" / "result.nc", scratch / "jobs2" / "result.nc").empty());
@@ -179,7 +179,7 @@ TEST_CASE("The number of jobs does not change a bit") {
 
 TEST_CASE("Ctrl-C in a study ends with 130, keeps what is done, and resumes to the same bits") {
   const Scratch scratch;
-  scratch.write("study.toml", study);
+  scratch.write("study.toml", resume_study);
   call_ok({"run", "study.toml", "--out", "whole"}, scratch.path);
   for (const int signal : {SIGINT, SIGTERM}) {
     const std::string folder = "cut" + std::to_string(signal);
@@ -210,7 +210,7 @@ TEST_CASE("A result put together from half the points is not taken for the whole
   // Ctrl-C leaves a result with the points done; a second call may be killed after the last point
   // and before the new result.
   const Scratch scratch;
-  scratch.write("study.toml", study);
+  scratch.write("study.toml", resume_study);
   Process process(GRADFLOW_BINARY, {"run", "study.toml", "--out", "cut"}, scratch.path);
   REQUIRE(wait_for([&] { return points_on_disk(scratch / "cut") >= 3; }));
   process.send(SIGINT);

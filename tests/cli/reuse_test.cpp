@@ -10,13 +10,13 @@ using namespace gradflow::testing;
 /// Points that one study takes from another, and shards of one put together.
 namespace {
 
-const std::string study = small_study(12);
+const std::string reuse_study = small_study(12);
 
 }  // namespace
 
 TEST_CASE("Shards in folders of their own are collected into one result") {
   const Scratch scratch;
-  scratch.write("study.toml", study);
+  scratch.write("study.toml", reuse_study);
   call_ok({"run", "study.toml", "--out", "whole"}, scratch.path);
   for (const std::string k : {"0", "1", "2"}) {
     call_ok({"run", "study.toml", "--out", "s" + k, "--shard", k + "/3", "--quiet"}, scratch.path);
@@ -36,9 +36,9 @@ TEST_CASE("Shards in folders of their own are collected into one result") {
 
 TEST_CASE("A longer study takes from a shorter one what it has, under any name and order") {
   const Scratch scratch;
-  scratch.write("short.toml", study);
+  scratch.write("short.toml", reuse_study);
   call_ok({"run", "short.toml", "--out", "short"}, scratch.path);
-  std::string longer = study;
+  std::string longer = reuse_study;
   longer.replace(longer.find("count = 12"), 10, "count = 15");
   scratch.write("longer.toml", longer);
   const Finished plan = call_ok(
@@ -64,15 +64,15 @@ TEST_CASE("A longer study takes from a shorter one what it has, under any name a
     return count;
   };
   // Axes the other way round; other fits; other limits; a value from the command line.
-  const std::size_t axes = study.find("\"flow.weight_decay\"");
-  const std::string decays = study.substr(axes, study.find("seed =") - axes);
-  CHECK(computed(study.substr(0, axes) + "seed = { count = 12 }\n" + decays, {}) == 0);
-  CHECK(computed(study, {"--set", "measure.exponents=[\"end_time\"]"}) == 0);
-  CHECK(computed(study, {"--set", "solver.max_wall_seconds=1000", "--set", "solver.threads=2"}) ==
-        0);
-  CHECK(computed(study.substr(0, axes) + "\"flow.weight_decay\" = [1e-4]\n", {"--set", "seed=3"}) ==
-        0);
-  CHECK(computed(study, {"--set", "solver.rtol=1e-7"}) == 60);
+  const std::size_t axes = reuse_study.find("\"flow.weight_decay\"");
+  const std::string decays = reuse_study.substr(axes, reuse_study.find("seed =") - axes);
+  CHECK(computed(reuse_study.substr(0, axes) + "seed = { count = 12 }\n" + decays, {}) == 0);
+  CHECK(computed(reuse_study, {"--set", "measure.exponents=[\"end_time\"]"}) == 0);
+  CHECK(computed(reuse_study,
+                 {"--set", "solver.max_wall_seconds=1000", "--set", "solver.threads=2"}) == 0);
+  CHECK(computed(reuse_study.substr(0, axes) + "\"flow.weight_decay\" = [1e-4]\n",
+                 {"--set", "seed=3"}) == 0);
+  CHECK(computed(reuse_study, {"--set", "solver.rtol=1e-7"}) == 60);
 }
 
 TEST_CASE("Keys follow the contents of files, not their names") {

@@ -1,5 +1,6 @@
 #include "flow/mini_batch.hpp"
 
+#include "numerics/decompositions.hpp"
 #include "tests/catch.hpp"
 #include "tests/finite_differences.hpp"
 #include "tests/flow/sine_map.hpp"

@@ -4,9 +4,9 @@
 #include <numbers>
 
 #include "flow/linear_map.hpp"
+#include "io/data_file.hpp"
 #include "numerics/random.hpp"
 #include "solve/integrate.hpp"
-#include "io/data_file.hpp"
 #include "solve/method_choice.hpp"
 #include "tests/catch.hpp"
 
@@ -15,7 +15,7 @@ using std::numbers::ln10;
 
 namespace {
 
-SeparablePotential all(std::shared_ptr<const Potential> phi, Index d) {
+SeparablePotential on_all(std::shared_ptr<const Potential> phi, Index d) {
   return SeparablePotential(static_cast<std::size_t>(d), std::move(phi));
 }
 
@@ -79,14 +79,14 @@ struct Flow {
 std::vector<std::pair<const char*, Flow>> flows() {
   const auto z = random_margins(12, 3);
   return {
-      {"squared norm", {z, all(squared_norm_potential(), 3)}},
-      {"cosh", {z, all(cosh_potential(), 3)}},
-      {"hyperbolic entropy", {z, all(hyperbolic_entropy_potential(), 3)}},
+      {"squared norm", {z, on_all(squared_norm_potential(), 3)}},
+      {"cosh", {z, on_all(cosh_potential(), 3)}},
+      {"hyperbolic entropy", {z, on_all(hyperbolic_entropy_potential(), 3)}},
       {"1.5-norm",
-       {z, all(power_potential(1.5), 3), MarginLossKind::exponential, Vector::Constant(3, 0.1)}},
+       {z, on_all(power_potential(1.5), 3), MarginLossKind::exponential, Vector::Constant(3, 0.1)}},
       {"3-norm",
-       {z, all(power_potential(3), 3), MarginLossKind::exponential, Vector::Constant(3, 0.1)}},
-      {"logistic cosh", {z, all(cosh_potential(), 3), MarginLossKind::logistic}},
+       {z, on_all(power_potential(3), 3), MarginLossKind::exponential, Vector::Constant(3, 0.1)}},
+      {"logistic cosh", {z, on_all(cosh_potential(), 3), MarginLossKind::logistic}},
       {"mixture",
        {z,
         {squared_norm_potential(), scaled(cosh_potential(), 0.4), hyperbolic_entropy_potential()},
@@ -180,7 +180,7 @@ TEST_CASE(
     "one point and the squared norm: time, loss and direction in closed form to t = 10^(10^6)",
     "[mirror_flow]") {
   // theta = s z, beta = s z/2, L = exp(-s c), c = |z|^2/2, t = (exp(s c) - 1)/c.
-  Flow flow{rows((Matrix(1, 2) << 1.2, -0.5).finished()), all(squared_norm_potential(), 2)};
+  Flow flow{rows((Matrix(1, 2) << 1.2, -0.5).finished()), on_all(squared_norm_potential(), 2)};
   const double c = 0.5 * flow.z->squaredNorm();
   const std::vector<double> ends{0.1, 0.5, 1, 2, 4, 6.5};
   const auto readings = flow.run(ends, 1e-10);
@@ -198,7 +198,7 @@ TEST_CASE(
 TEST_CASE("one point and the hyperbolic entropy: the dual in closed form up to the largest doubles",
           "[mirror_flow]") {
   // theta = s z, log(angle) = log(sinh(s z_2)/sinh(s z_1)): slope -(z_1 - z_2) in s.
-  Flow flow{rows((Matrix(1, 2) << 0.9, 0.4).finished()), all(hyperbolic_entropy_potential(), 2)};
+  Flow flow{rows((Matrix(1, 2) << 0.9, 0.4).finished()), on_all(hyperbolic_entropy_potential(), 2)};
   const auto readings = flow.run({1, 2, 2.8}, 1e-10);
   for (std::size_t k = 0; k < 3; ++k) {
     const double s = std::pow(10.0, std::vector<double>{1, 2, 2.8}[k]) - 1;
@@ -212,7 +212,7 @@ TEST_CASE("one point and the hyperbolic entropy: the dual in closed form up to t
 TEST_CASE("one point and cosh: angle and loss to the rates of the asymptotics at s = 10^1000",
           "[mirror_flow]") {
   const double z1 = 1.1, z2 = 0.6;
-  Flow flow{rows((Matrix(1, 2) << z1, z2).finished()), all(cosh_potential(), 2)};
+  Flow flow{rows((Matrix(1, 2) << z1, z2).finished()), on_all(cosh_potential(), 2)};
   const auto readings = flow.run({200, 1000}, 1e-8);
   for (std::size_t k = 0; k < 2; ++k) {
     const double log_s = ln10 * (k == 0 ? 200 : 1000);
@@ -231,7 +231,7 @@ TEST_CASE("two tied support vectors: the direction stays right where margins exc
           "[mirror_flow]") {
   // {(3, .6), (.2, 1)} under the hyperbolic entropy: direction (1, 7)/|.|, 81.870 degrees.
   Flow flow{rows((Matrix(2, 2) << 3, 0.6, 0.2, 1).finished()),
-            all(hyperbolic_entropy_potential(), 2)};
+            on_all(hyperbolic_entropy_potential(), 2)};
   const auto readings = flow.run({1.25, 2, 2.7}, 1e-8);
   const Vector limit = (Vector(2) << 1, 7).finished().normalized();
   CHECK((readings[0].beta.stableNormalized() - limit).norm() < 5e-6);
@@ -247,10 +247,11 @@ TEST_CASE("accelerated and real time agree to 1e-8 where both can go", "[mirror_
   const auto z = rows(labels.col(0).asDiagonal() * read_data_file(folder + "inputs.csv"));
   std::vector<std::pair<const char*, Flow>> all_flows = flows();
   const std::size_t small = all_flows.size();
-  all_flows.push_back({"squared norm, the paper's points", {z, all(squared_norm_potential(), 2)}});
-  all_flows.push_back({"cosh, the paper's points", {z, all(cosh_potential(), 2)}});
   all_flows.push_back(
-      {"hyperbolic entropy, the paper's points", {z, all(hyperbolic_entropy_potential(), 2)}});
+      {"squared norm, the paper's points", {z, on_all(squared_norm_potential(), 2)}});
+  all_flows.push_back({"cosh, the paper's points", {z, on_all(cosh_potential(), 2)}});
+  all_flows.push_back(
+      {"hyperbolic entropy, the paper's points", {z, on_all(hyperbolic_entropy_potential(), 2)}});
   // log10(1+s) at t = 1e5, the end of the paper's figure.
   const double ends[] = {1.0, 1.7, 0.55};
   for (std::size_t f = 0; f < all_flows.size(); ++f) {

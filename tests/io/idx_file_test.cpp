@@ -15,7 +15,7 @@ using testing::Scratch;
 namespace {
 
 /// The message of reading such a file, without its folder; "" if it could be read.
-std::string message(const Scratch& scratch, const std::string& name, const std::string& bytes) {
+std::string idx_message(const Scratch& scratch, const std::string& name, const std::string& bytes) {
   try {
     read_data_file(scratch.write(name, bytes));
     return "";
@@ -66,7 +66,7 @@ TEST_CASE("What is wrong in an IDX file is named") {
   const Scratch scratch;
   const auto check = [&](const std::string& name, const std::string& bytes,
                          const std::string& expected) {
-    CHECK(message(scratch, name, bytes) == name + ": " + expected);
+    CHECK(idx_message(scratch, name, bytes) == name + ": " + expected);
   };
   check("text.idx", "1,2,3\n4,5,6\n", "is not an IDX file");
   check("empty.idx", "", "is not an IDX file");
@@ -97,7 +97,7 @@ TEST_CASE("An IDX file cut off anywhere is refused, gzipped or not") {
   const Scratch scratch;
   const std::string packed = gzipped(images);
   for (std::size_t size = 0; size < images.size(); ++size)
-    CHECK(message(scratch, "cut.idx", images.substr(0, size)) != "");
+    CHECK(idx_message(scratch, "cut.idx", images.substr(0, size)) != "");
   for (std::size_t size = 0; size < packed.size(); ++size)
-    CHECK(message(scratch, "cut.idx.gz", packed.substr(0, size)) != "");
+    CHECK(idx_message(scratch, "cut.idx.gz", packed.substr(0, size)) != "");
 }

@@ -30,7 +30,7 @@ Dataset example(double shift) {
   return data;
 }
 
-void check_equal(const Dataset& a, const Dataset& b) {
+void check_same_dataset(const Dataset& a, const Dataset& b) {
   CHECK(a.dimensions() == b.dimensions());
   CHECK(a.attributes() == b.attributes());
   REQUIRE(a.variables().size() == b.variables().size());
@@ -47,8 +47,8 @@ void check_equal(const Dataset& a, const Dataset& b) {
 TEST_CASE("A dataset goes into bytes and comes back, whatever it holds") {
   const Dataset data = example(0.5);
   const std::string layout = encoded(layout_of(data)), contents = encoded_contents(data);
-  check_equal(joined(decoded_layout(layout), decoded_contents(contents)), data);
-  check_equal(joined(layout_of(data), contents_of(data)), data);
+  check_same_dataset(joined(decoded_layout(layout), decoded_contents(contents)), data);
+  check_same_dataset(joined(layout_of(data), contents_of(data)), data);
   // Points of one kind share their layout, and differ in contents.
   CHECK(encoded(layout_of(example(0.25))) == layout);
   CHECK(encoded_contents(example(0.25)) != contents);

@@ -65,7 +65,7 @@ bool same_values(const Values& a, const Values& b) {
   return true;
 }
 
-void check_equal(const Dataset& actual, const Dataset& expected) {
+void check_read_back(const Dataset& actual, const Dataset& expected) {
   CHECK(actual.dimensions() == expected.dimensions());
   CHECK(actual.attributes() == expected.attributes());
   REQUIRE(actual.variables().size() == expected.variables().size());
@@ -91,7 +91,7 @@ TEST_CASE("A NetCDF file gives back the dataset that was written") {
   const Scratch scratch;
   const fs::path file = scratch.path / "result.nc";
   write_netcdf(example(), file);
-  check_equal(read_netcdf(file), example());
+  check_read_back(read_netcdf(file), example());
   CHECK(entries(scratch.path) == 1);  // no temporary file stays behind
 }
 
@@ -106,7 +106,7 @@ TEST_CASE("A file that is cut off anywhere is no dataset, and the library still 
     write_file_atomically(scratch.path / "cut.nc", bytes.substr(0, length));
     CHECK_THROWS_AS(read_netcdf(scratch.path / "cut.nc"), FileError);
   }
-  check_equal(read_netcdf(file), data);
+  check_read_back(read_netcdf(file), data);
 }
 
 TEST_CASE("Named variables are read alone, with all dimensions and global attributes") {
@@ -187,7 +187,7 @@ TEST_CASE("Large arrays are compressed without loss") {
   data.add_dimension("parameter", 100);
   data.add({"parameters", {"time", "parameter"}, values, {}});
   write_netcdf(data, scratch.path / "large.nc");
-  check_equal(read_netcdf(scratch.path / "large.nc"), data);
+  check_read_back(read_netcdf(scratch.path / "large.nc"), data);
   // Rows that repeat compress well; stored as they are they would take 320000 bytes.
   CHECK(fs::file_size(scratch.path / "large.nc") < 160000);
 }
@@ -228,7 +228,8 @@ TEST_CASE("Files that are missing, foreign, cut off or damaged are FileErrors") 
   std::string damaged = whole;
   damaged.replace(600, 1000, 1000, 'U');
   CHECK_THROWS_AS(read_netcdf(write("damaged.nc", damaged)), FileError);
-  check_equal(read_netcdf(scratch.path / "whole.nc"), example());  // and the library still works
+  check_read_back(read_netcdf(scratch.path / "whole.nc"),
+                  example());  // and the library still works
 }
 
 TEST_CASE("Paths that cannot be written are FileErrors that name the path") {
@@ -257,6 +258,6 @@ TEST_CASE("Several threads may write at a time") {
   }
   for (std::thread& thread : threads) thread.join();
   for (int i = 0; i < 4; ++i) {
-    check_equal(read_netcdf(scratch.path / (std::to_string(i) + ".nc")), example());
+    check_read_back(read_netcdf(scratch.path / (std::to_string(i) + ".nc")), example());
   }
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "numerics/decompositions.hpp"
 #include "numerics/fit.hpp"
 #include "solve/method_choice.hpp"
 #include "tests/finite_differences.hpp"

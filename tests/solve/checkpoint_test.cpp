@@ -1,5 +1,6 @@
 #include "solve/checkpoint.hpp"
 
+#include "solve/method_choice.hpp"
 #include "tests/catch.hpp"
 #include "tests/solve/systems.hpp"
 

@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-struct Scratch : testing::Scratch {
+struct StudyScratch : testing::Scratch {
   Config config(const std::string& text) const {
     std::ofstream(path / "c.toml") << text;
     return Config::load(path / "c.toml", {});
@@ -72,7 +72,7 @@ const std::string study = run + "[study]\n\"flow.weight_decay\" = [0.1, 0.2, 0.4
 }  // namespace
 
 TEST_CASE("A run leaves its config, its resolved config and its result") {
-  const Scratch scratch;
+  const StudyScratch scratch;
   const RunSummary summary = run_config(scratch.config(run), scratch.options("r"));
   CHECK(summary.points == 1);
   CHECK(summary.ran == 1);
@@ -87,7 +87,7 @@ TEST_CASE("A run leaves its config, its resolved config and its result") {
 }
 
 TEST_CASE("Finished points are not run again, missing ones are") {
-  const Scratch scratch;
+  const StudyScratch scratch;
   const Config config = scratch.config(study);
   RunOptions options = scratch.options("s");
   CHECK(run_config(config, options).ran == 3);
@@ -111,7 +111,7 @@ TEST_CASE("Finished points are not run again, missing ones are") {
 
 TEST_CASE(
     "An interruption before anything has run leaves nothing to show, and the folder resumes") {
-  const Scratch scratch;
+  const StudyScratch scratch;
   const Config config = scratch.config(study);
   std::atomic<bool> stop{true};
   RunOptions options = scratch.options("s");
@@ -129,7 +129,7 @@ TEST_CASE(
 }
 
 TEST_CASE("Runs that share their limits as lambda -> 0 have the bits of runs by themselves") {
-  const Scratch scratch;
+  const StudyScratch scratch;
   const std::string two_phases =
       model + "[time]\nend = 1\nsamples = 2\n[measure]\ntwo_phases = true\n";
   const auto errors = [&](const std::string& text, const std::string& folder, int jobs) {
@@ -156,7 +156,7 @@ TEST_CASE("Runs that share their limits as lambda -> 0 have the bits of runs by 
 }
 
 TEST_CASE("Failed points are counted, listed with their place, and kept") {
-  const Scratch scratch;
+  const StudyScratch scratch;
   const Config config = scratch.config(model +
                                        "[time]\nend = 1e5\nsamples = 5\n[study]\n"
                                        "\"solver.max_steps\" = [2, 1000000]\nseed = [0, 1]\n");
@@ -176,7 +176,7 @@ TEST_CASE("Failed points are counted, listed with their place, and kept") {
 }
 
 TEST_CASE("Points that ran out of wall time run again on resume") {
-  const Scratch scratch;
+  const StudyScratch scratch;
   const Config config = scratch.config(
       "[model]\nname = \"linear_regression\"\n[flow]\nkind = \"gradient_descent\"\n"
       "[time]\nend = 10\nsamples = 2\n[solver]\nmax_wall_seconds = 0.05\n[study]\n"
@@ -192,7 +192,7 @@ TEST_CASE("Points that ran out of wall time run again on resume") {
 }
 
 TEST_CASE("A folder that another writer holds is refused without a trace") {
-  const Scratch scratch;
+  const StudyScratch scratch;
   fs::create_directories(scratch.path / "r");
   const FolderLock lock(scratch.path / "r");
   CHECK_THROWS_AS(run_config(scratch.config(run), scratch.options("r")), FolderBusy);
@@ -201,7 +201,7 @@ TEST_CASE("A folder that another writer holds is refused without a trace") {
 
 TEST_CASE(
     "Variables that only some points have are missing in the others, with their meaning kept") {
-  const Scratch scratch;
+  const StudyScratch scratch;
   const Config config = scratch.config(run +
                                        "[study]\n\"output.parameters\" = [false, true]\n"
                                        "\"flow.weight_decay\" = [0, 0.5]\n");
@@ -225,7 +225,7 @@ TEST_CASE(
 }
 
 TEST_CASE("Damaged points run again, and one line says how many they are") {
-  const Scratch scratch;
+  const StudyScratch scratch;
   const Config config = scratch.config(study);
   RunOptions options = scratch.options("s");
   run_config(config, options);
@@ -254,7 +254,7 @@ TEST_CASE("Damaged points run again, and one line says how many they are") {
 }
 
 TEST_CASE("A damaged result of a single run is run again; another program's is refused") {
-  const Scratch scratch;
+  const StudyScratch scratch;
   const Config config = scratch.config(run);
   RunOptions options = scratch.options("r");
   run_config(config, options);
@@ -278,7 +278,7 @@ TEST_CASE("A damaged result of a single run is run again; another program's is r
 }
 
 TEST_CASE("Where resolved.toml is damaged, the results beside it say whose the folder is") {
-  const Scratch scratch;
+  const StudyScratch scratch;
   const Config config = scratch.config(study);
   RunOptions options = scratch.options("s");
   run_config(config, options);
@@ -308,7 +308,7 @@ TEST_CASE("Where resolved.toml is damaged, the results beside it say whose the f
 
 TEST_CASE(
     "Points of another build are told of, and the result names every build and whose is what") {
-  const Scratch scratch;
+  const StudyScratch scratch;
   const Config config = scratch.config(study);
   RunOptions options = scratch.options("s");
   run_config(config, options);
