@@ -120,102 +120,149 @@ struct StatesOfRun {
   JournalCheckpoints run, start;
 };
 
-TrajectoryRun follow(const Setup& setup, const FlowSettings& flow, const SolverSettings& settings,
-                     const TimeSettings& time, const OutputSettings& output,
-                     const std::function<bool()>& interrupted, Journal* journal,
-                     const std::string& part, StatesOfRun* states) {
-  Model& model = *setup.model;
-  const std::unique_ptr<System> system = model.system(flow);
-  Vector start;
-  Outcome failure;
-  try {
-    start = start_of_run(model, flow, settings, interrupted,
-                         states != nullptr ? &states->start : nullptr);
-  } catch (const SolverError& error) {
-    failure.status = error.status();
-    failure.message = error.what();
-    start = model.initial_state(flow);
-  }
-  const SolverSettings used = tightened(*system, settings, start);
-  const std::unique_ptr<Stepper> stepper = flow.discrete()
-                                               ? make_descent_stepper(*system, flow.step, flow.kind)
-                                               : make_stepper(*system, used);
+/// What a run is asked for.
+struct Asked {
+  const Setup& setup;
+  const FlowSettings& flow;
+  const SolverSettings& solver;
+  const TimeSettings& time;
+  const OutputSettings& output;
+  const std::function<bool()>& interrupted;
+  Journal* journal;  ///< null: none
+  const std::string& part;
+};
 
-  std::vector<double> sample_times = system_times(time, flow, time.grid());
-  std::vector<double> snapshot_times = system_times(time, flow, output.snapshot_times);
-  IntegrationControl control;
-  control.landings = system_times(time, flow, time.earlier_ends);
-  if (flow.discrete()) {
-    control.landings = snapped(control.landings, flow.step);
-    sample_times = snapped(sample_times, flow.step);
-    snapshot_times = snapped(snapshot_times, flow.step);
-  }
-  const std::vector<Observable> all = model.observables(flow);
-  TrajectoryRun run{
-      {},
-      Recording(chosen_observables(all, output), system->dimension(), output.parameters),
-      Recording(named(all, output.snapshot_observables), system->dimension(), false)};
-
-  std::merge(sample_times.begin(), sample_times.end(), snapshot_times.begin(), snapshot_times.end(),
-             std::back_inserter(control.times));
-  control.times.erase(std::unique(control.times.begin(), control.times.end()), control.times.end());
-  control.interrupted = interrupted;
-  bool begun = false;
-  if (journal != nullptr)
-    control.progress = [&](double t, std::int64_t steps) {
-      if (begun && !journal->wants_place()) return;
-      begun = true;
-      // A run that looks for its own end has no share of the way to it; steps of one length come to
-      // t by themselves, others about as fast as to the next sample.
-      const double share = flow.until_settled ? nan
-                           : flow.discrete()  ? t / sample_times.back()
-                                              : share_of(sample_times, t);
-      journal->reach({part, t, sample_times.back(), share, steps});
+/// One way from start to end.
+class Following {
+ public:
+  /// `states`: null where none are kept.
+  Following(const Asked& asked, StatesOfRun* states)
+      : asked_(asked),
+        states_(states),
+        system_(asked.setup.model->system(asked.flow)),
+        start_(take_start()),
+        used_(tightened(*system_, asked.solver, start_)),
+        stepper_(asked.flow.discrete()
+                     ? make_descent_stepper(*system_, asked.flow.step, asked.flow.kind)
+                     : make_stepper(*system_, used_)),
+        observables_(asked.setup.model->observables(asked.flow)),
+        run_{{},
+             Recording(chosen_observables(observables_, asked.output), system_->dimension(),
+                       asked.output.parameters),
+             Recording(named(observables_, asked.output.snapshot_observables), system_->dimension(),
+                       false)},
+        stop_(asked.setup.model->stop_condition(asked.flow)) {
+    take_times();
+    control_.interrupted = asked_.interrupted;
+    if (asked_.journal != nullptr)
+      control_.progress = [this](double t, std::int64_t steps) { tell(t, steps); };
+    control_.sample = [this](std::size_t index, double t, ConstVectorRef y) {
+      record(index, t, y);
     };
-  const std::set<double> is_snapshot(snapshot_times.begin(), snapshot_times.end());
-  std::size_t next_sample = 0;
-  control.sample = [&](std::size_t index, double t, ConstVectorRef y) {
-    const double asked = control.times[index];
-    const bool stopped = t != asked;
-    if (stopped || (next_sample < sample_times.size() && sample_times[next_sample] == asked)) {
-      run.samples.add(t, t, y);
-      ++next_sample;
+    if (stop_) {
+      control_.stop = [this](double t, ConstVectorRef y) { return stop_->met(t, y); };
+      control_.beside = {stop_.get()};
     }
-    if (!stopped && is_snapshot.count(asked) != 0) run.snapshots.add(t, t, y);
-  };
-  const std::unique_ptr<StopCondition> stop = model.stop_condition(flow);
-  if (stop) {
-    control.stop = [&](double t, ConstVectorRef y) { return stop->met(t, y); };
-    control.beside = {stop.get()};
-  }
-  if (states != nullptr) control.checkpoints = &states->run;
-  control.recorded = [&](Archive& archive, std::size_t next) {
-    const auto before = [&](const std::vector<double>& times) {
-      const double until = next < control.times.size() ? control.times[next] : infinity;
-      return static_cast<std::size_t>(std::lower_bound(times.begin(), times.end(), until) -
-                                      times.begin());
+    if (states_ != nullptr) control_.checkpoints = &states_->run;
+    control_.recorded = [this](Archive& archive, std::size_t next) {
+      exchange_recorded(archive, next);
     };
+    control_.level = stop_levels(asked_.time, observables_);
+  }
+
+  TrajectoryRun run() {
+    if (failure_.status == Status::ok)
+      run_.outcome = integrate(*system_, *stepper_, used_, start_, control_);
+    else
+      run_.outcome = failure_;
+    if (run_.outcome.final_state.size() == 0) run_.outcome.final_state = start_;
+    if (run_.outcome.status != Status::ok) {
+      run_.samples.pad(sample_times_);
+      run_.snapshots.pad(snapshot_times_);
+    }
+    return std::move(run_);
+  }
+
+ private:
+  /// Where that fails, the model's initial state: the run then has that failure.
+  Vector take_start() {
+    Model& model = *asked_.setup.model;
+    try {
+      return start_of_run(model, asked_.flow, asked_.solver, asked_.interrupted,
+                          states_ != nullptr ? &states_->start : nullptr);
+    } catch (const SolverError& error) {
+      failure_.status = error.status();
+      failure_.message = error.what();
+      return model.initial_state(asked_.flow);
+    }
+  }
+
+  void take_times() {
+    const TimeSettings& time = asked_.time;
+    sample_times_ = system_times(time, asked_.flow, time.grid());
+    snapshot_times_ = system_times(time, asked_.flow, asked_.output.snapshot_times);
+    control_.landings = system_times(time, asked_.flow, time.earlier_ends);
+    if (asked_.flow.discrete())
+      for (std::vector<double>* times : {&control_.landings, &sample_times_, &snapshot_times_})
+        *times = snapped(*times, asked_.flow.step);
+    std::vector<double>& all = control_.times;
+    std::merge(sample_times_.begin(), sample_times_.end(), snapshot_times_.begin(),
+               snapshot_times_.end(), std::back_inserter(all));
+    all.erase(std::unique(all.begin(), all.end()), all.end());
+    is_snapshot_ = {snapshot_times_.begin(), snapshot_times_.end()};
+  }
+
+  void tell(double t, std::int64_t steps) {
+    if (begun_ && !asked_.journal->wants_place()) return;
+    begun_ = true;
+    // A run that looks for its own end has no share of the way to it; steps of one length come to
+    // t by themselves, others about as fast as to the next sample.
+    const double share = asked_.flow.until_settled ? nan
+                         : asked_.flow.discrete()  ? t / sample_times_.back()
+                                                   : share_of(sample_times_, t);
+    asked_.journal->reach({asked_.part, t, sample_times_.back(), share, steps});
+  }
+
+  void record(std::size_t index, double t, ConstVectorRef y) {
+    const double asked = control_.times[index];
+    const bool stopped = t != asked;
+    if (stopped || (next_sample_ < sample_times_.size() && sample_times_[next_sample_] == asked)) {
+      run_.samples.add(t, t, y);
+      ++next_sample_;
+    }
+    if (!stopped && is_snapshot_.count(asked) != 0) run_.snapshots.add(t, t, y);
+  }
+
+  /// What has been recorded before the time of that number.
+  void exchange_recorded(Archive& archive, std::size_t next) {
+    const double until = next < control_.times.size() ? control_.times[next] : infinity;
     for (auto [name, recording, times] :
-         {std::tuple{"samples", &run.samples, &sample_times},
-          std::tuple{"snapshots", &run.snapshots, &snapshot_times}}) {
-      Recording::First first{*recording, before(*times)};
+         {std::tuple{"samples", &run_.samples, &sample_times_},
+          std::tuple{"snapshots", &run_.snapshots, &snapshot_times_}}) {
+      const auto before = std::lower_bound(times->begin(), times->end(), until) - times->begin();
+      Recording::First first{*recording, static_cast<std::size_t>(before)};
       archive.part(name, first);
     }
-    next_sample = run.samples.coordinate().size();
-    if (archive.reading()) states->run.tell_place(stepper->time(), stepper->statistics().steps);
-  };
-  control.level = stop_levels(time, all);
-  if (failure.status == Status::ok)
-    run.outcome = integrate(*system, *stepper, used, start, control);
-  else
-    run.outcome = failure;
-  if (run.outcome.final_state.size() == 0) run.outcome.final_state = start;
-  if (run.outcome.status != Status::ok) {
-    run.samples.pad(sample_times);
-    run.snapshots.pad(snapshot_times);
+    next_sample_ = run_.samples.coordinate().size();
+    if (archive.reading()) states_->run.tell_place(stepper_->time(), stepper_->statistics().steps);
   }
-  return run;
-}
+
+  const Asked& asked_;
+  StatesOfRun* states_;
+  Outcome failure_;
+  const std::unique_ptr<System> system_;
+  const Vector start_;
+  const SolverSettings used_;
+  const std::unique_ptr<Stepper> stepper_;
+  const std::vector<Observable> observables_;
+  TrajectoryRun run_;
+  const std::unique_ptr<StopCondition> stop_;
+  IntegrationControl control_;
+  std::vector<double> sample_times_, snapshot_times_;
+  std::set<double> is_snapshot_;
+  std::size_t next_sample_ = 0;
+  bool begun_ = false;
+};
 
 }  // namespace
 
@@ -224,9 +271,8 @@ TrajectoryRun run_trajectory(const Setup& setup, const FlowSettings& flow,
                              const OutputSettings& output, const std::function<bool()>& interrupted,
                              Journal* journal, const std::string& part) {
   const double seconds = output.checkpoint_seconds;
-  const auto run = [&](StatesOfRun* states) {
-    return follow(setup, flow, settings, time, output, interrupted, journal, part, states);
-  };
+  const Asked asked{setup, flow, settings, time, output, interrupted, journal, part};
+  const auto run = [&](StatesOfRun* states) { return Following(asked, states).run(); };
   if (journal == nullptr || !(seconds > 0)) return run(nullptr);
   StatesOfRun states{{*journal, part, seconds}, {*journal, part + "_start", seconds}};
   try {
