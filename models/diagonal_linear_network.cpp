@@ -246,9 +246,8 @@ Parametrisation parametrisation_of(const std::string& name) {
   return name == "product" ? Parametrisation::product : Parametrisation::square;
 }
 
-std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
-  const bool fourier = p.text("features") == "fourier";
-  const auto kind = parametrisation_of(p.text("parametrisation"));
+/// Checks that what gives the features goes together, and fixes `samples` and `dimension` by it.
+void fix_feature_sizes(Parameters& p, bool fourier, Parametrisation kind) {
   if (p.has_file("points") && !fourier)
     throw ParameterError("points", "needs model.features = \"fourier\"");
   if (p.has_file("points") && p.has_file("inputs"))
@@ -261,23 +260,21 @@ std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
   if (p.has_file("inputs")) {
     p.fix_size("samples", p.file("inputs").rows(), "inputs");
     p.fix_size("dimension", p.file("inputs").cols(), "inputs");
-  } else {
-    if (p.has_file("points")) p.fix_size("samples", p.file_vector("points").size(), "points");
-    if (fourier) p.resolve("dimension", 2 * p.integer("frequencies") + 1);
-    if (!p.has_file("points") && p.has_file("targets"))
-      p.fix_size("samples", p.file_vector("targets").size(), "targets");
-    if (!fourier && p.has_file("initial"))
-      p.fix_size("dimension", initial_sets(p, factors_of(kind), "an even number 2d: u, v"),
-                 "initial");
+    return;
   }
-  const Index n = p.integer("samples"), d = p.integer("dimension");
-  RandomStream data_stream(seed, "data"), test(seed, "test"),
-      start(initial_seed(p, seed), "initial");
+  if (p.has_file("points")) p.fix_size("samples", p.file_vector("points").size(), "points");
+  if (fourier) p.resolve("dimension", 2 * p.integer("frequencies") + 1);
+  if (!p.has_file("points") && p.has_file("targets"))
+    p.fix_size("samples", p.file_vector("targets").size(), "targets");
+  if (!fourier && p.has_file("initial"))
+    p.fix_size("dimension", initial_sets(p, factors_of(kind), "an even number 2d: u, v"),
+               "initial");
+}
 
-  Data data;
-  if (!fourier)
-    for (const char* name : {"frequencies", "grid"})
-      p.without_effect(name, "model.features = \"gaussian\"");
+/// X and y: read, or drawn from the stream "data" and the teacher.
+void take_training_data(Parameters& p, std::uint64_t seed, bool fourier, Data& data) {
+  const Index n = p.integer("samples"), d = p.integer("dimension");
+  RandomStream stream(seed, "data");
   data.inputs = std::make_shared<Matrix>(n, d);
   const bool own_features = !p.has_file("inputs");
   if (!own_features) {
@@ -287,12 +284,12 @@ std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
     if (p.has_file("points"))
       data.points = p.file_vector("points");
     else
-      for (double& x : data.points) x = data_stream.uniform(-1, 1);
+      for (double& x : data.points) x = stream.uniform(-1, 1);
     *data.inputs = fourier_features(data.points, p.integer("frequencies"));
     data.grid = Vector::LinSpaced(p.integer("grid"), -1, 1);
     data.grid_features = fourier_features(data.grid, p.integer("frequencies"));
   } else {
-    data_stream.fill_normal(*data.inputs);
+    stream.fill_normal(*data.inputs);
   }
 
   if (p.has_file("targets")) {
@@ -303,7 +300,11 @@ std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
     data.teacher = make_teacher(p, d, fourier && own_features);
     data.targets = *data.inputs * data.teacher;
   }
+}
 
+/// A test set: read, or the teacher's; none where there is neither.
+void take_test_data(Parameters& p, std::uint64_t seed, bool fourier, Data& data) {
+  const Index d = data.inputs->cols();
   if (p.has_file("test_inputs") != p.has_file("test_targets"))
     throw ParameterError(p.has_file("test_inputs") ? "test_inputs" : "test_targets",
                          "is there without the other of test_inputs and test_targets");
@@ -315,7 +316,7 @@ std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
         read_sample_values(p, "test_targets", data.test_inputs.rows(), "test samples");
   } else if (data.teacher.size() > 0) {
     const Index tests = p.integer("test_samples");
-    if (own_features && fourier) {
+    if (fourier && !p.has_file("inputs")) {
       // Midpoints of equal intervals: the mean over them is the midpoint rule for the uniform law.
       Vector points(tests);
       for (Index i = 0; i < tests; ++i)
@@ -323,15 +324,28 @@ std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
       data.test_inputs = fourier_features(points, p.integer("frequencies"));
     } else {
       data.test_inputs.resize(tests, d);
-      test.fill_normal(data.test_inputs);
+      RandomStream(seed, "test").fill_normal(data.test_inputs);
     }
     data.test_targets = data.test_inputs * data.teacher;
   }
+}
 
-  Vector initial(factors_of(kind) * d);
+std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
+  const bool fourier = p.text("features") == "fourier";
+  const auto kind = parametrisation_of(p.text("parametrisation"));
+  fix_feature_sizes(p, fourier, kind);
+  if (!fourier)
+    for (const char* name : {"frequencies", "grid"})
+      p.without_effect(name, "model.features = \"gaussian\"");
+  Data data;
+  take_training_data(p, seed, fourier, data);
+  take_test_data(p, seed, fourier, data);
+
+  Vector initial(factors_of(kind) * data.inputs->cols());
   if (p.has_file("initial")) {
     initial = read_initial(p, initial.size(), factors_of(kind) == 2 ? "2 dimension" : "dimension");
   } else {
+    RandomStream start(initial_seed(p, seed), "initial");
     start.fill_normal(initial, p.real("initial_scale") * std::sqrt(p.real("initial_variance")));
   }
   return std::make_unique<DiagonalLinearNetwork>(std::move(data), kind, std::move(initial));

@@ -225,6 +225,105 @@ ParameterInfo file_parameter(std::string name, std::string shape, std::string me
   return info;
 }
 
+namespace {
+
+[[noreturn]] void refuse(const ParameterInfo& declared, const std::string& what) {
+  throw ParameterError(declared.name, "is " + what + ", expected " + declared.expectation());
+}
+
+/// An integer is a number, a list of integers a list of numbers, and a text a list of one where
+/// both are accepted; nothing else is converted.
+ParameterValue converted(const ParameterInfo& declared, ParameterValue value) {
+  switch (declared.type) {
+    case ParameterType::real:
+    case ParameterType::text_or_real:
+      if (const auto* integer = std::get_if<std::int64_t>(&value))
+        return static_cast<double>(*integer);
+      break;
+    case ParameterType::real_list:
+      if (const auto* list = std::get_if<std::vector<std::int64_t>>(&value))
+        return std::vector<double>(list->begin(), list->end());
+      break;
+    case ParameterType::text_or_list:
+      if (const auto* text = std::get_if<std::string>(&value))
+        return std::vector<std::string>{*text};
+      break;
+    default:
+      break;
+  }
+  return value;
+}
+
+bool fits_number(const ParameterInfo& declared, const double* number) {
+  return number != nullptr && std::isfinite(*number) && in_range(declared, *number);
+}
+
+bool fits_integer(const ParameterInfo& declared, const std::int64_t* integer) {
+  if (integer == nullptr) return false;
+  if (in_range(declared, static_cast<double>(*integer))) return true;
+  if (declared.maximum >= largest_integer && *integer > 0)
+    throw ParameterError(declared.name, "is " + shown(*integer) + ", expected " +
+                                            declared.expectation() + ", and at most " +
+                                            short_number(declared.maximum, 12));
+  return false;
+}
+
+bool fits_text(const ParameterInfo& declared, const std::string* text) {
+  if (text == nullptr) return false;
+  if (declared.choices.empty()) return true;
+  for (const std::string& choice : declared.choices)
+    if (choice == *text) return true;
+  if (declared.names_choice(*text)) refuse(declared, shown(*text));
+  if (const std::string fault = fault_of_formula(declared, *text); !fault.empty())
+    throw ParameterError(declared.name, fault);
+  return true;
+}
+
+/// Is the value of the type that is declared? \throws ParameterError where it is, and holds
+/// what is not accepted
+bool fits(const ParameterInfo& declared, const ParameterValue& value) {
+  switch (declared.type) {
+    case ParameterType::boolean:
+      return std::holds_alternative<bool>(value);
+    case ParameterType::integer:
+      return fits_integer(declared, std::get_if<std::int64_t>(&value));
+    case ParameterType::real:
+      return fits_number(declared, std::get_if<double>(&value));
+    case ParameterType::text:
+    case ParameterType::file:
+      return fits_text(declared, std::get_if<std::string>(&value));
+    case ParameterType::text_or_real:
+      return std::holds_alternative<double>(value)
+                 ? fits_number(declared, std::get_if<double>(&value))
+                 : fits_text(declared, std::get_if<std::string>(&value));
+    case ParameterType::integer_list:
+      if (const auto* list = std::get_if<std::vector<std::int64_t>>(&value)) {
+        for (const std::int64_t entry : *list)
+          if (!in_range(declared, static_cast<double>(entry)))
+            refuse(declared, "a list with " + std::to_string(entry));
+        return true;
+      }
+      return false;
+    case ParameterType::real_list:
+      if (const auto* list = std::get_if<std::vector<double>>(&value)) {
+        for (const double entry : *list)
+          if (!fits_number(declared, &entry)) refuse(declared, "a list with " + written(entry));
+        return true;
+      }
+      return false;
+    case ParameterType::text_or_list:
+    case ParameterType::text_list:
+      if (const auto* list = std::get_if<std::vector<std::string>>(&value)) {
+        for (const std::string& entry : *list) fits_text(declared, &entry);
+        return true;
+      }
+      return false;
+  }
+  return false;
+}
+
+}  // namespace
+
 Parameters::Parameters(std::vector<ParameterInfo> declared) : declared_(std::move(declared)) {
   for (const ParameterInfo& parameter : declared_)
     values_[parameter.name] = parameter.default_value;
@@ -243,83 +342,8 @@ const ParameterInfo& Parameters::info(std::string_view name) const {
 
 void Parameters::set(const std::string& name, ParameterValue value) {
   const ParameterInfo& declared = info(name);
-  const auto wrong = [&](const std::string& what) {
-    throw ParameterError(name, "is " + what + ", expected " + declared.expectation());
-  };
-  const auto check_text = [&](const std::string& text) {
-    if (declared.choices.empty()) return;
-    for (const std::string& choice : declared.choices)
-      if (choice == text) return;
-    if (declared.names_choice(text)) wrong(shown(text));
-    if (const std::string fault = fault_of_formula(declared, text); !fault.empty())
-      throw ParameterError(name, fault);
-  };
-  // An integer is a number, and a list of integers a list of numbers; nothing else is converted.
-  if ((declared.type == ParameterType::real || declared.type == ParameterType::text_or_real) &&
-      std::holds_alternative<std::int64_t>(value))
-    value = static_cast<double>(std::get<std::int64_t>(value));
-  if (declared.type == ParameterType::real_list) {
-    if (const auto* list = std::get_if<std::vector<std::int64_t>>(&value))
-      value = std::vector<double>(list->begin(), list->end());
-  }
-  bool fits = false;
-  switch (declared.type) {
-    case ParameterType::boolean:
-      fits = std::holds_alternative<bool>(value);
-      break;
-    case ParameterType::integer:
-      fits = std::holds_alternative<std::int64_t>(value) &&
-             in_range(declared, static_cast<double>(std::get<std::int64_t>(value)));
-      if (!fits && declared.maximum >= largest_integer &&
-          std::holds_alternative<std::int64_t>(value) && std::get<std::int64_t>(value) > 0)
-        throw ParameterError(name, "is " + shown(value) + ", expected " + declared.expectation() +
-                                       ", and at most " + short_number(declared.maximum, 12));
-      break;
-    case ParameterType::real:
-      fits = std::holds_alternative<double>(value) && std::isfinite(std::get<double>(value)) &&
-             in_range(declared, std::get<double>(value));
-      break;
-    case ParameterType::text:
-    case ParameterType::file:
-      fits = std::holds_alternative<std::string>(value);
-      if (fits) check_text(std::get<std::string>(value));
-      break;
-    case ParameterType::text_or_real:
-      if (const auto* number = std::get_if<double>(&value)) {
-        fits = std::isfinite(*number) && in_range(declared, *number);
-        break;
-      }
-      fits = std::holds_alternative<std::string>(value);
-      if (fits) check_text(std::get<std::string>(value));
-      break;
-    case ParameterType::integer_list:
-      fits = std::holds_alternative<std::vector<std::int64_t>>(value);
-      if (fits)
-        for (const std::int64_t entry : std::get<std::vector<std::int64_t>>(value))
-          if (!in_range(declared, static_cast<double>(entry)))
-            wrong("a list with " + std::to_string(entry));
-      break;
-    case ParameterType::real_list:
-      fits = std::holds_alternative<std::vector<double>>(value);
-      if (fits)
-        for (const double entry : std::get<std::vector<double>>(value))
-          if (!std::isfinite(entry) || !in_range(declared, entry))
-            wrong("a list with " + written(entry));
-      break;
-    case ParameterType::text_or_list:
-      if (const auto* text = std::get_if<std::string>(&value)) {
-        check_text(*text);
-        value = std::vector<std::string>{*text};
-      }
-      [[fallthrough]];
-    case ParameterType::text_list:
-      fits = std::holds_alternative<std::vector<std::string>>(value);
-      if (fits)
-        for (const std::string& entry : std::get<std::vector<std::string>>(value))
-          check_text(entry);
-      break;
-  }
-  if (!fits) wrong(shown(value));
+  value = converted(declared, std::move(value));
+  if (!fits(declared, value)) refuse(declared, shown(value));
   values_[name] = std::move(value);
   given_[name] = true;
 }

@@ -117,28 +117,22 @@ Vector nonnegative_least_squares(ConstMatrixRef m, ConstVectorRef y) {
   return x;
 }
 
-PowerSolution minimise_power(ConstVectorRef weight, double p, ConstMatrixRef a, ConstVectorRef b,
-                             ConstVectorRef x0) {
-  const Index rows = a.rows(), n = a.cols();
-  // Unit size, so that powers neither overflow nor vanish.
-  const double unit = std::max(x0.lpNorm<Eigen::Infinity>(), 1e-300);
-  const Vector scaled_b = b / unit;
-  Vector x = x0 / unit;
+namespace {
 
+/// By SLSQP on a working set of rows, to which those join that its point violates.
+Vector on_working_set(Problem& problem, ConstMatrixRef a, ConstVectorRef b, Vector x) {
+  const Index rows = a.rows(), n = a.cols();
   std::vector<Index> order(static_cast<std::size_t>(rows));
   std::iota(order.begin(), order.end(), Index{0});
-  const Vector slack = a * x - scaled_b;
+  const Vector slack = a * x - b;
   std::sort(order.begin(), order.end(), [&](Index i, Index j) { return slack[i] < slack[j]; });
   std::vector<Index> working(order.begin(),
                              order.begin() + std::min(rows, std::max<Index>(2 * n, 20)));
-  Problem problem{weight, p, {}, {}};
-  PowerSolution best;
-  best.residual = std::numeric_limits<double>::infinity();
   for (int round = 0; round < 100; ++round) {
     problem.a = a(working, Eigen::all);
-    problem.b = scaled_b(working);
+    problem.b = b(working);
     x = slsqp(problem, x);
-    const Vector gap = a * x - scaled_b;
+    const Vector gap = a * x - b;
     bool grown = false;
     for (Index i = 0; i < rows; ++i)
       if (gap[i] < -1e-10 && std::find(working.begin(), working.end(), i) == working.end()) {
@@ -147,26 +141,41 @@ PowerSolution minimise_power(ConstVectorRef weight, double p, ConstMatrixRef a, 
       }
     if (!grown) break;
   }
+  return x;
+}
 
-  // Which rows are active: those that carry the gradient, among the near ones.
-  Vector g(n);
+/// Which rows are active at x: those that carry the gradient, among the near ones. `mu`: their
+/// multipliers, 0 for all others.
+std::vector<Index> active_rows_at(const Problem& problem, ConstVectorRef x, ConstMatrixRef a,
+                                  ConstVectorRef b, Vector& mu) {
+  const Index rows = a.rows();
+  Vector g(x.size());
   problem.value(x, g);
   std::vector<Index> near;
-  const Vector gap = a * x - scaled_b;
+  const Vector gap = a * x - b;
   for (Index i = 0; i < rows; ++i)
-    if (gap[i] < 1e-4 * (1 + std::abs(scaled_b[i]))) near.push_back(i);
+    if (gap[i] < 1e-4 * (1 + std::abs(b[i]))) near.push_back(i);
   std::vector<Index> active;
-  Vector mu = Vector::Zero(rows);
-  if (!near.empty()) {
-    const Vector carried = nonnegative_least_squares(a(near, Eigen::all).transpose(), g);
-    for (std::size_t k = 0; k < near.size(); ++k)
-      if (carried[static_cast<Index>(k)] > 1e-9 * std::max(1e-300, carried.maxCoeff())) {
-        active.push_back(near[k]);
-        mu[near[k]] = carried[static_cast<Index>(k)];
-      }
-  }
+  mu = Vector::Zero(rows);
+  if (near.empty()) return active;
+  const Vector carried = nonnegative_least_squares(a(near, Eigen::all).transpose(), g);
+  for (std::size_t k = 0; k < near.size(); ++k)
+    if (carried[static_cast<Index>(k)] > 1e-9 * std::max(1e-300, carried.maxCoeff())) {
+      active.push_back(near[k]);
+      mu[near[k]] = carried[static_cast<Index>(k)];
+    }
+  return active;
+}
+
+/// Newton's iteration on the conditions of optimality with the active rows as equations; the best
+/// point on the way, from (x, mu) itself.
+PowerSolution polished(const Problem& problem, Vector x, Vector mu,
+                       const std::vector<Index>& active, ConstMatrixRef a, ConstVectorRef b) {
+  const Index n = a.cols();
+  PowerSolution best;
+  best.residual = std::numeric_limits<double>::infinity();
   const auto keep = [&] {
-    const double residual = defect(problem, x, mu, a, scaled_b);
+    const double residual = defect(problem, x, mu, a, b);
     if (residual < best.residual && mu.minCoeff() >= 0) {
       best.residual = residual;
       best.x = x;
@@ -177,17 +186,18 @@ PowerSolution minimise_power(ConstVectorRef weight, double p, ConstMatrixRef a, 
   const auto k = static_cast<Index>(active.size());
   const Matrix active_rows = a(active, Eigen::all);
   Matrix kkt = Matrix::Zero(n + k, n + k);
-  Vector residual(n + k);
+  Vector g(n), residual(n + k);
   for (int iteration = 0; iteration < 30 && k > 0; ++iteration) {
     problem.value(x, g);
     kkt.topLeftCorner(n, n).setZero();
     for (Index j = 0; j < n; ++j)
-      kkt(j, j) = weight[j] * (p - 1) * std::pow(std::max(std::abs(x[j]), 1e-12), p - 2);
+      kkt(j, j) = problem.weight[j] * (problem.p - 1) *
+                  std::pow(std::max(std::abs(x[j]), 1e-12), problem.p - 2);
     kkt.topRightCorner(n, k) = -active_rows.transpose();
     kkt.bottomLeftCorner(k, n) = active_rows;
     const Vector multipliers = mu(active);
     residual.head(n) = g - active_rows.transpose() * multipliers;
-    residual.tail(k) = active_rows * x - Vector(scaled_b(active));
+    residual.tail(k) = active_rows * x - Vector(b(active));
     const Vector step = minimum_norm_solution(kkt, residual);
     x -= step.head(n);
     for (Index i = 0; i < k; ++i) mu[active[static_cast<std::size_t>(i)]] -= step[n + i];
@@ -195,6 +205,21 @@ PowerSolution minimise_power(ConstVectorRef weight, double p, ConstMatrixRef a, 
     if (step.lpNorm<Eigen::Infinity>() < 1e-16) break;
   }
   if (best.x.size() == 0) best.x = x, best.multipliers = mu;
+  return best;
+}
+
+}  // namespace
+
+PowerSolution minimise_power(ConstVectorRef weight, double p, ConstMatrixRef a, ConstVectorRef b,
+                             ConstVectorRef x0) {
+  // Unit size, so that powers neither overflow nor vanish.
+  const double unit = std::max(x0.lpNorm<Eigen::Infinity>(), 1e-300);
+  const Vector scaled_b = b / unit;
+  Problem problem{weight, p, {}, {}};
+  const Vector x = on_working_set(problem, a, scaled_b, x0 / unit);
+  Vector mu;
+  const std::vector<Index> active = active_rows_at(problem, x, a, scaled_b, mu);
+  PowerSolution best = polished(problem, x, mu, active, a, scaled_b);
   best.x *= unit;
   best.converged = best.residual < 1e-7;
   return best;
