@@ -9,7 +9,7 @@
 #include "flow/loss_model.hpp"
 #include "flow/mini_batch.hpp"
 #include "models/initial_state.hpp"
-#include "numerics/factorisations.hpp"
+#include "models/matrix_factors.hpp"
 #include "numerics/random.hpp"
 
 namespace gradflow {
@@ -214,20 +214,17 @@ class MatrixCompletion final : public LossModel {
  public:
   MatrixCompletion(Matrix target, std::shared_ptr<const std::vector<Entry>> entries, Index rank,
                    Vector initial)
-      : LossModel(
-            Loss(std::make_unique<CompletionMap>(target.rows(), target.cols(), rank, entries),
-                 std::make_shared<SquaredLoss>(1.0, observed_values(target, *entries))),
-            std::move(initial),
-            {{"U", 0, target.rows() * rank}, {"V", target.rows() * rank, target.cols() * rank}}),
+      : LossModel(Loss(std::make_unique<CompletionMap>(target.rows(), target.cols(), rank, entries),
+                       std::make_shared<SquaredLoss>(1.0, observed_values(target, *entries))),
+                  std::move(initial), MatrixFactors{target.rows(), target.cols(), rank}.groups()),
         target_(std::move(target)),
         entries_(std::move(entries)),
-        rank_(rank),
+        factors_{target_.rows(), target_.cols(), rank},
         seen_(Matrix::Zero(target_.rows(), target_.cols())) {
     for (const Entry& e : *entries_) seen_(e.row, e.column) = 1;
   }
 
   std::vector<Observable> own_observables() override {
-    const Index modes = std::min({target_.rows(), target_.cols(), rank_});
     const double observed = static_cast<double>(entries_->size());
     const double unobserved = static_cast<double>(target_.size()) - observed;
     std::vector<Observable> all;
@@ -240,44 +237,20 @@ class MatrixCompletion final : public LossModel {
                             observed;
                    }});
     if (unobserved > 0)
-      all.push_back({"test_error",
-                     "mean squared error over the unobserved entries",
-                     {},
-                     true,
-                     [this, unobserved](const State& s, double* out) {
-                       *out = ((matrix(s) - target_).array().square() * (1 - seen_.array())).sum() /
-                              unobserved;
-                     }});
-    all.push_back({"singular_values",
-                   "singular values of U V^T",
-                   {counting_axis("mode", modes, "mode, by size", 1)},
-                   true,
-                   [this, modes](const State& s, double* out) {
-                     Eigen::Map<Vector>(out, modes) = singular_values(matrix(s)).head(modes);
-                   }});
-    all.push_back({"matrix",
-                   "the matrix U V^T",
-                   {counting_axis("row", target_.rows(), "row"),
-                    counting_axis("column", target_.cols(), "column")},
-                   false,
-                   [this](const State& s, double* out) {
-                     Eigen::Map<RowMatrix>(out, target_.rows(), target_.cols()) = matrix(s);
-                   }});
-    all.push_back({"invariant",
-                   "U^T U - V^T V, which decays as exp(-2 lambda t) along the gradient flow",
-                   {counting_axis("factor_row", rank_, "row of U^T U - V^T V"),
-                    counting_axis("factor_column", rank_, "column of U^T U - V^T V")},
-                   false,
-                   [this](const State& s, double* out) {
-                     const auto [U, V] = factors(s);
-                     Eigen::Map<RowMatrix>(out, rank_, rank_) =
-                         U.transpose() * U - V.transpose() * V;
-                   }});
+      all.push_back(
+          {"test_error",
+           "mean squared error over the unobserved entries",
+           {},
+           true,
+           [this, unobserved](const State& s, double* out) {
+             *out = ((factors_.product(s) - target_).array().square() * (1 - seen_.array())).sum() /
+                    unobserved;
+           }});
+    factors_.add_observables(all, "singular values of U V^T");
     return all;
   }
 
   std::vector<Measurement> constants(const FlowSettings&) override {
-    const Vector sigma = singular_values(target_);
     const Axis rows = counting_axis("row", target_.rows(), "row"),
                columns = counting_axis("column", target_.cols(), "column");
     const auto flat = [&](const Matrix& m) {
@@ -286,29 +259,15 @@ class MatrixCompletion final : public LossModel {
         for (Index j = 0; j < m.cols(); ++j) values.push_back(m(i, j));
       return values;
     };
-    return {{"target_singular_values",
-             "singular values of the target",
-             {counting_axis("target_mode", sigma.size(), "mode of the target, by size", 1)},
-             {sigma.begin(), sigma.end()}},
+    return {singular_values_of_target(target_),
             {"target", "target matrix", {rows, columns}, flat(target_)},
             {"mask", "1 where the entry is observed", {rows, columns}, flat(seen_)}};
   }
 
  private:
-  std::pair<Eigen::Map<const RowMatrix>, Eigen::Map<const RowMatrix>> factors(
-      const State& s) const {
-    const double* w = s.y.data();
-    return {Eigen::Map<const RowMatrix>(w, target_.rows(), rank_),
-            Eigen::Map<const RowMatrix>(w + target_.rows() * rank_, target_.cols(), rank_)};
-  }
-  Matrix matrix(const State& s) const {
-    const auto [U, V] = factors(s);
-    return U * V.transpose();
-  }
-
   Matrix target_;
   std::shared_ptr<const std::vector<Entry>> entries_;
-  Index rank_;
+  MatrixFactors factors_;
   Matrix seen_;
 };
 
@@ -326,15 +285,7 @@ std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
     p.unused("true_rank", "target");
     target = p.file("target");
   } else {
-    const Index true_rank = p.integer("true_rank");
-    if (true_rank > std::min(rows, columns))
-      throw ParameterError("true_rank", "is " + std::to_string(true_rank) +
-                                            ", expected at most the smaller of rows and columns, " +
-                                            std::to_string(std::min(rows, columns)));
-    Matrix a(rows, true_rank), b(columns, true_rank);
-    data.fill_normal(a);
-    data.fill_normal(b);
-    target = a * b.transpose();
+    target = draw_low_rank(p, data, rows, columns, false);
   }
 
   auto entries = std::make_shared<std::vector<Entry>>();

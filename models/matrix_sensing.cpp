@@ -6,32 +6,25 @@
 #include "flow/loss_model.hpp"
 #include "flow/mini_batch.hpp"
 #include "models/initial_state.hpp"
+#include "models/matrix_factors.hpp"
 #include "models/supervised_data.hpp"
-#include "numerics/factorisations.hpp"
 #include "numerics/random.hpp"
 
 namespace gradflow {
 namespace {
 
-using ConstRowMap = Eigen::Map<const RowMatrix>;
-using RowMap = Eigen::Map<RowMatrix>;
-
 class MatrixSensingMap final : public OutputMap {
  public:
-  MatrixSensingMap(std::shared_ptr<const Matrix> operators, Index rows, Index columns, Index rank,
-                   bool symmetric)
+  MatrixSensingMap(std::shared_ptr<const Matrix> operators, const MatrixFactors& factors)
       : operators_(std::move(operators)),
-        rows_(rows),
-        columns_(columns),
-        rank_(rank),
-        symmetric_(symmetric),
-        w_(parameters()),
-        product_(rows, columns),
-        back_(rows * columns) {}
+        factors_(factors),
+        w_(factors.parameters()),
+        product_(factors.rows, factors.columns),
+        back_(factors.rows * factors.columns) {}
   std::unique_ptr<OutputMap> clone() const override {
-    return std::make_unique<MatrixSensingMap>(operators_, rows_, columns_, rank_, symmetric_);
+    return std::make_unique<MatrixSensingMap>(operators_, factors_);
   }
-  Index parameters() const override { return (rows_ + (symmetric_ ? 0 : columns_)) * rank_; }
+  Index parameters() const override { return factors_.parameters(); }
   Index outputs() const override { return operators_->rows(); }
 
   void evaluate(ConstVectorRef w, VectorRef f) override {
@@ -60,42 +53,41 @@ class MatrixSensingMap final : public OutputMap {
   }
   Index samples() const override { return outputs(); }
   std::unique_ptr<BatchMap> batch_map() const override {
-    return make_row_batch_map(operators_, [rows = rows_, columns = columns_, rank = rank_,
-                                           symmetric = symmetric_](const auto& operators) {
-      return std::make_unique<MatrixSensingMap>(operators, rows, columns, rank, symmetric);
+    return make_row_batch_map(operators_, [factors = factors_](const auto& operators) {
+      return std::make_unique<MatrixSensingMap>(operators, factors);
     });
   }
   double evaluate_flops() const override {
     return 2.0 * static_cast<double>(operators_->size()) +
-           2.0 * static_cast<double>(rows_ * columns_ * rank_);
+           2.0 * static_cast<double>(factors_.rows * factors_.columns * factors_.rank);
   }
   double gram_flops() const override {
     const double n = static_cast<double>(outputs());
     return n * n * static_cast<double>(parameters()) +
-           4 * n * static_cast<double>(rows_ * columns_ * rank_);
+           4 * n * static_cast<double>(factors_.rows * factors_.columns * factors_.rank);
   }
 
  private:
-  ConstRowMap u(ConstVectorRef w) const { return {w.data(), rows_, rank_}; }
-  ConstRowMap v(ConstVectorRef w) const {
-    return {w.data() + (symmetric_ ? 0 : rows_ * rank_), columns_, rank_};
-  }
+  auto u(ConstVectorRef w) const { return factors_.u(w.data()); }
+  auto v(ConstVectorRef w) const { return factors_.v(w.data()); }
   void measure(VectorRef f) const {
     f.noalias() = *operators_ * Eigen::Map<const Vector>(product_.data(), product_.size());
   }
   /// With G = sum_s c_s A_s: (G V, G^T U), or (G + G^T) U, for the U, V of w.
   void pull(ConstVectorRef w, VectorRef out) const {
-    const Eigen::Map<const Matrix> g(back_.data(), rows_, columns_);
-    RowMap(out.data(), rows_, rank_).noalias() = g * v(w);
-    if (symmetric_)
-      RowMap(out.data(), rows_, rank_).noalias() += g.transpose() * u(w);
+    const auto [rows, columns, rank, symmetric] = factors_;
+    const Eigen::Map<const Matrix> g(back_.data(), rows, columns);
+    Eigen::Map<RowMatrix> of_u(out.data(), rows, rank);
+    of_u.noalias() = g * v(w);
+    if (symmetric)
+      of_u.noalias() += g.transpose() * u(w);
     else
-      RowMap(out.data() + rows_ * rank_, columns_, rank_).noalias() = g.transpose() * u(w);
+      Eigen::Map<RowMatrix>(out.data() + rows * rank, columns, rank).noalias() =
+          g.transpose() * u(w);
   }
 
   std::shared_ptr<const Matrix> operators_;
-  Index rows_, columns_, rank_;
-  bool symmetric_;
+  MatrixFactors factors_;
   Vector w_;
   Matrix product_;
   Vector back_;
@@ -103,19 +95,16 @@ class MatrixSensingMap final : public OutputMap {
 
 class MatrixSensing final : public LossModel {
  public:
-  MatrixSensing(std::shared_ptr<const Matrix> operators, Matrix target, Index rank, bool symmetric,
-                Vector initial)
-      : LossModel(
-            Loss(make_matrix_sensing_map(operators, target.rows(), target.cols(), rank, symmetric),
-                 std::make_shared<SquaredLoss>(1.0, measurements_of(*operators, target))),
-            std::move(initial), factors(target, rank, symmetric)),
+  MatrixSensing(std::shared_ptr<const Matrix> operators, Matrix target,
+                const MatrixFactors& factors, Vector initial)
+      : LossModel(Loss(std::make_unique<MatrixSensingMap>(operators, factors),
+                       std::make_shared<SquaredLoss>(1.0, measurements_of(*operators, target))),
+                  std::move(initial), factors.groups()),
         target_(std::move(target)),
         measured_(measurements_of(*operators, target_)),
-        rank_(rank),
-        symmetric_(symmetric) {}
+        factors_(factors) {}
 
   std::vector<Observable> own_observables() override {
-    const Index modes = std::min({target_.rows(), target_.cols(), rank_});
     std::vector<Observable> all;
     all.push_back({"train_error",
                    "mean squared error over the measurements",
@@ -129,68 +118,24 @@ class MatrixSensing final : public LossModel {
                    {},
                    true,
                    [this](const State& s, double* out) {
-                     *out =
-                         (matrix(s) - target_).squaredNorm() / static_cast<double>(target_.size());
+                     *out = (factors_.product(s) - target_).squaredNorm() /
+                            static_cast<double>(target_.size());
                    }});
-    all.push_back({"singular_values",
-                   "singular values of the matrix, by size",
-                   {counting_axis("mode", modes, "mode, by size", 1)},
-                   true,
-                   [this, modes](const State& s, double* out) {
-                     Eigen::Map<Vector>(out, modes) = singular_values(matrix(s)).head(modes);
-                   }});
-    all.push_back({"matrix",
-                   "the matrix U V^T",
-                   {counting_axis("row", target_.rows(), "row"),
-                    counting_axis("column", target_.cols(), "column")},
-                   false,
-                   [this](const State& s, double* out) {
-                     RowMap(out, target_.rows(), target_.cols()) = matrix(s);
-                   }});
-    if (!symmetric_)
-      all.push_back({"invariant",
-                     "U^T U - V^T V, which decays as exp(-2 lambda t) along the gradient flow",
-                     {counting_axis("factor_row", rank_, "row of U^T U - V^T V"),
-                      counting_axis("factor_column", rank_, "column of U^T U - V^T V")},
-                     false,
-                     [this](const State& s, double* out) {
-                       const auto [U, V] = both(s);
-                       RowMap(out, rank_, rank_) = U.transpose() * U - V.transpose() * V;
-                     }});
+    factors_.add_observables(all, "singular values of the matrix, by size");
     return all;
   }
 
   std::vector<Measurement> constants(const FlowSettings&) override {
-    const Vector sigma = singular_values(target_);
-    return {{"target_singular_values",
-             "singular values of the target",
-             {counting_axis("target_mode", sigma.size(), "mode of the target, by size", 1)},
-             {sigma.begin(), sigma.end()}}};
+    return {singular_values_of_target(target_)};
   }
 
  private:
   static Vector measurements_of(const Matrix& operators, const Matrix& target) {
     return operators * Eigen::Map<const Vector>(target.data(), target.size());
   }
-  static std::vector<ParameterGroup> factors(const Matrix& target, Index rank, bool symmetric) {
-    const Index first = target.rows() * rank;
-    if (symmetric) return {{"U", 0, first}};
-    return {{"U", 0, first}, {"V", first, target.cols() * rank}};
-  }
-  std::pair<ConstRowMap, ConstRowMap> both(const State& s) const {
-    const double* w = s.y.data();
-    return {ConstRowMap(w, target_.rows(), rank_),
-            ConstRowMap(w + (symmetric_ ? 0 : target_.rows() * rank_), target_.cols(), rank_)};
-  }
-  Matrix matrix(const State& s) const {
-    const auto [U, V] = both(s);
-    return U * V.transpose();
-  }
-
   Matrix target_;
   Vector measured_;
-  Index rank_;
-  bool symmetric_;
+  MatrixFactors factors_;
 };
 
 std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
@@ -215,15 +160,7 @@ std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
     if (symmetric && target != target.transpose())
       throw ParameterError("target", "is not symmetric, but model.symmetric = true");
   } else {
-    const Index true_rank = p.integer("true_rank");
-    if (true_rank > std::min(rows, columns))
-      throw ParameterError("true_rank", "is " + std::to_string(true_rank) +
-                                            ", expected at most the smaller of rows and columns, " +
-                                            std::to_string(std::min(rows, columns)));
-    Matrix a(rows, true_rank), b(columns, true_rank);
-    data.fill_normal(a);
-    data.fill_normal(b);
-    target = a * (symmetric ? a : b).transpose();
+    target = draw_low_rank(p, data, rows, columns, symmetric);
   }
   if (p.has_file("operators")) {
     p.require_shape("operators", -1, rows * columns);
@@ -241,7 +178,8 @@ std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
     drawing.fill_normal(*operators, 1 / std::sqrt(static_cast<double>(n)));
   }
 
-  const Index size = (rows + (symmetric ? 0 : columns)) * rank;
+  const MatrixFactors factors{rows, columns, rank, symmetric};
+  const Index size = factors.parameters();
   Vector initial(size);
   if (p.has_file("initial")) {
     initial = read_initial(p, size, symmetric ? "rows rank" : "(rows + columns) rank");
@@ -249,8 +187,7 @@ std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
   } else {
     start.fill_normal(initial, std::sqrt(p.real("initial_variance")));
   }
-  return std::make_unique<MatrixSensing>(operators, std::move(target), rank, symmetric,
-                                         std::move(initial));
+  return std::make_unique<MatrixSensing>(operators, std::move(target), factors, std::move(initial));
 }
 
 }  // namespace
@@ -258,7 +195,8 @@ std::unique_ptr<Model> make(Parameters& p, std::uint64_t seed) {
 std::unique_ptr<OutputMap> make_matrix_sensing_map(std::shared_ptr<const Matrix> operators,
                                                    Index rows, Index columns, Index rank,
                                                    bool symmetric) {
-  return std::make_unique<MatrixSensingMap>(std::move(operators), rows, columns, rank, symmetric);
+  return std::make_unique<MatrixSensingMap>(std::move(operators),
+                                            MatrixFactors{rows, columns, rank, symmetric});
 }
 
 ModelInfo matrix_sensing() {
