@@ -17,9 +17,6 @@ namespace {
 
 const NumberInfo irreducible_loss{"irreducible_loss", "least F of any linear map"};
 
-using ConstRowMap = Eigen::Map<const RowMatrix>;
-using RowMap = Eigen::Map<RowMatrix>;
-
 /// Means over samples that a linear network's errors are made of.
 struct Moments {
   Matrix xx, yx;
@@ -121,7 +118,9 @@ class DeepLinearNetwork final : public LossModel {
                    "W_L ... W_1",
                    {counting_axis("output", p, "output"), counting_axis("input", d, "input")},
                    false,
-                   [this, p, d](const State& s, double* out) { RowMap(out, p, d) = product(s); }});
+                   [this, p, d](const State& s, double* out) {
+                     Eigen::Map<RowMatrix>(out, p, d) = product(s);
+                   }});
     return all;
   }
 
@@ -163,7 +162,7 @@ class DeepLinearNetwork final : public LossModel {
     }
     return groups;
   }
-  ConstRowMap layer(const Vector& w, std::size_t l) const {
+  Eigen::Map<const RowMatrix> layer(const Vector& w, std::size_t l) const {
     return {w.data() + groups()[l].offset, widths_[l + 1], widths_[l]};
   }
   Matrix product(const State& s) const {
@@ -263,7 +262,7 @@ Vector draw_initial(const Parameters& p, std::uint64_t seed, const std::vector<I
     for (std::size_t l = 0; l + 1 < widths.size(); ++l) {
       Matrix after = random_orthogonal(stream, widths[l + 1]);
       if (law == "aligned" && l + 2 == widths.size()) after = svd.u;
-      RowMap(w.data() + offset, widths[l + 1], widths[l]) =
+      Eigen::Map<RowMatrix>(w.data() + offset, widths[l + 1], widths[l]) =
           scale * after.leftCols(r) * before.leftCols(r).transpose();
       offset += widths[l] * widths[l + 1];
       before = after;

@@ -20,9 +20,6 @@
 namespace gradflow {
 namespace {
 
-using ConstRowMap = Eigen::Map<const RowMatrix>;
-using RowMap = Eigen::Map<RowMatrix>;
-
 double accuracy(const Matrix& outputs, const std::vector<Index>& labels) {
   Index right = 0;
   for (Index i = 0; i < outputs.cols(); ++i) {

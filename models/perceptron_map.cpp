@@ -1,3 +1,5 @@
+// One class: passes forwards and backwards, the pieces of ReLUs and the blocks of neurons all read
+// what the last point has left in the layers, and would each take all of it as arguments.
 #include "models/perceptron_map.hpp"
 
 #include <algorithm>
@@ -12,9 +14,6 @@
 
 namespace gradflow {
 namespace {
-
-using ConstRowMap = Eigen::Map<const RowMatrix>;
-using RowMap = Eigen::Map<RowMatrix>;
 
 /// A block of its own for each neuron takes half as many gradients as it has inputs.
 constexpr Index most_inputs_of_own_block = 300;
@@ -117,8 +116,8 @@ class PerceptronMap final : public OutputMap,
         const Index column = i * k + c;
         for (std::size_t l = 0; l < layers(); ++l) {
           const auto delta = unit_delta_[l].col(column);
-          RowMap(jt.col(column).data() + layout_.matrix[l], layout_.widths[l + 1],
-                 layout_.widths[l])
+          Eigen::Map<RowMatrix>(jt.col(column).data() + layout_.matrix[l], layout_.widths[l + 1],
+                                layout_.widths[l])
               .noalias() = delta * value_[l].col(i).transpose();
           if (layout_.bias)
             jt.col(column).segment(layout_.offset[l], layout_.widths[l + 1]) = delta;

@@ -3,13 +3,6 @@
 #include <algorithm>
 
 namespace gradflow {
-namespace {
-
-using ConstRowMap = Eigen::Map<const RowMatrix>;
-using RowMap = Eigen::Map<RowMatrix>;
-
-}  // namespace
-
 void SlidingSurface::build(const std::vector<Kink>& kinks, const std::vector<Matrix>& slopes,
                            const LayeredNetwork& network, ConstVectorRef w) {
   kinks_ = kinks;
@@ -26,7 +19,7 @@ void SlidingSurface::build(const std::vector<Kink>& kinks, const std::vector<Mat
     const Kink& s = kinks_[static_cast<std::size_t>(c)];
     curved_ = curved_ || s.layer > 0;
     for (Index l = s.layer; l > 0; --l) {
-      const ConstRowMap W = layers_[static_cast<std::size_t>(l)].weights(w);
+      const auto W = layers_[static_cast<std::size_t>(l)].weights(w);
       auto next = below_[static_cast<std::size_t>(l - 1)].col(c);
       if (l == s.layer)
         next = W.row(s.neuron).transpose();
@@ -60,7 +53,7 @@ double SlidingSurface::overlap(Index c, ConstVectorRef v) const {
   double sum = 0;
   for (Index l = 0; l <= s.layer; ++l) {
     const HiddenLayer& layer = layers_[static_cast<std::size_t>(l)];
-    const ConstRowMap V = layer.weights(v);
+    const auto V = layer.weights(v);
     const auto h = network_->layer_input(l).col(s.sample);
     if (l == s.layer) {
       sum += V.row(s.neuron).dot(h.transpose());
@@ -80,7 +73,7 @@ void SlidingSurface::add(Index c, double factor, VectorRef v) const {
   const Kink& s = kinks_[static_cast<std::size_t>(c)];
   for (Index l = 0; l <= s.layer; ++l) {
     const HiddenLayer& layer = layers_[static_cast<std::size_t>(l)];
-    RowMap V = layer.weights(v);
+    auto V = layer.weights(v);
     const auto h = network_->layer_input(l).col(s.sample);
     const Index first = l == s.layer ? s.neuron : 0;
     const Index last = l == s.layer ? s.neuron + 1 : layer.width;
@@ -107,7 +100,7 @@ void SlidingSurface::project(VectorRef v) {
 double SlidingSurface::through(Index c, const Kink& r, ConstVectorRef w) const {
   const Kink& s = kinks_[static_cast<std::size_t>(c)];
   const auto above = static_cast<std::size_t>(r.layer) + 1;
-  const ConstRowMap W = layers_[above].weights(w);
+  const auto W = layers_[above].weights(w);
   if (s.layer == r.layer + 1) return W(s.neuron, r.neuron);
   return W.col(r.neuron).dot(below_[above].col(c));
 }
@@ -129,7 +122,7 @@ void SlidingSurface::turn(ConstVectorRef w, ConstVectorRef v, ConstVectorRef q, 
     if (s.layer == 0) continue;
     for (Index l = 0; l <= s.layer; ++l) {
       const HiddenLayer& layer = layers_[static_cast<std::size_t>(l)];
-      const ConstRowMap W = layer.weights(w), V = layer.weights(v), Q = layer.weights(q);
+      const auto W = layer.weights(w), V = layer.weights(v), Q = layer.weights(q);
       if (l == s.layer) {
         turned_[c] = V.row(s.neuron).dot(hq.transpose()) + Q.row(s.neuron).dot(hv.transpose()) +
                      W.row(s.neuron).dot(hvq.transpose());
