@@ -68,8 +68,8 @@ class MatrixSensingMap final : public OutputMap {
   }
 
  private:
-  auto u(ConstVectorRef w) const { return factors_.u(w.data()); }
-  auto v(ConstVectorRef w) const { return factors_.v(w.data()); }
+  Eigen::Map<const RowMatrix> u(ConstVectorRef w) const { return factors_.u(w.data()); }
+  Eigen::Map<const RowMatrix> v(ConstVectorRef w) const { return factors_.v(w.data()); }
   void measure(VectorRef f) const {
     f.noalias() = *operators_ * Eigen::Map<const Vector>(product_.data(), product_.size());
   }

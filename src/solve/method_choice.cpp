@@ -131,21 +131,46 @@ std::unique_ptr<Stepper> after_explicit(System& system, const SolverSettings& se
                          affordable_steps, Effort::steps, steps_of_dopri5);
 }
 
-/// CVODE, after dopri5 and rock4 where a Newton set-up is dear or the flow not stiff.
+/// Flops in the time that CVODE's own work on a step takes. A Rosenbrock step whose exact matrix
+/// costs no more is as dear as one of BDF, and at these tolerances goes several times as far
+/// (docs/benchmarks.md, "The battery on two cores").
+constexpr double work_of_cvode = 8e4;
+
+/// rodas before CVODE, where a step of it is no dearer: until it has taken more steps than CVODE
+/// would, as it does along a slow manifold at a small weight decay (docs/solvers.md).
+std::unique_ptr<Stepper> after_rodas(System& system, const SolverSettings& settings,
+                                     std::unique_ptr<Stepper> cvode) {
+  if (settings.rtol < tightest_worth_trying) return cvode;
+  const std::optional<LinearKind> exact = affordable_exact_kind(system);
+  if (!exact) return cvode;
+  const std::vector<NewtonOffer> offers = system.newton_offers();
+  const NewtonCost& cost = find_offer(offers, *exact)->cost;
+  if (cost.set_up_flops() + 6 * cost.solve_flops > work_of_cvode) return cvode;
+  SolverSettings rosenbrock = settings;
+  rosenbrock.method = "rodas";  // with the exact matrix
+  return make_switching_stepper(make_rodas_stepper(system, rosenbrock), std::move(cvode),
+                                implicit_steps, Effort::steps);
+}
+
+/// CVODE, after dopri5 and rock4 where a Newton set-up is dear or the flow not stiff, and after
+/// rodas where one is next to nothing.
 std::unique_ptr<Stepper> make_automatic_cvode(System& system, const SolverSettings& settings) {
   auto cvode = make_cvode_stepper(system, settings, false);
   if (settings.linear != LinearKind::automatic) return cvode;
   const NewtonOffer* offer = cvode->newton_offer();
   if (offer == nullptr) return cvode;
-  if (!(system.rhs_flops() > 0)) return after_explicit(system, settings, std::move(cvode), 0);
+  // `offer` is of a matrix that CVODE keeps.
+  const NewtonOffer taken = *offer;
+  auto implicit = after_rodas(system, settings, std::move(cvode));
+  if (!(system.rhs_flops() > 0)) return after_explicit(system, settings, std::move(implicit), 0);
   // Each step has its set-up, and two solves; dopri5 has six stages.
-  const double implicit_step = offer->cost.set_up_flops() + 2 * offer->cost.solve_flops;
+  const double implicit_step = taken.cost.set_up_flops() + 2 * taken.cost.solve_flops;
   const double ratio = implicit_step / (6 * system.rhs_flops());
-  const bool last = offer->taken == NewtonOffer::Taken::after_explicit || ratio >= dear_step;
-  if (!last) return after_explicit(system, settings, std::move(cvode), implicit_step);
-  auto stabilised = make_switching_stepper(make_rock4_stepper(system, settings), std::move(cvode),
-                                           implicit_steps * implicit_step / system.rhs_flops(),
-                                           Effort::evaluations);
+  const bool last = taken.taken == NewtonOffer::Taken::after_explicit || ratio >= dear_step;
+  if (!last) return after_explicit(system, settings, std::move(implicit), implicit_step);
+  auto stabilised = make_switching_stepper(
+      make_rock4_stepper(system, settings), std::move(implicit),
+      implicit_steps * implicit_step / system.rhs_flops(), Effort::evaluations);
   return make_switching_stepper(make_dopri5_stepper(system, settings), std::move(stabilised),
                                 std::min(most_steps_of_dopri5, implicit_steps * ratio));
 }

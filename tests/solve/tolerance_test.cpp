@@ -19,7 +19,8 @@ struct Case {
   double first, end;
   std::string method;     ///< that "auto" takes at tight tolerances
   std::string reference;  ///< another one
-  std::string mild = {};  ///< that it takes at others, where the flow is not stiff
+  /// That it takes at others, where the flow is not stiff or a Newton matrix next to nothing.
+  std::string mild = {};
 };
 
 FlowSettings decay(double lambda) {
@@ -63,6 +64,7 @@ std::vector<Case> smooth_models() {
        1e-2,
        1e3,
        "cvode",
+       "rodas",
        "rodas"},
       {"diagonal network", "diagonal_linear_network", {}, decay(1e-3), 1e-2, 1e4, "cvode", "rodas"},
       {"diagonal network, heavy ball",
@@ -72,6 +74,7 @@ std::vector<Case> smooth_models() {
        1e-2,
        1e4,
        "cvode",
+       "rodas",
        "rodas"},
       {"diagonal network, Riemannian flow",
        "diagonal_linear_network",
@@ -121,6 +124,7 @@ std::vector<Case> smooth_models() {
        1e-2,
        1e4,
        "cvode",
+       "rodas",
        "rodas"},
       {"separable data, mirror flow in accelerated time",
        "separable_classification",
@@ -129,6 +133,7 @@ std::vector<Case> smooth_models() {
        1e-2,
        6,
        "cvode",
+       "rodas",
        "rodas"},
       {"separable data, mirror flow",
        "separable_classification",
@@ -137,6 +142,7 @@ std::vector<Case> smooth_models() {
        1e-3,
        1e6,
        "cvode",
+       "rodas",
        "rodas"},
       {"mean field",
        "single_index_mean_field",
@@ -270,8 +276,7 @@ TEST_CASE("The error follows the tolerance, for the default method of each smoot
   }
 }
 
-TEST_CASE(
-    "Where auto begins with an explicit method, its error is not that of a looser tolerance") {
+TEST_CASE("Where auto begins with another method, its error is not that of a looser tolerance") {
   int mild = 0;
   for (const Case& c : smooth_models()) {
     if (c.mild.empty()) continue;
@@ -286,7 +291,7 @@ TEST_CASE(
     error(1e-9);
     CHECK(error.used() == c.method);
   }
-  CHECK(mild > 3);
+  CHECK(mild > 8);
 }
 
 TEST_CASE("The error of rock4 follows the tolerance on every smooth model it can follow") {
