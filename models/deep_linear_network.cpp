@@ -7,7 +7,7 @@
 #include "flow/mini_batch.hpp"
 #include "models/deep_linear_map.hpp"
 #include "models/initial_state.hpp"
-#include "models/noisy_linear_network.hpp"
+#include "models/noisy_linear_map.hpp"
 #include "models/supervised_data.hpp"
 #include "numerics/factorisations.hpp"
 #include "numerics/random.hpp"

@@ -112,7 +112,7 @@ int command_figures(const std::vector<std::string>& names, bool list, int jobs, 
       if (std::find(done.begin(), done.end(), key) == done.end()) {
         // Computed anew at each call: the binary may have changed since the last.
         fs::remove_all(options.folder);
-        const RunSummary summary = run_config(config, options);
+        const RunSummary summary = run_study(config, options);
         for (const PointNote& note : summary.notes)
           if (note.status != Status::ok)
             report("failed: " + name + ": " + note.where + (note.where.empty() ? "" : ": ") +

@@ -166,7 +166,7 @@ int command_run(const RunArguments& arguments) {
         "--overwrite does not go with --resume, --extend, --join, --shard or --dry-run");
   if (arguments.dry_run) return print_plan(config, options);
   if (arguments.overwrite) remove_results(options.folder);
-  const RunSummary summary = run_config(config, options);
+  const RunSummary summary = run_study(config, options);
   print_summary(summary, arguments.quiet);
   if (summary.reused > 0 && !arguments.quiet)
     report(std::to_string(summary.reused) + " of " + std::to_string(summary.points) +

@@ -281,7 +281,7 @@ bool fits_text(const ParameterInfo& declared, const std::string* text) {
 
 /// Is the value of the type that is declared? \throws ParameterError where it is, and holds
 /// what is not accepted
-bool fits(const ParameterInfo& declared, const ParameterValue& value) {
+bool accepts(const ParameterInfo& declared, const ParameterValue& value) {
   switch (declared.type) {
     case ParameterType::boolean:
       return std::holds_alternative<bool>(value);
@@ -343,7 +343,7 @@ const ParameterInfo& Parameters::info(std::string_view name) const {
 void Parameters::set(const std::string& name, ParameterValue value) {
   const ParameterInfo& declared = info(name);
   value = converted(declared, std::move(value));
-  if (!fits(declared, value)) refuse(declared, shown(value));
+  if (!accepts(declared, value)) refuse(declared, shown(value));
   values_[name] = std::move(value);
   given_[name] = true;
 }

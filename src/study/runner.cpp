@@ -13,7 +13,7 @@
 #include "numerics/short_number.hpp"
 #include "study/assembler.hpp"
 #include "study/chains.hpp"
-#include "study/order.hpp"
+#include "study/point_order.hpp"
 #include "study/point_journal.hpp"
 #include "study/single_run.hpp"
 #include "study/status.hpp"
@@ -373,7 +373,7 @@ void check_reuse(const RunOptions& options) {
 
 }  // namespace
 
-RunSummary run_config(const Config& config, const RunOptions& options) {
+RunSummary run_study(const Config& config, const RunOptions& options) {
   check_reuse(options);
   if (!config.is_study()) return run_single(config, options);
   try {

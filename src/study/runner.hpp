@@ -17,7 +17,7 @@ namespace gradflow {
 /// resumed and sharded. `points` counts the runs that all chains may have. Every point that counts
 /// as done is on disk (points/*.points); result.nc is put together from them. Together with others,
 /// the last to end does that. \throws ConfigError, FileError, FolderRefused
-RunSummary run_config(const Config& config, const RunOptions& options);
+RunSummary run_study(const Config& config, const RunOptions& options);
 
 /// What `run_config` would do, without doing it.
 struct RunPlan {

@@ -126,7 +126,7 @@ TEST_CASE("A thousand damaged points are run again, and no wrong number gets int
   RunOptions options;
   options.folder = scratch / "s";
   options.progress = ProgressMode::none;
-  run_config(config, options);
+  run_study(config, options);
   options.resume = true;
   const fs::path result = scratch / "s" / "result.nc", whole = scratch / "whole.nc";
   fs::copy_file(result, whole);
@@ -142,7 +142,7 @@ TEST_CASE("A thousand damaged points are run again, and no wrong number gets int
         points_harmed = true;
     }
     harmed += points_harmed ? 1 : 0;
-    if (run_config(config, options).ran > 0) ++hit;
+    if (run_study(config, options).ran > 0) ++hit;
     CHECK(differences(whole, result).empty());
   }
   // Of 50 kB the title, which is not needed, has 19 bytes.
@@ -167,7 +167,7 @@ tolerance = 0.3
   RunOptions options;
   options.folder = scratch / "s";
   options.progress = ProgressMode::none;
-  const std::size_t runs = run_config(config, options).ran;
+  const std::size_t runs = run_study(config, options).ran;
   REQUIRE(runs > 12);
   options.resume = true;
   const fs::path result = scratch / "s" / "result.nc", whole = scratch / "whole.nc";
@@ -178,7 +178,7 @@ tolerance = 0.3
   for (int round = 0; round < rounds; ++round) {
     for (const auto& entry : fs::directory_iterator(scratch / "s" / "points"))
       damage(entry.path(), draws);
-    const std::size_t ran = run_config(config, options).ran;
+    const std::size_t ran = run_study(config, options).ran;
     CHECK(ran <= runs);
     again += ran > 0 ? 1 : 0;
     CHECK(differences(whole, result).empty());
@@ -193,7 +193,7 @@ TEST_CASE("From a damaged state no run goes on: it begins anew, to the same bits
   RunOptions options;
   options.progress = ProgressMode::none;
   options.folder = before;
-  run_config(Config::load(config, {}), options);
+  run_study(Config::load(config, {}), options);
   options.folder = now;
   std::vector<std::string> told;
   options.tell = [&](const std::string& line) { told.push_back(line); };
@@ -204,7 +204,7 @@ TEST_CASE("From a damaged state no run goes on: it begins anew, to the same bits
     options.prolongs = prolonged.prolongs;
     options.resume = true;
     told.clear();
-    run_config(Config::load(config, prolonged.overrides), options);
+    run_study(Config::load(config, prolonged.overrides), options);
     return std::any_of(told.begin(), told.end(), [](const std::string& line) {
       return line.find("goes on at t = ") != std::string::npos;
     });
@@ -231,7 +231,7 @@ TEST_CASE("A thousand damaged results are made anew, refused, or as they were") 
   RunOptions options;
   options.folder = scratch / "r";
   options.progress = ProgressMode::none;
-  run_config(config, options);
+  run_study(config, options);
   options.resume = true;
   const fs::path result = scratch / "r" / "result.nc", whole = scratch / "whole.nc";
   fs::copy_file(result, whole);
@@ -254,7 +254,7 @@ TEST_CASE("A thousand damaged results are made anew, refused, or as they were") 
     // Resumed; with half of these the mark of the folder is damaged too.
     if (k % 10 == 0) damage(scratch / "r" / "resolved.toml", draws);
     try {
-      anew += run_config(config, options).ran == 1 ? 1 : 0;
+      anew += run_study(config, options).ran == 1 ? 1 : 0;
       CHECK(differences(whole, result).empty());
     } catch (const FolderRefused&) {
       ++refused;

@@ -24,9 +24,9 @@ Bisection between(double low, double high, const std::string& scale, double tole
 /// A chain whose measurement is `f` of the key's value, to its end.
 template <class F>
 Chain followed(const Bisection& bisection, const F& f) {
-  Chain chain(bisection);
-  while (const auto x = chain.next()) chain.take({Status::ok, f(*x)});
-  return chain;
+  Chain all(bisection);
+  while (const auto x = all.next()) all.take({Status::ok, f(*x)});
+  return all;
 }
 
 }  // namespace

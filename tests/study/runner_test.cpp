@@ -73,7 +73,7 @@ const std::string study = run + "[study]\n\"flow.weight_decay\" = [0.1, 0.2, 0.4
 
 TEST_CASE("A run leaves its config, its resolved config and its result") {
   const StudyScratch scratch;
-  const RunSummary summary = run_config(scratch.config(run), scratch.options("r"));
+  const RunSummary summary = run_study(scratch.config(run), scratch.options("r"));
   CHECK(summary.points == 1);
   CHECK(summary.ran == 1);
   CHECK(summary.failed == 0);
@@ -90,23 +90,23 @@ TEST_CASE("Finished points are not run again, missing ones are") {
   const StudyScratch scratch;
   const Config config = scratch.config(study);
   RunOptions options = scratch.options("s");
-  CHECK(run_config(config, options).ran == 3);
-  CHECK_THROWS_AS(run_config(config, options), FolderRefused);
+  CHECK(run_study(config, options).ran == 3);
+  CHECK_THROWS_AS(run_study(config, options), FolderRefused);
   options.resume = true;
-  RunSummary summary = run_config(config, options);
+  RunSummary summary = run_study(config, options);
   CHECK(summary.ran == 0);
   CHECK(summary.already_complete);
   // A file that is gone takes its points with it.
   for (const fs::path& file : point_files(scratch.path / "s")) fs::remove(file);
-  summary = run_config(config, options);
+  summary = run_study(config, options);
   CHECK(summary.ran == 3);
   // Points of another config are none of ours.
   const Config other = scratch.config(study + "seed = [1]\n");
-  run_config(other, scratch.options("o"));
+  run_study(other, scratch.options("o"));
   for (const fs::path& file : point_files(scratch.path / "s")) fs::remove(file);
   fs::copy_file(point_files(scratch.path / "o").front(),
                 scratch.path / "s" / "points" / "foreign.points");
-  CHECK(run_config(config, options).ran == 3);
+  CHECK(run_study(config, options).ran == 3);
 }
 
 TEST_CASE(
@@ -116,13 +116,13 @@ TEST_CASE(
   std::atomic<bool> stop{true};
   RunOptions options = scratch.options("s");
   options.interrupt = &stop;
-  const RunSummary summary = run_config(config, options);
+  const RunSummary summary = run_study(config, options);
   CHECK(summary.interrupted);
   CHECK(summary.ran == 0);
   CHECK_FALSE(fs::exists(summary.result));
   stop = false;
   options.resume = true;
-  const RunSummary rest = run_config(config, options);
+  const RunSummary rest = run_study(config, options);
   CHECK(rest.ran == 3);
   CHECK_FALSE(rest.interrupted);
   CHECK(fs::exists(rest.result));
@@ -136,7 +136,7 @@ TEST_CASE("Runs that share their limits as lambda -> 0 have the bits of runs by 
     const Config config = scratch.config(text);
     RunOptions options = scratch.options(folder);
     options.jobs = jobs;
-    CHECK(run_config(config, options).failed == 0);
+    CHECK(run_study(config, options).failed == 0);
     const Dataset data = read_netcdf(scratch.path / folder / "result.nc");
     std::vector<double> all;
     for (const char* name : {"fast_error", "slow_error", "composite_error"})
@@ -161,9 +161,9 @@ TEST_CASE("Failed points are counted, listed with their place, and kept") {
                                        "[time]\nend = 1e5\nsamples = 5\n[study]\n"
                                        "\"solver.max_steps\" = [2, 1000000]\nseed = [0, 1]\n");
   RunOptions options = scratch.options("s");
-  const RunSummary first = run_config(config, options);
+  const RunSummary first = run_study(config, options);
   options.resume = true;
-  const RunSummary again = run_config(config, options);
+  const RunSummary again = run_study(config, options);
   for (const RunSummary& summary : {first, again}) {
     CHECK(summary.failed == 2);
     REQUIRE(summary.notes.size() == 2);
@@ -182,9 +182,9 @@ TEST_CASE("Points that ran out of wall time run again on resume") {
       "[time]\nend = 10\nsamples = 2\n[solver]\nmax_wall_seconds = 0.05\n[study]\n"
       "\"flow.step\" = [1e-2, 1e-9]\n");
   RunOptions options = scratch.options("s");
-  CHECK(run_config(config, options).failed == 1);
+  CHECK(run_study(config, options).failed == 1);
   options.resume = true;
-  const RunSummary again = run_config(config, options);
+  const RunSummary again = run_study(config, options);
   CHECK(again.ran == 1);
   CHECK(again.failed == 1);
   const Dataset data = read_netcdf(again.result);
@@ -195,7 +195,7 @@ TEST_CASE("A folder that another writer holds is refused without a trace") {
   const StudyScratch scratch;
   fs::create_directories(scratch.path / "r");
   const FolderLock lock(scratch.path / "r");
-  CHECK_THROWS_AS(run_config(scratch.config(run), scratch.options("r")), FolderBusy);
+  CHECK_THROWS_AS(run_study(scratch.config(run), scratch.options("r")), FolderBusy);
   CHECK(std::distance(fs::directory_iterator(scratch.path / "r"), fs::directory_iterator()) == 1);
 }
 
@@ -205,7 +205,7 @@ TEST_CASE(
   const Config config = scratch.config(run +
                                        "[study]\n\"output.parameters\" = [false, true]\n"
                                        "\"flow.weight_decay\" = [0, 0.5]\n");
-  run_config(config, scratch.options("s"));
+  run_study(config, scratch.options("s"));
   const Dataset data = read_netcdf(scratch.path / "s" / "result.nc");
   // `parameters` is a variable, so the axis takes its whole key.
   CHECK(data.find("output.parameters") != nullptr);
@@ -228,7 +228,7 @@ TEST_CASE("Damaged points run again, and one line says how many they are") {
   const StudyScratch scratch;
   const Config config = scratch.config(study);
   RunOptions options = scratch.options("s");
-  run_config(config, options);
+  run_study(config, options);
   fs::copy_file(scratch.path / "s" / "result.nc", scratch.path / "whole.nc");
   // A byte of a number in one, and the end of the file cut off, in the middle of the last.
   const fs::path file = point_files(scratch.path / "s").front();
@@ -236,18 +236,18 @@ TEST_CASE("Damaged points run again, and one line says how many they are") {
   damage(file, first.offset + first.length / 2);
   fs::resize_file(file, last.offset + last.length / 2);
   Said said(options);
-  CHECK(run_config(config, options).ran == 2);
+  CHECK(run_study(config, options).ran == 2);
   CHECK(said.all ==
         "1 of the stored points' records is damaged (by their checksums): what they held runs "
         "again\n");
   CHECK(testing::differences(scratch.path / "whole.nc", scratch.path / "s" / "result.nc").empty());
   said.all.clear();
-  CHECK(run_config(config, options).already_complete);
+  CHECK(run_study(config, options).already_complete);
   CHECK(said.all.empty());
 
   // A damaged result is put together again, without a run.
   damage(scratch.path / "s" / "result.nc", 5000);
-  CHECK(run_config(config, options).ran == 0);
+  CHECK(run_study(config, options).ran == 0);
   CHECK(said.all ==
         (scratch.path / "s" / "result.nc").string() + " is damaged: it is put together again\n");
   CHECK(testing::differences(scratch.path / "whole.nc", scratch.path / "s" / "result.nc").empty());
@@ -257,12 +257,12 @@ TEST_CASE("A damaged result of a single run is run again; another program's is r
   const StudyScratch scratch;
   const Config config = scratch.config(run);
   RunOptions options = scratch.options("r");
-  run_config(config, options);
+  run_study(config, options);
   const fs::path result = scratch.path / "r" / "result.nc";
   fs::copy_file(result, scratch.path / "whole.nc");
   Said said(options);
   damage(result, 5000);
-  CHECK(run_config(config, options).ran == 1);
+  CHECK(run_study(config, options).ran == 1);
   CHECK(said.all == result.string() + " is damaged (by its checksum): it runs again\n");
   CHECK(testing::differences(scratch.path / "whole.nc", result).empty());
 
@@ -270,23 +270,23 @@ TEST_CASE("A damaged result of a single run is run again; another program's is r
   const std::string bytes = read_text_file(result);
   const std::string foreign = bytes.substr(0, bytes.size() - 32);
   write_file_atomically(result, foreign);
-  CHECK_THROWS_AS(run_config(config, options), FolderRefused);
+  CHECK_THROWS_AS(run_study(config, options), FolderRefused);
   CHECK(read_text_file(result) == foreign);
   fs::remove(result);
   fs::create_directory(result);
-  CHECK_THROWS_AS(run_config(config, options), FileError);
+  CHECK_THROWS_AS(run_study(config, options), FileError);
 }
 
 TEST_CASE("Where resolved.toml is damaged, the results beside it say whose the folder is") {
   const StudyScratch scratch;
   const Config config = scratch.config(study);
   RunOptions options = scratch.options("s");
-  run_config(config, options);
+  run_study(config, options);
   const fs::path mark = scratch.path / "s" / "resolved.toml";
   const std::string good = read_text_file(mark);
   Said said(options);
   damage(mark, good.size() / 2);
-  CHECK(run_config(config, options).ran == 0);
+  CHECK(run_study(config, options).ran == 0);
   CHECK(read_text_file(mark) == good);
   CHECK(said.all ==
         mark.string() + " was damaged: written anew, since results beside it are of this config\n");
@@ -294,7 +294,7 @@ TEST_CASE("Where resolved.toml is damaged, the results beside it say whose the f
   // refused.
   const auto refusal = [&](const Config& other) -> std::string {
     try {
-      run_config(other, options);
+      run_study(other, options);
     } catch (const FolderRefused& error) {
       return error.what();
     }
@@ -311,7 +311,7 @@ TEST_CASE(
   const StudyScratch scratch;
   const Config config = scratch.config(study);
   RunOptions options = scratch.options("s");
-  run_config(config, options);
+  run_study(config, options);
   const auto attribute = [&] {
     const Dataset whole = read_netcdf(scratch.path / "s" / "result.nc");
     return std::get<std::string>(find_attribute(whole.attributes(), "gradflow_commit")->value);
@@ -337,7 +337,7 @@ TEST_CASE(
   }
   fs::remove(scratch.path / "s" / "result.nc");
   Said said(options);
-  CHECK(run_config(config, options).ran == 2);
+  CHECK(run_study(config, options).ran == 2);
   CHECK(said.all ==
         "1 of 3 points were computed by another build (gradflow_commit 0123456789ab)\n");
   CHECK(attribute() == own + "; 0123456789ab");

@@ -1,4 +1,4 @@
-#include "models/noisy_linear_network.hpp"
+#include "models/noisy_linear_map.hpp"
 
 #include "models/deep_linear_map.hpp"
 #include "models/perceptron_layout.hpp"

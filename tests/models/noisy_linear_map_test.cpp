@@ -1,4 +1,4 @@
-#include "models/noisy_linear_network.hpp"
+#include "models/noisy_linear_map.hpp"
 
 #include <cmath>
 #include <functional>

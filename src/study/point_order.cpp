@@ -1,4 +1,4 @@
-#include "study/order.hpp"
+#include "study/point_order.hpp"
 
 #include <algorithm>
 #include <cmath>
