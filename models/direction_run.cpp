@@ -1,9 +1,10 @@
 #include "models/direction_run.hpp"
-#include "numerics/types.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+
+#include "numerics/types.hpp"
 
 namespace gradflow {
 namespace {

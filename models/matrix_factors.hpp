@@ -20,13 +20,14 @@ struct MatrixFactors {
   Eigen::Map<const RowMatrix> v(const double* w) const {
     return {w + (symmetric ? 0 : rows * rank), columns, rank};
   }
-  Matrix product(const State& state) const;
+  Matrix product(const State& state) const;  ///< shape (rows, columns)
 
   /// The matrix, its singular values with the name given, and what the flow of two factors keeps.
   void add_observables(std::vector<Observable>& all, const std::string& singular_values_name) const;
 };
 
-/// A product of Gaussian factors of rank model.true_rank. \throws ParameterError
+/// A product of Gaussian factors of rank model.true_rank, shape (rows, columns). \throws
+/// ParameterError
 Matrix draw_low_rank(const Parameters& p, RandomStream& stream, Index rows, Index columns,
                      bool symmetric);
 

@@ -19,7 +19,6 @@ namespace {
 
 using std::numbers::ln10;
 
-
 std::vector<double> list(ConstVectorRef v) {
   return {v.begin(), v.end()};
 }

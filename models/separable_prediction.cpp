@@ -13,7 +13,6 @@ namespace {
 
 using std::numbers::ln10;
 
-
 }  // namespace
 
 const MaxMargin& SeparablePrediction::margin() {

@@ -1,11 +1,12 @@
 #include "models/single_index_asymptotics.hpp"
-#include "numerics/types.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <memory>
 #include <set>
+
+#include "numerics/types.hpp"
 
 namespace gradflow {
 namespace {

@@ -37,7 +37,7 @@ struct Candidate {
 class BranchSearch {
  public:
   BranchSearch(StationaryProblem& problem, const BranchSearchSettings& settings,
-         const SettleAt& settle_at, const std::function<bool()>& interrupted)
+               const SettleAt& settle_at, const std::function<bool()>& interrupted)
       : problem_(problem),
         settings_(settings),
         settle_at_(settle_at),

@@ -110,8 +110,7 @@ Vector HessianModes::solve(ConstVectorRef b) {
   }
   // (I - gamma J) x = gamma G^{-1} b, that is (G / gamma + A) x = b.
   Vector x = gamma_ * b.cwiseQuotient(metric_);
-  if (gamma_ == 0 || !newton_->solve(x, 1e-6 * x.norm()))
-    return Vector::Constant(b.size(), std::numeric_limits<double>::quiet_NaN());
+  if (gamma_ == 0 || !newton_->solve(x, 1e-6 * x.norm())) return Vector::Constant(b.size(), nan);
   return x;
 }
 

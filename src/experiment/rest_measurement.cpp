@@ -1,4 +1,3 @@
-#include <limits>
 
 #include "experiment/measurement.hpp"
 #include "solve/saddle.hpp"
@@ -28,9 +27,8 @@ MeasuredNumbers take_rest(const MeasuredRun& run) {
   MeasuredNumbers out;
   out.numbers = {measured(rest_speed, rest.speed), measured(rest_distance, rest.distance),
                  measured(rest_growth_rate, rest.growth_rate),
-                 measured(rest_unstable_modes, rest.unstable_modes
-                                                   ? static_cast<double>(*rest.unstable_modes)
-                                                   : std::numeric_limits<double>::quiet_NaN())};
+                 measured(rest_unstable_modes,
+                          rest.unstable_modes ? static_cast<double>(*rest.unstable_modes) : nan)};
   if (rest.stable() || !outcome.stopped_early || rest.speed > run.setup.time.stop_gradient_norm)
     return out;
   out.message = "time.stop_gradient_norm is met at a saddle, not at a minimum";

@@ -1,4 +1,3 @@
-#include <limits>
 
 #include "experiment/measurement.hpp"
 #include "measure/two_phases.hpp"
@@ -38,7 +37,7 @@ MeasuredNumbers take_two_phase(const MeasuredRun& run) try {
     none.warnings = reference.warning;
     none.message = "two-phase measurement: " + reference.missing;
     for (const NumberInfo& info : {slow_error, fast_error, composite_error})
-      none.numbers.push_back(measured(info, std::numeric_limits<double>::quiet_NaN()));
+      none.numbers.push_back(measured(info, nan));
     return none;
   }
   const TwoPhaseErrors errors =

@@ -41,7 +41,8 @@ class InputFile {
 /// The bytes of a file. Errors: FileError (InputFile's; more than `most` bytes).
 std::string read_text_file(const std::filesystem::path& path,
                            std::uint64_t most = std::numeric_limits<std::uint64_t>::max());
-/// What stdin holds up to its end. Errors: FileError (under the name given; more than `most` bytes).
+/// What stdin holds up to its end. Errors: FileError (under the name given; more than `most`
+/// bytes).
 std::string read_standard_input(const std::filesystem::path& name, std::uint64_t most);
 
 }  // namespace gradflow

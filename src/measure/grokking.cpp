@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "numerics/short_number.hpp"
+#include "numerics/types.hpp"
 
 namespace gradflow {
 
@@ -13,8 +14,7 @@ GrokkingTimes grokking_times(const std::vector<double>& times,
                              const std::vector<double>& test_error, double threshold,
                              double latest) {
   GrokkingTimes found;
-  constexpr double none = std::numeric_limits<double>::quiet_NaN();
-  found.fit = found.plateau = found.plateau_error = found.grok = none;
+  found.fit = found.plateau = found.plateau_error = found.grok = nan;
   const auto without = [&](const std::string& why) {
     found.missing = why;
     return found;
@@ -68,7 +68,7 @@ GrokkingTimes grokking_times(const std::vector<double>& times,
   // Only a fall is grokking; the last crossing, so that wiggles before it do not count.
   if (!(end < 0.5 * level))
     return without("the test error does not fall to half of its plateau by the end");
-  double fall = none;
+  double fall = nan;
   for (std::size_t i = n - 1; i > plateau && std::isnan(fall); --i)
     if (test_error[i - 1] > half && test_error[i] <= half) {
       const double s = (test_error[i - 1] - half) / (test_error[i - 1] - test_error[i]);

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
-#include <limits>
 
 #include "flow/warning.hpp"
 #include "numerics/types.hpp"

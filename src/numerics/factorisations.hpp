@@ -35,11 +35,11 @@ Vector tridiagonal_eigenvalues(const Vector& diagonal, const Vector& off_diagona
 class TridiagonalForm {
  public:
   explicit TridiagonalForm(const Matrix& a);
-  Vector diagonal() const;
-  Vector off_diagonal() const;  ///< of T, shape (n - 1)
-  Vector into(const Vector& b) const;  ///< Q^T b
-  Vector back(const Vector& c) const;  ///< Q c
-  Matrix back(const Matrix& c) const;
+  Vector diagonal() const;             ///< of T, shape (n)
+  Vector off_diagonal() const;         ///< shape (n - 1)
+  Vector into(const Vector& b) const;  ///< Q^T b, shape (n)
+  Vector back(const Vector& c) const;  ///< Q c, shape (n)
+  Matrix back(const Matrix& c) const;  ///< shape (n, columns of c)
 
  private:
   std::shared_ptr<const Eigen::Tridiagonalization<Matrix>> form_;

@@ -62,7 +62,6 @@ struct Place {
 
 /// An operation on the results a and b of its operands, n of them, with as many derivatives as
 /// `order`. What a node stands for by itself (constants, variables) is left to the caller.
-void carry(const Node& node, const Place& a, const Place& b, const Place& out, Index n,
-           int order);
+void carry(const Node& node, const Place& a, const Place& b, const Place& out, Index n, int order);
 
 }  // namespace gradflow::formulas

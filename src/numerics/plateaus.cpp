@@ -1,8 +1,9 @@
 #include "numerics/plateaus.hpp"
-#include "numerics/types.hpp"
 
 #include <algorithm>
 #include <cmath>
+
+#include "numerics/types.hpp"
 
 namespace gradflow {
 namespace {

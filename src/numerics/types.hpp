@@ -19,7 +19,7 @@ using ConstVectorRef = const Eigen::Ref<const Vector>&;
 using MatrixRef = Eigen::Ref<Matrix>;
 using ConstMatrixRef = const Eigen::Ref<const Matrix>&;
 
-/// A number that is not known, or that there is not: never a result with status "ok".
+/// A number that is not known, or that there is not.
 inline constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 }  // namespace gradflow

@@ -133,7 +133,7 @@ std::unique_ptr<Stepper> after_explicit(System& system, const SolverSettings& se
 
 /// Flops in the time that CVODE's own work on a step takes. A Rosenbrock step whose exact matrix
 /// costs no more is as dear as one of BDF, and at these tolerances goes several times as far
-/// (docs/benchmarks.md, "The battery on two cores").
+/// (docs/benchmarks.md, "On sixteen cores").
 constexpr double work_of_cvode = 8e4;
 
 /// rodas before CVODE, where a step of it is no dearer: until it has taken more steps than CVODE
@@ -144,10 +144,15 @@ std::unique_ptr<Stepper> after_rodas(System& system, const SolverSettings& setti
   const std::optional<LinearKind> exact = affordable_exact_kind(system);
   if (!exact) return cvode;
   const std::vector<NewtonOffer> offers = system.newton_offers();
+  std::string reason;
+  const LinearKind taken = automatic_kind(system, reason);
+  // Only in place of one that is not exact rodas takes the exact one.
+  if (taken != *exact && find_offer(offers, taken)->exact) return cvode;
   const NewtonCost& cost = find_offer(offers, *exact)->cost;
-  if (cost.set_up_flops() + 6 * cost.solve_flops > work_of_cvode) return cvode;
+  constexpr double stages = 8;  // of RODAS5P
+  if (cost.set_up_flops() + stages * cost.solve_flops > work_of_cvode) return cvode;
   SolverSettings rosenbrock = settings;
-  rosenbrock.method = "rodas";  // with the exact matrix
+  rosenbrock.method = "rodas";
   return make_switching_stepper(make_rodas_stepper(system, rosenbrock), std::move(cvode),
                                 implicit_steps, Effort::steps);
 }

@@ -25,7 +25,8 @@ constexpr double resolved_growth = 1e-6;
 
 /// Steps are capped at this fraction of the growth time while the flow moves away from a saddle: an
 /// L-stable method damps a growing mode once h times its rate is large, without its error estimate
-/// noticing.
+/// noticing. And a growing mode is followed on its way from a point at rest in steps of this over
+/// its rate.
 constexpr double growth_fraction = 0.25;
 
 /// Of a state's size, what it may hold of a growing mode by rounding alone.

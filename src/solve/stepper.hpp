@@ -104,7 +104,7 @@ std::unique_ptr<Stepper> make_rock4_stepper(System& system, const SolverSettings
 enum class Effort { steps, evaluations };
 /// Whether a method should begin at (t, y) on the way to t_stop.
 using WorthTrying = std::function<bool(double t, const Vector& y, double t_stop)>;
-/// The first of these up to where the second, stable at longer steps, is the cheaper way to the
+/// The first of these up to where the second is the cheaper way to the
 /// end; `affordable`: the effort of the first that costs as much as a whole run of the second.
 /// Without `worth_trying` the first begins in any case.
 std::unique_ptr<Stepper> make_switching_stepper(std::unique_ptr<Stepper> first,

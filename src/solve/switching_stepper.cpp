@@ -15,7 +15,11 @@ namespace {
 /// Where the first method is worth a try is asked before its first step, with the state and the
 /// end.
 ///
-/// All counts are of flops from the formulas, so that a run is the same on any machine.
+/// In the same way rodas goes before CVODE where a step of both costs alike, until it has taken
+/// more steps than that.
+///
+/// All counts are of steps and of flops from the formulas, so that a run is the same on any
+/// machine.
 class SwitchingStepper final : public Stepper {
  public:
   SwitchingStepper(std::unique_ptr<Stepper> first, std::unique_ptr<Stepper> second,

@@ -1,4 +1,3 @@
-#include <algorithm>
 
 #include "experiment/experiment.hpp"
 #include "experiment/recording.hpp"

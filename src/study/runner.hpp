@@ -19,7 +19,7 @@ namespace gradflow {
 /// the last to end does that. \throws ConfigError, FileError, FolderRefused
 RunSummary run_study(const Config& config, const RunOptions& options);
 
-/// What `run_config` would do, without doing it.
+/// What `run_study` would do, without doing it.
 struct RunPlan {
   /// Of a bisection runs; there may be fewer `to_run`, where chains end early.
   std::size_t points = 0, there = 0, reusable = 0, to_run = 0;

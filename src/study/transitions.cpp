@@ -1,6 +1,5 @@
 #include "study/transitions.hpp"
 
-
 #include "numerics/short_number.hpp"
 #include "numerics/types.hpp"
 #include "study/point_files.hpp"

@@ -114,17 +114,16 @@ TEST_CASE("u^2 is u^2 - v^2 with v = 0, along the whole flow") {
   CHECK(square->observables(flow).size() + 1 == difference->observables(flow).size());
 }
 
-/// Blanc, Gupta, Valiant and Valiant (2020), HaoChen, Wei, Lee and Ma (2021): steps of length h with
-/// b samples, on targets with noise of variance s, drift along the minimisers of F by
+/// Blanc, Gupta, Valiant and Valiant (2020), HaoChen, Wei, Lee and Ma (2021): steps of length h
+/// with b samples, on targets with noise of variance s, drift along the minimisers of F by
 /// -(h s/4b) grad tr hess F. For u^2 that is towards a least weighted 1-norm: the sparse teacher,
 /// where it can be recovered. Nothing drives descent there, with whole batches or of one sample.
 TEST_CASE(
     "Label noise finds the sparse solution in u^2 (d = 100, m = 40), plain descent does not") {
-  const auto model = make_model("diagonal_linear_network",
-                                {{"samples", size(40)},
-                                 {"dimension", size(100)},
-                                 {"parametrisation", std::string("square")}},
-                                1);
+  const auto model = make_model(
+      "diagonal_linear_network",
+      {{"samples", size(40)}, {"dimension", size(100)}, {"parametrisation", std::string("square")}},
+      1);
   FlowSettings flow;
   flow.kind = "sgd";
   flow.step = 0.01;

@@ -1,8 +1,8 @@
 #include "models/matrix_completion.hpp"
 
+#include "io/data_file.hpp"
 #include "numerics/decompositions.hpp"
 #include "numerics/fit.hpp"
-#include "io/data_file.hpp"
 #include "solve/method_choice.hpp"
 #include "tests/catch.hpp"
 #include "tests/finite_differences.hpp"

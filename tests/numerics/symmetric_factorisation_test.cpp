@@ -1,5 +1,5 @@
-#include "numerics/decompositions.hpp"
 #include "numerics/symmetric_factorisation.hpp"
+#include "numerics/decompositions.hpp"
 
 #include <cmath>
 #include <limits>
