@@ -1,3 +1,4 @@
+#include "solve/method_choice.hpp"
 #include "tests/catch.hpp"
 #include "tests/finite_differences.hpp"
 #include "tests/run_model.hpp"
@@ -144,4 +145,25 @@ TEST_CASE("An explicit method that fails is followed by the implicit one") {
   const Samples run = sample(system, *stepper, settings, Vector{{1, 1}}, times);
   CHECK(run.outcome.status == Status::ok);
   CHECK(run.outcome.final_state.norm() < 1e-6);
+}
+
+TEST_CASE("rodas goes before cvode where its exact matrix costs next to nothing, and there alone") {
+  const auto method_of = [](const std::unique_ptr<Model>& model, double rtol) {
+    SolverSettings settings;
+    settings.rtol = rtol;
+    const auto system = model->system({});
+    return make_stepper(*system, settings)->method();
+  };
+  const auto diagonal = [](std::int64_t dimension) {
+    return make_model("diagonal_linear_network",
+                      {{"dimension", dimension}, {"samples", dimension / 2}});
+  };
+  CHECK_THAT(method_of(diagonal(20), 1e-6), Catch::Matchers::EndsWith("rodas (RODAS5P)"));
+  CHECK_THAT(method_of(diagonal(20), 1e-8), Catch::Matchers::EndsWith("cvode"));
+  CHECK_THAT(method_of(diagonal(200), 1e-6), Catch::Matchers::EndsWith("cvode"));
+  // A dense matrix would be as cheap, but what is taken is GMRES beside an exact block.
+  CHECK_THAT(method_of(make_model("single_index_overlaps",
+                                  {{"width", std::int64_t{3}}, {"dimension", std::int64_t{8}}}),
+                       1e-6),
+             Catch::Matchers::EndsWith("cvode"));
 }
