@@ -67,12 +67,8 @@ class ProductSystem final : public System {
     each([&](System& f, Index o, Index n) { sum += f.energy(y.segment(o, n)); });
     return sum;
   }
-  double inner_product(ConstVectorRef y, ConstVectorRef u, ConstVectorRef v) override {
-    double sum = 0;
-    each([&](System& f, Index o, Index n) {
-      sum += f.inner_product(y.segment(o, n), u.segment(o, n), v.segment(o, n));
-    });
-    return sum;
+  void metric(ConstVectorRef y, VectorRef diagonal) override {
+    each([&](System& f, Index o, Index n) { f.metric(y.segment(o, n), diagonal.segment(o, n)); });
   }
   std::vector<NewtonOffer> newton_offers() const override {
     return factors_.front()->newton_offers();

@@ -236,9 +236,11 @@ void run_section(const std::string& section, const Options& options) {
         {"auto", "cvode", "rodas", "rock4", "cvode_gmres", "dopri5", "cvode_dense", "rosenbrock4"},
         "rodas", "cvode");
   } else if (section == "mean_field_epsilon") {
-    for (const double epsilon : {1e-2, 1e-6, 1e-8, 1e-10, 1e-12})
-      bench.work_precision(mean_field(1000, epsilon), {"auto", "cvode", "rodas", "rock4"}, "rodas",
-                           "cvode");
+    for (const double epsilon : {1e-2, 1e-6, 1e-8, 1e-10, 1e-12}) {
+      std::vector<std::string> solvers{"auto", "cvode", "rodas", "rock4"};
+      if (epsilon == 1e-8) solvers.insert(solvers.end(), {"cvode_gmres", "dopri5"});
+      bench.work_precision(mean_field(1000, epsilon), solvers, "rodas", "cvode");
+    }
   } else if (section == "deep_linear") {
     bench.work_precision(deep_linear(),
                          {"auto", "cvode+dense", "rodas", "rodas+dense", "cvode_dense",
@@ -249,6 +251,23 @@ void run_section(const std::string& section, const Options& options) {
                          {"auto", "cvode+structured", "rodas", "rodas+structured", "cvode_dense",
                           "cvode_gmres", "dopri5"},
                          "dopri5", "cvode+structured");
+  } else if (section == "larger") {
+    bench.work_precision(larger_completion(), {"auto", "cvode_gmres", "dopri5"}, "rodas+dense",
+                         "cvode");
+    bench.work_precision(diagonal(1e-4, 3e5, 300), {"auto", "cvode_dense", "cvode_gmres", "dopri5"},
+                         "rodas+structured", "cvode+structured");
+    bench.work_precision(tanh_network(2000, 40, 1e-5), {"auto", "cvode_gmres", "dopri5"},
+                         "rodas+structured", "cvode+structured");
+    bench.work_precision(mean_field(10000, 1e-4), {"auto", "cvode_gmres", "dopri5"}, "rodas",
+                         "cvode");
+  } else if (section == "stiffer") {
+    const std::vector<std::string> solvers{"auto",   "cvode_dense", "cvode_gmres",
+                                           "dopri5", "rosenbrock4", "descent_tuned"};
+    bench.work_precision(completion(1e-6, 1e7), solvers, "cvode+dense", "cvode");
+    const std::vector<std::string> without_descent(solvers.begin(), solvers.end() - 1);
+    bench.work_precision(diagonal(1e-8, 1e9), without_descent, "cvode+dense", "cvode+structured");
+    bench.work_precision(tanh_network(200, 40, 1e-9), without_descent, "cvode+dense",
+                         "cvode+structured");
   } else if (section == "lambda_completion") {
     bench.growth(section, each(lambdas, [](double l) { return completion(l, 10 / l); }),
                  {"auto", "rodas"}, 1e-6, lambdas);
@@ -390,6 +409,8 @@ Options read(int argc, char** argv) {
                         "mean_field_epsilon",
                         "deep_linear",
                         "relu",
+                        "larger",
+                        "stiffer",
                         "lambda_diagonal",
                         "lambda_completion",
                         "riemannian",

@@ -169,7 +169,8 @@ class Diagonal:
     def __init__(self, folder, decay):
         self.decay = decay
         x, self.y = np.load(f"{folder}/point.npy"), np.load(f"{folder}/target.npy")
-        phase = 0.5 * np.pi * np.outer(x, np.arange(1, 31))
+        frequencies = (np.load(f"{folder}/start.npy").size // 2 - 1) // 2
+        phase = 0.5 * np.pi * np.outer(x, np.arange(1, frequencies + 1))
         self.X = np.hstack((np.ones((len(x), 1)), np.cos(phase), np.sin(phase)))
 
     def rhs(self, t, w, xp=np):

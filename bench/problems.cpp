@@ -37,6 +37,11 @@ std::int64_t count(Index n) {
   return static_cast<std::int64_t>(n);
 }
 
+/// The name of a problem's setting, and the value that sets it apart from the usual one.
+std::string with_value(const std::string& name, double value, double usual) {
+  return value == usual ? name : name + "_" + short_number(value);
+}
+
 }  // namespace
 
 Problem make_problem(std::string name, const std::string& model, const std::vector<Setting>& set,
@@ -69,15 +74,24 @@ Problem make_problem(std::string name, const std::string& model, const std::vect
 
 Problem completion(double weight_decay, double end) {
   const std::string data = GRADFLOW_SOURCE "/examples/grokking/data/";
-  return make_problem("completion", "matrix_completion", {{"rank", std::int64_t{10}}}, weight_decay,
-                      1e-2, end, 0,
+  return make_problem(with_value("completion", weight_decay, 1e-3), "matrix_completion",
+                      {{"rank", std::int64_t{10}}}, weight_decay, 1e-2, end, 0,
                       {{"target", data + "matrix_completion_target.csv"},
                        {"mask", data + "matrix_completion_mask.csv"}});
 }
 
-Problem diagonal(double weight_decay, double end) {
-  return make_problem("diagonal", "diagonal_linear_network",
-                      {{"features", std::string("fourier")}, {"frequencies", std::int64_t{30}}},
+Problem larger_completion() {
+  const Index size = 40, rank = 10;
+  return make_problem(
+      "completion_" + std::to_string(2 * size * rank), "matrix_completion",
+      {{"rows", count(size)}, {"columns", count(size)}, {"rank", count(rank)}, {"observed", 0.3}},
+      1e-3, 1e-2, 1e5);
+}
+
+Problem diagonal(double weight_decay, double end, Index frequencies) {
+  const std::string size = frequencies == 30 ? "" : "_" + std::to_string(2 * (2 * frequencies + 1));
+  return make_problem(with_value("diagonal" + size, weight_decay, 1e-4), "diagonal_linear_network",
+                      {{"features", std::string("fourier")}, {"frequencies", count(frequencies)}},
                       weight_decay, 1e-1, end, 28,
                       {{"points", GRADFLOW_SOURCE "/examples/grokking/data/figure4_points.csv"}});
 }
@@ -108,7 +122,8 @@ Problem modular_addition(double weight_decay) {
 }
 
 Problem tanh_network(Index width, Index samples, double weight_decay) {
-  return make_problem("tanh_" + std::to_string(3 * width), "two_layer_network",
+  return make_problem(with_value("tanh_" + std::to_string(3 * width), weight_decay, 1e-5),
+                      "two_layer_network",
                       {{"width", count(width)},
                        {"activation", std::string("tanh")},
                        {"output_scale", std::string("sqrt")},
@@ -158,14 +173,13 @@ Problem deep_linear() {
 
 Problem mean_field(Index width, double epsilon) {
   const std::vector<double> target{1, -1, 2.0 / 3, 0.3}, activation{0.4, 0.5, 0.3, 0.2};
-  const std::string suffix = epsilon == 1e-4 ? "" : "_" + short_number(epsilon);
-  Problem problem =
-      make_problem("mean_field_" + std::to_string(width) + suffix, "single_index_mean_field",
-                   {{"width", count(width)},
-                    {"epsilon", epsilon},
-                    {"target_hermite", target},
-                    {"activation_hermite", activation}},
-                   0, 1e-2 * epsilon, 1);
+  Problem problem = make_problem(with_value("mean_field_" + std::to_string(width), epsilon, 1e-4),
+                                 "single_index_mean_field",
+                                 {{"width", count(width)},
+                                  {"epsilon", epsilon},
+                                  {"target_hermite", target},
+                                  {"activation_hermite", activation}},
+                                 0, 1e-2 * epsilon, 1);
   problem.epsilon = epsilon;
   return problem;
 }

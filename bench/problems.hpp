@@ -35,8 +35,10 @@ Problem make_problem(std::string name, const std::string& model, const std::vect
 /// Figure 2 of arXiv 2505.20172: 20 x 20, rank-10 factors, the target and mask of
 /// examples/grokking.
 Problem completion(double weight_decay, double end);
+/// 40 x 40 of rank 3, rank-10 factors (p = 800), 480 entries, to 1e5.
+Problem larger_completion();
 /// Figure 4: diagonal network u^2 - v^2 on 61 Fourier features, 12 points.
-Problem diagonal(double weight_decay, double end);
+Problem diagonal(double weight_decay, double end, Index frequencies = 30);
 /// Its slow limit, the Riemannian flow from Phi(w0), to tau = 5; the way to Phi(w0) is not counted.
 Problem slow_flow();
 /// Modular addition as in examples/grokking, p = 13, to 20/lambda.

@@ -21,6 +21,14 @@ PROBLEMS = [
       for e in ("0.01", "1e-06", "1e-08", "1e-10", "1e-12")),
     ("deep_linear", "deep linear network, depth 3, scale 0.1, lambda = 1e-4, to 1e5"),
     ("relu_600", "two-layer ReLU network (p = 600, n = 20), lambda = 1e-3, to 1e4"),
+    ("completion_800", "matrix completion, 40 x 40 (p = 800, 480 residuals), lambda = 1e-3, to 1e5"),
+    ("diagonal_1202", "diagonal network of 300 frequencies (p = 1202, 12 residuals), lambda = 1e-4, "
+     "to 3e5"),
+    ("tanh_6000", "two-layer tanh network (p = 6000, n = 40), lambda = 1e-5, to 1e6"),
+    ("mean_field_10000", "single-index mean field, m = 10000 (20000 unknowns), epsilon = 1e-4, to 1"),
+    ("completion_1e-06", "matrix completion of figure 2, lambda = 1e-6, to 1e7"),
+    ("diagonal_1e-08", "diagonal network of figure 4, lambda = 1e-8, to 1e9"),
+    ("tanh_600_1e-09", "two-layer tanh network (p = 600, n = 40), lambda = 1e-9, to 1e10"),
 ]
 GROWTH = [
     ("lambda_completion", "lambda", "matrix completion to 10/lambda, rtol 1e-6"),
@@ -71,8 +79,7 @@ def read(results):
                 for key in ("value", "rtol", "seconds", "seconds_median", "steps", "rhs",
                             "factorisations", "error", "error_end", "t_end", "load"):
                     row[key] = number(row[key])
-                files.setdefault(row["problem"] if name.startswith("mean_field") or
-                                 name in ("tanh", "relu") else name, []).append(row)
+                files.setdefault(name, []).append(row)
     return files
 
 
@@ -131,6 +138,8 @@ def machine():
 
 SECTION = {"tanh_600": "tanh", "mean_field_1000": "mean_field", "relu_600": "relu"}
 SECTION |= {name: "mean_field_epsilon" for name, _ in PROBLEMS if name.startswith("mean_field_1000_")}
+SECTION |= dict.fromkeys(("completion_800", "diagonal_1202", "tanh_6000", "mean_field_10000"), "larger")
+SECTION |= dict.fromkeys(("completion_1e-06", "diagonal_1e-08", "tanh_600_1e-09"), "stiffer")
 
 
 def command(results, name):
@@ -225,7 +234,9 @@ def growth_table(results, name, what, title, rows):
 
 # Times of the best peer over ours that we want at the second of the levels.
 RATIOS = {"completion": 40, "diagonal": 30, "tanh_600": 3, "mean_field_100": None,
-          "mean_field_1000": 4, "deep_linear": None, "relu_600": None}
+          "mean_field_1000": 4, "deep_linear": None, "relu_600": None, "completion_800": None,
+          "diagonal_1202": None, "tanh_6000": None, "mean_field_10000": None, "completion_1e-06": None,
+          "diagonal_1e-08": None, "tanh_600_1e-09": None, "mean_field_1000_1e-08": None}
 LEVELS = (1e-4, 1e-6, 1e-8)
 
 
