@@ -122,8 +122,8 @@ double EmpiricalFlow::energy(ConstVectorRef y) {
   return 0.5 * static_cast<double>(m_) * at(y, false).e.squaredNorm() / static_cast<double>(n_);
 }
 
-double EmpiricalFlow::inner_product(ConstVectorRef, ConstVectorRef u, ConstVectorRef v) {
-  return layered_product(problem_.epsilon, m_, u, v);
+void EmpiricalFlow::metric(ConstVectorRef, VectorRef diagonal) {
+  layered_metric(problem_.epsilon, m_, diagonal);
 }
 
 std::vector<NewtonOffer> EmpiricalFlow::newton_offers() const {

@@ -28,7 +28,7 @@ class EmpiricalFlow final : public System,
   void jacobian_times(double t, ConstVectorRef y, ConstVectorRef v, VectorRef out) override;
   bool has_energy() const override { return true; }
   double energy(ConstVectorRef y) override;
-  double inner_product(ConstVectorRef y, ConstVectorRef u, ConstVectorRef v) override;
+  void metric(ConstVectorRef y, VectorRef diagonal) override;
   std::vector<NewtonOffer> newton_offers() const override;
   std::unique_ptr<NewtonMatrix> newton_matrix(LinearKind kind) override;
   std::string preferred_method() const override;

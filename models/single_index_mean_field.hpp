@@ -23,6 +23,7 @@ class MeanFieldFlow final : public System {
   void jacobian_times(double t, ConstVectorRef y, ConstVectorRef v, VectorRef out) override;
   bool has_energy() const override { return true; }
   double energy(ConstVectorRef y) override;
+  void metric(ConstVectorRef y, VectorRef diagonal) override;
   double inner_product(ConstVectorRef y, ConstVectorRef u, ConstVectorRef v) override;
   std::vector<NewtonOffer> newton_offers() const override;
   std::unique_ptr<NewtonMatrix> newton_matrix(LinearKind kind) override;
@@ -37,7 +38,7 @@ class MeanFieldFlow final : public System {
   SingleIndexProblem problem_;
   Vector moments_, g_, dg_;
   packs::PowerSums sums_, slope_sums_;
-  Vector parts_;  ///< of a sum, one a chunk of neurons
+  Matrix parts_;  ///< of a sum, one a lane and chunk of neurons
 };
 
 ModelInfo single_index_mean_field();

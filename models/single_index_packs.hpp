@@ -77,6 +77,9 @@ GRADFLOW_PACK_OPERATOR(-)
 GRADFLOW_PACK_OPERATOR(*)
 GRADFLOW_PACK_OPERATOR(/)
 #undef GRADFLOW_PACK_OPERATOR
+EIGEN_ALWAYS_INLINE Pack max(const Pack& x, const Pack& y) {
+  return Pack::of(x, y, [](const Lanes& a, const Lanes& b) { return a > b ? a : b; });
+}
 
 /// For what is said of all entries: sums, counts.
 using Entries = Eigen::Array<double, width, 1>;

@@ -135,8 +135,8 @@ double NetworkFlow::energy(ConstVectorRef y) {
                              });
 }
 
-double NetworkFlow::inner_product(ConstVectorRef, ConstVectorRef u, ConstVectorRef v) {
-  return layered_product(problem_.epsilon, m_, u, v);
+void NetworkFlow::metric(ConstVectorRef, VectorRef diagonal) {
+  layered_metric(problem_.epsilon, m_, diagonal);
 }
 
 std::vector<NewtonOffer> NetworkFlow::newton_offers() const {

@@ -18,9 +18,10 @@ inline Eigen::Map<RowMatrix> weights_of(VectorRef y, Index m, Index d) {
   return {y.data() + m, m, d};
 }
 
-/// <u, v> in the metric epsilon on a and 1 on u.
-inline double layered_product(double epsilon, Index m, ConstVectorRef u, ConstVectorRef v) {
-  return epsilon * u.head(m).dot(v.head(m)) + u.tail(u.size() - m).dot(v.tail(v.size() - m));
+/// The metric epsilon on a and 1 on u.
+inline void layered_metric(double epsilon, Index m, VectorRef diagonal) {
+  diagonal.head(m).setConstant(epsilon);
+  diagonal.tail(diagonal.size() - m).setOnes();
 }
 
 inline double sign(double x) {

@@ -17,13 +17,8 @@ constexpr Index lanczos_products = 120;
 }  // namespace
 
 Vector metric_diagonal(System& system, ConstVectorRef y) {
-  const Index p = system.dimension();
-  Vector diagonal(p), unit = Vector::Zero(p);
-  for (Index i = 0; i < p; ++i) {
-    unit[i] = 1;
-    diagonal[i] = system.inner_product(y, unit, unit);
-    unit[i] = 0;
-  }
+  Vector diagonal(system.dimension());
+  system.metric(y, diagonal);
   return diagonal;
 }
 

@@ -306,6 +306,11 @@ DerivativeChecks compare_derivatives(System& system, const Vector& y, RandomStre
   const double fall = directional_derivative(energy, y, slope)[0];
   const double rate = system.inner_product(y, slope, slope);
   all.exactly("|y'|^2 is not negative", rate >= 0);
+  Vector metric(n);
+  system.metric(y, metric);
+  all.exactly("inner products are those of the metric",
+              std::abs(slope.dot(metric.cwiseProduct(slope)) - rate) <=
+                  std::numeric_limits<double>::epsilon() * static_cast<double>(n + 8) * rate);
   all.by_differences("fall of the energy, |y'|^2", std::abs(fall + rate),
                      rate + std::abs(system.energy(y)) * reach(slope, y));
   return all.take();

@@ -146,6 +146,13 @@ double GradientFlow::energy(ConstVectorRef y) {
   return loss_.value(y) + decay_energy(terms_.decay, y);
 }
 
+void GradientFlow::metric(ConstVectorRef, VectorRef diagonal) {
+  if (terms_.rate.size() == 1)
+    diagonal.setConstant(1 / terms_.rate[0]);
+  else
+    diagonal = terms_.rate.cwiseInverse();
+}
+
 double GradientFlow::inner_product(ConstVectorRef, ConstVectorRef u, ConstVectorRef v) {
   if (terms_.rate.size() == 1) return u.dot(v) / terms_.rate[0];
   return (u.array() * v.array() / terms_.rate.array()).sum();
@@ -245,9 +252,10 @@ double HeavyBallFlow::energy(ConstVectorRef y) {
   return loss_.value(y.head(p)) + decay_energy(decay_, y.head(p)) + 0.5 * y.tail(p).squaredNorm();
 }
 
-double HeavyBallFlow::inner_product(ConstVectorRef, ConstVectorRef u, ConstVectorRef v) {
+void HeavyBallFlow::metric(ConstVectorRef, VectorRef diagonal) {
   const Index p = loss_.dimension();
-  return friction_ * u.head(p).dot(v.head(p));
+  diagonal.head(p).setConstant(friction_);
+  diagonal.tail(p).setZero();
 }
 
 std::vector<NewtonOffer> HeavyBallFlow::newton_offers() const {

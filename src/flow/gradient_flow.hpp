@@ -35,6 +35,7 @@ class GradientFlow : public System, public Resumable, private FlowPieces {
   }
   bool has_energy() const override { return true; }
   double energy(ConstVectorRef y) override;
+  void metric(ConstVectorRef y, VectorRef diagonal) override;
   double inner_product(ConstVectorRef y, ConstVectorRef u, ConstVectorRef v) override;
   /// Kinks: only with one learning rate and weight decay for all, which keep a surface's normal.
   FlowPieces* pieces() override {
@@ -97,7 +98,7 @@ class HeavyBallFlow final : public System, public InertialFlow {
   bool has_saddles() const override { return false; }
   bool has_condition() const override { return false; }
   double energy(ConstVectorRef y) override;
-  double inner_product(ConstVectorRef y, ConstVectorRef u, ConstVectorRef v) override;
+  void metric(ConstVectorRef y, VectorRef diagonal) override;
   std::vector<NewtonOffer> newton_offers() const override;
   std::unique_ptr<NewtonMatrix> newton_matrix(LinearKind kind) override;
   System& descent() override;

@@ -4,9 +4,60 @@
 #include <cmath>
 #include <utility>
 
+#include "numerics/parallel.hpp"
 #include "numerics/random.hpp"
 
 namespace gradflow {
+namespace {
+
+/// Products in a metric, by stretches of the vectors that the threads of the run share out; sums
+/// are joined in their order.
+class InMetric {
+ public:
+  InMetric(System& system, ConstVectorRef y, Index most_columns)
+      : diagonal_(y.size()),
+        weighted_(y.size()),
+        parts_(most_columns, (y.size() + stretch - 1) / stretch) {
+    system.metric(y, diagonal_);
+  }
+
+  double length(const Vector& v) {
+    each([&](Index k, Index first, Index count) {
+      parts_(0, k) = v.segment(first, count).cwiseAbs2().dot(diagonal_.segment(first, count));
+    });
+    return std::sqrt(parts_.row(0).sum());
+  }
+  /// Takes the columns' parts out of v, the columns orthonormal. \returns <column, v>
+  Vector remove(ConstMatrixRef columns, Vector& v) {
+    each([&](Index k, Index first, Index count) {
+      auto weighted = weighted_.segment(first, count);
+      weighted = diagonal_.segment(first, count).cwiseProduct(v.segment(first, count));
+      parts_.col(k).head(columns.cols()).noalias() =
+          columns.middleRows(first, count).transpose() * weighted;
+    });
+    const Vector products = parts_.topRows(columns.cols()).rowwise().sum();
+    each([&](Index, Index first, Index count) {
+      v.segment(first, count).noalias() -= columns.middleRows(first, count) * products;
+    });
+    return products;
+  }
+
+ private:
+  /// Rows of a basis that stay in the second-level cache.
+  static constexpr Index stretch = 2048;
+  template <class Visit>
+  void each(const Visit& visit) const {
+    const Index n = diagonal_.size();
+    parallel_for(parts_.cols(),
+                 [&](Index k) { visit(k, k * stretch, std::min(stretch, n - k * stretch)); });
+  }
+
+  Vector diagonal_;
+  Vector weighted_;
+  Matrix parts_;
+};
+
+}  // namespace
 
 JacobianKrylovSpace lanczos(System& system, double t, ConstVectorRef y, Index iterations) {
   Vector start(system.dimension());
@@ -21,7 +72,8 @@ JacobianKrylovSpace lanczos(System& system, double t, ConstVectorRef y, Index it
   JacobianKrylovSpace space;
   Matrix& basis = space.basis;
   Vector alpha = Vector::Zero(most), beta = Vector::Zero(most);
-  const double length = std::sqrt(system.inner_product(y, next, next));
+  InMetric in_metric(system, y, most);
+  const double length = in_metric.length(next);
   if (!(length > 0) || !std::isfinite(length)) return space;
   basis.resize(n, most);
   basis.col(0) = next / length;
@@ -32,15 +84,12 @@ JacobianKrylovSpace lanczos(System& system, double t, ConstVectorRef y, Index it
     // What the recurrence has beside the next vector, then what rounding left of all: a second pass
     // over all adds nothing.
     double squared_image = 0;
-    const auto remove = [&](Index k) {
-      const double c = system.inner_product(y, basis.col(k), next);
-      squared_image += c * c;
-      if (k == size) alpha[size] += c;
-      next -= c * basis.col(k);
-    };
-    for (Index k = size; k >= std::max<Index>(0, size - 1); --k) remove(k);
-    for (Index k = 0; k <= size; ++k) remove(k);
-    const double remainder = std::sqrt(system.inner_product(y, next, next));
+    for (const Index first : {std::max<Index>(0, size - 1), Index{0}}) {
+      const Vector removed = in_metric.remove(basis.middleCols(first, size + 1 - first), next);
+      squared_image += removed.squaredNorm();
+      alpha[size] += removed[removed.size() - 1];
+    }
+    const double remainder = in_metric.length(next);
     ++size;
     space.remainder = remainder;
     space.longest_image =

@@ -165,13 +165,11 @@ double MirrorFlow::energy(ConstVectorRef y) {
   return loss_.value(beta_);
 }
 
-double MirrorFlow::inner_product(ConstVectorRef y, ConstVectorRef u, ConstVectorRef v) {
-  double sum = 0;
+void MirrorFlow::metric(ConstVectorRef y, VectorRef diagonal) {
   for (Index i = 0; i < y.size(); ++i) {
     const ChartPoint point = potential_[static_cast<std::size_t>(i)]->at(y[i]);
-    sum += u[i] * (point.slope * std::exp(-point.log_mobility) / rate_) * v[i];
+    diagonal[i] = point.slope * std::exp(-point.log_mobility) / rate_;
   }
-  return sum;
 }
 
 std::vector<NewtonOffer> MirrorFlow::newton_offers() const {
@@ -299,12 +297,11 @@ double AcceleratedMirrorFlow::energy(ConstVectorRef y) {
   return -std::log(depth());
 }
 
-double AcceleratedMirrorFlow::inner_product(ConstVectorRef y, ConstVectorRef u, ConstVectorRef v) {
+void AcceleratedMirrorFlow::metric(ConstVectorRef y, VectorRef diagonal) {
   move(y);
-  double sum = 0;
   for (Index i = 0; i < d(); ++i)
-    sum += u[i] * (points_[static_cast<std::size_t>(i)].slope / (ln10 * speed_[i])) * v[i];
-  return sum / depth();
+    diagonal[i] = points_[static_cast<std::size_t>(i)].slope / (ln10 * speed_[i] * depth());
+  diagonal.tail(dimension() - d()).setZero();
 }
 
 /// x_r is known; the block of x is solved on its own, then delta.

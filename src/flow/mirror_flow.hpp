@@ -25,7 +25,7 @@ class MirrorFlow final : public System {
   bool has_saddles() const override { return false; }
   bool has_condition() const override { return false; }
   double energy(ConstVectorRef y) override;
-  double inner_product(ConstVectorRef y, ConstVectorRef u, ConstVectorRef v) override;
+  void metric(ConstVectorRef y, VectorRef diagonal) override;
   std::vector<NewtonOffer> newton_offers() const override;
   std::unique_ptr<NewtonMatrix> newton_matrix(LinearKind kind) override;
 
@@ -78,7 +78,7 @@ class AcceleratedMirrorFlow final : public System {
   bool has_saddles() const override { return false; }
   bool has_condition() const override { return false; }
   double energy(ConstVectorRef y) override;
-  double inner_product(ConstVectorRef y, ConstVectorRef u, ConstVectorRef v) override;
+  void metric(ConstVectorRef y, VectorRef diagonal) override;
   std::vector<NewtonOffer> newton_offers() const override;
   std::unique_ptr<NewtonMatrix> newton_matrix(LinearKind kind) override;
 

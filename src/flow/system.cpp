@@ -4,8 +4,15 @@
 
 namespace gradflow {
 
-double System::inner_product(ConstVectorRef, ConstVectorRef u, ConstVectorRef v) {
-  return u.dot(v);
+void System::metric(ConstVectorRef, VectorRef diagonal) {
+  diagonal.setOnes();
+}
+
+double System::inner_product(ConstVectorRef y, ConstVectorRef u, ConstVectorRef v) {
+  metric_.resize(y.size());
+  metric(y, metric_);
+  metric_.array() *= v.array();
+  return u.dot(metric_);
 }
 
 std::unique_ptr<NewtonMatrix> System::newton_matrix(LinearKind) {

@@ -44,7 +44,9 @@ class System {
   /// <v, J v> / <v, v> are no rates (heavy ball).
   virtual bool has_condition() const { return true; }
   virtual double energy(ConstVectorRef /*y*/) { return 0; }
-  /// <u, v>_G at y. Euclidean by default.
+  /// The diagonal of the metric G at y, which has nothing beside it. Euclidean by default.
+  virtual void metric(ConstVectorRef y, VectorRef diagonal);
+  /// <u, v>_G at y, by `metric`. To be overridden where it is had for less.
   virtual double inner_product(ConstVectorRef y, ConstVectorRef u, ConstVectorRef v);
 
   /// Brings a state back to what the exact flow never leaves (a manifold); applied to samples.
@@ -74,7 +76,7 @@ class System {
   virtual bool stochastic() const { return false; }
 
  private:
-  Vector euler_slope_;
+  Vector euler_slope_, metric_;
 };
 
 /// Growth rate <v, J v>_G / <v, v>_G of a disturbance along v at (t, y): positive where the flow

@@ -4,6 +4,7 @@
 #include <limits>
 #include <utility>
 
+#include "numerics/column_sums.hpp"
 #include "solve/method_choice.hpp"
 #include "solve/one_step_stepper.hpp"
 #include "solve/rosenbrock_tableau.hpp"
@@ -29,8 +30,10 @@ class RodasStepper final : public OneStepStepper {
     for (Vector* v : {&stage_, &time_slope_, &sum_}) v->resize(p);
     k_.resize(p, tableau_.stages);
     weights_.resize(tableau_.stages);
-    node_weights_.resize(tableau_.stages, nodes),
-        node_slope_weights_.resize(tableau_.stages, nodes);
+    node_weights_.resize(tableau_.stages, nodes);
+    node_slope_weights_.resize(tableau_.stages, nodes);
+    a_ = tableau_.a.transpose();
+    C_ = tableau_.C.transpose();
   }
 
   void interpolate(double t, VectorRef y) override {
@@ -57,12 +60,10 @@ class RodasStepper final : public OneStepStepper {
     }
     for_stretches([&](Index, Index first, Index count) {
       const auto stages = k_.middleRows(first, count);
-      for (Index k = 0; k < node_weights_.cols(); ++k) {
-        auto point = y.col(k).segment(first, count);
-        point = last_.segment(first, count);
-        point.noalias() += stages * node_weights_.col(k);
-        ydot.col(k).segment(first, count).noalias() = stages * node_slope_weights_.col(k);
-      }
+      for (Index k = 0; k < node_weights_.cols(); ++k)
+        add_columns(last_.segment(first, count), stages, node_weights_.col(k),
+                    node_slope_weights_.col(k), y.col(k).segment(first, count),
+                    ydot.col(k).segment(first, count));
     });
   }
 
@@ -152,13 +153,9 @@ class RodasStepper final : public OneStepStepper {
       if (i == 0) {
         k = h * tableau_.gamma * slope_;
       } else {
-        // The stages are read once for both sums.
         for_stretches([&](Index, Index first, Index count) {
-          const auto earlier = k_.block(first, 0, count, i);
-          auto point = stage_.segment(first, count);
-          point = state_.segment(first, count);
-          point.noalias() += earlier * tableau_.a.row(i).head(i).transpose();
-          sum_.segment(first, count).noalias() = earlier * tableau_.C.row(i).head(i).transpose();
+          add_columns(state_.segment(first, count), k_.block(first, 0, count, i), a_.col(i).head(i),
+                      C_.col(i).head(i), stage_.segment(first, count), sum_.segment(first, count));
         });
         evaluate(time_ + tableau_.c[i] * h, stage_, k);
         for_stretches([&](Index, Index first, Index count) {
@@ -172,11 +169,8 @@ class RodasStepper final : public OneStepStepper {
       keep(k);
     }
     for_stretches([&](Index, Index first, Index count) {
-      const auto stages = k_.middleRows(first, count);
-      auto next = next_.segment(first, count);
-      next = state_.segment(first, count);
-      next.noalias() += stages * tableau_.m;
-      error_.segment(first, count).noalias() = stages * tableau_.e;
+      add_columns(state_.segment(first, count), k_.middleRows(first, count), tableau_.m, tableau_.e,
+                  next_.segment(first, count), error_.segment(first, count));
     });
     return weighted_norm(error_, state_, next_);
   }
@@ -184,6 +178,7 @@ class RodasStepper final : public OneStepStepper {
   const std::string linear_;
   const std::unique_ptr<NewtonMatrix> newton_;
   const RosenbrockTableau& tableau_;
+  Matrix a_, C_;  ///< the tableau's, transposed: a stage's numbers are a column
   Vector stage_, time_slope_, sum_, weights_;
   Vector accumulated_;
   int since_contraction_ = 0;
