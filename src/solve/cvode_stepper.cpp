@@ -35,6 +35,12 @@ Eigen::Map<Vector> map(N_Vector v) {
 constexpr std::int64_t most_steps_between_starts = 2000, least_steps_between_starts = 200;
 constexpr double flops_between_starts = 1e12;
 
+/// What Newton's iteration may leave, of the error test's tolerance. A Gauss-Newton matrix
+/// converges linearly; a tighter test than CVODE's costs iterations, which are cheap, and saves
+/// steps, which are not. With a matrix of some steps ago it converges linearly whatever the matrix,
+/// and what is left adds to the error.
+constexpr double left_by_newton = 0.03, left_with_old_matrix = 0.003;
+
 /// CVODE with its own Newton iteration and Jacobian-reuse logic, and our Newton matrix behind a
 /// custom SUNMatrix and SUNLinearSolver. CVODE asks for M = I - gamma J as a whole (LinSysFn), so
 /// the matrix object holds nothing.
@@ -46,6 +52,7 @@ class CvodeStepper final : public Stepper {
       newton_ = choose_newton_matrix(system, settings, linear_);
       newton_->linearise_at_predictions();
     }
+    if (newton_) steps_a_matrix_ = steps_of_a_matrix(system, newton_->offer());
     const NewtonCost cost = newton_ ? newton_->cost() : NewtonCost{};
     const double flops = cost.set_up_flops() + 2 * cost.solve_flops + 3 * system.rhs_flops();
     steps_between_starts_ =
@@ -91,9 +98,7 @@ class CvodeStepper final : public Stepper {
     CVodeSetMaxNumSteps(cvode_, -1);  // the budget is ours and counts all steps
     CVodeSetMaxHnilWarns(cvode_, -1);
     CVodeSetMaxErrTestFails(cvode_, 15);
-    // A Gauss-Newton matrix converges linearly; a tighter Newton test costs iterations, which are
-    // cheap, and saves steps, which are not (docs/solvers.md).
-    CVodeSetNonlinConvCoef(cvode_, 0.03);
+    CVodeSetNonlinConvCoef(cvode_, left_by_newton);
     CVodeSetMaxNonlinIters(cvode_, 5);
     if (adams_) {  // not stiff: functional iteration
       nonlinear_ = SUNNonlinSol_FixedPoint(y_, 0, context_);
@@ -104,9 +109,8 @@ class CvodeStepper final : public Stepper {
     solver_ = make_solver();
     CVodeSetLinearSolver(cvode_, solver_, matrix_);
     CVodeSetLinSysFn(cvode_, &CvodeStepper::linear_system);
-    // A stale Newton matrix costs more steps than it saves: the residuals' curvature moves with t.
-    CVodeSetLSetupFrequency(cvode_, 1);
-    CVodeSetJacEvalFrequency(cvode_, 1);
+    CVodeSetJacEvalFrequency(cvode_, 1);  // with each factorisation
+    keep_matrices(steps_a_matrix_);
   }
 
   bool can_resume() const override {
@@ -118,6 +122,8 @@ class CvodeStepper final : public Stepper {
     archive("time", time_);
     archive("state", state_);
     archive("linear", linear_);
+    std::int64_t steps_a_matrix = steps_a_matrix_;
+    archive("steps_a_matrix", steps_a_matrix);
     std::int64_t kind = static_cast<std::int64_t>(settings_.linear);
     archive("linear_kind", kind);
     Statistics all = statistics();
@@ -128,6 +134,7 @@ class CvodeStepper final : public Stepper {
     steps_since_start_ = steps_between_starts_;  // the next step begins anew
     const auto used = static_cast<LinearKind>(kind);
     if (newton_ && used != settings_.linear) take_newton(used);
+    if (newton_) keep_matrices(steps_a_matrix);
   }
 
   void step(double t_stop, double longest) override {
@@ -200,7 +207,8 @@ class CvodeStepper final : public Stepper {
     return gamma_;
   }
   SmoothingMatrix smoothing_matrix() const override {
-    return newton_ && newton_->exact() ? SmoothingMatrix::settled : SmoothingMatrix::approximate;
+    const bool of_the_state = newton_ && newton_->exact() && steps_a_matrix_ == 1;
+    return of_the_state ? SmoothingMatrix::settled : SmoothingMatrix::approximate;
   }
   std::string method() const override { return adams_ ? "cvode_adams" : "cvode"; }
   std::string linear() const override { return linear_; }
@@ -223,6 +231,7 @@ class CvodeStepper final : public Stepper {
                                                         iterations_of_slow_convergence * window;
     watched_ = now;
     if (!fails && !stuck) return;
+    if (steps_a_matrix_ > 1) return keep_matrices(1);  // it may be old matrices that converge so
     const auto kind = fallback_kind(system_);
     if (!kind) return;
     take_newton(*kind);
@@ -230,6 +239,12 @@ class CvodeStepper final : public Stepper {
     since << ", from t = " << time_ << " on " << linear_kind_name(*kind)
           << (fails ? " (Newton's iteration failed)" : " (Newton's iteration converged slowly)");
     linear_ += since.str();
+  }
+  /// A matrix serves for so many steps, or until the step has changed by much.
+  void keep_matrices(std::int64_t steps) {
+    steps_a_matrix_ = steps;
+    CVodeSetLSetupFrequency(cvode_, steps);
+    CVodeSetNonlinConvCoef(cvode_, steps > 1 ? left_with_old_matrix : left_by_newton);
   }
   /// Another kind of Newton matrix, for good.
   void take_newton(LinearKind kind) {
@@ -377,7 +392,7 @@ class CvodeStepper final : public Stepper {
   std::unique_ptr<NewtonMatrix> newton_;
   std::string linear_ = "none";
   double time_ = 0, previous_ = 0;
-  std::int64_t steps_since_start_ = 0, steps_between_starts_;
+  std::int64_t steps_since_start_ = 0, steps_between_starts_, steps_a_matrix_ = 1;
   double gamma_ = 0;  ///< of the factorisation at hand; 0: there is none
   Vector smoothed_;
   bool saw_non_finite_ = false;

@@ -65,6 +65,27 @@ std::unique_ptr<NewtonMatrix> choose_newton_matrix(System& system, const SolverS
 
 namespace {
 
+/// Flops in the time that CVODE's own work on a step takes. A Rosenbrock step whose exact matrix
+/// costs no more is as dear as one of BDF, and at these tolerances goes several times as far
+/// (docs/benchmarks.md, "On sixteen cores").
+constexpr double work_of_cvode = 8e4;
+
+}  // namespace
+
+std::int64_t steps_of_a_matrix(const System& system, const NewtonOffer& offer) {
+  // A matrix of some steps ago costs steps: a tenth where one serves for three to five, a fifth
+  // where for ten. It pays where its set-up takes many times what the rest of a step does.
+  constexpr double rests_worth_a_step = 2, most = 10;
+  // Products are with the Jacobian of the day; and without a condition nothing tells what becomes
+  // of what the iteration leaves: in accelerated time errors do not follow the tolerance.
+  if (offer.kind == LinearKind::krylov || !system.has_condition()) return 1;
+  const double rest = offer.cost.solve_flops + system.rhs_flops() + work_of_cvode;
+  return static_cast<std::int64_t>(
+      std::clamp(offer.cost.set_up_flops() / (rests_worth_a_step * rest), 1.0, most));
+}
+
+namespace {
+
 /// Steps of an implicit run, for an estimate of what it costs (docs/benchmarks.md: some hundreds).
 constexpr double implicit_steps = 300;
 /// An implicit step that costs as much as this many explicit ones comes only once it has to.
@@ -131,11 +152,6 @@ std::unique_ptr<Stepper> after_explicit(System& system, const SolverSettings& se
                          affordable_steps, Effort::steps, steps_of_dopri5);
 }
 
-/// Flops in the time that CVODE's own work on a step takes. A Rosenbrock step whose exact matrix
-/// costs no more is as dear as one of BDF, and at these tolerances goes several times as far
-/// (docs/benchmarks.md, "On sixteen cores").
-constexpr double work_of_cvode = 8e4;
-
 /// rodas before CVODE, where a step of it is no dearer: until it has taken more steps than CVODE
 /// would, as it does along a slow manifold at a small weight decay (docs/solvers.md).
 std::unique_ptr<Stepper> after_rodas(System& system, const SolverSettings& settings,
@@ -168,7 +184,8 @@ std::unique_ptr<Stepper> make_automatic_cvode(System& system, const SolverSettin
   const NewtonOffer taken = *offer;
   auto implicit = after_rodas(system, settings, std::move(cvode));
   if (!(system.rhs_flops() > 0)) return after_explicit(system, settings, std::move(implicit), 0);
-  // Each step has its set-up, and two solves; dopri5 has six stages.
+  // A set-up, though it may serve for several steps: counted with that, explicit methods that are
+  // twice as fast would be passed over. Two solves; dopri5 has six stages.
   const double implicit_step = taken.cost.set_up_flops() + 2 * taken.cost.solve_flops;
   const double ratio = implicit_step / (6 * system.rhs_flops());
   const bool last = taken.taken == NewtonOffer::Taken::after_explicit || ratio >= dear_step;

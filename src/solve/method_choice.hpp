@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -19,5 +20,9 @@ std::unique_ptr<Stepper> make_stepper(System& system, const SolverSettings& sett
 /// \throws ParameterError where the system does not offer it
 std::unique_ptr<NewtonMatrix> choose_newton_matrix(System& system, const SolverSettings& settings,
                                                    std::string& description);
+
+/// Steps of CVODE that a set-up of such a Newton matrix serves for at most; it ends sooner where
+/// the step's length has changed by 30 %.
+std::int64_t steps_of_a_matrix(const System& system, const NewtonOffer& offer);
 
 }  // namespace gradflow

@@ -174,14 +174,15 @@ TEST_CASE("Completion takes no more steps to 10/lambda as lambda falls") {
   check_steps_over_decay(*figure2());
 }
 
-TEST_CASE("Figure 2's run recovers the matrix in at most 600 steps, its norm at the nuclear one") {
+TEST_CASE("Figure 2's run recovers the matrix in at most 650 steps, its norm at the nuclear one") {
   const auto model = figure2();
   FlowSettings flow;
   flow.weight_decay = 1e-3;
   SolverSettings settings;
   settings.rtol = 1e-6;
   const Run run = run_model(*model, flow, settings, log_times(1e-2, 1e5, 100));
-  CHECK(run.outcome.statistics.steps <= 600);
+  // 595 with a Newton matrix at each step; one of some steps ago may cost a tenth.
+  CHECK(run.outcome.statistics.steps <= 650);
   CHECK(run.outcome.warnings == 0);
   CHECK(run.observables.at("test_error").front()[0] > 1);
   CHECK(run.last("test_error") < 1e-3);
