@@ -181,6 +181,9 @@ with new('curve') as d:
 // A sanitizer's shadow takes more addresses than any limit here.
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 TEST_CASE("Too little memory is one line, for a run and for a study of ten thousand points") {
+  // The linear programs' library brings a BLAS. A thread of OpenBLAS that finds no room for its
+  // 128 MB asks for it again for ever, and the program does not end (docs/cluster.md).
+  const std::string without_blas_threads = "export OPENBLAS_NUM_THREADS=1; ";
   const Scratch scratch;
   scratch.write("run.toml", small_run);
   scratch.write("study.toml", small_run + "[study]\nseed = { count = 10000 }\n");
@@ -190,8 +193,11 @@ TEST_CASE("Too little memory is one line, for a run and for a study of ten thous
           "study.toml --out two --jobs 4"}) {
       INFO(limit << " kB: " << arguments);
       const Finished result = run_program(
-          "/bin/sh", {"-c", "ulimit -v " + limit + "; \"$0\" run " + arguments, GRADFLOW_BINARY},
+          "/bin/sh",
+          {"-c", without_blas_threads + "ulimit -v " + limit + "; \"$0\" run " + arguments,
+           GRADFLOW_BINARY},
           scratch.path);
+      if (result.code == 127) continue;  // the loader's, for the libraries alone
       if (result.code != 0) check_one_line(result, "out of memory");  // a run needs little
       if (arguments != "study.toml --out study")
         for (const std::string folder : {"run", "study", "two"}) fs::remove_all(scratch / folder);
