@@ -51,6 +51,8 @@ struct EntriesByLine {
 /// Columns `first` to `first` + Width of out = R factor, R the sparse matrix whose entries are c:
 /// a line's sum stays in registers, where adding entry by entry to memory waits for each store.
 template <int Width>
+// What a map of a type to be known is made of counts as unwritten.
+// NOLINTNEXTLINE(readability-non-const-parameter)
 void sum_by_line(const EntriesByLine& entries, const double* c, const double* factor, double* out,
                  Index rank, Index first) {
   using Part = Eigen::Matrix<double, Width, 1>;

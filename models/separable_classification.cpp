@@ -34,7 +34,7 @@ class SeparableClassification final : public Model {
         accelerated_(accelerated_flow()) {}
 
   Vector initial_state(const FlowSettings& flow) override {
-    const Vector x = MirrorFlow::chart(problem_.potential, problem_.initial);
+    Vector x = MirrorFlow::chart(problem_.potential, problem_.initial);
     if (!flow.accelerated) return x;
     Vector y = Vector::Zero(d_ + 2);
     y.head(d_) = x;

@@ -101,6 +101,7 @@ class Loss {
  public:
   Loss(std::unique_ptr<OutputMap> map, std::shared_ptr<const OutputLoss> output_loss);
   Loss(const Loss& other);
+  Loss(Loss&& other) noexcept = default;
 
   Index dimension() const { return map_->parameters(); }
   Index outputs() const { return map_->outputs(); }

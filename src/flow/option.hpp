@@ -20,9 +20,7 @@ struct Option {
 /// The member as a value of a config.
 template <class T>
 ParameterValue option_value(const T& value) {
-  if constexpr (std::is_same_v<T, bool>)
-    return value;
-  else if constexpr (std::is_integral_v<T>)
+  if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>)
     return static_cast<std::int64_t>(value);
   else
     return value;

@@ -25,7 +25,7 @@ void write_packed(const Dataset& data, const std::filesystem::path& path) {
 Dataset read_packed(const std::filesystem::path& path) {
   const std::string text = read_text_file(path);
   const std::size_t end = text.find('\n', packed_title.size());
-  if (!text.starts_with(packed_title) || end == text.npos ||
+  if (!text.starts_with(packed_title) || end == std::string::npos ||
       text.substr(packed_title.size(), end - packed_title.size()) !=
           hex_checksum(std::string_view(text).substr(end + 1)))
     throw FileError(path, "is damaged (by its checksum), or not gradflow's");
