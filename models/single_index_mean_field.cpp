@@ -176,7 +176,7 @@ class MeanFieldMatrix final : public NewtonMatrix {
   }
 
  private:
-  double per_epsilon_;  ///< 1 / epsilon: a division takes as long as the rest of a loop
+  double per_epsilon_;  ///< 1 / epsilon
   Index m_;
   Vector phi_, sigma_, root_weight_;
   Vector y_, slope_, curvature_, inverse_det_, q22_, coupling_, t_;

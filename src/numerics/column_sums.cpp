@@ -41,7 +41,7 @@ constexpr std::array<Sums, sizeof...(Columns)> of_each(std::index_sequence<Colum
 void add_columns(ConstVectorRef base, ConstMatrixRef K, ConstVectorRef a, ConstVectorRef c,
                  VectorRef point, VectorRef sum) {
   constexpr std::size_t most = 8;  // columns whose numbers the registers hold
-  constexpr std::array<Sums, most> sums = of_each(std::make_index_sequence<most>{});
+  static constexpr std::array<Sums, most> sums = of_each(std::make_index_sequence<most>{});
   const auto columns = static_cast<std::size_t>(K.cols());
   if (columns > 0 && columns <= most)
     return sums[columns - 1](base.data(), K.data(), K.outerStride(), a.data(), c.data(),

@@ -54,7 +54,8 @@ class CvodeStepper final : public Stepper {
     }
     if (newton_) steps_a_matrix_ = steps_of_a_matrix(system, newton_->offer());
     const NewtonCost cost = newton_ ? newton_->cost() : NewtonCost{};
-    const double flops = cost.set_up_flops() + 2 * cost.solve_flops + 3 * system.rhs_flops();
+    const double flops = cost.set_up_flops() / static_cast<double>(steps_a_matrix_) +
+                         2 * cost.solve_flops + 3 * system.rhs_flops();
     steps_between_starts_ =
         static_cast<std::int64_t>(std::clamp(flops_between_starts / std::max(flops, 1.0),
                                              static_cast<double>(least_steps_between_starts),
@@ -109,7 +110,7 @@ class CvodeStepper final : public Stepper {
     solver_ = make_solver();
     CVodeSetLinearSolver(cvode_, solver_, matrix_);
     CVodeSetLinSysFn(cvode_, &CvodeStepper::linear_system);
-    CVodeSetJacEvalFrequency(cvode_, 1);  // with each factorisation
+    CVodeSetJacEvalFrequency(cvode_, 1);  // with the factorisation of a step
     keep_matrices(steps_a_matrix_);
   }
 
@@ -160,7 +161,7 @@ class CvodeStepper final : public Stepper {
     time_ = reached;
     ++steps_since_start_;
     saw_non_finite_ = false;  // of trials that this step has left behind
-    if (newton_ && settings_.linear == LinearKind::automatic && !newton_->exact()) watch_newton();
+    if (newton_ && (steps_a_matrix_ > 1 || may_take_another())) watch_newton();
   }
 
   double time() const override { return time_; }
@@ -207,8 +208,8 @@ class CvodeStepper final : public Stepper {
     return gamma_;
   }
   SmoothingMatrix smoothing_matrix() const override {
-    const bool of_the_state = newton_ && newton_->exact() && steps_a_matrix_ == 1;
-    return of_the_state ? SmoothingMatrix::settled : SmoothingMatrix::approximate;
+    if (!newton_ || !newton_->exact()) return SmoothingMatrix::approximate;
+    return steps_a_matrix_ == 1 ? SmoothingMatrix::settled : SmoothingMatrix::exact;
   }
   std::string method() const override { return adams_ ? "cvode_adams" : "cvode"; }
   std::string linear() const override { return linear_; }
@@ -232,6 +233,7 @@ class CvodeStepper final : public Stepper {
     watched_ = now;
     if (!fails && !stuck) return;
     if (steps_a_matrix_ > 1) return keep_matrices(1);  // it may be old matrices that converge so
+    if (!may_take_another()) return;
     const auto kind = fallback_kind(system_);
     if (!kind) return;
     take_newton(*kind);
@@ -239,6 +241,9 @@ class CvodeStepper final : public Stepper {
     since << ", from t = " << time_ << " on " << linear_kind_name(*kind)
           << (fails ? " (Newton's iteration failed)" : " (Newton's iteration converged slowly)");
     linear_ += since.str();
+  }
+  bool may_take_another() const {
+    return settings_.linear == LinearKind::automatic && !newton_->exact();
   }
   /// A matrix serves for so many steps, or until the step has changed by much.
   void keep_matrices(std::int64_t steps) {
@@ -336,7 +341,7 @@ class CvodeStepper final : public Stepper {
       ++self.statistics_.solves;
       auto solution = map(x);
       solution = map(b);
-      // Krylov: a third of what Newton's own test will ask of the correction (0.03, above).
+      // Krylov, which keeps no matrix: a third of what Newton's own test will ask (left_by_newton).
       const double tolerance =
           0.01 * (self.settings_.rtol * self.state().norm() + self.settings_.atol);
       if (!self.newton_->solve(solution, tolerance)) return 1;

@@ -76,9 +76,10 @@ std::int64_t steps_of_a_matrix(const System& system, const NewtonOffer& offer) {
   // A matrix of some steps ago costs steps: a tenth where one serves for three to five, a fifth
   // where for ten. It pays where its set-up takes many times what the rest of a step does.
   constexpr double rests_worth_a_step = 2, most = 10;
-  // Products are with the Jacobian of the day; and without a condition nothing tells what becomes
-  // of what the iteration leaves: in accelerated time errors do not follow the tolerance.
+  // Krylov's products are with the Jacobian of the day; and without a condition nothing tells what
+  // becomes of what the iteration leaves: in accelerated time errors do not follow the tolerance.
   if (offer.kind == LinearKind::krylov || !system.has_condition()) return 1;
+  if (!(system.rhs_flops() > 0)) return 1;  // what an iteration costs is not known
   const double rest = offer.cost.solve_flops + system.rhs_flops() + work_of_cvode;
   return static_cast<std::int64_t>(
       std::clamp(offer.cost.set_up_flops() / (rests_worth_a_step * rest), 1.0, most));

@@ -32,13 +32,13 @@ class Stepper {
   void keep_to(std::optional<InvariantSubspace> subspace) { subspace_ = std::move(subspace); }
   const std::optional<InvariantSubspace>& subspace() const { return subspace_; }
 
-  /// v <- (I - gamma J)^{-1} v with the Newton matrix of the last step, on the whole space; its
+  /// v <- (I - gamma J)^{-1} v with the last Newton matrix, on the whole space; its
   /// gamma, or 0 and v untouched where the method has no matrix or the solve failed.
   virtual double smooth(VectorRef /*v*/) { return 0; }
   /// What the J of `smooth` is.
   enum class SmoothingMatrix {
     approximate,  ///< without growing modes (Gauss-Newton)
-    exact,        ///< the Jacobian at the state
+    exact,        ///< the Jacobian at the state, or of some steps ago
     settled       ///< the Jacobian for residuals that are settled (NewtonMatrix)
   };
   virtual SmoothingMatrix smoothing_matrix() const { return SmoothingMatrix::approximate; }
