@@ -44,7 +44,7 @@ void add_texts(Dataset& whole, const StudyHead& head) {
 /// A key that an expression gives, by its whole name where its name is `taken`. Returns its name.
 std::string add_worked_out(Dataset& whole, const StudyHead::WorkedOut& key,
                            std::vector<std::string> dimensions, bool taken) {
-  const std::string name = taken ? key.key : key.name;
+  std::string name = taken ? key.key : key.name;
   whole.add({name, std::move(dimensions), key.values, {{"long_name", key.key}}});
   return name;
 }
@@ -106,13 +106,14 @@ class Assembly {
   }
 
   void keep(const std::string& name, const Values& value, std::size_t k) {
-    const auto [entry, is_new] = numbers_.try_emplace(name);
+    const auto placed = numbers_.try_emplace(name);
+    Values& stacked = placed.first->second;
     std::visit(
         [&](const auto& list) {
           using List = std::decay_t<decltype(list)>;
-          if (is_new)
-            entry->second = Stacking::blank_values(value.index(), result_.points, absent(name));
-          std::get<List>(entry->second)[k] = list.front();
+          if (placed.second)
+            stacked = Stacking::blank_values(value.index(), result_.points, absent(name));
+          std::get<List>(stacked)[k] = list.front();
         },
         value);
   }

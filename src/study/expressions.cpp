@@ -295,7 +295,7 @@ class Work {
 
   /// The last part of a key, where nothing else of the study has it.
   std::string name_of(const std::string& key) const {
-    const std::string last = KeyName::of(key).name;
+    std::string last = KeyName::of(key).name;
     const auto has_it = [&](const std::string& other) {
       return other != key && KeyName::of(other).name == last;
     };

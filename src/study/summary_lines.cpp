@@ -26,9 +26,9 @@ bool is_of_every_run(std::string_view name) {
 
 /// Is it what a run is judged by?
 bool is_fit(std::string_view name) {
-  return name.find("_observed_error") == name.npos &&
-         (name.find("loss") != name.npos || name.ends_with("error") || name.ends_with("accuracy") ||
-          name == "risk");
+  return name.find("_observed_error") == std::string_view::npos &&
+         (name.find("loss") != std::string_view::npos || name.ends_with("error") ||
+          name.ends_with("accuracy") || name == "risk");
 }
 
 std::string long_name_of(const Variable& variable) {

@@ -73,7 +73,7 @@ std::vector<std::string> Transitions::add(const std::string& name, Dataset& stud
   std::vector<std::string> runs, axes;  // dimensions
   for (std::size_t a = 0; a < head_.axes.size(); ++a) runs.push_back(study.dimensions()[a].name);
   axes.assign(runs.begin(), runs.end() - 1);
-  const std::vector<std::string> warnings = sentences(name + "_transition");
+  std::vector<std::string> warnings = sentences(name + "_transition");
   std::string comment;
   for (const std::string& warning : warnings) comment += (comment.empty() ? "" : "; ") + warning;
   const std::string crossing = bisection.key + " at which " + bisection.measure + " crosses " +

@@ -73,12 +73,13 @@ TEST_CASE("Joined processes that are killed leave their points to the others") {
     for (int k = 0; k < 3; ++k)
       all.push_back(
           start({"run", "study.toml", "--out", folder, "--join", "--quiet"}, scratch.path));
-    const std::size_t until = 1 + moments.below(49);  // from where it takes signals
+    const std::size_t until = 1 + moments.below(49);
     REQUIRE(wait_for([&] { return points_of(scratch / folder) >= until; }));
     all.front()->send(round % 2 == 0 ? SIGKILL : SIGTERM);
     const int code = all.front()->wait();
     CAPTURE(round, code);
-    CHECK((code == 0 || code == (round % 2 == 0 ? -SIGKILL : 130)));
+    // The points may be the others', while this one has not come to where it takes signals.
+    CHECK((code == 0 || (round % 2 == 0 ? code == -SIGKILL : code == 130 || code == -SIGTERM)));
     for (int k = 1; k < 3; ++k) CHECK(all[static_cast<std::size_t>(k)]->wait() == 0);
     CHECK(content_hash(scratch / folder) == content_hash(scratch / "whole"));
   }
