@@ -47,9 +47,7 @@ class InMetric {
   static constexpr Index stretch = 2048;
   template <class Visit>
   void each(const Visit& visit) const {
-    const Index n = diagonal_.size();
-    parallel_for(parts_.cols(),
-                 [&](Index k) { visit(k, k * stretch, std::min(stretch, n - k * stretch)); });
+    for_each_stretch(diagonal_.size(), stretch, visit);
   }
 
   Vector diagonal_;

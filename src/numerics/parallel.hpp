@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <memory>
 
 #include "numerics/types.hpp"
@@ -41,6 +42,14 @@ void parallel_for(Index count, F f) {
   }
   detail::run_parallel(
       count, [](void* context, Index i) { (*static_cast<F*>(context))(i); }, &f);
+}
+
+/// visit(k, first, count) for the k-th stretch of 0..n-1, `length` long, the last one shorter; in
+/// parallel.
+template <class Visit>
+void for_each_stretch(Index n, Index length, const Visit& visit) {
+  parallel_for((n + length - 1) / length,
+               [&](Index k) { visit(k, k * length, std::min(length, n - k * length)); });
 }
 
 }  // namespace gradflow

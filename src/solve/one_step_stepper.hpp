@@ -1,7 +1,5 @@
 #pragma once
 
-#include <algorithm>
-
 #include "numerics/parallel.hpp"
 #include "solve/solver_settings.hpp"
 #include "solve/stepper.hpp"
@@ -52,9 +50,7 @@ class OneStepStepper : public Stepper {
   /// visit(k, first entry, entries) for the k-th stretch; shared out among the threads of the run.
   template <typename Visit>
   void for_stretches(const Visit& visit) const {
-    const Index n = state_.size();
-    parallel_for(parts_.size(),
-                 [&](Index k) { visit(k, k * stretch, std::min(stretch, n - k * stretch)); });
+    for_each_stretch(state_.size(), stretch, visit);
   }
 
   System& system_;
