@@ -8,6 +8,7 @@
 #include "models/single_index_measurements.hpp"
 #include "models/single_index_packs.hpp"
 #include "numerics/factorisations.hpp"
+#include "numerics/long_vectors.hpp"
 
 namespace gradflow {
 namespace {
@@ -40,7 +41,6 @@ class MeanFieldMatrix final : public NewtonMatrix {
         inverse_det_(m_),
         q22_(m_),
         coupling_(m_),
-        t_(2 * m_),
         g_(sigma_.size()),
         sums11_(2 * sigma_.size() - 1),
         sums12_(2 * sigma_.size() - 1),
@@ -53,7 +53,7 @@ class MeanFieldMatrix final : public NewtonMatrix {
   }
 
   void linearise(double, ConstVectorRef y) override {
-    y_ = y;
+    long_vectors::copy(y, y_);
     power_moments(y.head(m_), y.tail(m_), g_);
     g_ = sigma_.array() * (phi_.array() - sigma_.array() * g_.array());
     packs::for_each(m_, [&](Index i, Index count, Index) {
@@ -130,8 +130,6 @@ class MeanFieldMatrix final : public NewtonMatrix {
       const Pack off = load(coupling_.data() + i, count);
       const Pack ta = load(q22_.data() + i, count) * ba + off * bs * per_epsilon_;
       const Pack ts = (1 - s * s) * off * ba + load(inverse_det_.data() + i, count) * bs;
-      store(ta, t_.data() + i, count);
-      store(ts, t_.data() + m_ + i, count);
       first_.add(ta, s, chunk);
       second_.add(a * ts, s, chunk);
     });
@@ -148,16 +146,14 @@ class MeanFieldMatrix final : public NewtonMatrix {
     packs::for_each(m_, [&](Index i, Index count, Index) {
       const Pack a = load(y_.data() + i, count), s = load(y_.data() + m_ + i, count);
       const Pack off = load(coupling_.data() + i, count);
+      const Pack q22 = load(q22_.data() + i, count), inverse = load(inverse_det_.data() + i, count);
       const Pack area = 1 - s * s;
       Pack q, d1;
       horner(coefficients_, s, q, d1);
-      d1 = d1 * a;
-      store(load(t_.data() + i, count) -
-                (load(q22_.data() + i, count) * q + area * off * d1) * per_epsilon_,
-            b.data() + i, count);
-      store(load(t_.data() + m_ + i, count) -
-                area * (off * q * per_epsilon_ + load(inverse_det_.data() + i, count) * d1),
-            b.data() + m_ + i, count);
+      const Pack ba = load(b.data() + i, count) - q * per_epsilon_;
+      const Pack bs = load(b.data() + m_ + i, count) - area * a * d1;
+      store(q22 * ba + off * bs * per_epsilon_, b.data() + i, count);
+      store(area * off * ba + inverse * bs, b.data() + m_ + i, count);
     });
     return true;
   }
@@ -179,7 +175,7 @@ class MeanFieldMatrix final : public NewtonMatrix {
   double per_epsilon_;  ///< 1 / epsilon
   Index m_;
   Vector phi_, sigma_, root_weight_;
-  Vector y_, slope_, curvature_, inverse_det_, q22_, coupling_, t_;
+  Vector y_, slope_, curvature_, inverse_det_, q22_, coupling_;
   Vector g_, sums11_, sums12_, sums22_, projection_, coefficients_, scale_;
   PowerSums e11_, e12_, e22_, first_, second_;
   Matrix small_;

@@ -139,7 +139,7 @@ class TwoLayerMap final : public OutputMap,
       kernel_.noalias() = *inputs_ * inputs_->transpose();
       small_.resize(outputs(), outputs());
     }
-    for (Index i = 0; i < outputs(); ++i) back_.col(i) = first_.col(i).cwiseProduct(a_);
+    parallel_for(outputs(), [&](Index i) { back_.col(i) = first_.col(i).cwiseProduct(a_); });
     small_.setZero();
     add_symmetric_product(scale_ * scale_, back_, back_, small_);
     small_.array() *= first * kernel_.array() + (bias_ ? bias : 0);

@@ -1,4 +1,5 @@
 #include "flow/shifted_hessian_parts.hpp"
+#include "numerics/long_vectors.hpp"
 #include "numerics/memory.hpp"
 
 namespace gradflow {
@@ -54,15 +55,18 @@ class GaussNewtonHessian final : public ShiftedHessian {
 
   bool solve(VectorRef b, double) override {
     const Vector& f = loss_.last_outputs();
-    shift_.divide(b);
+    long_vectors::for_stretches(
+        b.size(), [&](Index first, Index count) { shift_.divide_part(b, first, count); });
     loss_.map().jacobian_times(b, small_);
     loss_.output_loss().root_transposed_times(f, small_);
     solve_cholesky(newton_, small_);
     loss_.output_loss().root_times(f, small_);
     loss_.map().transpose_times(small_, large_);
-    large_ *= scale_;
-    shift_.divide(large_);
-    b -= large_;
+    long_vectors::for_stretches(b.size(), [&](Index first, Index count) {
+      large_.segment(first, count) *= scale_;
+      shift_.divide_part(large_, first, count);
+      b.segment(first, count) -= large_.segment(first, count);
+    });
     return true;
   }
 

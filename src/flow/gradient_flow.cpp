@@ -5,17 +5,21 @@
 #include "flow/jacobian_newton.hpp"
 #include "flow/one_or_each.hpp"
 #include "flow/shifted_hessian.hpp"
+#include "numerics/long_vectors.hpp"
 
 namespace gradflow {
 namespace {
 
 /// out += Lambda v.
-void add_decay(const Vector& decay, ConstVectorRef v, VectorRef out) {
+void add_decay(ConstVectorRef decay, ConstVectorRef v, VectorRef out) {
   if (decay.size() > 1 || decay[0] != 0) one_or_each::add_product(decay, v, out);
 }
 
 double decay_energy(const Vector& decay, ConstVectorRef w) {
-  return 0.5 * one_or_each::square_sum(decay, w);
+  return 0.5 * long_vectors::sum_of_stretches(w.size(), [&](Index first, Index count) {
+           return one_or_each::square_sum(one_or_each::part(decay, first, count),
+                                          w.segment(first, count));
+         });
 }
 
 /// I + gamma eta (H + Lambda), divided by eta: (1/eta + gamma Lambda) + gamma H.
@@ -36,7 +40,9 @@ class GradientFlowMatrix final : public NewtonMatrix {
   }
 
   bool solve(VectorRef b, double tolerance) override {
-    one_or_each::divide(terms_.rate, b);
+    long_vectors::for_stretches(b.size(), [&](Index first, Index count) {
+      one_or_each::divide(one_or_each::part(terms_.rate, first, count), b.segment(first, count));
+    });
     return hessian_->solve(b, tolerance);
   }
 
@@ -107,10 +113,22 @@ void GradientFlow::rhs(double, ConstVectorRef y, VectorRef dydt) {
 }
 
 void GradientFlow::descend(ConstVectorRef y, VectorRef gradient) {
-  add_decay(terms_.decay, y, gradient);
-  loss_.project(gradient);
-  one_or_each::multiply(terms_.rate, gradient);
-  gradient *= -1;
+  const bool projects = loss_.map().pieces() != nullptr;
+  if (projects) {
+    add_decay(terms_.decay, y, gradient);
+    loss_.project(gradient);
+  }
+  turn_downhill(y, gradient, !projects);
+}
+
+void GradientFlow::turn_downhill(ConstVectorRef v, VectorRef out, bool adds_decay) const {
+  long_vectors::for_stretches(v.size(), [&](Index first, Index count) {
+    auto part = out.segment(first, count);
+    if (adds_decay)
+      add_decay(one_or_each::part(terms_.decay, first, count), v.segment(first, count), part);
+    one_or_each::multiply(one_or_each::part(terms_.rate, first, count), part);
+    part *= -1;
+  });
 }
 
 void GradientFlow::jacobian_times(double, ConstVectorRef y, ConstVectorRef v, VectorRef out) {
@@ -133,13 +151,13 @@ void GradientFlow::settled_jacobian_times(double, ConstVectorRef y, ConstVectorR
 }
 
 void GradientFlow::finish_jacobian(ConstVectorRef v, VectorRef out) {
-  add_decay(terms_.decay, v, out);
-  if (MapPieces* pieces = loss_.map().pieces()) {
+  MapPieces* const pieces = loss_.map().pieces();
+  if (pieces != nullptr) {
+    add_decay(terms_.decay, v, out);
     pieces->project(out);
     pieces->turn(loss_.last_output_gradient(), v, out);
   }
-  one_or_each::multiply(terms_.rate, out);
-  out *= -1;
+  turn_downhill(v, out, pieces == nullptr);
 }
 
 double GradientFlow::energy(ConstVectorRef y) {
@@ -154,8 +172,12 @@ void GradientFlow::metric(ConstVectorRef, VectorRef diagonal) {
 }
 
 double GradientFlow::inner_product(ConstVectorRef, ConstVectorRef u, ConstVectorRef v) {
-  if (terms_.rate.size() == 1) return u.dot(v) / terms_.rate[0];
-  return (u.array() * v.array() / terms_.rate.array()).sum();
+  if (terms_.rate.size() == 1) return long_vectors::dot(u, v) / terms_.rate[0];
+  return long_vectors::sum_of_stretches(u.size(), [&](Index first, Index count) {
+    return (u.segment(first, count).array() * v.segment(first, count).array() /
+            terms_.rate.segment(first, count).array())
+        .sum();
+  });
 }
 
 void GradientFlow::hold(double tolerance) {

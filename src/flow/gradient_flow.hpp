@@ -59,6 +59,8 @@ class GradientFlow : public System, public Resumable, private FlowPieces {
   void keep(ConstVectorRef y, VectorRef v) override;
   /// hess F v -> (the flow's Jacobian) v, in place.
   void finish_jacobian(ConstVectorRef v, VectorRef out);
+  /// out <- -eta out, where asked with Lambda v added first; in one pass.
+  void turn_downhill(ConstVectorRef v, VectorRef out, bool adds_decay) const;
 
   Loss loss_;
   DecayAndRate terms_;

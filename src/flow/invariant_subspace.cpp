@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
+#include <utility>
 
+#include "numerics/long_vectors.hpp"
 #include "numerics/random.hpp"
 
 namespace gradflow {
@@ -28,12 +31,14 @@ struct Partition {
       shift[g] = 0.1 * size * stream.uniform(-1, 1);
     }
     Vector y = Vector::Zero(y0.size());
-    for (Index i = 0; i < y.size(); ++i) {
-      const auto k = static_cast<std::size_t>(i);
-      if (group[k] < 0) continue;
-      const auto g = static_cast<std::size_t>(group[k]);
-      y[i] = sign[k] * (factor[g] * std::abs(y0[i]) + shift[g]);
-    }
+    long_vectors::for_stretches(y.size(), [&](Index first, Index count) {
+      for (Index i = first; i < first + count; ++i) {
+        const auto k = static_cast<std::size_t>(i);
+        if (group[k] < 0) continue;
+        const auto g = static_cast<std::size_t>(group[k]);
+        y[i] = sign[k] * (factor[g] * std::abs(y0[i]) + shift[g]);
+      }
+    });
     return y;
   }
 };
@@ -42,23 +47,19 @@ struct Partition {
 /// moves them.
 Partition by_size(ConstVectorRef y0) {
   const auto n = static_cast<std::size_t>(y0.size());
-  Partition parts{std::vector<Index>(n), std::vector<double>(n), 0};
-  std::vector<Index> order(n);
-  for (std::size_t k = 0; k < n; ++k) order[k] = static_cast<Index>(k);
-  std::sort(order.begin(), order.end(), [&](Index a, Index b) {
-    return std::pair(std::abs(y0[a]), a) < std::pair(std::abs(y0[b]), b);
-  });
+  Partition parts{std::vector<Index>(n, -1), std::vector<double>(n), 0};
+  std::vector<std::pair<double, Index>> order;  // keys beside what they sort: no look elsewhere
+  order.reserve(n);
+  for (Index i = 0; i < y0.size(); ++i) {
+    parts.sign[static_cast<std::size_t>(i)] = y0[i] < 0 ? -1 : 1;
+    if (y0[i] != 0) order.emplace_back(std::abs(y0[i]), i);
+  }
+  std::sort(order.begin(), order.end());
   double last = std::numeric_limits<double>::quiet_NaN();
-  for (const Index i : order) {
-    const auto k = static_cast<std::size_t>(i);
-    parts.sign[k] = y0[i] < 0 ? -1 : 1;
-    if (y0[i] == 0) {
-      parts.group[k] = -1;
-      continue;
-    }
-    if (std::abs(y0[i]) != last) ++parts.groups;
-    last = std::abs(y0[i]);
-    parts.group[k] = parts.groups - 1;
+  for (const auto& [size, i] : order) {
+    if (size != last) ++parts.groups;
+    last = size;
+    parts.group[static_cast<std::size_t>(i)] = parts.groups - 1;
   }
   return parts;
 }
@@ -72,21 +73,26 @@ bool slopes(System& system, const Vector& y, RandomStream& stream, Vector& slope
   noise.setZero(y.size());
   Vector changed(y.size()), other(y.size());
   for (int k = 0; k < changes; ++k) {
-    for (Index i = 0; i < y.size(); ++i)
-      changed[i] = y[i] * (1 + (stream.uniform() < 0.5 ? -1 : 1) * epsilon);
+    long_vectors::for_stretches(y.size(), [&](Index first, Index count) {
+      RandomStream draws = stream.ahead(first);
+      for (Index i = first; i < first + count; ++i)
+        changed[i] = y[i] * (1 + (draws.uniform() < 0.5 ? -1 : 1) * epsilon);
+    });
+    stream = stream.ahead(y.size());
     system.rhs(0, changed, other);
-    noise = noise.cwiseMax((other - slope).cwiseAbs());
+    long_vectors::for_stretches(y.size(), [&](Index first, Index count) {
+      auto part = noise.segment(first, count);
+      part = part.cwiseMax(last_digits *
+                           (other.segment(first, count) - slope.segment(first, count)).cwiseAbs());
+    });
   }
-  noise *= last_digits;
-  return slope.allFinite() && noise.allFinite();
+  return long_vectors::all_finite(slope) && long_vectors::all_finite(noise);
 }
 
 /// Splits classes by the signed slopes of their members; zeros that move become classes. True
 /// where anything changed.
 bool split(Partition& parts, const Vector& slope, const Vector& noise) {
   const std::size_t n = parts.group.size();
-  std::vector<Index> order(n);
-  for (std::size_t k = 0; k < n; ++k) order[k] = static_cast<Index>(k);
   const auto moves = [&](std::size_t k) {
     return std::abs(slope[static_cast<Index>(k)]) > noise[static_cast<Index>(k)];
   };
@@ -98,35 +104,36 @@ bool split(Partition& parts, const Vector& slope, const Vector& noise) {
       changed = true;
     }
   if (changed) ++parts.groups;
-  const auto signed_slope = [&](Index i) {
-    return parts.sign[static_cast<std::size_t>(i)] * slope[i];
-  };
-  std::sort(order.begin(), order.end(), [&](Index a, Index b) {
-    const Index ga = parts.group[static_cast<std::size_t>(a)],
-                gb = parts.group[static_cast<std::size_t>(b)];
-    if (ga != gb) return ga < gb;
-    return std::pair(signed_slope(a), a) < std::pair(signed_slope(b), b);
-  });
-  Index next = -1;
-  Index previous = -1;  // entry before, of the same old group
-  std::vector<Index> group(n, -1);
-  for (const Index i : order) {
-    const auto k = static_cast<std::size_t>(i);
-    if (parts.group[k] < 0) continue;
-    const bool same_group =
-        previous >= 0 && parts.group[static_cast<std::size_t>(previous)] == parts.group[k];
-    bool same = same_group;
-    if (same_group) {
-      const double a = signed_slope(previous), b = signed_slope(i);
-      same = std::abs(a - b) <=
-             rounding * std::max(std::abs(a), std::abs(b)) + std::max(noise[previous], noise[i]);
-      changed = changed || !same;
-    }
-    if (!same) ++next;
-    group[k] = next;
-    previous = i;
+  using Member = std::pair<double, Index>;  // signed slope, entry
+  // By counting into groups, then each group by itself: most have one member alone.
+  std::vector<std::size_t> first(static_cast<std::size_t>(parts.groups) + 1, 0);
+  for (const Index g : parts.group)
+    if (g >= 0) ++first[static_cast<std::size_t>(g) + 1];
+  std::partial_sum(first.begin(), first.end(), first.begin());
+  std::vector<Member> order(first.back());
+  auto place = first;
+  for (std::size_t k = 0; k < n; ++k) {
+    const Index g = parts.group[k], i = static_cast<Index>(k);
+    if (g >= 0) order[place[static_cast<std::size_t>(g)]++] = {parts.sign[k] * slope[i], i};
   }
-  parts.group = std::move(group);
+  Index next = -1;
+  for (std::size_t g = 0; g + 1 < first.size(); ++g) {
+    const auto begin = order.begin() + static_cast<std::ptrdiff_t>(first[g]),
+               end = order.begin() + static_cast<std::ptrdiff_t>(first[g + 1]);
+    std::sort(begin, end);
+    for (auto member = begin; member != end; ++member) {
+      bool same = member != begin;
+      if (same) {
+        const auto [a, before] = *(member - 1);
+        const auto [b, entry] = *member;
+        same = std::abs(a - b) <= rounding * std::max(std::abs(a), std::abs(b)) +
+                                      std::max(noise[before], noise[entry]);
+        changed = changed || !same;
+      }
+      if (!same) ++next;
+      parts.group[static_cast<std::size_t>(member->second)] = next;
+    }
+  }
   parts.groups = next + 1;
   return changed;
 }

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <utility>
 
+#include "numerics/long_vectors.hpp"
 #include "numerics/parallel.hpp"
 #include "numerics/random.hpp"
 
@@ -74,11 +75,16 @@ JacobianKrylovSpace lanczos(System& system, double t, ConstVectorRef y, Index it
   const double length = in_metric.length(next);
   if (!(length > 0) || !std::isfinite(length)) return space;
   basis.resize(n, most);
-  basis.col(0) = next / length;
+  const auto keep = [&](Index column, double size) {
+    long_vectors::for_stretches(n, [&](Index first, Index count) {
+      basis.col(column).segment(first, count) = next.segment(first, count) / size;
+    });
+  };
+  keep(0, length);
   Index size = 0;
   while (size < most) {
     system.jacobian_times(t, y, basis.col(size), next);
-    if (!next.allFinite()) return {};
+    if (!long_vectors::all_finite(next)) return {};
     // What the recurrence has beside the next vector, then what rounding left of all: a second pass
     // over all adds nothing.
     double squared_image = 0;
@@ -95,7 +101,7 @@ JacobianKrylovSpace lanczos(System& system, double t, ConstVectorRef y, Index it
     if (size == most || !(remainder > 1e-12 * alpha.head(size).cwiseAbs().maxCoeff() + 1e-300))
       break;
     beta[size - 1] = remainder;
-    basis.col(size) = next / remainder;
+    keep(size, remainder);
   }
   basis.conservativeResize(Eigen::NoChange, size);
   space.diagonal = alpha.head(size);

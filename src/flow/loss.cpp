@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "flow/pieces.hpp"
+#include "numerics/long_vectors.hpp"
 
 namespace gradflow {
 
@@ -181,8 +182,9 @@ Loss::Loss(const Loss& other) : Loss(other.map_->clone(), other.output_loss_) {}
 void Loss::move_to(ConstVectorRef w) {
   MapPieces* pieces = map_->pieces();
   const std::uint64_t revision = pieces != nullptr ? pieces->revision() : 0;
-  if (have_point_ && revision == revision_ && w == point_) return;  // never for NaN
-  point_ = w;
+  if (have_point_ && revision == revision_ && long_vectors::same(w, point_))
+    return;  // never for NaN
+  long_vectors::copy(w, point_);
   map_->evaluate(w, f_);
   revision_ = revision;
   have_point_ = true;
@@ -225,7 +227,7 @@ void Loss::hessian_times(ConstVectorRef v, VectorRef out, ConstVectorRef u) {
   gauss_newton_times(v, out);
   if (map_->affine()) return;
   map_->curvature_times(u, v, curved_);
-  out += curved_;
+  long_vectors::add_scaled(1, curved_, out);
 }
 
 }  // namespace gradflow

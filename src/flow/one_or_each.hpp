@@ -10,6 +10,11 @@ inline double entry(ConstVectorRef c, Index i) {
   return c.size() == 1 ? c[0] : c[i];
 }
 
+/// What c is for the entries from `first` on.
+inline auto part(const Vector& c, Index first, Index count) {
+  return c.size() == 1 ? c.segment(0, 1) : c.segment(first, count);
+}
+
 /// v_i <- c_i v_i.
 inline void multiply(ConstVectorRef c, VectorRef v) {
   if (c.size() == 1)

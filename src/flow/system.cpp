@@ -2,6 +2,8 @@
 
 #include <stdexcept>
 
+#include "numerics/long_vectors.hpp"
+
 namespace gradflow {
 
 void System::metric(ConstVectorRef, VectorRef diagonal) {
@@ -11,8 +13,11 @@ void System::metric(ConstVectorRef, VectorRef diagonal) {
 double System::inner_product(ConstVectorRef y, ConstVectorRef u, ConstVectorRef v) {
   metric_.resize(y.size());
   metric(y, metric_);
-  metric_.array() *= v.array();
-  return u.dot(metric_);
+  return long_vectors::sum_of_stretches(y.size(), [&](Index first, Index count) {
+    auto weighted = metric_.segment(first, count);
+    weighted.array() *= v.segment(first, count).array();
+    return u.segment(first, count).dot(weighted);
+  });
 }
 
 std::unique_ptr<NewtonMatrix> System::newton_matrix(LinearKind) {

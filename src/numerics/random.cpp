@@ -5,6 +5,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "numerics/long_vectors.hpp"
+
 namespace gradflow {
 
 namespace {
@@ -161,7 +163,11 @@ std::uint64_t RandomStream::below(std::uint64_t n) {
 
 void RandomStream::fill_normal(MatrixRef out, double sd) {
   for (Index j = 0; j < out.cols(); ++j) {
-    for (Index i = 0; i < out.rows(); ++i) out(i, j) = sd * normal();
+    long_vectors::for_stretches(out.rows(), [&](Index first, Index count) {
+      RandomStream draws = ahead(first);
+      for (Index i = first; i < first + count; ++i) out(i, j) = sd * draws.normal();
+    });
+    *this = ahead(out.rows());
   }
 }
 

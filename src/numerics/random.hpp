@@ -51,7 +51,15 @@ class RandomStream {
   /// Uniform on {0, ..., n-1} without bias (Lemire 2019). Throws std::invalid_argument for n = 0.
   std::uint64_t below(std::uint64_t n);
 
-  /// Fill a vector or a matrix (column by column) with independent N(0, sd^2).
+  /// The same stream, `words` further on.
+  RandomStream ahead(Index words) const {
+    RandomStream other = *this;
+    other.seek(position_ + static_cast<std::uint64_t>(words));
+    return other;
+  }
+
+  /// Fill a vector or a matrix (column by column) with independent N(0, sd^2); in parallel, to the
+  /// same numbers.
   void fill_normal(MatrixRef out, double sd = 1);
 
   /// Fill a vector or a matrix (column by column) with independent uniforms between lo and hi.

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "numerics/factorisations.hpp"
+#include "numerics/long_vectors.hpp"
 #include "numerics/random.hpp"
 #include "solve/saddle.hpp"
 
@@ -98,17 +99,19 @@ double Condition::carry(ConstVectorRef y, Vector& v, double span,
   Small projected = Small::Zero(krylov_products, krylov_products);
   Index size = 0;
   double remainder = 0;
-  krylov_.col(0) = v;
+  long_vectors::copy(v, krylov_.col(0));
   for (;;) {
     double& diagonal = projected(size, size);
     diagonal = inner_product(y, krylov_.col(size), image_);
-    image_ -= diagonal * krylov_.col(size);
-    if (size > 0) image_ -= remainder * krylov_.col(size - 1);
+    long_vectors::add_scaled(-diagonal, krylov_.col(size), image_);
+    if (size > 0) long_vectors::add_scaled(-remainder, krylov_.col(size - 1), image_);
     remainder = std::sqrt(std::max(0.0, inner_product(y, image_, image_)));
     ++size;
     if (size == krylov_.cols() || !(remainder * span > 1e-8)) break;
     projected(size, size - 1) = projected(size - 1, size) = remainder;
-    krylov_.col(size) = image_ / remainder;
+    long_vectors::for_stretches(image_.size(), [&](Index first, Index count) {
+      krylov_.col(size).segment(first, count) = image_.segment(first, count) / remainder;
+    });
     product(krylov_.col(size));
   }
   projected.conservativeResize(size, size);
@@ -120,9 +123,13 @@ double Condition::carry(ConstVectorRef y, Vector& v, double span,
   Vector carried = modes.vectors * parts;
   const double length = carried.norm();
   carried /= length;
-  v = krylov_.leftCols(size) * carried;
-  image_ *= carried[size - 1];
-  image_ += krylov_.leftCols(size) * (projected * carried);
+  const Vector of_image = projected * carried;
+  long_vectors::for_stretches(v.size(), [&](Index first, Index count) {
+    const auto basis = krylov_.block(first, 0, count, size);
+    v.segment(first, count).noalias() = basis * carried;
+    image_.segment(first, count) *= carried[size - 1];
+    image_.segment(first, count) += basis * of_image;
+  });
   return fastest * span + std::log(length);
 }
 
@@ -164,18 +171,25 @@ void Condition::grow_errors(const Vector& y, Tangent& tangent, double rate, doub
   if (tangent.growth == 0) tangent.error.fill(-infinity);
   if (!(rate > 0)) return;  // what is left now is contracted before anything grows again
   // Of what v holds of faster or decaying modes, J v = rate v is not true: they take no part.
-  work_ = (v.array() * image_.array() > 0)
-              .select(v.array().sign() * v.array().abs().min(image_.array().abs() / rate), 0.0);
+  long_vectors::for_stretches(v.size(), [&](Index first, Index count) {
+    const auto part = v.segment(first, count).array();
+    const auto image = image_.segment(first, count).array();
+    work_.segment(first, count) =
+        (part * image > 0).select(part.sign() * part.abs().min(image.abs() / rate), 0.0);
+  });
   // Of few entries one draw may be all but across v: the mean of squares over several.
   const Index several = y.size() < few_entries ? std::min(y.size() + 1, few_entries / 2) : 1;
   std::array<double, sources> fresh;
   for (std::size_t s = 0; s < sources; ++s) {
     double size = 0;
     for (Index k = 0; k < several; ++k) {
-      noise_ = draws(k);
-      if (s == 0) noise_.array() *= rounding_.array();
-      if (s == 1) noise_.array() *= rtol_ * y.array().abs();
-      if (s == 2) noise_ *= atol_;
+      long_vectors::for_stretches(v.size(), [&](Index first, Index count) {
+        auto part = noise_.segment(first, count);
+        part = draws(k).segment(first, count);
+        if (s == 0) part.array() *= rounding_.segment(first, count).array();
+        if (s == 1) part.array() *= rtol_ * y.segment(first, count).array().abs();
+        if (s == 2) part *= atol_;
+      });
       if (subspace) subspace->project(noise_);
       size = std::hypot(size, inner_product(y, work_, noise_));
     }
@@ -198,13 +212,13 @@ void Condition::grow_errors(const Vector& y, Tangent& tangent, double rate, doub
 }
 
 double Condition::inner_product(ConstVectorRef y, ConstVectorRef u, ConstVectorRef v) {
-  return system_.has_saddles() ? system_.inner_product(y, u, v) : u.dot(v);
+  return system_.has_saddles() ? system_.inner_product(y, u, v) : long_vectors::dot(u, v);
 }
 
 bool Condition::normalise(ConstVectorRef y, VectorRef v) {
   const double size = std::sqrt(inner_product(y, v, v));
   if (!(size > 0) || !std::isfinite(size)) return false;
-  v /= size;
+  long_vectors::divide(size, v);
   return true;
 }
 
@@ -249,7 +263,7 @@ void Condition::look(Stepper& stepper) {
 
 void Condition::refresh(ConstVectorRef y, Vector& direction, std::size_t index) {
   noise_ = draws(static_cast<Index>(index) + 1);
-  if (normalise(y, noise_)) direction += fresh_share * noise_;
+  if (normalise(y, noise_)) long_vectors::add_scaled(fresh_share, noise_, direction);
   normalise(y, direction);
 }
 
@@ -318,22 +332,26 @@ void Condition::Look::keep(Vector& u) const {
   if (restricted_) return stepper_.subspace()->project(u);
   for (std::size_t k = 0; k < index_; ++k) {
     const Vector& other = condition_.tangents_[k].direction;
-    u -= condition_.inner_product(y_, other, u) * other;
+    long_vectors::add_scaled(-condition_.inner_product(y_, other, u), other, u);
   }
 }
 
 bool Condition::Look::solve() {
-  image_ = v_;
+  long_vectors::copy(v_, image_);
   gamma_ = stepper_.smooth(v_);
   // J (I - gamma J)^{-1} v is known without a product where the matrix is right for this and no
   // part of v is taken from it: J of the part is not known.
   known_ =
       smoothed() && matrix_ == Stepper::SmoothingMatrix::settled && index_ == 0 && !restricted_;
-  if (known_) image_ = (v_ - image_) / gamma_;
+  if (known_)
+    long_vectors::for_stretches(v_.size(), [&](Index first, Index count) {
+      auto image = image_.segment(first, count);
+      image = (v_.segment(first, count) - image) / gamma_;
+    });
   keep(v_);
   length_ = std::sqrt(condition_.inner_product(y_, v_, v_));
   if (!(length_ > 0) || !std::isfinite(length_)) return false;
-  v_ /= length_;
+  long_vectors::divide(length_, v_);
   return true;
 }
 
@@ -359,7 +377,7 @@ void Condition::Look::settle() {
 bool Condition::Look::find_rate() {
   settled_ = known_;
   if (known_)
-    image_ /= length_;
+    long_vectors::divide(length_, image_);
   else
     product(v_);
   take_rate();
@@ -412,8 +430,8 @@ void Condition::Look::turn() {
   if (carried_) return;
   const double towards = !approximate() ? 0 : smoothed() ? gamma_ : 0.25 * condition_.last_step_;
   const double turn = far_ ? towards : rate_ < 0 ? std::min(span_, -0.5 / rate_) : span_;
-  v_ += turn * image_;
-  v_ /= std::sqrt(1 + turn * (2 * rate_ + turn * squared_slope_));
+  long_vectors::add_scaled(turn, image_, v_);
+  long_vectors::divide(std::sqrt(1 + turn * (2 * rate_ + turn * squared_slope_)), v_);
 }
 
 void Condition::follow(Stepper& stepper, Tangent& tangent, std::size_t index, double elapsed) {

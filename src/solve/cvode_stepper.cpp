@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "flow/newton_choice.hpp"
+#include "numerics/long_vectors.hpp"
 #include "numerics/memory.hpp"
 #include "solve/method_choice.hpp"
 #include "solve/solver_settings.hpp"
@@ -201,10 +202,13 @@ class CvodeStepper final : public Stepper {
   double smooth(VectorRef v) override {
     if (!newton_ || !(gamma_ > 0)) return 0;
     sundials::finish_operations();
-    smoothed_ = v;
+    smoothed_.resize(v.size());
+    long_vectors::copy(v, smoothed_);
     // A direction is wanted, not digits.
-    if (!newton_->solve(smoothed_, 0.1 * v.norm()) || !smoothed_.allFinite()) return 0;
-    v = smoothed_;
+    if (!newton_->solve(smoothed_, 0.1 * long_vectors::norm(v)) ||
+        !long_vectors::all_finite(smoothed_))
+      return 0;
+    long_vectors::copy(smoothed_, v);
     return gamma_;
   }
   SmoothingMatrix smoothing_matrix() const override {
@@ -287,7 +291,7 @@ class CvodeStepper final : public Stepper {
     auto out = map(ydot);
     self.system_.rhs(t, map(y), out);
     self.keep(out);
-    if (!out.allFinite()) {
+    if (!long_vectors::all_finite(out)) {
       self.saw_non_finite_ = true;
       return 1;  // recoverable: CVODE tries a smaller step
     }
@@ -340,13 +344,13 @@ class CvodeStepper final : public Stepper {
       auto& self = *static_cast<CvodeStepper*>(s->content);
       ++self.statistics_.solves;
       auto solution = map(x);
-      solution = map(b);
+      long_vectors::copy(map(b), solution);
       // Krylov, which keeps no matrix: a third of what Newton's own test will ask (left_by_newton).
       const double tolerance =
-          0.01 * (self.settings_.rtol * self.state().norm() + self.settings_.atol);
+          0.01 * (self.settings_.rtol * long_vectors::norm(self.state()) + self.settings_.atol);
       if (!self.newton_->solve(solution, tolerance)) return 1;
       self.keep(solution);
-      return solution.allFinite() ? 0 : 1;
+      return long_vectors::all_finite(solution) ? 0 : 1;
     };
     solver->ops->free = [](SUNLinearSolver s) {
       s->content = nullptr;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "numerics/long_vectors.hpp"
+
 namespace gradflow {
 
 EnergyIdentity::EnergyIdentity(System& system, const SolverSettings& settings, double first_time)
@@ -22,7 +24,8 @@ void EnergyIdentity::start(double, ConstVectorRef y0) {
 /// How far an error of the tolerances can move E: first order through the slope, second through the
 /// largest curvature, and rounding.
 double EnergyIdentity::noise(ConstVectorRef y) const {
-  const double error = rtol_ * y.norm() + atol_ * std::sqrt(static_cast<double>(y.size()));
+  const double error =
+      rtol_ * long_vectors::norm(y) + atol_ * std::sqrt(static_cast<double>(y.size()));
   // Without a curvature (flows on a manifold, whose states are off it by the tolerance) E is known
   // to a part of its range.
   const double unknown = curvature_ > 0 ? 0 : 10 * rtol_ * (highest_ - lowest_);

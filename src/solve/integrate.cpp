@@ -22,6 +22,7 @@ SolverSettings tightened(SolverSettings settings, ConstVectorRef y0) {
 SolverSettings tightened(System& system, SolverSettings settings, ConstVectorRef y0) {
   settings = tightened(std::move(settings), y0);
   if (!settings.saddle_guard || !knows_saddles(system)) return settings;
+  const LoopThreads threads(static_cast<int>(settings.threads));
   const GrowingMode mode = fastest_growing_mode(system, 0, y0);
   if (!(mode.rate > resolved_growth * mode.fastest)) return settings;
   // The mode has length one in the system's metric; tolerances are of entries.

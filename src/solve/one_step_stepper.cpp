@@ -21,7 +21,6 @@ OneStepStepper::OneStepStepper(System& system, const SolverSettings& settings, i
     : system_(system), settings_(settings), order_(order), exponent_(1.0 / (1 + embedded_order)) {
   const Index p = system.dimension();
   for (Vector* v : {&state_, &last_, &slope_, &next_, &error_}) v->resize(p);
-  parts_.resize((p + stretch - 1) / stretch);
 }
 
 double OneStepStepper::reach() const {
@@ -114,13 +113,14 @@ void OneStepStepper::evaluate(double t, ConstVectorRef y, VectorRef out) {
 }
 
 double OneStepStepper::weighted_norm(const Vector& v, const Vector& y0, const Vector& y1) {
-  for_stretches([&](Index k, Index first, Index count) {
+  const double sum = long_vectors::sum_of_stretches(v.size(), [&](Index first, Index count) {
     const auto size =
         y0.segment(first, count).array().abs().max(y1.segment(first, count).array().abs());
-    parts_[k] =
-        (v.segment(first, count).array() / (settings_.atol + settings_.rtol * size)).square().sum();
+    return (v.segment(first, count).array() / (settings_.atol + settings_.rtol * size))
+        .square()
+        .sum();
   });
-  return std::sqrt(parts_.sum() / static_cast<double>(v.size()));
+  return std::sqrt(sum / static_cast<double>(v.size()));
 }
 
 /// Hairer, Norsett and Wanner II.4: a step in which explicit Euler moves by a hundredth of y.

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "numerics/parallel.hpp"
+#include "numerics/long_vectors.hpp"
 #include "solve/solver_settings.hpp"
 #include "solve/stepper.hpp"
 
@@ -45,12 +45,11 @@ class OneStepStepper : public Stepper {
   void evaluate(double t, ConstVectorRef y, VectorRef out);
   double weighted_norm(const Vector& v, const Vector& y0, const Vector& y1);
 
-  /// Entries of the state that stay in the second-level cache with all vectors of a step.
-  static constexpr Index stretch = 8192;
-  /// visit(k, first entry, entries) for the k-th stretch; shared out among the threads of the run.
+  /// visit(first entry, entries) for the stretches of the state, which the threads of the run share
+  /// out.
   template <typename Visit>
   void for_stretches(const Visit& visit) const {
-    for_each_stretch(state_.size(), stretch, visit);
+    long_vectors::for_stretches(state_.size(), visit);
   }
 
   System& system_;
@@ -67,7 +66,6 @@ class OneStepStepper : public Stepper {
   const int order_;
   const double exponent_;
   double previous_error_ = 0, previous_step_ = 0;
-  Vector parts_;
 };
 
 }  // namespace gradflow

@@ -147,7 +147,7 @@ class Rock4Stepper final : public OneStepStepper {
         kept_rock4_coefficients(rock4_degree(h * radius_at(time_ + 2 * h)));
     const double g = 2 * h / m.length;
     // G_k in `increment_`, G_{k-1} in `before_`; the sums grow in `next_` and `error_`.
-    for_stretches([&](Index, Index first, Index count) {
+    for_stretches([&](Index first, Index count) {
       auto increment = increment_.segment(first, count);
       increment = g * slope_.segment(first, count);
       before_.segment(first, count).setZero();
@@ -165,7 +165,7 @@ class Rock4Stepper final : public OneStepStepper {
       const double span = k == 1 ? first_stage(h, m) : share;
       if (k > 1) stage(m.time[k] * h, share, stage_slope_);
       const double in_bend = k == m.inner ? m.inner_share : k == m.outer ? m.outer_share : 0;
-      for_stretches([&](Index, Index first, Index count) {
+      for_stretches([&](Index first, Index count) {
         const auto at_stage = stage_slope_.segment(first, count);
         const auto increment = increment_.segment(first, count);
         auto before = before_.segment(first, count);
@@ -186,7 +186,7 @@ class Rock4Stepper final : public OneStepStepper {
     }
     increment_.swap(bend_);
     stage(m.bend_time * h, 1, stage_slope_);
-    for_stretches([&](Index, Index first, Index count) {
+    for_stretches([&](Index first, Index count) {
       next_.segment(first, count) += state_.segment(first, count);
       bend_slope_.segment(first, count) =
           (m.bend * h) * (stage_slope_.segment(first, count) - bend_slope_.segment(first, count));
@@ -268,7 +268,7 @@ class Rock4Stepper final : public OneStepStepper {
 
   /// out <- f(t + later, y + share increment).
   void stage(double later, double share, Vector& out) {
-    for_stretches([&](Index, Index first, Index count) {
+    for_stretches([&](Index first, Index count) {
       point_.segment(first, count) =
           state_.segment(first, count) + share * increment_.segment(first, count);
     });

@@ -42,13 +42,16 @@ class RodasStepper final : public OneStepStepper {
       return;
     }
     tableau_.dense_weights((t - previous_) / step_used_, weights_);
-    y = last_;
-    y.noalias() += k_ * weights_;
+    for_stretches([&](Index first, Index count) {
+      auto part = y.segment(first, count);
+      part = last_.segment(first, count);
+      part.noalias() += k_.middleRows(first, count) * weights_;
+    });
   }
 
   void interpolate_derivative(double t, VectorRef ydot) override {
     slope_weights(t, weights_);
-    ydot.noalias() = k_ * weights_;
+    long_vectors::combine(k_, weights_, ydot);
   }
 
   void interpolate_nodes(const std::array<double, nodes>& t, Matrix& y, Matrix& ydot) override {
@@ -58,21 +61,24 @@ class RodasStepper final : public OneStepStepper {
                              node_weights_.col(column));
       slope_weights(t[k], node_slope_weights_.col(column));
     }
-    for_stretches([&](Index, Index first, Index count) {
-      const auto stages = k_.middleRows(first, count);
-      for (Index k = 0; k < node_weights_.cols(); ++k)
-        add_columns(last_.segment(first, count), stages, node_weights_.col(k),
-                    node_slope_weights_.col(k), y.col(k).segment(first, count),
-                    ydot.col(k).segment(first, count));
-    });
+    // Shorter ones: a node finds the stages in the cache where the last one has left them.
+    for_each_stretch(state_.size(), long_vectors::stretch / 4,
+                     [&](Index, Index first, Index count) {
+                       const auto stages = k_.middleRows(first, count);
+                       for (Index k = 0; k < node_weights_.cols(); ++k)
+                         add_columns(last_.segment(first, count), stages, node_weights_.col(k),
+                                     node_slope_weights_.col(k), y.col(k).segment(first, count),
+                                     ydot.col(k).segment(first, count));
+                     });
   }
 
   double smooth(VectorRef v) override {
     if (!(step_used_ > 0)) return 0;
-    sum_ = v;
+    long_vectors::copy(v, sum_);
     // A direction is wanted, not digits.
-    if (!newton_->solve(sum_, 0.1 * v.norm()) || !sum_.allFinite()) return 0;
-    v = sum_;
+    if (!newton_->solve(sum_, 0.1 * long_vectors::norm(v)) || !long_vectors::all_finite(sum_))
+      return 0;
+    long_vectors::copy(sum_, v);
     return step_used_ * tableau_.gamma;
   }
   SmoothingMatrix smoothing_matrix() const override {
@@ -122,7 +128,7 @@ class RodasStepper final : public OneStepStepper {
     constexpr int steps_between = 8;
     constexpr double much = 100;  // tolerances
     constexpr double neutral = 0.999;
-    accumulated_ += error_;
+    long_vectors::add_scaled(1, error_, accumulated_);
     if (++since_contraction_ < steps_between) return;
     since_contraction_ = 0;
     double before = std::numeric_limits<double>::infinity();
@@ -147,18 +153,20 @@ class RodasStepper final : public OneStepStepper {
     if (!newton_->factorise(h * tableau_.gamma)) return std::numeric_limits<double>::infinity();
     const auto negative = newton_->negative_eigenvalues();
     if (negative && *negative > 0) ++statistics_.indefinite_factorisations;
-    const double tolerance = 1e-3 * (settings_.atol + settings_.rtol * state_.norm());
+    const double tolerance = 1e-3 * (settings_.atol + settings_.rtol * long_vectors::norm(state_));
     for (Index i = 0; i < tableau_.stages; ++i) {
       auto k = k_.col(i);
       if (i == 0) {
-        k = h * tableau_.gamma * slope_;
+        for_stretches([&](Index first, Index count) {
+          k.segment(first, count) = h * tableau_.gamma * slope_.segment(first, count);
+        });
       } else {
-        for_stretches([&](Index, Index first, Index count) {
+        for_stretches([&](Index first, Index count) {
           add_columns(state_.segment(first, count), k_.block(first, 0, count, i), a_.col(i).head(i),
                       C_.col(i).head(i), stage_.segment(first, count), sum_.segment(first, count));
         });
         evaluate(time_ + tableau_.c[i] * h, stage_, k);
-        for_stretches([&](Index, Index first, Index count) {
+        for_stretches([&](Index first, Index count) {
           auto part = k.segment(first, count);
           part = h * tableau_.gamma * part + tableau_.gamma * sum_.segment(first, count);
         });
@@ -168,7 +176,7 @@ class RodasStepper final : public OneStepStepper {
       if (!newton_->solve(k, tolerance)) return std::numeric_limits<double>::infinity();
       keep(k);
     }
-    for_stretches([&](Index, Index first, Index count) {
+    for_stretches([&](Index first, Index count) {
       add_columns(state_.segment(first, count), k_.middleRows(first, count), tableau_.m, tableau_.e,
                   next_.segment(first, count), error_.segment(first, count));
     });

@@ -4,6 +4,7 @@
 
 #include "flow/lanczos.hpp"
 #include "numerics/factorisations.hpp"
+#include "numerics/long_vectors.hpp"
 
 namespace gradflow {
 namespace {
@@ -64,7 +65,8 @@ GrowingMode fastest_growing_mode(System& system, double t, ConstVectorRef y, int
   const Index last = space.diagonal.size() - 1;
   found.rate = eigen.values[last];
   found.fastest = eigen.values.cwiseAbs().maxCoeff();
-  found.mode = space.basis * eigen.vectors.col(last);
+  found.mode.resize(y.size());
+  long_vectors::combine(space.basis, eigen.vectors.col(last), found.mode);
   if (found.rate > 0) {
     Vector slope(system.dimension());
     system.rhs(t, y, slope);

@@ -6,6 +6,7 @@
 
 #include "flow/lanczos.hpp"
 #include "numerics/factorisations.hpp"
+#include "numerics/long_vectors.hpp"
 #include "numerics/random.hpp"
 #include "solve/outcome.hpp"
 
@@ -62,7 +63,8 @@ double SpectralRadius::by_lanczos(double t, ConstVectorRef y) {
     const SymmetricEigen eigen = tridiagonal_eigen(space.diagonal, space.off_diagonal);
     const double rate = std::max(0.0, -eigen.values[0]);
     const double residual = space.remainder * std::abs(eigen.vectors(size - 1, 0));
-    mode_ = space.basis * eigen.vectors.col(0);
+    mode_.resize(y.size());
+    long_vectors::combine(space.basis, eigen.vectors.col(0), mode_);
     longest_image = std::max(longest_image, space.longest_image);
     radius = std::max(rate + residual, longest_image);
     if (!(residual > known * radius)) break;

@@ -7,6 +7,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "numerics/parallel.hpp"
 #include "tests/catch.hpp"
 
 using namespace gradflow;
@@ -76,6 +77,22 @@ TEST_CASE("Every uniform and every normal draw takes one position") {
   Matrix m(3, 5);
   stream.fill_normal(m);
   CHECK(stream.position() == 17);
+}
+
+TEST_CASE("A vector is filled with the numbers of the stream in their order, any threads") {
+  const Index n = 20001;
+  RandomStream one(9, "data"), filled(9, "data"), by_threads(9, "data");
+  one.next();  // from within a block
+  filled.next();
+  by_threads.next();
+  Matrix expected(n, 2), plain(n, 2), parallel(n, 2);
+  for (double& entry : expected.reshaped()) entry = 0.5 * one.normal();
+  filled.fill_normal(plain, 0.5);
+  CHECK(plain == expected);
+  const LoopThreads threads(3);
+  by_threads.fill_normal(parallel, 0.5);
+  CHECK(parallel == expected);
+  CHECK(by_threads.position() == one.position());
 }
 
 TEST_CASE("Seeking to any position gives the word that is drawn there in sequence") {

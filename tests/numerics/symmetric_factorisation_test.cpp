@@ -277,16 +277,23 @@ TEST_CASE("Cholesky in blocks: backward stable, the upper triangle untouched, an
 
 TEST_CASE("A symmetric product in panels is the product, any threads") {
   RandomStream stream(8, "product");
-  for (const Index n : {1, 255, 257, 600}) {
-    CAPTURE(n);
-    const Matrix a = random_matrix(stream, 30, n);
-    const Vector weight = Vector::LinSpaced(30, 1, 2);
-    const Matrix b = weight.asDiagonal() * a, expected = 0.5 * a.transpose() * b;
+  // The last two are cut along their columns as well.
+  for (const auto& [n, k] :
+       {std::pair<Index, Index>{1, 30}, {255, 30}, {257, 30}, {600, 30}, {97, 9001}, {20, 5000}}) {
+    CAPTURE(n, k);
+    const Matrix a = random_matrix(stream, k, n);
+    const Vector weight = Vector::LinSpaced(k, 1, 2);
+    const Matrix b = weight.asDiagonal() * a;
+    Matrix expected = 0.5 * a.transpose() * b;
     Matrix found = Matrix::Zero(n, n);
+    found(n - 1, 0) = 7;  // what is there is added to
     add_symmetric_product(0.5, a, b, found);
+    expected(n - 1, 0) += 7;
     const Matrix difference = (found - expected).triangularView<Eigen::Lower>();
-    CHECK(difference.cwiseAbs().maxCoeff() < 1e-13 * 30);  // sums of 30 products of order 1
+    CHECK(difference.cwiseAbs().maxCoeff() <
+          1e-14 * static_cast<double>(k));  // products of order 1
     Matrix again = Matrix::Zero(n, n);
+    again(n - 1, 0) = 7;
     const LoopThreads threads(3);
     add_symmetric_product(0.5, a, b, again);
     CHECK(again == found);
