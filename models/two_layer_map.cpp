@@ -5,6 +5,7 @@
 #include "flow/mini_batch.hpp"
 #include "flow/pieces.hpp"
 #include "models/relu_pieces.hpp"
+#include "models/sliding_neurons.hpp"
 #include "numerics/factorisations.hpp"
 #include "numerics/parallel.hpp"
 #include "numerics/symmetric_product.hpp"
@@ -42,6 +43,7 @@ class TwoLayerMap final : public OutputMap,
     auto copy = std::make_unique<TwoLayerMap>(inputs_, m_, activation_, bias_, scale_);
     copy->pieces_ = pieces_;
     copy->columns_ = columns_;
+    copy->sliding_ = sliding_;
     return copy;
   }
   Index parameters() const override { return m_ * block_size(); }
@@ -54,13 +56,14 @@ class TwoLayerMap final : public OutputMap,
     if (pieces_) w_ = w;
     if (held) first_ = pieces_->slopes(0);
     for_blocks([&](Index block, Index start, Index count) {
-      auto z = z_.middleRows(start, count), value = value_.middleRows(start, count);
+      auto value = value_.middleRows(start, count);
+      auto z = keeps_arguments() ? z_.middleRows(start, count) : value_.middleRows(start, count);
       preactivation(w, start, z);
       if (held)
         value = first_.middleRows(start, count).cwiseProduct(z);
       else
         for (Index i = 0; i < outputs(); ++i)
-          activation_.evaluate(&z_(start, i), count, &value_(start, i), &first_(start, i));
+          activation_.evaluate(&z(0, i), count, &value(0, i), &first_(start, i));
       parts_.col(block).noalias() = value.transpose() * a_.segment(start, count);
     });
     have_second_ = false;
@@ -111,7 +114,7 @@ class TwoLayerMap final : public OutputMap,
       Eigen::Map<RowMatrix>(jt.col(i).data(), m_, d()).noalias() = back_.col(i) * inputs_->row(i);
       if (bias_) jt.col(i).segment(m_ * d(), m_) = back_.col(i);
     });
-    if (slides())
+    if (sliding_.any())
       for (Index i = 0; i < outputs(); ++i) project(jt.col(i));
   }
 
@@ -125,8 +128,8 @@ class TwoLayerMap final : public OutputMap,
         const double w = weight[offset];
         return (weight.segment(offset, size).array() == w).all();
       };
-      const bool by_layer = !slides() && constant(0, m_ * d()) && constant(parameters() - m_, m_) &&
-                            (!bias_ || constant(m_ * d(), m_));
+      const bool by_layer = !sliding_.any() && constant(0, m_ * d()) &&
+                            constant(parameters() - m_, m_) && (!bias_ || constant(m_ * d(), m_));
       if (!by_layer) {
         OutputMap::gram(weight, k);
         return;
@@ -145,17 +148,7 @@ class TwoLayerMap final : public OutputMap,
     small_.array() *= first * kernel_.array() + (bias_ ? bias : 0);
     add_symmetric_product(scale_ * scale_ * second, value_, value_, small_);
     k = small_.selfadjointView<Eigen::Lower>();
-    // A neuron that slides has x_i . P x_j, P the projection off its normals.
-    if (slides())
-      for (const Index neuron : sliders()) {
-        const Matrix& normals = normals_of(neuron);
-        for (Index e = 0; e < normals.cols(); ++e) {
-          sample_ = *inputs_ * normals.col(e).head(d());
-          if (bias_) sample_.array() += normals(d(), e);
-          sample_.array() *= back_.row(neuron).transpose().array() * scale_;
-          k.noalias() -= sample_ * sample_.transpose();
-        }
-      }
+    if (sliding_.any()) sliding_.take_off_gram(scale_ * back_, k);
   }
   double gram_flops() const override {
     const double n = static_cast<double>(outputs());
@@ -188,12 +181,7 @@ class TwoLayerMap final : public OutputMap,
       block.topRightCorner(inner, 1).noalias() = scale_ * (extended_ * weight_);
       block.bottomLeftCorner(1, inner) = block.topRightCorner(inner, 1).transpose();
       block(inner, inner) = 0;
-      if (slides() && slides(k)) {
-        const Matrix& normals = normals_of(k);
-        const Matrix off = Matrix::Identity(inner, inner) - normals * normals.transpose();
-        block.topRows(inner) = (off * block.topRows(inner)).eval();
-        block.leftCols(inner) = (block.leftCols(inner) * off).eval();
-      }
+      sliding_.project_block(k, block);
     }
   }
 
@@ -216,7 +204,7 @@ class TwoLayerMap final : public OutputMap,
     pieces_ = std::make_shared<ReluPieces>(
         std::vector<HiddenLayer>{{d(), m_, 0, bias_ ? m_ * d() : -1}}, low, tolerance, decay);
     columns_ = std::make_shared<Matrix>(inputs_->transpose());
-    normals_of_revision_ = 0;
+    sliding_ = SlidingNeurons(pieces_->layers().front(), pieces_, columns_);
   }
   std::uint64_t revision() const override { return pieces_ ? pieces_->revision() : 0; }
   double margin(ConstVectorRef u) override { return pieces_->margin(*this, w_, u); }
@@ -226,18 +214,7 @@ class TwoLayerMap final : public OutputMap,
     else
       pieces_->enter_next(*this, w, u);
   }
-  /// A neuron's surfaces have normals in its own weights (w_k, b_k), at any w the same.
-  void project(VectorRef v) override {
-    if (!slides()) return;
-    for (const Index k : sliders()) {
-      neuron_.resize(extended());
-      neuron_.head(d()) = v.segment(k * d(), d());
-      if (bias_) neuron_[d()] = v[m_ * d() + k];
-      neuron_ -= normals_of(k) * (normals_of(k).transpose() * neuron_);
-      v.segment(k * d(), d()) = neuron_.head(d());
-      if (bias_) v[m_ * d() + k] = neuron_[d()];
-    }
-  }
+  void project(VectorRef v) override { sliding_.project(v); }
 
   void move_to(ConstVectorRef w) override {
     outputs_.resize(outputs());
@@ -251,39 +228,9 @@ class TwoLayerMap final : public OutputMap,
   }
   const Matrix& activation_gradient(Index) const override { return pulled_; }
 
-  bool slides() const { return pieces_ && !pieces_->kinks().empty(); }
-  bool slides(Index k) { return normals_of(k).cols() > 0; }
-  const std::vector<Index>& sliders() {
-    refresh_normals();
-    return sliders_;
-  }
-  /// An orthonormal basis of the span of the (x_i, 1) in whose surfaces neuron k slides.
-  const Matrix& normals_of(Index k) {
-    refresh_normals();
-    return normals_[static_cast<std::size_t>(k)];
-  }
-  void refresh_normals() {
-    if (normals_of_revision_ == pieces_->revision()) return;
-    normals_of_revision_ = pieces_->revision();
-    std::vector<std::vector<Index>> held(static_cast<std::size_t>(m_));
-    for (const Kink& s : pieces_->kinks())
-      held[static_cast<std::size_t>(s.neuron)].push_back(s.sample);
-    normals_.assign(held.size(), Matrix(extended(), 0));
-    sliders_.clear();
-    for (std::size_t k = 0; k < held.size(); ++k) {
-      if (held[k].empty()) continue;
-      sliders_.push_back(static_cast<Index>(k));
-      Matrix span(extended(), static_cast<Index>(held[k].size()));
-      for (std::size_t s = 0; s < held[k].size(); ++s) {
-        span.col(static_cast<Index>(s)).head(d()) = columns_->col(held[k][s]);
-        if (bias_) span(d(), static_cast<Index>(s)) = 1;
-      }
-      normals_[k] = orthonormal_columns(span);
-    }
-  }
   /// v, or what is left of it where sliding neurons keep to their surfaces.
   Eigen::Map<const Vector> tangent_of(ConstVectorRef v) {
-    if (!slides()) return {v.data(), v.size()};
+    if (!sliding_.any()) return {v.data(), v.size()};
     tangent_ = v;
     project(tangent_);
     return {tangent_.data(), tangent_.size()};
@@ -300,15 +247,20 @@ class TwoLayerMap final : public OutputMap,
       collect(back, start, jtu);
     });
   }
-  Index extended() const { return d() + (bias_ ? 1 : 0); }
 
   Index d() const { return inputs_->cols(); }
   Index block_size() const { return d() + (bias_ ? 2 : 1); }
   void allocate() {
-    for (Matrix* work : {&z_, &value_, &first_, &second_, &back_}) work->resize(m_, outputs());
+    if (keeps_arguments()) z_.resize(m_, outputs());
+    for (Matrix* work : {&value_, &first_, &second_, &back_}) work->resize(m_, outputs());
     // Activations of a block on all samples fit the second-level cache a few times.
-    rows_ = std::min(m_, std::clamp<Index>(16384 / outputs(), 256, 2048));
+    rows_ = std::min(m_, std::clamp<Index>(16384 / outputs(), 128, 2048));
     parts_.resize(outputs(), (m_ + rows_ - 1) / rows_);
+  }
+  /// Pre-activations are kept where something asks for them again: they are a third of what an
+  /// evaluation writes.
+  bool keeps_arguments() const {
+    return !activation_.smooth() || activation_.second_derivative_takes_argument();
   }
   /// f(block, first neuron, neurons), in parallel.
   template <class F>
@@ -355,8 +307,8 @@ class TwoLayerMap final : public OutputMap,
       return;
     }
     parallel_for(outputs(), [&](Index i) {
-      activation_.second_derivative(z_.col(i).data(), value_.col(i).data(), first_.col(i).data(),
-                                    m_, second_.col(i).data());
+      activation_.second_derivative(keeps_arguments() ? &z_(0, i) : nullptr, value_.col(i).data(),
+                                    first_.col(i).data(), m_, second_.col(i).data());
     });
   }
 
@@ -374,12 +326,10 @@ class TwoLayerMap final : public OutputMap,
   BlockStructure blocks_;
   std::shared_ptr<ReluPieces> pieces_;
   std::shared_ptr<const Matrix> columns_;  ///< X^T
-  std::vector<Matrix> normals_;
-  std::vector<Index> sliders_;
-  std::uint64_t normals_of_revision_ = 0;
+  SlidingNeurons sliding_;
   Matrix pulled_;
-  Vector neuron_, outputs_;
-  Vector w_, tangent_, sample_;
+  Vector outputs_;
+  Vector w_, tangent_;
 };
 
 }  // namespace

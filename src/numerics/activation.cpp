@@ -82,6 +82,19 @@ void Activation::second_derivative(const double* z, const double* value, const d
   }
 }
 
+bool Activation::second_derivative_takes_argument() const {
+  switch (kind_) {
+    case Kind::tanh:
+    case Kind::quadratic:
+    case Kind::relu:
+    case Kind::leaky_relu:
+    case Kind::identity:
+      return false;
+    default:
+      return true;
+  }
+}
+
 double Activation::operator()(double z) const {
   double value = 0;
   evaluate(&z, 1, &value);

@@ -40,9 +40,11 @@ class Activation {
                 double* second = nullptr) const;
 
   /// second[i] = sigma''(z[i]) from sigma(z[i]) and sigma'(z[i]) where these are at hand: for most
-  /// activations without another exponential. None of the arrays overlap.
+  /// activations without another exponential. None of the arrays overlap. `z` may be null where
+  /// `second_derivative_takes_argument` is false.
   void second_derivative(const double* z, const double* value, const double* first, Index n,
                          double* second) const;
+  bool second_derivative_takes_argument() const;
 
   /// sigma(z) of one number; use `evaluate` for arrays, which is vectorised.
   double operator()(double z) const;

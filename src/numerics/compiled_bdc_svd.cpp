@@ -2,7 +2,16 @@
 #include "numerics/factorisations.hpp"
 
 namespace Eigen {
+#if EIGEN_VERSION_AT_LEAST(3, 4, 90)
 template class BDCSVD<MatrixXd>;
+#else
+// The other members are in compiled_bdc_divide.cpp: all of them in one file take a compiler 22 s
+// and a gigabyte.
+template BDCSVD<MatrixXd>::BDCSVD(const MatrixXd&, unsigned int);
+template BDCSVD<MatrixXd>::~BDCSVD();
+template BDCSVD<MatrixXd>& BDCSVD<MatrixXd>::compute(const MatrixXd&, unsigned int);
+template void BDCSVD<MatrixXd>::allocate(Index, Index, unsigned int);
+#endif
 }  // namespace Eigen
 
 namespace gradflow {

@@ -20,5 +20,8 @@ extern template class ColPivHouseholderQR<MatrixXd>;
 extern template class SelfAdjointEigenSolver<MatrixXd>;
 extern template class JacobiSVD<MatrixXd>;
 extern template class BDCSVD<MatrixXd>;
+namespace internal {
+extern template class UpperBidiagonalization<MatrixXd>;  // of BDCSVD half
+}
 
 }  // namespace Eigen
