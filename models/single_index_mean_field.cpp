@@ -165,7 +165,7 @@ class MeanFieldMatrix final : public NewtonMatrix {
     const double k = static_cast<double>(problem.sigma.size());
     return {.kind = LinearKind::structured,
             .counts_inertia = true,
-            .cost = {8 * m * k, 12 * m * k + k * k * k / 3, 8 * m * k, 80 * m},
+            .cost = {8 * m * k, 12 * m * k + k * k * k / 3, 8 * m * k, 56 * m},
             .taken = NewtonOffer::Taken::first,
             .about = "2x2 blocks plus rank " + std::to_string(problem.sigma.size()) +
                      ", exact, linear in m"};

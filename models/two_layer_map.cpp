@@ -6,7 +6,6 @@
 #include "flow/pieces.hpp"
 #include "models/relu_pieces.hpp"
 #include "models/sliding_neurons.hpp"
-#include "numerics/factorisations.hpp"
 #include "numerics/parallel.hpp"
 #include "numerics/symmetric_product.hpp"
 

@@ -238,10 +238,8 @@ LangevinDynamics::LangevinDynamics(const Loss& loss, DecayAndRate terms, double 
       stream_(seed, "noise") {}
 
 void LangevinDynamics::discrete_step(double t, double step, VectorRef y) {
-  const std::uint64_t position =
-      static_cast<std::uint64_t>(std::llround(t / step)) * static_cast<std::uint64_t>(y.size());
-  // One step after the other goes on where the last one ended, with what is left of its block.
-  if (position != stream_.position()) stream_.seek(position);
+  stream_.seek(static_cast<std::uint64_t>(std::llround(t / step)) *
+               static_cast<std::uint64_t>(y.size()));
   stream_.fill_normal(noise_, std::sqrt(step));
   GradientFlow::discrete_step(t, step, y);
   one_or_each::add_product(noise_scale_, noise_, y);

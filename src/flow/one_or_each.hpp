@@ -15,6 +15,8 @@ inline auto part(const Vector& c, Index first, Index count) {
   return c.size() == 1 ? c.segment(0, 1) : c.segment(first, count);
 }
 
+void part(Vector&& c, Index first, Index count) = delete;  // it would be gone
+
 /// v_i <- c_i v_i.
 inline void multiply(ConstVectorRef c, VectorRef v) {
   if (c.size() == 1)

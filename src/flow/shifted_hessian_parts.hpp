@@ -17,8 +17,7 @@ struct Shift {
   Vector values;
   double operator[](Index i) const { return one_or_each::entry(values, i); }
   bool uniform() const { return values.size() == 1; }
-  void divide(VectorRef b) const { one_or_each::divide(values, b); }
-  /// The same for `count` entries from `first` on.
+  /// b <- b / shift for `count` entries from `first` on.
   void divide_part(VectorRef b, Index first, Index count) const {
     one_or_each::divide(one_or_each::part(values, first, count), b.segment(first, count));
   }

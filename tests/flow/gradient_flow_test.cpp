@@ -1,5 +1,6 @@
 #include "flow/gradient_flow.hpp"
 
+#include "numerics/long_vectors.hpp"
 #include "tests/catch.hpp"
 #include "tests/finite_differences.hpp"
 #include "tests/flow/sine_map.hpp"
@@ -61,6 +62,50 @@ TEST_CASE("The gradient flow's right-hand side is -eta (grad F + Lambda w)") {
   loss.gradient(2 * w, gradient);
   flow.rhs(0, w, rhs);
   CHECK(relative_error(rhs, expected) < 1e-14);
+}
+
+TEST_CASE("A flow of many parameters is its formula in every entry") {
+  // Beyond the stretches that threads share out.
+  const Index p = 2 * long_vectors::stretch + 3;
+  RandomStream stream(10, "test");
+  Loss loss = sine_loss(3, p, stream);
+  const Vector w = random_vector(p, stream) / std::sqrt(static_cast<double>(p));
+  const Vector v = random_vector(p, stream), b = random_vector(p, stream);
+  const LoopThreads threads(2);
+  for (const bool of_each : {false, true}) {
+    CAPTURE(of_each);
+    DecayAndRate terms;
+    terms.decay[0] = 0.3;
+    if (of_each) {
+      terms.decay = random_vector(p, stream).cwiseAbs();
+      terms.rate = random_vector(p, stream).cwiseAbs().array() + 0.1;
+    }
+    const Vector decay = of_each ? terms.decay : Vector::Constant(p, terms.decay[0]);
+    const Vector rate = of_each ? terms.rate : Vector::Constant(p, terms.rate[0]);
+    GradientFlow flow(loss, terms);
+    Vector expected(p), found(p);
+    const double value = loss.gradient(w, expected);
+    expected = -rate.cwiseProduct(expected + decay.cwiseProduct(w));
+    flow.rhs(0, w, found);
+    CHECK(relative_error(found, expected) < 1e-14);
+    loss.hessian_times(v, expected);
+    expected = -rate.cwiseProduct(expected + decay.cwiseProduct(v));
+    flow.jacobian_times(0, w, v, found);
+    CHECK(relative_error(found, expected) < 1e-14);
+    CHECK(flow.energy(w) == Approx(value + 0.5 * w.dot(decay.cwiseProduct(w))).epsilon(1e-12));
+    CHECK(flow.inner_product(w, v, v) == Approx(v.dot(v.cwiseQuotient(rate))).epsilon(1e-12));
+    // (I + gamma eta (J^T D J + Lambda)) x = b.
+    const double gamma = 2;
+    const auto newton = flow.newton_matrix(LinearKind::gauss_newton);
+    newton->linearise(0, w);
+    REQUIRE(newton->factorise(gamma));
+    found = b;
+    REQUIRE(newton->solve(found, 0));
+    loss.linearise(w);
+    loss.gauss_newton_times(found, expected);
+    expected = found + gamma * rate.cwiseProduct(expected + decay.cwiseProduct(found));
+    CHECK(relative_error(expected, b) < 1e-10);
+  }
 }
 
 TEST_CASE("Along a direction of the flow, the growth rate is the Hessian's Rayleigh quotient") {

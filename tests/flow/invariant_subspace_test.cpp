@@ -1,5 +1,6 @@
 #include "flow/invariant_subspace.hpp"
 
+#include "numerics/long_vectors.hpp"
 #include "tests/finite_differences.hpp"
 #include "tests/solve/systems.hpp"
 
@@ -7,6 +8,22 @@ using namespace gradflow;
 using namespace gradflow::testing;
 
 namespace {
+
+/// y_i' = c_{i mod 3} y_i.
+class ThreeRates final : public System {
+ public:
+  explicit ThreeRates(Index n) : n_(n) {}
+  Index dimension() const override { return n_; }
+  void rhs(double, ConstVectorRef y, VectorRef out) override {
+    for (Index i = 0; i < n_; ++i) out[i] = static_cast<double>(i % 3 - 1) * y[i];
+  }
+  void jacobian_times(double, ConstVectorRef, ConstVectorRef v, VectorRef out) override {
+    rhs(0, v, out);
+  }
+
+ private:
+  Index n_;
+};
 
 /// The projection as a matrix.
 Matrix projector(const InvariantSubspace& subspace, Index n) {
@@ -73,6 +90,30 @@ TEST_CASE("Equal numbers that the flow tells apart are no symmetry") {
   y.tail(3).setZero();
   CHECK_FALSE(InvariantSubspace::around(*system, y));
   CHECK_FALSE(InvariantSubspace::around(*system, random_vector(12, stream)));
+}
+
+TEST_CASE("Of many entries those of one size and one rate are a class, the others are free") {
+  const Index n = 2 * long_vectors::stretch + 3, free = 10;
+  ThreeRates system(n);
+  Vector y(n);
+  for (Index i = 0; i < n; ++i) y[i] = i % 2 == 0 ? 0.7 : -0.7;
+  for (Index i = 0; i < free; ++i) y[i] = 1 + static_cast<double>(i);
+  const LoopThreads threads(3);
+  const auto subspace = InvariantSubspace::around(system, y);
+  REQUIRE(subspace);
+  CHECK(subspace->constrained() == n - free);
+  RandomStream stream(4, "test");
+  const Vector v = random_vector(n, stream);
+  Vector projected = v, expected = v;
+  subspace->project(projected);
+  for (Index rate = 0; rate < 3; ++rate) {
+    double sum = 0, members = 0;
+    for (Index i = free; i < n; ++i)
+      if (i % 3 == rate) sum += (y[i] > 0 ? 1 : -1) * v[i], ++members;
+    for (Index i = free; i < n; ++i)
+      if (i % 3 == rate) expected[i] = (y[i] > 0 ? 1 : -1) * sum / members;
+  }
+  CHECK((projected - expected).cwiseAbs().maxCoeff() < 1e-14);
 }
 
 TEST_CASE("Equal factors of a symmetric completion stay equal") {
