@@ -199,13 +199,17 @@ std::vector<Problem> each(const std::vector<double>& values, const Make& make) {
 
 /// `auto` with one thread and more, up to what the machine has; two processors are left to others
 /// where there are many.
+/// Beside each the bandwidth that it has to memory, which bounds what long vectors gain.
 std::vector<std::string> auto_by_threads() {
   const auto cores = static_cast<int>(std::thread::hardware_concurrency());
   const int most = cores > 8 ? cores - 2 : cores;
   std::vector<std::string> solvers;
-  for (int threads = 1; threads < most; threads *= 2)
+  const auto add = [&](int threads) {
     solvers.push_back("auto x" + std::to_string(threads));
-  solvers.push_back("auto x" + std::to_string(std::max(1, most)));
+    std::cout << "memory x" << threads << "  " << 1e-9 * memory_bandwidth(threads) << " GB/s\n";
+  };
+  for (int threads = 1; threads < most; threads *= 2) add(threads);
+  add(std::max(1, most));
   return solvers;
 }
 

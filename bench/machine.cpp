@@ -8,6 +8,7 @@
 
 #include "bench/problems.hpp"
 #include "bench/solvers.hpp"
+#include "numerics/long_vectors.hpp"
 
 namespace gradflow::bench {
 namespace {
@@ -48,6 +49,22 @@ double triad_bytes(Index n) {
 }
 
 }  // namespace
+
+double memory_bandwidth(int threads) {
+  constexpr Index n = 4'000'000;
+  const Vector b = Vector::Ones(n), c = Vector::Ones(n);
+  Vector a = Vector::Zero(n);
+  const LoopThreads shared(threads);
+  double best = INFINITY;
+  for (int repeat = 0; repeat < 20; ++repeat) {
+    const double began = wall_seconds();
+    long_vectors::for_stretches(n, [&](Index first, Index count) {
+      a.segment(first, count) = b.segment(first, count) + 0.5 * c.segment(first, count);
+    });
+    best = std::min(best, wall_seconds() - began);
+  }
+  return 24.0 * static_cast<double>(n) / best;
+}
 
 void measure_machine(std::ostream& out) {
   char line[300];

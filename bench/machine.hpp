@@ -11,4 +11,8 @@ namespace gradflow::bench {
 /// what share of the peak that is. As a table in Markdown.
 void measure_machine(std::ostream& out);
 
+/// Bytes a second of the triad in memory (96 MB), its stretches shared out among threads as those
+/// of a run's vectors are.
+double memory_bandwidth(int threads);
+
 }  // namespace gradflow::bench

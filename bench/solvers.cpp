@@ -20,6 +20,10 @@
 
 namespace gradflow::bench {
 
+double wall_seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
 double cpu_seconds() {
   timespec now{};
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
@@ -84,10 +88,6 @@ Run bare_loop(const Problem& problem, System& system, const SolverSettings& sett
   run.rhs = statistics.rhs_evaluations;
   run.factorisations = statistics.factorisations;
   return run;
-}
-
-double wall_seconds() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
 Run ours(const Problem& problem, const SolverSettings& asked, double cap,

@@ -20,6 +20,7 @@ struct Run {
 };
 
 double cpu_seconds();
+double wall_seconds();
 
 constexpr const char* without_condition = " without condition";
 
