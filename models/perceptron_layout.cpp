@@ -1,18 +1,28 @@
 #include "models/perceptron_layout.hpp"
 
+#include <algorithm>
 #include <cmath>
+
+#include "numerics/parallel.hpp"
 
 namespace gradflow {
 
 Matrix perceptron_outputs(const PerceptronLayout& layout, Activation activation, double scale,
                           const Matrix& x, ConstVectorRef w) {
-  Matrix h = x.transpose();
-  for (std::size_t l = 0; l < layout.layers(); ++l) {
-    h = (layout.W(w, l) * h).eval();
-    if (layout.bias) h.colwise() += layout.b(w, l);
-    if (l + 1 < layout.layers()) activation.evaluate(h.data(), h.size(), h.data());
-  }
-  return scale * h;
+  // Samples whose activations stay in the second-level cache.
+  const Index widest = *std::max_element(layout.widths.begin(), layout.widths.end());
+  const Index chunk = std::max<Index>(16, 16384 / widest);
+  Matrix outputs(layout.widths.back(), x.rows());
+  for_each_stretch(x.rows(), chunk, [&](Index, Index first, Index count) {
+    Matrix h = x.middleRows(first, count).transpose();
+    for (std::size_t l = 0; l < layout.layers(); ++l) {
+      h = (layout.W(w, l) * h).eval();
+      if (layout.bias) h.colwise() += layout.b(w, l);
+      if (l + 1 < layout.layers()) activation.evaluate(h.data(), h.size(), h.data());
+    }
+    outputs.middleCols(first, count) = scale * h;
+  });
+  return outputs;
 }
 
 Vector draw_perceptron(RandomStream& stream, const PerceptronLayout& layout, double variance) {

@@ -9,6 +9,7 @@
 #include "models/supervised_data.hpp"
 #include "models/training_data.hpp"
 #include "models/two_layer_map.hpp"
+#include "numerics/parallel.hpp"
 #include "numerics/random.hpp"
 
 namespace gradflow {
@@ -26,16 +27,14 @@ Vector predict(const TwoLayerShape& shape, const Matrix& x, ConstVectorRef w) {
   const Index m = shape.width, d = x.cols();
   const Index chunk = std::clamp<Index>(16384 / m, 1, x.rows());
   const Eigen::Map<const RowMatrix> W(w.data(), m, d);
-  Matrix z(m, chunk);
   Vector f(x.rows());
-  for (Index start = 0; start < x.rows(); start += chunk) {
-    const Index count = std::min(chunk, x.rows() - start);
-    auto part = z.leftCols(count);
-    part.noalias() = W * x.middleRows(start, count).transpose();
-    if (shape.bias) part.colwise() += w.segment(m * d, m);
+  for_each_stretch(x.rows(), chunk, [&](Index, Index start, Index count) {
+    Matrix z(m, count);
+    z.noalias() = W * x.middleRows(start, count).transpose();
+    if (shape.bias) z.colwise() += w.segment(m * d, m);
     shape.activation.evaluate(z.data(), m * count, z.data());
-    f.segment(start, count).noalias() = shape.scale * (part.transpose() * w.tail(m));
-  }
+    f.segment(start, count).noalias() = shape.scale * (z.transpose() * w.tail(m));
+  });
   return f;
 }
 
