@@ -75,12 +75,7 @@ JacobianKrylovSpace lanczos(System& system, double t, ConstVectorRef y, Index it
   const double length = in_metric.length(next);
   if (!(length > 0) || !std::isfinite(length)) return space;
   basis.resize(n, most);
-  const auto keep = [&](Index column, double size) {
-    long_vectors::for_stretches(n, [&](Index first, Index count) {
-      basis.col(column).segment(first, count) = next.segment(first, count) / size;
-    });
-  };
-  keep(0, length);
+  long_vectors::divide(next, length, basis.col(0));
   Index size = 0;
   while (size < most) {
     system.jacobian_times(t, y, basis.col(size), next);
@@ -101,7 +96,7 @@ JacobianKrylovSpace lanczos(System& system, double t, ConstVectorRef y, Index it
     if (size == most || !(remainder > 1e-12 * alpha.head(size).cwiseAbs().maxCoeff() + 1e-300))
       break;
     beta[size - 1] = remainder;
-    keep(size, remainder);
+    long_vectors::divide(next, remainder, basis.col(size));
   }
   basis.conservativeResize(Eigen::NoChange, size);
   space.diagonal = alpha.head(size);

@@ -39,8 +39,10 @@ void copy(ConstVectorRef from, VectorRef to) {
   });
 }
 
-void divide(double c, VectorRef v) {
-  for_stretches(v.size(), [&](Index first, Index count) { v.segment(first, count) /= c; });
+void divide(ConstVectorRef v, double c, VectorRef out) {
+  for_stretches(v.size(), [&](Index first, Index count) {
+    out.segment(first, count) = v.segment(first, count) / c;
+  });
 }
 
 void add_scaled(double c, ConstVectorRef v, VectorRef out) {

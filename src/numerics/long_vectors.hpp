@@ -6,8 +6,8 @@
 #include "numerics/types.hpp"
 
 /// Arithmetic on vectors of a state's length, by stretches that the threads of the run share out.
-/// Their bits do not depend on the number of threads: a sum is that of its stretches' sums in order.
-/// Outputs overlap no input but where they are it.
+/// Their bits do not depend on the number of threads: a sum is that of its stretches' sums in
+/// order. Outputs overlap no input but where they are it.
 namespace gradflow::long_vectors {
 
 /// Entries that stay in the second-level cache with all vectors of a step.
@@ -38,8 +38,8 @@ double norm(ConstVectorRef v);
 bool all_finite(ConstVectorRef v);
 bool same(ConstVectorRef u, ConstVectorRef v);
 void copy(ConstVectorRef from, VectorRef to);
-/// v <- v / c.
-void divide(double c, VectorRef v);
+/// out = v / c; `out` may be v.
+void divide(ConstVectorRef v, double c, VectorRef out);
 /// out += c v.
 void add_scaled(double c, ConstVectorRef v, VectorRef out);
 /// out = K c: 2 n columns flops, K read once.

@@ -76,10 +76,7 @@ Condition::Condition(System& system, const SolverSettings& settings)
   numbers *= std::sqrt(static_cast<double>(n + 1)) / numbers.norm();
   gauss_.resize(2 * numbers.size());
   gauss_ << numbers, numbers;
-  image_.resize(n);
-  noise_.resize(n);
-  work_.resize(n);
-  rounding_.resize(n);
+  for (Vector* v : {&image_, &noise_, &work_, &rounding_}) v->resize(n);
   krylov_.resize(n, std::min<Index>(n, krylov_products));
 }
 
@@ -109,9 +106,7 @@ double Condition::carry(ConstVectorRef y, Vector& v, double span,
     ++size;
     if (size == krylov_.cols() || !(remainder * span > 1e-8)) break;
     projected(size, size - 1) = projected(size - 1, size) = remainder;
-    long_vectors::for_stretches(image_.size(), [&](Index first, Index count) {
-      krylov_.col(size).segment(first, count) = image_.segment(first, count) / remainder;
-    });
+    long_vectors::divide(image_, remainder, krylov_.col(size));
     product(krylov_.col(size));
   }
   projected.conservativeResize(size, size);
@@ -218,7 +213,7 @@ double Condition::inner_product(ConstVectorRef y, ConstVectorRef u, ConstVectorR
 bool Condition::normalise(ConstVectorRef y, VectorRef v) {
   const double size = std::sqrt(inner_product(y, v, v));
   if (!(size > 0) || !std::isfinite(size)) return false;
-  long_vectors::divide(size, v);
+  long_vectors::divide(v, size, v);
   return true;
 }
 
@@ -343,15 +338,14 @@ bool Condition::Look::solve() {
   // part of v is taken from it: J of the part is not known.
   known_ =
       smoothed() && matrix_ == Stepper::SmoothingMatrix::settled && index_ == 0 && !restricted_;
-  if (known_)
-    long_vectors::for_stretches(v_.size(), [&](Index first, Index count) {
-      auto image = image_.segment(first, count);
-      image = (v_.segment(first, count) - image) / gamma_;
-    });
+  if (known_) {
+    long_vectors::add_scaled(-1, v_, image_);
+    long_vectors::divide(image_, -gamma_, image_);
+  }
   keep(v_);
   length_ = std::sqrt(condition_.inner_product(y_, v_, v_));
   if (!(length_ > 0) || !std::isfinite(length_)) return false;
-  long_vectors::divide(length_, v_);
+  long_vectors::divide(v_, length_, v_);
   return true;
 }
 
@@ -377,7 +371,7 @@ void Condition::Look::settle() {
 bool Condition::Look::find_rate() {
   settled_ = known_;
   if (known_)
-    long_vectors::divide(length_, image_);
+    long_vectors::divide(image_, length_, image_);
   else
     product(v_);
   take_rate();
@@ -431,7 +425,7 @@ void Condition::Look::turn() {
   const double towards = !approximate() ? 0 : smoothed() ? gamma_ : 0.25 * condition_.last_step_;
   const double turn = far_ ? towards : rate_ < 0 ? std::min(span_, -0.5 / rate_) : span_;
   long_vectors::add_scaled(turn, image_, v_);
-  long_vectors::divide(std::sqrt(1 + turn * (2 * rate_ + turn * squared_slope_)), v_);
+  long_vectors::divide(v_, std::sqrt(1 + turn * (2 * rate_ + turn * squared_slope_)), v_);
 }
 
 void Condition::follow(Stepper& stepper, Tangent& tangent, std::size_t index, double elapsed) {

@@ -32,7 +32,7 @@ struct Results {
 Results results(const Vector& u, const Vector& v, const Matrix& K, const Vector& c) {
   Results all{u, u, u, long_vectors::dot(u, v), long_vectors::norm(u)};
   long_vectors::add_scaled(0.3, v, all.added);
-  long_vectors::divide(1.7, all.divided);
+  long_vectors::divide(u, 1.7, all.divided);
   long_vectors::combine(K, c, all.combined);
   return all;
 }
