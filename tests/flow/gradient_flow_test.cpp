@@ -104,6 +104,7 @@ TEST_CASE("A flow of many parameters is its formula in every entry") {
     loss.linearise(w);
     loss.gauss_newton_times(found, expected);
     expected = found + gamma * rate.cwiseProduct(expected + decay.cwiseProduct(found));
+    // Rounding times the condition of the matrix, gamma |a_i|^2 or so: 3e4.
     CHECK(relative_error(expected, b) < 1e-10);
   }
 }
