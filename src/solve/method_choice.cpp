@@ -92,6 +92,9 @@ constexpr double implicit_steps = 300;
 /// An implicit step that costs as much as this many explicit ones comes only once it has to.
 constexpr double dear_step = 100;
 
+/// Evaluations a step, and solves of RODAS5P.
+constexpr double stages_of_dopri5 = 6, stages_of_rodas = 8;
+
 /// Where it needs more steps to the end than this, dopri5 gives over to rock4, which has few runs
 /// that cost as many evaluations.
 constexpr double most_steps_of_dopri5 = 3000;
@@ -144,7 +147,7 @@ std::unique_ptr<Stepper> after_explicit(System& system, const SolverSettings& se
   double affordable_steps = implicit_steps;
   if (implicit_step > 0) {
     // An implicit step has vectors of its own to work on, as many as an explicit one.
-    affordable_steps *= std::max(1.0, implicit_step / (6 * system.rhs_flops()));
+    affordable_steps *= std::max(1.0, implicit_step / (stages_of_dopri5 * system.rhs_flops()));
     const double affordable = implicit_steps * implicit_step / system.rhs_flops();
     implicit = if_worth_trying(system, make_rock4_stepper(system, settings), std::move(implicit),
                                affordable, Effort::evaluations, evaluations_of_rock4);
@@ -166,8 +169,7 @@ std::unique_ptr<Stepper> after_rodas(System& system, const SolverSettings& setti
   // Only in place of one that is not exact rodas takes the exact one.
   if (taken != *exact && find_offer(offers, taken)->exact) return cvode;
   const NewtonCost& cost = find_offer(offers, *exact)->cost;
-  constexpr double stages = 8;  // of RODAS5P
-  if (cost.set_up_flops() + stages * cost.solve_flops > work_of_cvode) return cvode;
+  if (cost.set_up_flops() + stages_of_rodas * cost.solve_flops > work_of_cvode) return cvode;
   SolverSettings rosenbrock = settings;
   rosenbrock.method = "rodas";
   return make_switching_stepper(make_rodas_stepper(system, rosenbrock), std::move(cvode),
@@ -186,9 +188,9 @@ std::unique_ptr<Stepper> make_automatic_cvode(System& system, const SolverSettin
   auto implicit = after_rodas(system, settings, std::move(cvode));
   if (!(system.rhs_flops() > 0)) return after_explicit(system, settings, std::move(implicit), 0);
   // A set-up, though it may serve for several steps: counted with that, explicit methods that are
-  // twice as fast would be passed over. Two solves; dopri5 has six stages.
+  // twice as fast would be passed over. Two solves.
   const double implicit_step = taken.cost.set_up_flops() + 2 * taken.cost.solve_flops;
-  const double ratio = implicit_step / (6 * system.rhs_flops());
+  const double ratio = implicit_step / (stages_of_dopri5 * system.rhs_flops());
   const bool last = taken.taken == NewtonOffer::Taken::after_explicit || ratio >= dear_step;
   if (!last) return after_explicit(system, settings, std::move(implicit), implicit_step);
   auto stabilised = make_switching_stepper(
@@ -196,6 +198,21 @@ std::unique_ptr<Stepper> make_automatic_cvode(System& system, const SolverSettin
       implicit_steps * implicit_step / system.rhs_flops(), Effort::evaluations);
   return make_switching_stepper(make_dopri5_stepper(system, settings), std::move(stabilised),
                                 std::min(most_steps_of_dopri5, implicit_steps * ratio));
+}
+
+/// dopri5 while stability costs little, then rodas with an exact matrix. The boundaries of pieces end
+/// the steps of both, and most of them early in a run: those alone are more than a smooth flow's.
+std::unique_ptr<Stepper> make_stepper_of_pieces(System& system, const SolverSettings& settings,
+                                                const NewtonCost& cost) {
+  constexpr double steps_by_pieces = 1000;
+  auto rodas = make_rodas_stepper(system, settings);
+  if (settings.rtol < tightest_worth_trying || !system.has_condition() ||
+      !(system.rhs_flops() > 0))
+    return rodas;
+  const double ratio = (cost.set_up_flops() + stages_of_rodas * cost.solve_flops) /
+                       (stages_of_dopri5 * system.rhs_flops());
+  return make_switching_stepper(make_dopri5_stepper(system, settings), std::move(rodas),
+                                steps_by_pieces * std::max(1.0, ratio), Effort::whole_steps);
 }
 
 std::unique_ptr<Stepper> make_smooth_stepper(System& system, const SolverSettings& given) {
@@ -223,6 +240,10 @@ std::unique_ptr<Stepper> make_stepper(System& system, const SolverSettings& sett
     if (const auto exact = affordable_exact_kind(system)) {
       used.method = "rodas";
       used.linear = *exact;
+      const std::vector<NewtonOffer> offers = system.newton_offers();
+      return make_piecewise_stepper(
+          *pieces, system.dimension(),
+          make_stepper_of_pieces(system, used, find_offer(offers, *exact)->cost));
     }
   return make_piecewise_stepper(*pieces, system.dimension(), make_smooth_stepper(system, used));
 }

@@ -41,6 +41,9 @@ bool OneStepStepper::move_to(double t, ConstVectorRef y) {
 }
 
 void OneStepStepper::exchange(Archive& archive) {
+  std::string name = method();
+  archive("method", name);
+  if (name != method()) throw ArchiveError("a state of " + name + ", not of " + method());
   archive("time", time_);
   archive("state", state_);
   archive("step", step_);

@@ -100,8 +100,9 @@ std::unique_ptr<Stepper> make_dopri5_stepper(System& system, const SolverSetting
 std::unique_ptr<Stepper> make_rosenbrock4_stepper(System& system, const SolverSettings& settings);
 /// ROCK4: explicit, of order 4(3), with stages as many as the stiffness asks for (real spectra).
 std::unique_ptr<Stepper> make_rock4_stepper(System& system, const SolverSettings& settings);
-/// What a method's cost goes by: steps that are all alike, or evaluations of the right-hand side.
-enum class Effort { steps, evaluations };
+/// What a method's cost goes by: steps that are all alike, those that no boundary of a piece has cut
+/// short, or evaluations of the right-hand side.
+enum class Effort { steps, whole_steps, evaluations };
 /// Whether a method should begin at (t, y) on the way to t_stop.
 using WorthTrying = std::function<bool(double t, const Vector& y, double t_stop)>;
 /// The first of these up to where the second is the cheaper way to the

@@ -41,6 +41,11 @@ class SwitchingStepper final : public Stepper {
     until_look_ = steps_between_looks;
   }
 
+  bool move_to(double t, ConstVectorRef y) override {
+    if (second_) ++moved_;
+    return active_->move_to(t, y);
+  }
+
   void step(double t_stop, double longest) override {
     if (second_ && std::exchange(ask_first_, false) && !worth_trying_(time(), state(), t_stop))
       change("");
@@ -68,6 +73,7 @@ class SwitchingStepper final : public Stepper {
     archive("spent_at_look", spent_at_look_);
     archive("last_pace", last_pace_);
     archive("until_look", until_look_);
+    archive("moved", moved_);
     archive("history", history_);
     archive.part("before", before_);
     archive.part("active", *active_);
@@ -112,8 +118,9 @@ class SwitchingStepper final : public Stepper {
     const double pace = (time() - looked_at_) / (used - spent_at_look_);
     const double needed = (t_stop - time()) / pace;
     // A method whose effort goes with the square root of the stiffness finds its pace again after
-    // each phase: it is given up early only where it is far off.
-    const double patience = effort_ == Effort::evaluations ? 10 : 1;
+    // each phase, as does one between the boundaries of pieces: they are given up early only where
+    // they are far off.
+    const double patience = effort_ == Effort::steps ? 1 : 10;
     const bool dear = used > affordable_ ||
                       (used + needed > patience * affordable_ && pace < growing * last_pace_);
     if (dear) change(history());
@@ -125,7 +132,14 @@ class SwitchingStepper final : public Stepper {
   /// Effort of the active method so far.
   double spent() {
     const Statistics& all = active_->statistics();
-    return static_cast<double>(effort_ == Effort::steps ? all.steps : all.rhs_evaluations);
+    switch (effort_) {
+      case Effort::steps:
+        return static_cast<double>(all.steps);
+      case Effort::whole_steps:
+        return static_cast<double>(all.steps - moved_);
+      default:
+        return static_cast<double>(all.rhs_evaluations);
+    }
   }
 
   /// "dopri5 up to t = 0.3, then "
@@ -154,6 +168,7 @@ class SwitchingStepper final : public Stepper {
   bool ask_first_;
   double looked_at_ = 0, spent_at_look_ = 0, last_pace_ = 0;
   long until_look_ = steps_between_looks;
+  std::int64_t moved_ = 0;  ///< steps of the first method that others have cut short
   std::string history_;
   Statistics before_, total_;
 };

@@ -80,6 +80,51 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("dopri5's dense output has the slope that it gives, and takes no evaluations") {
+  // 20000 entries: more than one stretch of them.
+  const Index n = 20000;
+  EnergySystem system = decay(Vector::LinSpaced(n, 0.5, 3));
+  SolverSettings settings;
+  settings.rtol = settings.atol = 1e-5;
+  const auto stepper = make_dopri5_stepper(system, settings);
+  const Vector start = Vector::LinSpaced(n, 1, 2);
+  stepper->start(0, start);
+  const auto calls = [&] { return system.rhs_calls; };
+  const auto at_start = calls();
+  Vector before(n), after(n), slope(n);
+  Matrix y(n, 3), ydot(n, 3);
+  for (int k = 0; k < 8; ++k) {
+    stepper->step(5, 1e300);
+    const double from = stepper->previous_time(), h = stepper->time() - from;
+    for (const double theta : {0.05, 0.3, 0.5, 0.8, 0.97}) {
+      const double t = from + theta * h, apart = 1e-3 * h;
+      stepper->interpolate(t - apart, before);
+      stepper->interpolate(t + apart, after);
+      stepper->interpolate_derivative(t, slope);
+      // A polynomial of degree 5 whose third derivative is the motion's, some 27 h^2 in units of
+      // its slope over h^2 at h = 1: the difference is off by apart^2 / 6 of that.
+      CHECK(((after - before) / (2 * apart) - slope).norm() < 1e-5 * slope.norm());
+      // Of order 4.
+      const Vector exact =
+          start.cwiseProduct((-t * Vector::LinSpaced(n, 0.5, 3)).array().exp().matrix());
+      CHECK((slope + exact.cwiseProduct(Vector::LinSpaced(n, 0.5, 3))).norm() <
+            3e-3 * slope.norm());
+    }
+    stepper->interpolate_nodes({from + 0.1 * h, from + 0.5 * h, from + 0.9 * h}, y, ydot);
+    for (Index i = 0; i < 3; ++i) {
+      const double t = from + (0.1 + 0.4 * static_cast<double>(i)) * h;
+      stepper->interpolate(t, before);
+      stepper->interpolate_derivative(t, slope);
+      CHECK((y.col(i) - before).norm() < 1e-14 * before.norm());
+      CHECK((ydot.col(i) - slope).norm() < 1e-11 * slope.norm());
+    }
+    stepper->interpolate_derivative(stepper->time(), slope);
+    CHECK(slope == -stepper->state().cwiseProduct(Vector::LinSpaced(n, 0.5, 3)));
+  }
+  const Statistics& all = stepper->statistics();
+  CHECK(calls() - at_start == 6 * (all.steps + all.rejected_steps));
+}
+
 TEST_CASE("A step longer than allowed is not taken") {
   for (const std::string method : {"dopri5", "rosenbrock4"}) {
     EnergySystem system = decay(Vector{{1.0}});
