@@ -84,6 +84,7 @@ std::vector<Make> problems() {
   completion_of(40, 30, 3, 0.5, 1e-6);
   completion_of(200, 150, 3, 0.5, 0, 0.2);
   completion_of(100, 80, 3, 0.5, 1e-3);
+  completion_of(40, 40, 10, 0.3, 1e-3, 1e5);
 
   const auto two_layer = [&](const char* activation, std::int64_t width, std::int64_t samples,
                              std::int64_t inputs, double decay) {

@@ -103,9 +103,10 @@ constexpr double most_steps_of_dopri5 = 3000;
 /// Differential Equations II, section IV.2), ROCK4 of s stages up to this times s^2 (Abdulle, SIAM
 /// J. Sci. Comput. 23, 2002).
 constexpr double stable_step_of_dopri5 = 3.3, stable_step_of_rock4 = 0.35;
-/// Explicit methods are tried where stability asks for so small a share of what an implicit run
-/// costs: they win even if the flow becomes a few times as stiff.
-constexpr double share_worth_trying = 1.0 / 3;
+/// rock4 is tried where stability asks for so small a share of what an implicit run costs: it wins
+/// even if its steps are a few times as many. dopri5, whose steps are known, where it asks for no
+/// more than that: rates fall along most flows.
+constexpr double share_for_rock4 = 1.0 / 3, share_for_dopri5 = 1;
 /// At a tighter tolerance dopri5 needs as many steps as BDF, and samples within its steps, of order
 /// 4 as its dense output is, are less exact than its states (tests/solve/tolerance_test.cpp).
 constexpr double tightest_worth_trying = 1e-7;
@@ -115,11 +116,12 @@ constexpr double tightest_worth_trying = 1e-7;
 /// that proves wrong.
 std::unique_ptr<Stepper> if_worth_trying(System& system, std::unique_ptr<Stepper> first,
                                          std::unique_ptr<Stepper> second, double affordable,
-                                         Effort effort, double (*effort_of)(double)) {
-  const auto look = [&system, affordable, effort_of](double t, const Vector& y, double t_stop) {
+                                         Effort effort, double share, double (*effort_of)(double)) {
+  const double most = share * affordable;
+  const auto look = [&system, most, effort_of](double t, const Vector& y, double t_stop) {
     try {
       const double rate = SpectralRadius(system).estimate(t, y);
-      return effort_of((t_stop - t) * rate) <= share_worth_trying * affordable;
+      return effort_of((t_stop - t) * rate) <= most;
     } catch (const SolverError&) {
       return false;
     }
@@ -149,11 +151,12 @@ std::unique_ptr<Stepper> after_explicit(System& system, const SolverSettings& se
     // An implicit step has vectors of its own to work on, as many as an explicit one.
     affordable_steps *= std::max(1.0, implicit_step / (stages_of_dopri5 * system.rhs_flops()));
     const double affordable = implicit_steps * implicit_step / system.rhs_flops();
-    implicit = if_worth_trying(system, make_rock4_stepper(system, settings), std::move(implicit),
-                               affordable, Effort::evaluations, evaluations_of_rock4);
+    implicit =
+        if_worth_trying(system, make_rock4_stepper(system, settings), std::move(implicit),
+                        affordable, Effort::evaluations, share_for_rock4, evaluations_of_rock4);
   }
   return if_worth_trying(system, make_dopri5_stepper(system, settings), std::move(implicit),
-                         affordable_steps, Effort::steps, steps_of_dopri5);
+                         affordable_steps, Effort::steps, share_for_dopri5, steps_of_dopri5);
 }
 
 /// rodas before CVODE, where a step of it is no dearer: until it has taken more steps than CVODE
@@ -176,6 +179,14 @@ std::unique_ptr<Stepper> after_rodas(System& system, const SolverSettings& setti
                                 implicit_steps, Effort::steps);
 }
 
+/// A set-up's flops in those of right-hand sides that take as long: products and factorisations of
+/// matrices of a few hundred rows and more run at twice their rate (docs/benchmarks.md, "`auto` and
+/// the best of its own methods").
+double weight_of(double set_up_flops) {
+  constexpr double small = 1e7, rate_of_large = 2;
+  return std::min(set_up_flops, small) + std::max(0.0, set_up_flops - small) / rate_of_large;
+}
+
 /// CVODE, after dopri5 and rock4 where a Newton set-up is dear or the flow not stiff, and after
 /// rodas where one is next to nothing.
 std::unique_ptr<Stepper> make_automatic_cvode(System& system, const SolverSettings& settings) {
@@ -189,7 +200,7 @@ std::unique_ptr<Stepper> make_automatic_cvode(System& system, const SolverSettin
   if (!(system.rhs_flops() > 0)) return after_explicit(system, settings, std::move(implicit), 0);
   // A set-up, though it may serve for several steps: counted with that, explicit methods that are
   // twice as fast would be passed over. Two solves.
-  const double implicit_step = taken.cost.set_up_flops() + 2 * taken.cost.solve_flops;
+  const double implicit_step = weight_of(taken.cost.set_up_flops()) + 2 * taken.cost.solve_flops;
   const double ratio = implicit_step / (stages_of_dopri5 * system.rhs_flops());
   const bool last = taken.taken == NewtonOffer::Taken::after_explicit || ratio >= dear_step;
   if (!last) return after_explicit(system, settings, std::move(implicit), implicit_step);
@@ -200,14 +211,14 @@ std::unique_ptr<Stepper> make_automatic_cvode(System& system, const SolverSettin
                                 std::min(most_steps_of_dopri5, implicit_steps * ratio));
 }
 
-/// dopri5 while stability costs little, then rodas with an exact matrix. The boundaries of pieces end
-/// the steps of both, and most of them early in a run: those alone are more than a smooth flow's.
+/// dopri5 while stability costs little, then rodas with an exact matrix. The boundaries of pieces
+/// end the steps of both, and most of them early in a run: those alone are more than a smooth
+/// flow's.
 std::unique_ptr<Stepper> make_stepper_of_pieces(System& system, const SolverSettings& settings,
                                                 const NewtonCost& cost) {
   constexpr double steps_by_pieces = 1000;
   auto rodas = make_rodas_stepper(system, settings);
-  if (settings.rtol < tightest_worth_trying || !system.has_condition() ||
-      !(system.rhs_flops() > 0))
+  if (settings.rtol < tightest_worth_trying || !system.has_condition() || !(system.rhs_flops() > 0))
     return rodas;
   const double ratio = (cost.set_up_flops() + stages_of_rodas * cost.solve_flops) /
                        (stages_of_dopri5 * system.rhs_flops());
