@@ -77,11 +77,11 @@ OverlapKernel::OverlapKernel(const Vector& sigma) : series_(sigma.array().square
 void OverlapKernel::evaluate(const double* r, Index n, double* value, double* first,
                              double* second) const {
   for (Index i = 0; i < n; ++i) {
-    const double x = std::clamp(r[i], -1.0, 1.0);
     Jet jet{0, 0, 0};
     if (closed_) {
-      jet = closed_form(*closed_, x);
+      jet = closed_form(*closed_, std::clamp(r[i], -1.0, 1.0));
     } else {
+      const double x = r[i];
       for (Index k = series_.size() - 1; k >= 0; --k) {
         jet.second = jet.second * x + 2 * jet.first;
         jet.first = jet.first * x + jet.value;

@@ -25,6 +25,10 @@ const NetworkFlow::Point& NetworkFlow::at(ConstVectorRef y, bool derivatives) {
   const auto U = weights(p.y, m_, d_);
   p.r.setZero(m_, m_);
   p.r.selfadjointView<Eigen::Lower>().rankUpdate(U);
+  p.square = p.r.diagonal();
+  // As on the sphere. Stages of a method are beside it, on both sides, and the kernel ends at 1: a
+  // kink there takes every one-step method down to order 2.
+  p.r.diagonal().setOnes();
   p.u.resize(m_, m_);
   p.u1.resize(m_, m_);
   if (derivatives) p.u2.resize(m_, m_);
@@ -49,7 +53,7 @@ const NetworkFlow::Point& NetworkFlow::at(ConstVectorRef y, bool derivatives) {
   for (Index i = 0; i < m_; ++i) {
     p.radial[i] = p.v1[i] * p.s[i] - p.wu.row(i).dot(U.row(i));
     p.force[i] = std::abs(p.v1[i]) + p.wu.row(i).norm();
-    p.along[i] = tangential(p.radial[i], p.r(i, i), p.force[i], a[i]);
+    p.along[i] = tangential(p.radial[i], p.square[i], p.force[i], a[i]);
   }
   filled_ = true;
   with_derivatives_ = derivatives;

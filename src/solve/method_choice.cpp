@@ -107,9 +107,10 @@ constexpr double stable_step_of_dopri5 = 3.3, stable_step_of_rock4 = 0.35;
 /// even if its steps are a few times as many. dopri5, whose steps are known, where it asks for no
 /// more than that: rates fall along most flows.
 constexpr double share_for_rock4 = 1.0 / 3, share_for_dopri5 = 1;
-/// At a tighter tolerance dopri5 needs as many steps as BDF, and samples within its steps, of order
-/// 4 as its dense output is, are less exact than its states (tests/solve/tolerance_test.cpp).
-constexpr double tightest_worth_trying = 1e-7;
+/// What errors become is only known where a run follows its condition. Along mirror flow in
+/// accelerated time dopri5's do not follow the tolerance, and those of rodas are larger than
+/// CVODE's from here on.
+constexpr double tightest_without_condition = 1e-7;
 
 /// `first` where a first look at the spectrum shows that stability will cost little on the way from
 /// t to the end, by `effort_of` (that time times the spectral radius); `second` otherwise, or where
@@ -142,9 +143,6 @@ double evaluations_of_rock4(double stiffness) {
 /// of one step; 0 where they are not known.
 std::unique_ptr<Stepper> after_explicit(System& system, const SolverSettings& settings,
                                         std::unique_ptr<Stepper> implicit, double implicit_step) {
-  if (settings.rtol < tightest_worth_trying) return implicit;
-  // What errors become is only known where a run follows its condition. Along mirror flow in
-  // accelerated time dopri5's do not follow the tolerance.
   if (!system.has_condition()) return implicit;
   double affordable_steps = implicit_steps;
   if (implicit_step > 0) {
@@ -163,7 +161,7 @@ std::unique_ptr<Stepper> after_explicit(System& system, const SolverSettings& se
 /// would, as it does along a slow manifold at a small weight decay (docs/solvers.md).
 std::unique_ptr<Stepper> after_rodas(System& system, const SolverSettings& settings,
                                      std::unique_ptr<Stepper> cvode) {
-  if (settings.rtol < tightest_worth_trying) return cvode;
+  if (!system.has_condition() && settings.rtol < tightest_without_condition) return cvode;
   const std::optional<LinearKind> exact = affordable_exact_kind(system);
   if (!exact) return cvode;
   const std::vector<NewtonOffer> offers = system.newton_offers();
@@ -218,8 +216,7 @@ std::unique_ptr<Stepper> make_stepper_of_pieces(System& system, const SolverSett
                                                 const NewtonCost& cost) {
   constexpr double steps_by_pieces = 1000;
   auto rodas = make_rodas_stepper(system, settings);
-  if (settings.rtol < tightest_worth_trying || !system.has_condition() || !(system.rhs_flops() > 0))
-    return rodas;
+  if (!system.has_condition() || !(system.rhs_flops() > 0)) return rodas;
   const double ratio = (cost.set_up_flops() + stages_of_rodas * cost.solve_flops) /
                        (stages_of_dopri5 * system.rhs_flops());
   return make_switching_stepper(make_dopri5_stepper(system, settings), std::move(rodas),

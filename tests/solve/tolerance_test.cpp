@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "solve/spectral_radius.hpp"
 #include "solve/stationary_point.hpp"
 #include "tests/finite_differences.hpp"
 #include "tests/run_model.hpp"
@@ -17,9 +18,10 @@ struct Case {
   std::vector<Setting> parameters;
   FlowSettings flow;
   double first, end;
-  std::string method;     ///< that "auto" takes at tight tolerances
+  std::string method;     ///< that "auto" takes
   std::string reference;  ///< another one
-  /// That it takes at others, where the flow is not stiff or a Newton matrix next to nothing.
+  /// That it takes first, where the flow is not stiff or a Newton matrix next to nothing; without a
+  /// condition not at tight tolerances.
   std::string mild = {};
 };
 
@@ -66,7 +68,15 @@ std::vector<Case> smooth_models() {
        "cvode",
        "rodas",
        "rodas"},
-      {"diagonal network", "diagonal_linear_network", {}, decay(1e-3), 1e-2, 1e4, "cvode", "rodas"},
+      {"diagonal network",
+       "diagonal_linear_network",
+       {},
+       decay(1e-3),
+       1e-2,
+       1e4,
+       "cvode",
+       "cvode_adams",
+       "rodas"},
       {"diagonal network, heavy ball",
        "diagonal_linear_network",
        {},
@@ -267,6 +277,57 @@ void check_follows(ErrorOf& error, const std::vector<double>& tolerances, double
 
 }  // namespace
 
+TEST_CASE("Where right-hand sides are smooth, the classical method of order 4 is of that order") {
+  // A kink on the way, such as at the manifold that a flow keeps to, is seen in the order of every
+  // one-step method and in nothing else.
+  std::vector<Case> all = smooth_models();
+  const auto add = [&](const std::string& name, const std::string& model,
+                       std::vector<Setting> parameters, FlowSettings flow) {
+    all.push_back({name, model, std::move(parameters), std::move(flow), 1e-2, 1e3, {}, {}});
+  };
+  for (const char* activation : {"softplus", "gelu", "erf", "sigmoid"})
+    add(std::string("two layers, ") + activation, "two_layer_network",
+        {{"width", std::int64_t{10}}, {"activation", std::string(activation)}}, decay(1e-3));
+  for (const char* activation : {"erf", "gelu", "quadratic"})
+    add(std::string("single-index network, ") + activation, "single_index_network",
+        {{"width", std::int64_t{5}},
+         {"dimension", std::int64_t{8}},
+         {"epsilon", 1e-2},
+         {"target_hermite", std::vector<double>{1, -1, 2.0 / 3}},
+         {"activation", std::string(activation)}},
+        {});
+  for (const char* potential : {"hyperbolic_entropy", "cosh"})
+    add(std::string("separable data, ") + potential, "separable_classification",
+        {{"potential", std::vector<std::string>{potential}}}, of_kind("mirror"));
+  for (const Case& c : all) {
+    INFO(c.name);
+    const auto model = make_model(c.model, c.parameters);
+    const auto system = model->system(c.flow);
+    const Vector start = start_of(c);
+    const Index p = start.size();
+    const double h = std::min(1 / SpectralRadius(*system).estimate(0, start), c.end / 200);
+    const auto after = [&](int steps) {
+      Vector y = start, k1(p), k2(p), k3(p), k4(p);
+      const double step = 8 * h / steps;
+      for (int k = 0; k < steps; ++k) {
+        const double t = k * step;
+        system->rhs(t, y, k1);
+        system->rhs(t + step / 2, y + step / 2 * k1, k2);
+        system->rhs(t + step / 2, y + step / 2 * k2, k3);
+        system->rhs(t + step, y + step * k3, k4);
+        y += step / 6 * (k1 + 2 * k2 + 2 * k3 + k4);
+      }
+      return y;
+    };
+    const Vector once = after(16), twice = after(32), four_times = after(64);
+    const double ratio = (once - twice).norm() / (twice - four_times).norm();
+    INFO("ratio of differences " << ratio);
+    // 16, and what the next order adds at half a time scale a step.
+    CHECK(ratio > 11);
+    CHECK(ratio < 23);
+  }
+}
+
 TEST_CASE("The error follows the tolerance, for the default method of each smooth model") {
   for (const Case& c : smooth_models()) {
     INFO(c.name);
@@ -283,13 +344,14 @@ TEST_CASE("Where auto begins with another method, its error is not that of a loo
     ++mild;
     INFO(c.name);
     ErrorOf error(c, "auto", c.reference), other(c, c.method, c.reference);
-    for (const double rtol : {1e-4, 1e-5, 1e-6, 1e-7}) {
+    const bool follows_condition =
+        make_model(c.model, c.parameters)->system(c.flow)->has_condition();
+    for (const double rtol : {1e-4, 1e-5, 1e-6, 1e-7, 1e-9}) {
+      INFO("rtol " << rtol);
       const double found = error(rtol);
-      CHECK(error.used() == c.mild);
+      CHECK(error.used() == (rtol < 1e-7 && !follows_condition ? c.method : c.mild));
       CHECK(found <= std::max(rtol, 10 * other(rtol)));
     }
-    error(1e-9);
-    CHECK(error.used() == c.method);
   }
   CHECK(mild > 8);
 }
