@@ -54,7 +54,9 @@ HeadBytes packed(const RecordHead& head) {
   packer.put(head.kind);
   packer.put(head.mark);
   packer.put(head.number);
-  packer.put_bytes(std::string_view(head.key).substr(0, key_bytes));
+  std::string key = head.key;
+  key.resize(key_bytes);  // a shorter one would move what stands behind it
+  packer.put_bytes(key);
   packer.put(head.seconds);
   packer.put(head.length);
   packer.put(std::uint64_t{0});
