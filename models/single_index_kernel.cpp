@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numbers>
 
 #include "numerics/hermite.hpp"
@@ -54,6 +55,23 @@ Jet closed_form(Activation::Kind kind, double r) {
   }
 }
 
+/// |r| at which a closed form is cut: it is to have no kink at 1, on both sides of which neurons
+/// that are alike lie in the stages of a step. Beyond these a step fails.
+double last_overlap(Activation::Kind kind) {
+  using Kind = Activation::Kind;
+  switch (kind) {
+    case Kind::relu:
+    case Kind::leaky_relu:
+      return 1;
+    case Kind::erf:
+      return 1.4;  // of 3/2
+    case Kind::gelu:
+      return 1.9;  // of 2
+    default:
+      return std::numeric_limits<double>::infinity();
+  }
+}
+
 bool has_closed_form(Activation::Kind kind) {
   using Kind = Activation::Kind;
   return kind != Kind::tanh && kind != Kind::softplus && kind != Kind::sigmoid &&
@@ -76,10 +94,11 @@ OverlapKernel::OverlapKernel(const Vector& sigma) : series_(sigma.array().square
 
 void OverlapKernel::evaluate(const double* r, Index n, double* value, double* first,
                              double* second) const {
+  const double last = closed_ ? last_overlap(*closed_) : 0;
   for (Index i = 0; i < n; ++i) {
     Jet jet{0, 0, 0};
     if (closed_) {
-      jet = closed_form(*closed_, std::clamp(r[i], -1.0, 1.0));
+      jet = closed_form(*closed_, std::clamp(r[i], -last, last));
     } else {
       const double x = r[i];
       for (Index k = series_.size() - 1; k >= 0; --k) {

@@ -10,6 +10,7 @@
 #include <bit>
 #include <cerrno>
 #include <cstring>
+#include <stdexcept>
 #include <vector>
 
 #include "io/checksum.hpp"
@@ -54,9 +55,9 @@ HeadBytes packed(const RecordHead& head) {
   packer.put(head.kind);
   packer.put(head.mark);
   packer.put(head.number);
-  std::string key = head.key;
-  key.resize(key_bytes);  // a shorter one would move what stands behind it
-  packer.put_bytes(key);
+  // Another length would move what stands behind it.
+  if (head.key.size() != key_bytes) throw std::logic_error("a record's key is not of 16 bytes");
+  packer.put_bytes(head.key);
   packer.put(head.seconds);
   packer.put(head.length);
   packer.put(std::uint64_t{0});

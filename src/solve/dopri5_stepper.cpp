@@ -103,6 +103,11 @@ class Dopri5Stepper final : public OneStepStepper {
   void interpolate_nodes(const std::array<double, nodes>& t, Matrix& y, Matrix& ydot) override {
     for (std::size_t k = 0; k < nodes; ++k) {
       const auto column = static_cast<Index>(k);
+      if (!(time_ > previous_)) {
+        y.col(column) = state_;
+        ydot.col(column) = slope_;
+        continue;
+      }
       take(Polynomial(*this, t[k]), y.col(column).data(), ydot.col(column).data());
     }
   }

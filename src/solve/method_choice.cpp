@@ -104,8 +104,8 @@ constexpr double most_steps_of_dopri5 = 3000;
 /// J. Sci. Comput. 23, 2002).
 constexpr double stable_step_of_dopri5 = 3.3, stable_step_of_rock4 = 0.35;
 /// rock4 is tried where stability asks for so small a share of what an implicit run costs: it wins
-/// even if its steps are a few times as many. dopri5, whose steps are known, where it asks for no
-/// more than that: rates fall along most flows.
+/// even if its steps are a few times as many (evaluations go with their square root). dopri5, whose
+/// steps are known, where it asks for no more than that: rates fall along most flows.
 constexpr double share_for_rock4 = 1.0 / 3, share_for_dopri5 = 1;
 /// What errors become is only known where a run follows its condition. Along mirror flow in
 /// accelerated time dopri5's do not follow the tolerance, and those of rodas are larger than
@@ -198,7 +198,9 @@ std::unique_ptr<Stepper> make_automatic_cvode(System& system, const SolverSettin
   if (!(system.rhs_flops() > 0)) return after_explicit(system, settings, std::move(implicit), 0);
   // A set-up, though it may serve for several steps: counted with that, explicit methods that are
   // twice as fast would be passed over. Two solves.
-  const double implicit_step = weight_of(taken.cost.set_up_flops()) + 2 * taken.cost.solve_flops;
+  const double set_up = taken.kind == LinearKind::krylov ? taken.cost.set_up_flops()
+                                                         : weight_of(taken.cost.set_up_flops());
+  const double implicit_step = set_up + 2 * taken.cost.solve_flops;
   const double ratio = implicit_step / (stages_of_dopri5 * system.rhs_flops());
   const bool last = taken.taken == NewtonOffer::Taken::after_explicit || ratio >= dear_step;
   if (!last) return after_explicit(system, settings, std::move(implicit), implicit_step);
@@ -209,17 +211,33 @@ std::unique_ptr<Stepper> make_automatic_cvode(System& system, const SolverSettin
                                 std::min(most_steps_of_dopri5, implicit_steps * ratio));
 }
 
-/// dopri5 while stability costs little, then rodas with an exact matrix. The boundaries of pieces
-/// end the steps of both, and most of them early in a run: those alone are more than a smooth
-/// flow's.
-std::unique_ptr<Stepper> make_stepper_of_pieces(System& system, const SolverSettings& settings,
-                                                const NewtonCost& cost) {
+/// Within the pieces of a flow dopri5 while stability costs little. Boundaries end the steps of all
+/// methods alike: those alone are more than a smooth flow's. Then rodas where an exact matrix is
+/// affordable: a one-step method loses nothing at a boundary; else CVODE, which begins anew there.
+std::unique_ptr<Stepper> make_stepper_of_pieces(System& system, SolverSettings settings) {
   constexpr double steps_by_pieces = 1000;
-  auto rodas = make_rodas_stepper(system, settings);
-  if (!system.has_condition() || !(system.rhs_flops() > 0)) return rodas;
-  const double ratio = (cost.set_up_flops() + stages_of_rodas * cost.solve_flops) /
-                       (stages_of_dopri5 * system.rhs_flops());
-  return make_switching_stepper(make_dopri5_stepper(system, settings), std::move(rodas),
+  const auto exact = affordable_exact_kind(system);
+  std::unique_ptr<Stepper> implicit;
+  NewtonCost cost;
+  double solves = 2;
+  if (exact) {
+    settings.method = "rodas";
+    solves = stages_of_rodas;
+    std::string reason;
+    const std::vector<NewtonOffer> offers = system.newton_offers();
+    cost = find_offer(offers, *exact)->cost;
+    // In place of a Gauss-Newton matrix rodas takes the exact one by itself.
+    const LinearKind own = automatic_kind(system, reason);
+    if (own != LinearKind::gauss_newton || find_offer(offers, own)->exact) settings.linear = *exact;
+    implicit = make_rodas_stepper(system, settings);
+  } else {
+    implicit = make_cvode_stepper(system, settings, false);
+    if (const NewtonOffer* offer = implicit->newton_offer()) cost = offer->cost;
+  }
+  if (!system.has_condition() || !(system.rhs_flops() > 0)) return implicit;
+  const double ratio =
+      (cost.set_up_flops() + solves * cost.solve_flops) / (stages_of_dopri5 * system.rhs_flops());
+  return make_switching_stepper(make_dopri5_stepper(system, settings), std::move(implicit),
                                 steps_by_pieces * std::max(1.0, ratio), Effort::whole_steps);
 }
 
@@ -243,16 +261,9 @@ std::unique_ptr<Stepper> make_stepper(System& system, const SolverSettings& sett
   pieces->hold(0.1 * settings.rtol);
   SolverSettings used = settings;
   if (used.method == "auto") used.method = system.preferred_method();
-  // A one-step method loses nothing at a boundary; with an exact matrix it has its order of 5.
   if (settings.method == "auto" && used.method == "cvode" && used.linear == LinearKind::automatic)
-    if (const auto exact = affordable_exact_kind(system)) {
-      used.method = "rodas";
-      used.linear = *exact;
-      const std::vector<NewtonOffer> offers = system.newton_offers();
-      return make_piecewise_stepper(
-          *pieces, system.dimension(),
-          make_stepper_of_pieces(system, used, find_offer(offers, *exact)->cost));
-    }
+    return make_piecewise_stepper(*pieces, system.dimension(),
+                                  make_stepper_of_pieces(system, used));
   return make_piecewise_stepper(*pieces, system.dimension(), make_smooth_stepper(system, used));
 }
 

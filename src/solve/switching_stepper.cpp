@@ -115,6 +115,7 @@ class SwitchingStepper final : public Stepper {
   void look(double t_stop) {
     until_look_ = steps_between_looks;
     const double used = spent();
+    if (!(used > spent_at_look_)) return;  // others have cut all steps short: nothing is known
     const double pace = (time() - looked_at_) / (used - spent_at_look_);
     const double needed = (t_stop - time()) / pace;
     // A method whose effort goes with the square root of the stiffness finds its pace again after

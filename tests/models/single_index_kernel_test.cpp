@@ -47,3 +47,23 @@ TEST_CASE("Closed forms of the kernel agree with the squared Hermite coefficient
     }
   }
 }
+
+TEST_CASE("The kernels of smooth activations have no kink at |r| = 1") {
+  for (const std::string_view name : activation_names()) {
+    const Activation activation = *parse_activation(name);
+    if (!activation.smooth()) continue;
+    const OverlapKernel kernel(activation);
+    for (const double end : {-1.0, 1.0}) {
+      constexpr double h = 1e-4;
+      const double r[3] = {end - h, end, end + h};
+      double value[3], first[3], second[3];
+      kernel.evaluate(r, 3, value, first, second);
+      INFO(name << " at " << end);
+      // Differences of order 2; a kink's would be off by half of its height. The series of the
+      // steepest has derivatives of some hundred.
+      const double scale = 1 + std::abs(second[1]);
+      CHECK(std::abs((value[2] - value[0]) / (2 * h) - first[1]) < 1e-4 * scale);
+      CHECK(std::abs((first[2] - first[0]) / (2 * h) - second[1]) < 1e-2 * scale);
+    }
+  }
+}

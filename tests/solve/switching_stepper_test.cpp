@@ -147,6 +147,46 @@ TEST_CASE("An explicit method that fails is followed by the implicit one") {
   CHECK(run.outcome.final_state.norm() < 1e-6);
 }
 
+TEST_CASE("Steps that a boundary has cut short do not count against the first method") {
+  // Stiff: some 3e8 steps of dopri5 lead to the end, and it is given over at the second look, but
+  // where each of its steps is moved on from.
+  EnergySystem system = decay(Vector{{1e3, 1}});
+  SolverSettings settings;
+  const auto make = [&] {
+    return make_switching_stepper(make_dopri5_stepper(system, settings),
+                                  make_cvode_stepper(system, settings, false), 30,
+                                  Effort::whole_steps);
+  };
+  const auto given_over = [](const Stepper& stepper) {
+    return stepper.method().find("then cvode") != std::string::npos;
+  };
+  const auto steps = [&](Stepper& stepper, int count, bool move) {
+    for (int k = 0; k < count; ++k) {
+      stepper.step(1e6, 1e300);
+      if (move) REQUIRE(stepper.move_to(stepper.time(), Vector(stepper.state())));
+    }
+  };
+  auto plain = make();
+  plain->start(0, Vector{{1, 1}});
+  steps(*plain, 201, false);
+  CHECK(given_over(*plain));
+  auto moved = make();
+  moved->start(0, Vector{{1, 1}});
+  steps(*moved, 201, true);
+  CHECK_FALSE(given_over(*moved));
+  // So does one that goes on from its state.
+  Archive out;
+  moved->exchange(out);
+  Archive in(std::move(out).take());
+  auto again = make();
+  again->start(0, Vector{{1, 1}});
+  again->exchange(in);
+  steps(*again, 101, true);
+  CHECK_FALSE(given_over(*again));
+  steps(*again, 201, false);
+  CHECK(given_over(*again));
+}
+
 TEST_CASE("Flops of large matrices take half of the time of others") {
   // Figure 4's kind of completion on 40 x 40 with 480 entries, a set-up of 3.7e7 flops: counted as
   // they are it would be a hundred explicit steps and more, and rock4 be taken to the end, which

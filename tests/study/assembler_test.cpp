@@ -53,6 +53,12 @@ StudyHead six_points() {
   return head;
 }
 
+std::string key_of(std::size_t number) {
+  std::string key = "key " + std::to_string(number);
+  key.resize(16);
+  return key;
+}
+
 struct Study : Scratch {
   Study() { fs::create_directories(path / "points"); }
   /// Points by their numbers; each has this number and 1 more as its value.
@@ -61,7 +67,7 @@ struct Study : Scratch {
     PointWriter writer(path, maker);
     for (const std::size_t k : numbers) {
       const double number = static_cast<double>(k) + 1;
-      writer.put(k, "key" + std::to_string(k), point(number, seconds), Status::ok, 1);
+      writer.put(k, key_of(k), point(number, seconds), Status::ok, 1);
     }
     writer.sync();
   }
@@ -82,7 +88,7 @@ TEST_CASE("Points stand at their places in the result, and those that are not th
   study.put({5, 0, 2, 4}, maker_of(one_build));
   {
     PointWriter writer(study.path, maker_of(one_build));
-    writer.put(1, "key1", point(2), Status::not_finite, 1);
+    writer.put(1, key_of(1), point(2), Status::not_finite, 1);
     writer.sync();
   }
   Assembled counts;
