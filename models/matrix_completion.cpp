@@ -134,8 +134,9 @@ class CompletionMap final : public OutputMap {
                           }};
     });
   }
-  // The two rows of an entry are looked up: a right-hand side takes 8 ns an entry at rank 3 and 12
-  // at rank 10, where ten flops of a network take a nanosecond (gradflow_bench battery).
+  // The two rows of an entry are looked up: at rank 10 a right-hand side takes 10.5 ns an entry, of
+  // which its 60 flops would take 5 at the rate of a network's (docs/benchmarks.md, "`auto` and the
+  // best pair").
   double evaluate_flops() const override {
     return static_cast<double>(outputs()) * (2 * static_cast<double>(rank_) + flops_of_two_lookups);
   }

@@ -55,8 +55,8 @@ Jet closed_form(Activation::Kind kind, double r) {
   }
 }
 
-/// |r| at which a closed form is cut: it is to have no kink at 1, on both sides of which neurons
-/// that are alike lie in the stages of a step. Beyond these a step fails.
+/// |r| at which a closed form is cut, before it ends: not at 1 where it goes on smoothly, since
+/// neurons that are alike lie on both sides of that in the stages of a step.
 double last_overlap(Activation::Kind kind) {
   using Kind = Activation::Kind;
   switch (kind) {

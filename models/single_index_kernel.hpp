@@ -18,8 +18,8 @@ class OverlapKernel {
   explicit OverlapKernel(const Vector& sigma);
 
   /// value, first and second derivative at r[i], i < n; each output may be null. Smooth
-  /// across |r| = 1 but for relu and leaky_relu, which are cut there, and whose second derivative is
-  /// infinite at 1: it is cut where 1 - r^2 = 1e-16.
+  /// across |r| = 1 but for relu and leaky_relu, which are cut there, and whose second derivative
+  /// is infinite at 1: it is cut where 1 - r^2 = 1e-16.
   void evaluate(const double* r, Index n, double* value, double* first, double* second) const;
 
   /// Bound of |U - this| on [-1, 1]; 0 for closed forms.

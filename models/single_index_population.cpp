@@ -26,8 +26,8 @@ const NetworkFlow::Point& NetworkFlow::at(ConstVectorRef y, bool derivatives) {
   p.r.setZero(m_, m_);
   p.r.selfadjointView<Eigen::Lower>().rankUpdate(U);
   p.square = p.r.diagonal();
-  // As on the sphere. Stages of a method are beside it, on both sides, and the kernel ends at 1: a
-  // kink there takes every one-step method down to order 2.
+  // As on the sphere. Stages of a method are beside it, on both sides, and kernels that are cut at
+  // 1 have a kink there, which takes every one-step method down to order 2.
   p.r.diagonal().setOnes();
   p.u.resize(m_, m_);
   p.u1.resize(m_, m_);

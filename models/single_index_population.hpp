@@ -34,7 +34,8 @@ class NetworkFlow final : public System, public sphere::Spheres {
   struct Point {
     Vector y;
     Matrix r, u, u1, u2, w;
-    Vector square, s, v, v1, v2;  ///< |u_i|^2, which r does not have on its diagonal
+    Vector s, v, v1, v2;
+    Vector square;                ///< |u_i|^2; r has 1 on its diagonal
     RowMatrix wu;                 ///< W U
     Vector radial, force, along;  ///< <u_i, force_i>, a bound of |force_i|, and what u_i loses
   };

@@ -179,10 +179,12 @@ std::unique_ptr<Stepper> after_rodas(System& system, const SolverSettings& setti
 
 /// A set-up's flops in those of right-hand sides that take as long: products and factorisations of
 /// matrices of a few hundred rows and more run at twice their rate (docs/benchmarks.md, "`auto` and
-/// the best of its own methods").
-double weight_of(double set_up_flops) {
+/// the best pair"). Products with the Jacobian do not.
+double weight_of_set_up(const NewtonOffer& offer) {
   constexpr double small = 1e7, rate_of_large = 2;
-  return std::min(set_up_flops, small) + std::max(0.0, set_up_flops - small) / rate_of_large;
+  const double flops = offer.cost.set_up_flops();
+  if (offer.kind == LinearKind::krylov) return flops;
+  return std::min(flops, small) + std::max(0.0, flops - small) / rate_of_large;
 }
 
 /// CVODE, after dopri5 and rock4 where a Newton set-up is dear or the flow not stiff, and after
@@ -198,9 +200,7 @@ std::unique_ptr<Stepper> make_automatic_cvode(System& system, const SolverSettin
   if (!(system.rhs_flops() > 0)) return after_explicit(system, settings, std::move(implicit), 0);
   // A set-up, though it may serve for several steps: counted with that, explicit methods that are
   // twice as fast would be passed over. Two solves.
-  const double set_up = taken.kind == LinearKind::krylov ? taken.cost.set_up_flops()
-                                                         : weight_of(taken.cost.set_up_flops());
-  const double implicit_step = set_up + 2 * taken.cost.solve_flops;
+  const double implicit_step = weight_of_set_up(taken) + 2 * taken.cost.solve_flops;
   const double ratio = implicit_step / (stages_of_dopri5 * system.rhs_flops());
   const bool last = taken.taken == NewtonOffer::Taken::after_explicit || ratio >= dear_step;
   if (!last) return after_explicit(system, settings, std::move(implicit), implicit_step);

@@ -187,7 +187,7 @@ TEST_CASE("Steps that a boundary has cut short do not count against the first me
   CHECK(given_over(*again));
 }
 
-TEST_CASE("Flops of large matrices take half of the time of others") {
+TEST_CASE("auto counts a flop of a large set-up as half of one of a right-hand side") {
   // Figure 4's kind of completion on 40 x 40 with 480 entries, a set-up of 3.7e7 flops: counted as
   // they are it would be a hundred explicit steps and more, and rock4 be taken to the end, which
   // takes 2.5 times as long.
@@ -216,6 +216,12 @@ TEST_CASE("rodas goes before cvode where its exact matrix costs next to nothing,
   CHECK_THAT(method_of(diagonal(20), 1e-6), Catch::Matchers::EndsWith("rodas (RODAS5P)"));
   CHECK_THAT(method_of(diagonal(20), 1e-8), Catch::Matchers::EndsWith("rodas (RODAS5P)"));
   CHECK_THAT(method_of(diagonal(200), 1e-6), Catch::Matchers::EndsWith("cvode"));
+  // Where none is affordable, in the pieces of a ReLU network too.
+  CHECK(method_of(make_model("multilayer_perceptron",
+                             {{"widths", std::vector<std::int64_t>{10, 24, 24, 1}},
+                              {"activation", std::string("relu")},
+                              {"samples", std::int64_t{100}}}),
+                  1e-6) == "dopri5, piece by piece");
   // A dense matrix would be as cheap, but what is taken is GMRES beside an exact block.
   CHECK_THAT(method_of(make_model("single_index_overlaps",
                                   {{"width", std::int64_t{3}}, {"dimension", std::int64_t{8}}}),
